@@ -1,0 +1,32 @@
+/* The one door to the heap. The allocator is a small table so that tests can make the n-th
+ * allocation fail; production code never replaces it. All functions may be called from any thread.
+ */
+#ifndef RW_BASE_ALLOC_H
+#define RW_BASE_ALLOC_H
+
+#include <stddef.h>
+
+struct rw_allocator {
+    void *(*alloc)(void *ctx, size_t bytes);
+    void *(*resize)(void *ctx, void *old, size_t bytes);
+    void (*release)(void *ctx, void *ptr);
+    void *ctx;
+};
+
+/* Installs a table for the whole process (NULL: back to malloc). Call it before threads exist. */
+void rw_alloc_set(const struct rw_allocator *allocator);
+
+/* All return NULL when refused; sizes that overflow are refused. Zero bytes give a valid pointer.
+ */
+void *rw_alloc(size_t bytes);
+void *rw_alloc_zero(size_t count, size_t size);
+void *rw_alloc_array(size_t count, size_t size);
+void *rw_realloc_array(void *old, size_t count, size_t size);
+void rw_free(void *ptr); /* NULL is fine */
+
+/* Anonymous memory for weights and KV: aligned to 2 MiB pages when large, huge pages asked for.
+ * Released with rw_free_large and the same size. Fault injection counts it as one allocation. */
+void *rw_alloc_large(size_t bytes);
+void rw_free_large(void *ptr, size_t bytes);
+
+#endif

@@ -1,0 +1,23 @@
+/* One line per event on standard error: logfmt by default, JSON on request. Never prompt or step
+ * text, never a key. Any thread may log; a line is written with one write(2). */
+#ifndef RW_BASE_LOG_H
+#define RW_BASE_LOG_H
+
+#include <stdbool.h>
+
+enum rw_log_level {
+    RW_LOG_DEBUG,
+    RW_LOG_INFO,
+    RW_LOG_WARN,
+    RW_LOG_ERROR,
+    RW_LOG_OFF
+};
+
+/* Before threads exist. */
+void rw_log_configure(enum rw_log_level least, bool json);
+
+/* event: short snake_case word; format: `key=value key2="..."` pairs of the caller. */
+void rw_log(enum rw_log_level level, const char *event, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif

@@ -1,0 +1,63 @@
+/* The weights of a Hugging Face folder: model.safetensors, or model.safetensors.index.json with its
+ * shards. Format: https://huggingface.co/docs/safetensors
+ *
+ * Opening checks everything before anything is allocated from an unverified count: header length,
+ * dtype, shape products with overflow checks, offsets contiguous, in range, not overlapping, whole
+ * buffer used, names unique over shards, every name of the index present in its shard.
+ * Reading uses pread, never a mapping: a file truncated later gives an error, not SIGBUS. Extra
+ * tensors are allowed. A checkpoint is immutable after opening; reads may come from any thread. */
+#ifndef RW_IO_CHECKPOINT_H
+#define RW_IO_CHECKPOINT_H
+
+#include <stdint.h>
+
+#include "core/base/status.h"
+#include "core/base/str.h"
+
+enum {
+    RW_TENSOR_DIMS_MAX = 4,
+    RW_SAFETENSORS_HEADER_MAX = 100000000, /* bytes, the limit of the reference implementation */
+    RW_SHARDS_MAX = 512,
+};
+
+enum rw_tensor_type {
+    RW_TENSOR_F32,
+    RW_TENSOR_F16,
+    RW_TENSOR_BF16,
+    RW_TENSOR_OTHER, /* present in the file, not readable as weights */
+};
+
+struct rw_tensor {
+    struct rw_str name;
+    enum rw_tensor_type type;
+    uint32_t dims;
+    uint64_t shape[RW_TENSOR_DIMS_MAX]; /* row-major; unused entries are 1 */
+    uint64_t elements;
+    uint32_t shard;
+    uint64_t offset_bytes; /* in the shard's file */
+    uint64_t bytes;
+};
+
+struct rw_checkpoint;
+
+rw_status rw_checkpoint_open(const char *dir, struct rw_checkpoint **out, struct rw_error *err);
+void rw_checkpoint_close(struct rw_checkpoint *checkpoint); /* NULL is fine */
+
+/* NULL when absent. */
+const struct rw_tensor *rw_checkpoint_find(const struct rw_checkpoint *checkpoint,
+                                           const char *name);
+size_t rw_checkpoint_count(const struct rw_checkpoint *checkpoint);
+const struct rw_tensor *rw_checkpoint_at(const struct rw_checkpoint *checkpoint, size_t index);
+
+/* Elements [first, first + count) of the tensor in row-major order, converted exactly to float32.
+ * MODEL_UNSUPPORTED for RW_TENSOR_OTHER. */
+rw_status rw_checkpoint_read_f32(const struct rw_checkpoint *checkpoint,
+                                 const struct rw_tensor *tensor, uint64_t first, uint64_t count,
+                                 float *to, struct rw_error *err);
+/* SHA-256 over all shards' headers and sizes, 64 hex digits and a NUL: which weights these are,
+ * cheap enough for every load. (A hash of all bytes costs a second per 500 MB; see rewardd verify.)
+ */
+rw_status rw_checkpoint_digest(const struct rw_checkpoint *checkpoint, char out[65],
+                               struct rw_error *err);
+
+#endif

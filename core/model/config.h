@@ -1,0 +1,83 @@
+/* What config.json says of a backbone: shapes and switches, checked before anything is allocated.
+ *
+ * Keys and families: reference models.md section 4, core/MODEL.md. Both spellings of transformers 4
+ * and 5 are read (rope_theta/rope_scaling and rope_parameters, torch_dtype and dtype). */
+#ifndef RW_MODEL_CONFIG_H
+#define RW_MODEL_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/base/status.h"
+#include "core/base/str.h"
+#include "core/io/json.h"
+
+enum {
+    RW_LAYERS_MAX = 256,
+    RW_HIDDEN_MAX = 32768,
+    RW_HEAD_DIM_MAX = 256,
+    RW_VOCAB_MAX = 1 << 20,
+    RW_LABELS_MAX = 16,
+    RW_ARCHITECTURE_MAX = 64, /* bytes */
+};
+
+enum rw_backbone {
+    RW_BACKBONE_LLAMA,
+    RW_BACKBONE_MISTRAL,
+    RW_BACKBONE_QWEN2,
+    RW_BACKBONE_QWEN3,
+    RW_BACKBONE_INTERNLM2,
+};
+
+enum rw_rope_type {
+    RW_ROPE_DEFAULT,
+    RW_ROPE_LINEAR,  /* positions / factor */
+    RW_ROPE_DYNAMIC, /* equals default up to the original context; longer is refused */
+    RW_ROPE_LLAMA3,  /* frequency-dependent scaling of Llama 3.1 */
+};
+
+struct rw_rope {
+    enum rw_rope_type type;
+    double theta;
+    double factor;
+    double low_freq_factor;
+    double high_freq_factor;
+    uint32_t original_context; /* tokens */
+};
+
+struct rw_config {
+    char architecture[RW_ARCHITECTURE_MAX]; /* architectures[0] */
+    enum rw_backbone backbone;
+    uint32_t hidden;
+    uint32_t intermediate;
+    uint32_t layers;
+    uint32_t heads;    /* query heads */
+    uint32_t kv_heads; /* divides heads */
+    uint32_t head_dim;
+    uint32_t vocab;
+    uint32_t context_max; /* max_position_embeddings, tokens */
+    float rms_eps;
+    struct rw_rope rope;
+    bool qkv_bias;
+    bool o_bias;
+    bool mlp_bias;
+    bool qk_norm;               /* Qwen3: RMSNorm over head_dim on q and k before RoPE */
+    bool tied_embeddings;       /* lm_head is embed_tokens */
+    uint32_t window;            /* keys a query sees, itself included; 0 = all */
+    uint32_t window_from_layer; /* layers below see all keys */
+    uint32_t labels;            /* num_labels / len(id2label); 0 = not said */
+    int32_t bos_id;             /* -1 = none */
+    int32_t eos_id;
+    int32_t pad_id;
+    int32_t reward_token_id; /* InternLM2: -1 = none */
+    /* OpenRLHF value models: (r - mean) / std when normalize_reward is set */
+    bool normalize_reward;
+    double reward_mean;
+    double reward_std;
+    char value_head_prefix[64]; /* "score" unless the config says otherwise */
+};
+
+/* MODEL_UNSUPPORTED names what is missing and what is supported; MODEL_CORRUPT names the key. */
+rw_status rw_config_parse(const struct rw_json *root, struct rw_config *out, struct rw_error *err);
+
+#endif

@@ -1,0 +1,78 @@
+/* One trace, made ready for a model: token ids, and the position at which each step's reward is
+ * read.
+ *
+ * Building is pure and thread-safe: it runs off the event loop, on the model's immutable package.
+ */
+#ifndef RW_MODEL_INPUT_H
+#define RW_MODEL_INPUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/base/arena.h"
+#include "core/base/status.h"
+#include "core/base/str.h"
+
+enum rw_role {
+    RW_ROLE_SYSTEM,
+    RW_ROLE_USER,
+    RW_ROLE_ASSISTANT
+};
+
+struct rw_message {
+    enum rw_role role;
+    struct rw_str content;
+};
+
+enum rw_overlong {
+    RW_OVERLONG_ERROR,      /* the default: nothing is truncated silently */
+    RW_OVERLONG_DROP_STEPS, /* score the longest prefix of whole steps that fits; the others are
+                               null with CONTEXT_EXCEEDED */
+};
+
+/* What the client sent for one trace; all text is valid UTF-8 and borrowed for the call. */
+struct rw_trace_source {
+    const struct rw_message *messages; /* conversation before the trace; a bare prompt is one user
+                                          message */
+    size_t n_messages;
+    bool is_text; /* `text` is to be split by the model's rule, else `steps` is used */
+    struct rw_str text;
+    const struct rw_str *steps;
+    size_t n_steps;
+    bool parse_special; /* compat: special tokens inside content are parsed as the reference does */
+    enum rw_overlong overlong;
+    size_t steps_max;  /* limits of the service */
+    size_t tokens_max; /* never over the model's context */
+};
+
+struct rw_input_step {
+    uint32_t position;   /* token index at which the reward is read */
+    uint32_t tokens;     /* tokens of the step, its marker included */
+    uint32_t byte_begin; /* span in the submitted text, or in the concatenation of the steps */
+    uint32_t byte_end;
+    uint32_t char_begin; /* the same in code points */
+    uint32_t char_end;
+};
+
+struct rw_input {
+    int32_t *ids;
+    uint32_t n_tokens;
+    uint32_t prompt_tokens; /* tokens before the first token of the first step */
+    struct rw_input_step *steps;
+    uint32_t n_steps;        /* submitted */
+    uint32_t n_scored_steps; /* have a position; fewer than n_steps only when steps were dropped */
+    /* Outcome models: the one position the reward is read at. Process models do not use it. */
+    uint32_t outcome_position;
+    size_t special_token_texts; /* special tokens typed inside content (reported, plain text) */
+    bool truncated;             /* steps were dropped by the client's own policy */
+};
+
+struct rw_package;
+
+/* All arrays live in the arena. Errors: EMPTY_TRACE, STEP_MISMATCH, CONTEXT_EXCEEDED,
+ * LIMIT_EXCEEDED, INVALID_REQUEST (roles the layout cannot place), NO_MEMORY. */
+rw_status rw_input_build(const struct rw_package *package, const struct rw_trace_source *source,
+                         struct rw_arena *arena, struct rw_input *out, struct rw_error *err);
+
+#endif

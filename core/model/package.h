@@ -1,0 +1,51 @@
+/* A model package: a Hugging Face folder (config.json, tokenizer.json or tokenizer.model,
+ * *.safetensors) and, optionally, rewardd.json with what the folder does not say: recipe, layout,
+ * default aggregate, context limit, golden vectors.
+ *
+ * Opening reads everything but the weights. A package is immutable afterwards and may be used from
+ * any thread; it owns its tokenizer and checkpoint. */
+#ifndef RW_MODEL_PACKAGE_H
+#define RW_MODEL_PACKAGE_H
+
+#include "core/base/arena.h"
+#include "core/base/status.h"
+#include "core/io/checkpoint.h"
+#include "core/model/config.h"
+#include "core/model/recipe.h"
+#include "core/text/tokenizer.h"
+
+struct rw_layout; /* core/model/layout.h: literal pieces, separators, where rewards are read */
+
+/* Ids and expected values of one trace; the loader refuses a model that does not reproduce them. */
+struct rw_golden {
+    const int32_t *ids;
+    uint32_t n_tokens;
+    const uint32_t *positions;
+    const float *raw; /* float32 reference */
+    uint32_t n_positions;
+};
+
+struct rw_package {
+    struct rw_arena arena; /* owns all strings and arrays below */
+    const char *dir;
+    struct rw_config config;
+    struct rw_recipe recipe;
+    const struct rw_layout *layout;
+    struct rw_tokenizer *tokenizer;
+    struct rw_checkpoint *checkpoint;
+    const struct rw_golden *golden;
+    size_t n_golden;
+    float golden_tolerance; /* absolute, on raw, float32 path */
+    uint32_t context_max;   /* tokens: the smaller of config and rewardd.json */
+    char digest[65];        /* SHA-256 over weights' digest, config, tokenizer, recipe and layout */
+};
+
+/* preset: NULL to recognise it; otherwise a name of rw_preset_names(). */
+rw_status rw_package_open(const char *dir, const char *preset, struct rw_package **out,
+                          struct rw_error *err);
+void rw_package_close(struct rw_package *package); /* NULL is fine */
+
+/* NULL-terminated, in the order help shows them. */
+const char *const *rw_preset_names(void);
+
+#endif

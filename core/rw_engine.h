@@ -1,0 +1,165 @@
+/* The one public boundary of the core: models in memory, jobs in, rewards out.
+ *
+ * An engine owns one thread (scheduler, KV memory) and one compute team. Callers submit jobs and
+ * poll for progress; nothing here blocks except create, load and destroy. A job is one trace on one
+ * model. Its rewards become visible step by step, while later steps are still being computed.
+ *
+ * Threads: "owner" is the one thread that submits, polls, cancels and releases (the event loop of
+ * the server). rw_model_* are safe from any thread once the model is loaded. rw_engine_load may run
+ * on a thread of its own; the model becomes visible to others when it returns.
+ *
+ * Exactness: the same input on the same model gives the same bits, whatever else is in the batch,
+ * however many threads, whatever the chunk size. */
+#ifndef RW_ENGINE_H
+#define RW_ENGINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/base/clock.h"
+#include "core/base/status.h"
+#include "core/base/str.h"
+#include "core/model/input.h"
+#include "core/model/recipe.h"
+
+struct rw_engine;
+struct rw_model;
+struct rw_job;
+
+enum rw_weights_dtype {
+    RW_WEIGHTS_AUTO, /* as stored: BF16 stays BF16, F16 and F32 are computed in F32 */
+    RW_WEIGHTS_F32,
+    RW_WEIGHTS_BF16,
+};
+
+struct rw_engine_options {
+    unsigned threads;           /* compute team; 0 = affinity mask and cgroup quota */
+    const char *kernel;         /* NULL = best of this processor */
+    size_t kv_bytes_max;        /* memory for keys and values of all running jobs */
+    uint32_t chunk_tokens;      /* tokens of one forward pass over all jobs; 0 = default (512) */
+    uint32_t jobs_max;          /* queued and running */
+    uint64_t queued_tokens_max; /* admission: tokens waiting, over all models */
+    const struct rw_clock *clock;
+    /* Called from the engine thread when rw_engine_poll has something; must only wake the owner. */
+    void (*notify)(void *ctx);
+    void *notify_ctx;
+};
+
+rw_status rw_engine_create(const struct rw_engine_options *options, struct rw_engine **out,
+                           struct rw_error *err);
+/* All jobs must have been released. */
+void rw_engine_destroy(struct rw_engine *engine);             /* NULL is fine */
+const char *rw_engine_kernel(const struct rw_engine *engine); /* "avx512-bf16" */
+unsigned rw_engine_threads(const struct rw_engine *engine);
+
+/* ---- models -------------------------------------------------------------------------------------
+ */
+
+struct rw_model_options {
+    const char *name; /* alias clients use; NULL = base name of dir */
+    const char *dir;
+    const char *preset; /* NULL = recognise */
+    enum rw_weights_dtype dtype;
+    uint32_t context_max; /* tokens; 0 = the model's own */
+    bool skip_self_test;
+    /* Called between tensors while loading, from the loading thread; may be NULL. */
+    void (*progress)(void *ctx, uint64_t done_bytes, uint64_t total_bytes);
+    void *progress_ctx;
+};
+
+struct rw_model_info {
+    const char *name;
+    const char *digest; /* 64 hex digits: weights, tokenizer, recipe, layout */
+    const char *preset;
+    const char *architecture;
+    enum rw_model_kind kind;
+    const char *dtype;           /* "f32", "bf16" */
+    enum rw_aggregate aggregate; /* default */
+    uint32_t context_max;        /* tokens */
+    uint64_t parameters;
+    uint64_t weight_bytes;  /* resident */
+    double flops_per_token; /* linear operations; attention grows with the position */
+    double load_ms;
+    uint32_t golden_vectors; /* checked at load */
+};
+
+rw_status rw_engine_load(struct rw_engine *engine, const struct rw_model_options *options,
+                         const struct rw_model **out, struct rw_error *err);
+/* In loading order; returns how many there are. */
+size_t rw_engine_models(const struct rw_engine *engine, const struct rw_model **out, size_t max);
+const struct rw_model_info *rw_model_info(const struct rw_model *model);
+/* Token ids, positions and spans of one trace; pure, any thread. See core/model/input.h. */
+rw_status rw_model_build_input(const struct rw_model *model, const struct rw_trace_source *source,
+                               struct rw_arena *arena, struct rw_input *out, struct rw_error *err);
+
+/* ---- jobs ---------------------------------------------------------------------------------------
+ */
+
+struct rw_job_spec {
+    const struct rw_model *model;
+    const struct rw_input *input; /* borrowed until rw_job_release */
+    float stop_below;             /* NaN = compute all steps; process models only */
+    uint64_t deadline_ns;         /* on the engine's clock; 0 = none */
+    void *tag;                    /* the owner's own */
+};
+
+/*   QUEUED --> RUNNING --> DONE
+ *      |          |-----> FAILED      (DEADLINE, NOT_FINITE, NO_MEMORY, ...)
+ *      '----------'-----> CANCELLED */
+enum rw_job_state {
+    RW_JOB_QUEUED,
+    RW_JOB_RUNNING,
+    RW_JOB_DONE,
+    RW_JOB_FAILED,
+    RW_JOB_CANCELLED,
+};
+
+struct rw_job_cost {
+    uint32_t tokens;        /* that entered a forward pass */
+    uint32_t cached_tokens; /* found in the prefix cache instead */
+    double flops;
+    uint64_t cpu_ns;   /* share of the team's CPU time, by operations */
+    uint64_t queue_ns; /* submit to first chunk */
+    uint64_t total_ns; /* submit to end */
+};
+
+struct rw_job_view {
+    enum rw_job_state state;
+    uint32_t scores_ready;   /* process: leading steps computed; outcome: 0 or 1. Grows only. */
+    bool stopped;            /* DONE early: the last ready step fell under stop_below */
+    struct rw_job_cost cost; /* final once the state is */
+    struct rw_error error;   /* FAILED */
+};
+
+/* All of the specs or none. OVERLOADED when a budget would be passed. jobs[n] are the caller's
+ * until released. */
+rw_status rw_engine_submit(struct rw_engine *engine, const struct rw_job_spec *specs, size_t n,
+                           struct rw_job **jobs, struct rw_error *err);
+/* Jobs with news since the last poll, each at most once; returns how many were written. Call again
+ * until 0. A job appears for the last time when its state is final. */
+size_t rw_engine_poll(struct rw_engine *engine, struct rw_job **changed, size_t max);
+/* Asks for the end of a job; it still ends with a final state through poll. Safe on a final one. */
+void rw_engine_cancel(struct rw_engine *engine, struct rw_job *job);
+void *rw_job_tag(const struct rw_job *job);
+void rw_job_view(const struct rw_job *job, struct rw_job_view *out);
+/* scores[0 .. scores_ready) are valid and never change. */
+const struct rw_score *rw_job_scores(const struct rw_job *job);
+/* Only after poll has shown a final state. */
+void rw_job_release(struct rw_engine *engine, struct rw_job *job);
+
+struct rw_engine_stats {
+    uint32_t jobs_queued;
+    uint32_t jobs_running;
+    uint64_t queued_tokens;
+    uint64_t tokens_total; /* through forward passes since creation */
+    uint64_t cpu_ns_total;
+    uint64_t passes_total;
+    double flops_total;
+    size_t kv_bytes_used;
+    size_t kv_bytes_max;
+};
+
+void rw_engine_stats(const struct rw_engine *engine, struct rw_engine_stats *out); /* any thread */
+
+#endif

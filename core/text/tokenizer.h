@@ -1,0 +1,68 @@
+/* Text to token ids, exactly as Hugging Face tokenizers does it.
+ *
+ * Supported: tokenizer.json with model BPE, either byte-level (pre-tokenizers of GPT-2, Llama 3,
+ * Qwen2; normalizer NFC or none; ignore_merges) or SentencePiece style (metaspace, byte fallback);
+ * and tokenizer.model (SentencePiece BPE). Anything else is refused with its name.
+ *
+ * Trust: the input is a list of segments. In a `trusted` segment (template literals) special tokens
+ * are recognised; in the others (prompt and step text) they are plain text, because step text is
+ * written by a policy that is rewarded for fooling us. Neighbouring segments are one text for
+ * pre-tokenizer, normalizer and merges, as they are for the reference implementation, which sees
+ * one string. Added tokens that are not special are recognised everywhere, as the reference does.
+ * BOS, EOS and post-processor templates are never added here; the layout places them.
+ *
+ * A tokenizer is immutable after opening; encode may run on any thread, memory comes from the
+ * caller. */
+#ifndef RW_TEXT_TOKENIZER_H
+#define RW_TEXT_TOKENIZER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/base/status.h"
+#include "core/base/str.h"
+
+struct rw_tokenizer;
+
+struct rw_segment {
+    struct rw_str text; /* valid UTF-8 */
+    bool trusted;       /* special tokens are recognised */
+};
+
+/* Growable, with a cap in tokens; owned by the caller. */
+struct rw_tokens {
+    int32_t *ids;
+    uint32_t *ends; /* offset just behind each token, in bytes of the concatenated segments of the
+                       encode call that made it; a character that normalisation changed belongs to
+                       the token in which its normalised form ends */
+    size_t count;
+    size_t size;
+    size_t max;
+};
+
+void rw_tokens_init(struct rw_tokens *tokens, size_t max);
+void rw_tokens_fini(struct rw_tokens *tokens);
+/* False when the cap or memory is reached. */
+bool rw_tokens_push(struct rw_tokens *tokens, int32_t id, uint32_t end);
+
+/* `dir` holds tokenizer.json (preferred) or tokenizer.model. */
+rw_status rw_tokenizer_open(const char *dir, struct rw_tokenizer **out, struct rw_error *err);
+/* From text in memory (tokenizer.json), for tests and fuzzing. */
+rw_status rw_tokenizer_parse(struct rw_str json, struct rw_tokenizer **out, struct rw_error *err);
+void rw_tokenizer_close(struct rw_tokenizer *tokenizer); /* NULL is fine */
+
+/* Appends to `out`. LIMIT_EXCEEDED when out->max is reached, INVALID_UTF8, NO_MEMORY. Cost is
+ * O(n log n) in the bytes whatever the text. */
+rw_status rw_tokenizer_encode(const struct rw_tokenizer *tokenizer,
+                              const struct rw_segment *segments, size_t n_segments,
+                              struct rw_tokens *out, struct rw_error *err);
+
+/* Id of a token by its exact content (added tokens as written, "<|im_end|>"), or -1. */
+int32_t rw_tokenizer_find(const struct rw_tokenizer *tokenizer, struct rw_str content);
+/* One more than the largest id. */
+size_t rw_tokenizer_size(const struct rw_tokenizer *tokenizer);
+/* How many special tokens the text would contain if it were trusted. */
+size_t rw_tokenizer_count_special(const struct rw_tokenizer *tokenizer, struct rw_str text);
+
+#endif

@@ -1,0 +1,119 @@
+/* The reply to POST /v1/rewards in its five forms: one JSON document, NDJSON events, server-sent
+ * events, and a table for a person's terminal (whole or streamed).
+ *
+ * Writers append to an rw_buf and know nothing of sockets or of the engine: the server hands them
+ * these views. Numbers are written as the shortest decimal that gives the same float32 back; a
+ * value that is not finite cannot be written (asserted: the engine made it an error before). */
+#ifndef RW_PROTO_REPLY_H
+#define RW_PROTO_REPLY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/base/buf.h"
+#include "core/base/status.h"
+#include "core/base/str.h"
+
+enum rw_reply_format {
+    RW_REPLY_JSON,
+    RW_REPLY_NDJSON,
+    RW_REPLY_SSE,
+    RW_REPLY_TEXT,
+};
+
+struct rw_reply_model {
+    const char *name; /* NULL = no such model took part */
+    const char *digest;
+    const char *dtype;
+};
+
+struct rw_reply_step {
+    uint32_t index;
+    bool scored;  /* else reward and raw are null and `error` says why */
+    float reward; /* probability */
+    float raw;
+    rw_status error; /* when not scored: STOPPED, CONTEXT_EXCEEDED, DEADLINE, ... */
+    uint32_t tokens;
+    uint32_t byte_begin, byte_end;
+    uint32_t char_begin, char_end;
+    struct rw_str text; /* for the table only */
+};
+
+struct rw_reply_flag {
+    const char *name;
+    uint32_t version;
+    double value;
+    double p; /* NaN = not calibrated, written as null */
+    bool fired;
+    uint64_t n_cal;
+    const char *severity; /* "info", "warn", "alarm" */
+    int64_t step;         /* -1 = the whole trace */
+    bool has_span;
+    uint32_t char_begin, char_end;
+    const char *message;
+};
+
+struct rw_reply_trace {
+    uint32_t item;
+    uint32_t trace;
+    const struct rw_error *error; /* NULL = fine; else all rewards of the trace are null */
+    bool has_process;             /* a process model was asked */
+    bool process_scored;          /* every submitted step has a reward, or stop_below ended it */
+    bool stopped;
+    float process_reward;
+    const char *aggregate;
+    const struct rw_error *process_error; /* why process_scored is false */
+    bool has_outcome;
+    bool outcome_scored;
+    float outcome_reward;
+    float outcome_raw;
+    const struct rw_error *outcome_error;
+    bool split;     /* the trace was text: the steps' spans are the split */
+    bool truncated; /* steps were dropped by the client's policy */
+    const struct rw_reply_step *steps;
+    size_t n_steps;
+    const struct rw_reply_flag *flags;
+    size_t n_flags;
+};
+
+struct rw_reply_usage {
+    uint64_t prompt_tokens;
+    uint64_t scored_tokens; /* tokens that entered a forward pass */
+    uint64_t cached_tokens;
+    double flops;
+    double cpu_ms;
+    double queue_ms;
+    double total_ms;
+};
+
+struct rw_reply_head {
+    const char *id; /* request id */
+    struct rw_reply_model process;
+    struct rw_reply_model outcome;
+    const char *kernel;
+};
+
+/* JSON and TEXT: begin, trace..., end. NDJSON and SSE: begin writes a "start" event, then steps,
+ * traces and one "done". */
+void rw_reply_begin(struct rw_buf *out, enum rw_reply_format format,
+                    const struct rw_reply_head *head);
+/* NDJSON and SSE only. `id` of the SSE event is item.trace.index. */
+void rw_reply_step_event(struct rw_buf *out, enum rw_reply_format format, uint32_t item,
+                         uint32_t trace, const struct rw_reply_step *step);
+void rw_reply_trace(struct rw_buf *out, enum rw_reply_format format,
+                    const struct rw_reply_trace *trace, bool first);
+void rw_reply_end(struct rw_buf *out, enum rw_reply_format format,
+                  const struct rw_reply_usage *usage);
+/* After the first streamed byte the status is spent: a failure of the whole stream is an error
+ * event. */
+void rw_reply_error_event(struct rw_buf *out, enum rw_reply_format format,
+                          const struct rw_error *error, const char *request_id);
+/* An SSE comment, to keep balancers from closing an idle stream. */
+void rw_reply_heartbeat(struct rw_buf *out, enum rw_reply_format format);
+
+const char *rw_reply_content_type(enum rw_reply_format format);
+/* From Accept (may be empty) and the request's "stream"; NOT_ACCEPTABLE when nothing matches. */
+rw_status rw_reply_negotiate(struct rw_str accept, bool stream, enum rw_reply_format *out,
+                             struct rw_error *err);
+
+#endif

@@ -1,0 +1,91 @@
+/* POST /v1/rewards: from the bytes of a body to one plain struct. No sockets, no models.
+ *
+ * The body passes the JSON guard (strict RFC 8259, UTF-8, depth, duplicate keys) before cJSON sees
+ * it. U+0000 and lone surrogates in strings become U+FFFD, one code point for one, and are counted:
+ * text can be neither hidden from the scorer nor cut off by a NUL. Unknown fields are errors with a
+ * "did you mean". All memory comes from the request's arena; strings live as long as it does. */
+#ifndef RW_PROTO_REQUEST_H
+#define RW_PROTO_REQUEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/base/arena.h"
+#include "core/base/status.h"
+#include "core/base/str.h"
+#include "proto/limits.h"
+
+enum rw_request_role {
+    RW_REQUEST_SYSTEM,
+    RW_REQUEST_USER,
+    RW_REQUEST_ASSISTANT
+};
+
+struct rw_request_message {
+    enum rw_request_role role;
+    struct rw_str content;
+};
+
+struct rw_request_trace {
+    bool is_text; /* else steps */
+    struct rw_str text;
+    struct rw_str *steps;
+    size_t n_steps;
+    size_t hidden_texts; /* U+0000 and lone surrogates replaced inside this trace */
+    /* Set when this trace alone is unusable (an empty step list, a text over its limit): the others
+     * of the batch go on. */
+    struct rw_error error;
+};
+
+struct rw_request_item {
+    struct rw_request_message *messages; /* a bare prompt is one user message */
+    size_t n_messages;
+    struct rw_request_trace *traces;
+    size_t n_traces;
+    struct rw_str reference; /* reference answer; ptr NULL when absent */
+};
+
+enum rw_flags_tier {
+    RW_FLAGS_OFF,
+    RW_FLAGS_FREE,
+    RW_FLAGS_CHEAP,
+    RW_FLAGS_DEEP
+};
+enum rw_overlong_policy {
+    RW_REQUEST_OVERLONG_ERROR,
+    RW_REQUEST_OVERLONG_DROP_STEPS
+};
+
+/* Labels of a training run; see verl's and TRL's own names. */
+struct rw_request_run {
+    struct rw_str id; /* ptr NULL when absent */
+    int64_t step;     /* -1 = absent */
+    int64_t sample_index;
+    int64_t rollout_n;
+    bool validate;
+};
+
+struct rw_request {
+    struct rw_request_item *items;
+    size_t n_items;
+    size_t n_traces;             /* over all items */
+    struct rw_str model;         /* ptr NULL = the default process model */
+    struct rw_str outcome_model; /* ptr NULL = the default outcome model, if any is loaded */
+    bool no_process;             /* "model": null */
+    bool no_outcome;             /* "outcome_model": null */
+    struct rw_str aggregate;     /* ptr NULL = the model's default; else min|product|mean|last */
+    enum rw_flags_tier flags;
+    bool flags_set;
+    enum rw_overlong_policy overlong;
+    bool allow_special_tokens; /* compat switch: parse special tokens in content */
+    double stop_below;         /* NaN = none; in [0, 1] */
+    double deadline_ms;        /* NaN = none; > 0 */
+    bool stream;
+    struct rw_request_run run;
+};
+
+/* `body` is rewritten in place. */
+rw_status rw_request_parse(char *body, size_t len, const struct rw_limits *limits,
+                           struct rw_arena *arena, struct rw_request *out, struct rw_error *err);
+
+#endif
