@@ -44,7 +44,8 @@ static void trim_partial_utf8(char *text)
     }
 }
 
-static void format_into(char *to, size_t to_max, const char *format, va_list args)
+__attribute__((format(printf, 3, 0))) static void format_into(char *to, size_t to_max,
+                                                              const char *format, va_list args)
 {
     int n = vsnprintf(to, to_max, format, args);
     if (n >= (int)to_max) {

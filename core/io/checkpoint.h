@@ -24,7 +24,7 @@ enum rw_tensor_type {
     RW_TENSOR_F32,
     RW_TENSOR_F16,
     RW_TENSOR_BF16,
-    RW_TENSOR_OTHER, /* present in the file, not readable as weights */
+    RW_TENSOR_OTHER, /* present in the file, not readable as weights (or over 4 dimensions) */
 };
 
 struct rw_tensor {
@@ -40,6 +40,9 @@ struct rw_tensor {
 
 struct rw_checkpoint;
 
+/* NOT_FOUND when the folder has no safetensors weights, MODEL_CORRUPT when a rule above is broken,
+ * INVALID_JSON or INVALID_UTF8 for a header or index that is not JSON, LIMIT_EXCEEDED, IO,
+ * NO_MEMORY. */
 rw_status rw_checkpoint_open(const char *dir, struct rw_checkpoint **out, struct rw_error *err);
 void rw_checkpoint_close(struct rw_checkpoint *checkpoint); /* NULL is fine */
 
@@ -54,9 +57,9 @@ const struct rw_tensor *rw_checkpoint_at(const struct rw_checkpoint *checkpoint,
 rw_status rw_checkpoint_read_f32(const struct rw_checkpoint *checkpoint,
                                  const struct rw_tensor *tensor, uint64_t first, uint64_t count,
                                  float *to, struct rw_error *err);
-/* SHA-256 over all shards' headers and sizes, 64 hex digits and a NUL: which weights these are,
- * cheap enough for every load. (A hash of all bytes costs a second per 500 MB; see rewardd verify.)
- */
+/* SHA-256 over all shards' headers and sizes, and over blocks sampled from every tensor (two
+ * fine-tunes of one base have the same headers): which weights these are, as 64 hex digits and a
+ * NUL, cheap enough for every load. (A hash of all bytes costs a second per 500 MB.) */
 rw_status rw_checkpoint_digest(const struct rw_checkpoint *checkpoint, char out[65],
                                struct rw_error *err);
 
