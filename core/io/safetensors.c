@@ -94,8 +94,8 @@ static rw_status read_offsets(const struct context *c, const struct rw_json *off
         !rw_json_u64(offsets->child, &begin) || !rw_json_u64(offsets->child->next, &end)) {
         return fail_tensor(c, tensor->name, "data_offsets is not a pair of sizes");
     }
-    if (begin > end || end > c->data_bytes) {
-        return fail_tensor(c, tensor->name, "data_offsets lie outside the file");
+    if (begin > end) {
+        return fail_tensor(c, tensor->name, "data_offsets end before they begin");
     }
     tensor->offset_bytes = begin; /* from the data section for now */
     tensor->bytes = end - begin;
@@ -196,12 +196,15 @@ static rw_status check_layout(const struct context *c)
         if (tensor->offset_bytes != expected) {
             return fail_tensor(c, tensor->name, "data_offsets leave a hole or overlap");
         }
-        expected += tensor->bytes;
-        tensor->offset_bytes += data_begin;
+        expected += tensor->bytes; /* the end of this tensor, so it cannot overflow */
     }
     if (expected != c->data_bytes) {
-        return rw_fail(c->err, RW_MODEL_CORRUPT, "%s: %llu bytes behind the last tensor",
-                       out->file.name, (unsigned long long)(c->data_bytes - expected));
+        return rw_fail(c->err, RW_MODEL_CORRUPT,
+                       "%s: tensors end at byte %llu of the data, the file at %llu", out->file.name,
+                       (unsigned long long)expected, (unsigned long long)c->data_bytes);
+    }
+    for (size_t i = 0; i < out->count; i++) {
+        out->tensors[i].offset_bytes += data_begin;
     }
     return RW_OK;
 }
