@@ -1,1 +1,0 @@
-"""Recipe of rewardd's default reward models: generator, checker, tokenizer, training, export, evaluation."""

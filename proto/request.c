@@ -1,0 +1,291 @@
+#include "proto/request.h"
+
+#include <math.h>
+
+#include "core/base/assert.h"
+#include "proto/request_item.h"
+
+#define COUNT(array) (sizeof(array) / sizeof(array)[0])
+
+static const int64_t INTEGER_MAX = (int64_t)1 << 53; /* what a double holds exactly */
+static const double DEADLINE_MS_MAX = 24 * 3600e3;
+static const double DEADLINE_MS_MIN = 1;
+
+/* Top-level fields in the order of the documentation. The first five are those of an item. */
+static const char *const FIELD[] = {
+    "prompt",    "messages", "trace",      "traces",
+    "reference", "items",    "model",      "outcome_model",
+    "aggregate", "flags",    "stop_below", "deadline_ms",
+    "overlong",  "run",      "stream",     "allow_special_tokens",
+};
+
+/* ---- options ----------------------------------------------------------------------------------
+ */
+
+typedef rw_status (*option_reader)(const cJSON *node, const struct rw_path *path,
+                                   struct rw_request *out, struct rw_error *err);
+
+static rw_status read_name(const cJSON *node, const struct rw_path *path, struct rw_str *out,
+                           struct rw_error *err)
+{
+    rw_status status = rw_tree_want_text(node, path, out, err);
+    if (status == RW_OK && out->len == 0) {
+        return rw_path_fail(path, err, RW_INVALID_REQUEST, "%s is empty; null means none",
+                            path->name);
+    }
+    return status;
+}
+
+/* null is a value here: no such model, please. */
+static rw_status read_model(const cJSON *node, const struct rw_path *path, struct rw_request *out,
+                            struct rw_error *err)
+{
+    out->no_process = cJSON_IsNull(node);
+    return out->no_process ? RW_OK : read_name(node, path, &out->model, err);
+}
+
+static rw_status read_outcome_model(const cJSON *node, const struct rw_path *path,
+                                    struct rw_request *out, struct rw_error *err)
+{
+    out->no_outcome = cJSON_IsNull(node);
+    return out->no_outcome ? RW_OK : read_name(node, path, &out->outcome_model, err);
+}
+
+static rw_status read_aggregate(const cJSON *node, const struct rw_path *path,
+                                struct rw_request *out, struct rw_error *err)
+{
+    static const char *const WORD[] = {"min", "product", "mean", "last"};
+    size_t which;
+    rw_status status = rw_tree_want_word(node, path, WORD, COUNT(WORD), &which, err);
+    return status == RW_OK ? rw_tree_want_text(node, path, &out->aggregate, err) : status;
+}
+
+static rw_status read_flags(const cJSON *node, const struct rw_path *path, struct rw_request *out,
+                            struct rw_error *err)
+{
+    static const char *const WORD[] = {"off", "free", "cheap", "deep"};
+    size_t tier;
+    rw_status status = rw_tree_want_word(node, path, WORD, COUNT(WORD), &tier, err);
+    if (status == RW_OK) {
+        out->flags = (enum rw_flags_tier)tier;
+        out->flags_set = true;
+    }
+    return status;
+}
+
+static rw_status read_overlong(const cJSON *node, const struct rw_path *path,
+                               struct rw_request *out, struct rw_error *err)
+{
+    static const char *const WORD[] = {"error", "drop_steps"};
+    size_t policy;
+    rw_status status = rw_tree_want_word(node, path, WORD, COUNT(WORD), &policy, err);
+    if (status == RW_OK) {
+        out->overlong = (enum rw_overlong_policy)policy;
+    }
+    return status;
+}
+
+static rw_status read_stop_below(const cJSON *node, const struct rw_path *path,
+                                 struct rw_request *out, struct rw_error *err)
+{
+    return rw_tree_want_number(node, path, 0, 1, &out->stop_below, err);
+}
+
+static rw_status read_deadline(const cJSON *node, const struct rw_path *path,
+                               struct rw_request *out, struct rw_error *err)
+{
+    return rw_tree_want_number(node, path, DEADLINE_MS_MIN, DEADLINE_MS_MAX, &out->deadline_ms,
+                               err);
+}
+
+static rw_status read_stream(const cJSON *node, const struct rw_path *path, struct rw_request *out,
+                             struct rw_error *err)
+{
+    return rw_tree_want_bool(node, path, &out->stream, err);
+}
+
+static rw_status read_allow_special(const cJSON *node, const struct rw_path *path,
+                                    struct rw_request *out, struct rw_error *err)
+{
+    return rw_tree_want_bool(node, path, &out->allow_special_tokens, err);
+}
+
+static rw_status read_run(const cJSON *node, const struct rw_path *path, struct rw_request *out,
+                          struct rw_error *err)
+{
+    static const char *const WORD[] = {"id", "step", "sample_index", "rollout_n", "validate"};
+    int64_t *const NUMBER[] = {NULL, &out->run.step, &out->run.sample_index, &out->run.rollout_n};
+    rw_status status = rw_tree_want_object(node, path, err);
+    for (const cJSON *m = node->child; m != NULL && status == RW_OK; m = m->next) {
+        struct rw_path at = {path, m->string, -1};
+        size_t i = 0;
+        while (i < COUNT(WORD) && !rw_str_is(rw_str_from(m->string), WORD[i])) {
+            i++;
+        }
+        if (i == COUNT(WORD)) {
+            return rw_request_unknown_field(path, m, WORD, COUNT(WORD), err);
+        }
+        if (cJSON_IsNull(m)) {
+            continue;
+        }
+        if (i == 0) {
+            status = read_name(m, &at, &out->run.id, err);
+        } else if (i < COUNT(NUMBER)) {
+            status = rw_tree_want_integer(m, &at, 0, INTEGER_MAX, NUMBER[i], err);
+        } else {
+            status = rw_tree_want_bool(m, &at, &out->run.validate, err);
+        }
+    }
+    return status;
+}
+
+static const struct {
+    const char *name;
+    bool null_is_value; /* else null means absent */
+    option_reader read;
+} OPTION[] = {
+    {"model", true, read_model},
+    {"outcome_model", true, read_outcome_model},
+    {"aggregate", false, read_aggregate},
+    {"flags", false, read_flags},
+    {"stop_below", false, read_stop_below},
+    {"deadline_ms", false, read_deadline},
+    {"overlong", false, read_overlong},
+    {"run", false, read_run},
+    {"stream", false, read_stream},
+    {"allow_special_tokens", false, read_allow_special},
+};
+
+static rw_status read_option(const cJSON *member, struct rw_request *out, struct rw_error *err)
+{
+    struct rw_str name = rw_str_from(member->string);
+    for (size_t i = 0; i < COUNT(OPTION); i++) {
+        if (!rw_str_is(name, OPTION[i].name)) {
+            continue;
+        }
+        struct rw_path path = {NULL, OPTION[i].name, -1};
+        bool absent = cJSON_IsNull(member) && !OPTION[i].null_is_value;
+        return absent ? RW_OK : OPTION[i].read(member, &path, out, err);
+    }
+    return rw_request_unknown_field(NULL, member, FIELD, COUNT(FIELD), err);
+}
+
+/* ---- items ------------------------------------------------------------------------------------
+ */
+
+static rw_status read_listed_item(struct rw_request_reader *r, const cJSON *node, size_t index)
+{
+    static const char *const ITEM_FIELD[] = {"prompt", "messages", "trace", "traces", "reference"};
+    struct rw_path path = {NULL, "items", (long)index};
+    rw_status status = rw_tree_want_object(node, &path, r->err);
+    struct rw_item_nodes nodes = {0};
+    for (const cJSON *m = node->child; m != NULL && status == RW_OK; m = m->next) {
+        if (!rw_request_item_take(m, &nodes)) {
+            status = rw_request_unknown_field(&path, m, ITEM_FIELD, COUNT(ITEM_FIELD), r->err);
+        }
+    }
+    if (status != RW_OK) {
+        return status;
+    }
+    return rw_request_item_read(r, &path, &nodes, &r->request->items[index]);
+}
+
+static rw_status make_items(struct rw_request_reader *r, size_t n)
+{
+    r->request->items = rw_arena_array(r->arena, n, sizeof *r->request->items);
+    if (r->request->items == NULL) {
+        return rw_fail(r->err, RW_NO_MEMORY, "no memory for %zu items", n);
+    }
+    r->request->n_items = n;
+    return RW_OK;
+}
+
+static rw_status read_items(struct rw_request_reader *r, const cJSON *list)
+{
+    struct rw_path path = {NULL, "items", -1};
+    size_t n;
+    rw_status status =
+        rw_tree_want_list(list, &path, r->limits->items_max, "--items-max", &n, r->err);
+    if (status == RW_OK) {
+        status = make_items(r, n);
+    }
+    const cJSON *node = list->child;
+    for (size_t i = 0; status == RW_OK && i < n; i++, node = node->next) {
+        status = read_listed_item(r, node, i);
+    }
+    return status;
+}
+
+static bool any_node(const struct rw_item_nodes *nodes)
+{
+    return nodes->prompt != NULL || nodes->messages != NULL || nodes->trace != NULL ||
+           nodes->traces != NULL || nodes->reference != NULL;
+}
+
+static rw_status read_content(struct rw_request_reader *r, const cJSON *items,
+                              const struct rw_item_nodes *nodes)
+{
+    if (items == NULL) {
+        rw_status status = make_items(r, 1);
+        return status == RW_OK ? rw_request_item_read(r, NULL, nodes, &r->request->items[0])
+                               : status;
+    }
+    if (any_node(nodes)) {
+        struct rw_path path = {NULL, "items", -1};
+        return rw_path_fail(
+            &path, r->err, RW_INVALID_REQUEST,
+            "beside \"items\", prompt, messages, trace, traces and reference belong "
+            "inside the items");
+    }
+    return read_items(r, items);
+}
+
+static rw_status read_body(struct rw_request_reader *r, const cJSON *root)
+{
+    rw_status status = rw_tree_want_object(root, NULL, r->err);
+    struct rw_item_nodes nodes = {0};
+    const cJSON *items = NULL;
+    for (const cJSON *m = root->child; m != NULL && status == RW_OK; m = m->next) {
+        if (rw_request_item_take(m, &nodes)) {
+            continue;
+        }
+        if (rw_str_is(rw_str_from(m->string), "items")) {
+            items = cJSON_IsNull(m) ? NULL : m;
+        } else {
+            status = read_option(m, r->request, r->err);
+        }
+    }
+    if (status != RW_OK) {
+        return status;
+    }
+    if (r->request->no_process && r->request->no_outcome) {
+        struct rw_path path = {NULL, "model", -1};
+        return rw_path_fail(&path, r->err, RW_INVALID_REQUEST,
+                            "model and outcome_model are both null: nothing would be scored");
+    }
+    return read_content(r, items, &nodes);
+}
+
+rw_status rw_request_parse(char *body, size_t len, const struct rw_limits *limits,
+                           struct rw_arena *arena, struct rw_request *out, struct rw_error *err)
+{
+    *out = (struct rw_request){
+        .stop_below = NAN,
+        .deadline_ms = NAN,
+        .run = {.step = -1, .sample_index = -1, .rollout_n = -1},
+    };
+    if (len > limits->body_bytes_max) {
+        rw_fail(err, RW_BODY_TOO_LARGE, "the body has %zu bytes; the limit is %zu", len,
+                limits->body_bytes_max);
+        rw_error_hint(err, "send smaller batches, or raise --body-max");
+        return RW_BODY_TOO_LARGE;
+    }
+    const struct rw_guard_options options = {.depth_max = RW_JSON_BODY_DEPTH_MAX};
+    cJSON *root;
+    rw_status status = rw_tree_parse(body, len, &options, arena, &root, err);
+    if (status != RW_OK) {
+        return status;
+    }
+    struct rw_request_reader reader = {limits, arena, out, err};
+    return read_body(&reader, root);
+}

@@ -1,0 +1,38 @@
+/* One item of a request: a prompt (text or chat messages) and its traces. Shared by request.c and
+ * the dialects; not for the server. */
+#ifndef RW_PROTO_REQUEST_ITEM_H
+#define RW_PROTO_REQUEST_ITEM_H
+
+#include "proto/tree.h"
+#include "proto/request.h"
+
+struct rw_request_reader {
+    const struct rw_limits *limits;
+    struct rw_arena *arena;
+    struct rw_request *request; /* n_traces grows as items are read */
+    struct rw_error *err;
+};
+
+/* The members of an item as found, NULL = absent or null. */
+struct rw_item_nodes {
+    const cJSON *prompt;
+    const cJSON *messages;
+    const cJSON *trace;
+    const cJSON *traces;
+    const cJSON *reference;
+};
+
+/* Takes `member` into `nodes`; false when it is not a member of an item. */
+bool rw_request_item_take(const cJSON *member, struct rw_item_nodes *nodes);
+
+/* `path` is NULL for the item that is the request itself. There an unusable prompt is an error of
+ * the request; in a list of items it is one of each of the item's traces. */
+rw_status rw_request_item_read(struct rw_request_reader *reader, const struct rw_path *path,
+                               const struct rw_item_nodes *nodes, struct rw_request_item *item);
+
+/* INVALID_REQUEST for a name nobody knows, with a hint: the name other tools use for the same
+ * thing, a misspelling, or the whole list. */
+rw_status rw_request_unknown_field(const struct rw_path *up, const cJSON *member,
+                                   const char *const *known, size_t n_known, struct rw_error *err);
+
+#endif
