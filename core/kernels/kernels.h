@@ -24,7 +24,8 @@ enum rw_dtype {
 enum {
     RW_PANEL = 64,   /* output columns of one packed weight panel; keys of one KV block */
     RW_K_ALIGN = 32, /* n_in is padded to this with zeros, in weights and activations */
-    RW_ALIGN = 64,   /* bytes, of every buffer given to a kernel */
+    RW_ALIGN = 64,   /* bytes: packed weights, KV blocks and scratch start at a multiple of it */
+    RW_HEAD_DIM_MAX = 256,
 };
 
 static inline size_t rw_dtype_bytes(enum rw_dtype dtype)
@@ -50,7 +51,9 @@ size_t rw_linear_bytes(enum rw_dtype dtype, uint32_t n_out, uint32_t n_in);
  * the values are rounded to nearest even. */
 void rw_linear_pack_row(struct rw_linear *linear, uint32_t out_index, const float *w);
 /* Gate and up projections share one linear so that SwiGLU is done in the tile: packed row of gate
- * output i is 64 * (i / 32) + i % 32, of up output i is that + 32. */
+ * output i is 64 * (i / 32) + i % 32, of up output i is that + 32. Its n_out is therefore
+ * 64 * ceil(intermediate / 32); outputs past `intermediate` have zero weights and come out as
+ * zeros, which is the padding the next GEMM wants. */
 static inline uint32_t rw_swiglu_row(uint32_t i, bool up)
 {
     return 64 * (i / 32) + i % 32 + (up ? 32 : 0);
@@ -69,7 +72,7 @@ struct rw_gemm {
     uint32_t rows;
     enum rw_epilogue epilogue;
     void *out;
-    size_t out_stride; /* bytes between rows */
+    size_t out_stride; /* bytes between rows, a multiple of 4 (SWIGLU in BF16: of 2) */
 };
 
 /* Attention of `rows` consecutive queries of one sequence for the query heads that share one KV
@@ -88,7 +91,10 @@ struct rw_attention {
     size_t out_stride; /* bytes */
 };
 
-/* Bytes of one KV block (64 positions) of one layer and one KV head; K and V have the same size. */
+/* Bytes of one KV block (64 positions) of one layer and one KV head; K and V have the same size.
+ * A block must be all zeros at birth and is then written by kv_store (or copied) only; it may be
+ * reused for another sequence as it is: slots that a query may not see are exact no-ops for it,
+ * even when they hold NaN. */
 size_t rw_kv_block_bytes(enum rw_dtype dtype, uint32_t head_dim);
 /* Elements between the heads of a row of q: head_dim rounded up so that rows stay 4-byte groups. */
 uint32_t rw_head_dim_padded(uint32_t head_dim);
@@ -127,10 +133,10 @@ struct rw_kernels {
     float (*dot)(const float *x, const float *w, uint32_t n);
 };
 
-/* The best table this processor runs, or the one named (tests, --kernel); NULL when the name is
- * unknown or the processor lacks it. */
+/* The best table this processor runs (name NULL), or the one named (tests, --kernel); NULL when the
+ * name is unknown or the processor lacks it. */
 const struct rw_kernels *rw_kernels_pick(const char *name);
-/* All tables compiled in that this processor can run; NULL-terminated. */
+/* All tables compiled in that this processor can run, best first; NULL-terminated. */
 const struct rw_kernels *const *rw_kernels_available(void);
 
 #endif

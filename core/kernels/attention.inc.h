@@ -1,0 +1,227 @@
+/* Causal attention in blocks of 64 keys with an online softmax (Milakov and Gimelshein, arXiv
+ * 1805.02867), so that no rows x keys matrix exists.
+ *
+ * For each block of keys, per query row: scores s = q K^T (base-2 logarithms, the scale is in q);
+ * m' = max(m, s); O = O 2^(m - m') + 2^(s - m') V; l likewise; at the end out = O / l. Blocks start
+ * at absolute multiples of 64, a row meets exactly the blocks that hold a key it sees, in ascending
+ * order, and always all 64 slots of them with weight 0 for the hidden ones: nothing depends on how
+ * the rows were cut into calls and tiles. */
+enum {
+    ATTENTION_ROWS_MAX = 96, /* query rows that meet a block before the next: O stays in L1 */
+};
+
+struct attend {
+    const struct rw_attention *in;
+    uint64_t first; /* flattened query rows (row * group + head) [first, end) of this pass */
+    uint64_t end;
+    size_t width;   /* head_dim rounded up to a panel */
+    float *sums;    /* O[rows, width] */
+    float *highest; /* m[rows] */
+    float *total;   /* l[rows] */
+    void *values;   /* a V block, for values that may not be multiplied with a weight of zero */
+};
+
+/* One query row against one block. */
+struct score_row {
+    float *scores;  /* [64] in: s; out: weights as float */
+    uint16_t *bf16; /* [64] out: weights for the BF16 tile */
+    float *sums;    /* O of the row */
+    int begin;      /* slots [begin, end) are visible, at least one */
+    int end;
+};
+
+RW_INLINE uint64_t row_position(const struct rw_attention *in, uint64_t row)
+{
+    return in->position + row / in->group;
+}
+
+RW_INLINE vi visible_lanes(const struct score_row *r, int at)
+{
+    vi slot = vi_count_from(at);
+    return (vi)(slot >= r->begin) & (vi)(slot < r->end);
+}
+
+static void rescale(float *sums, size_t width, vf factor)
+{
+    for (size_t d = 0; d < width; d += RW_VL) {
+        vf_store(sums + d, vf_load(sums + d) * factor);
+    }
+}
+
+/* Scores to weights, with the running maximum and total brought up to date. */
+static void soften_row(const struct score_row *r, enum rw_dtype dtype, size_t width, float *highest,
+                       float *total)
+{
+    bool partial = r->begin > 0 || r->end < RW_PANEL;
+    vf top = vf_set1(-INFINITY);
+    for (int j = 0; j < RW_PANEL; j += RW_VL) {
+        vf s = vf_load(r->scores + j);
+        if (partial) {
+            s = vf_pick(visible_lanes(r, j), s, vf_set1(-INFINITY));
+            vf_store(r->scores + j, s);
+        }
+        top = vf_max(top, s);
+    }
+    float block_highest = vf_highest(top);
+    if (block_highest > *highest) {
+        vf factor = vf_exp2(vf_set1(*highest - block_highest));
+        rescale(r->sums, width, factor);
+        *total *= factor[0];
+        *highest = block_highest;
+    }
+    vf sum = vf_set1(0.0f);
+    for (int j = 0; j < RW_PANEL; j += RW_VL) {
+        vf p = vf_exp2(vf_load(r->scores + j) - vf_set1(*highest));
+        if (partial) {
+            p = vf_pick(visible_lanes(r, j), p, vf_set1(0.0f));
+        }
+        sum = sum + p;
+        act_store(dtype, dtype == RW_DTYPE_F32 ? (void *)r->scores : r->bf16, (size_t)j, p, RW_VL);
+    }
+    *total += vf_sum(sum);
+}
+
+static bool block_has_special(enum rw_dtype dtype, uint32_t head_dim, const void *v_block)
+{
+    static const unsigned char none[RW_PANEL];
+    return memcmp((const char *)v_block + rw_kv_flags_offset(dtype, head_dim), none, RW_PANEL) != 0;
+}
+
+/* Copies a V block with zeros in the slots outside [begin, end). */
+static void copy_visible(const struct rw_attention *in, const void *v_block, int begin, int end,
+                         void *copy)
+{
+    memcpy(copy, v_block, rw_kv_flags_offset(in->dtype, in->head_dim));
+    size_t bytes = rw_dtype_bytes(in->dtype);
+    for (int slot = 0; slot < RW_PANEL; slot++) {
+        for (uint32_t d = 0; (slot < begin || slot >= end) && d < in->head_dim; d++) {
+            memset((char *)copy + rw_v_index(in->dtype, d, (size_t)slot) * bytes, 0, bytes);
+        }
+    }
+}
+
+/* O[rows, width] += P[rows, 64] @ V[64, width] */
+static void add_values(const struct attend *a, int rows, const char *weights, const char *v_block,
+                       float *sums)
+{
+    enum rw_dtype dtype = a->in->dtype;
+    size_t stride = RW_PANEL * rw_dtype_bytes(dtype);
+    uint32_t groups = (uint32_t)(stride / RW_GROUP_BYTES);
+    for (size_t d = 0; d < a->width; d += RW_PANEL) {
+        TILES[dtype](rows, groups, weights, stride, v_block + d * stride, sums + d, a->width, true);
+    }
+}
+
+/* Up to RW_TILE_ROWS rows from `row` on, each of which sees a key of the block. */
+static void attend_tile(const struct attend *a, uint64_t row, int rows, uint64_t block)
+{
+    const struct rw_attention *in = a->in;
+    float scores[RW_TILE_ROWS * RW_PANEL] __attribute__((aligned(RW_ALIGN)));
+    uint16_t bf16[RW_TILE_ROWS * RW_PANEL] __attribute__((aligned(RW_ALIGN)));
+    struct score_row r[RW_TILE_ROWS];
+    size_t q_stride = rw_head_dim_padded(in->head_dim) * rw_dtype_bytes(in->dtype);
+    uint32_t groups = (uint32_t)(in->head_dim * rw_dtype_bytes(in->dtype) / RW_GROUP_BYTES);
+    const char *v_block = in->v_blocks[block];
+    TILES[in->dtype](rows, groups, (const char *)in->q + row * q_stride, q_stride,
+                     in->k_blocks[block], scores, RW_PANEL, false);
+    size_t at = (size_t)(row - a->first);
+    bool partial = false;
+    for (int i = 0; i < rows; i++) {
+        uint64_t seen_end = row_position(in, row + (uint64_t)i) + 1 - block * RW_PANEL;
+        r[i].end = seen_end < RW_PANEL ? (int)seen_end : RW_PANEL;
+        r[i].begin = in->window > 0 && seen_end > in->window ? (int)(seen_end - in->window) : 0;
+        r[i].scores = scores + i * RW_PANEL;
+        r[i].bf16 = bf16 + i * RW_PANEL;
+        r[i].sums = a->sums + (at + (size_t)i) * a->width;
+        soften_row(&r[i], in->dtype, a->width, &a->highest[at + (size_t)i],
+                   &a->total[at + (size_t)i]);
+        partial = partial || r[i].begin > 0 || r[i].end < RW_PANEL;
+    }
+    const char *weights = in->dtype == RW_DTYPE_F32 ? (const char *)scores : (const char *)bf16;
+    if (!partial || !block_has_special(in->dtype, in->head_dim, v_block)) {
+        add_values(a, rows, weights, v_block, r[0].sums);
+        return;
+    }
+    for (int i = 0; i < rows; i++) {
+        copy_visible(in, v_block, r[i].begin, r[i].end, a->values);
+        add_values(a, 1, weights + (size_t)i * RW_PANEL * rw_dtype_bytes(in->dtype), a->values,
+                   r[i].sums);
+    }
+}
+
+/* Rows of this pass that see a key of the block: they are consecutive. */
+static void attend_block(const struct attend *a, uint64_t block)
+{
+    const struct rw_attention *in = a->in;
+    uint64_t key = block * RW_PANEL;
+    uint64_t begin = key > in->position ? (key - in->position) * in->group : 0;
+    uint64_t end = a->end;
+    if (in->window > 0) {
+        uint64_t past = key + RW_PANEL - 1 + in->window; /* first position that sees none of it */
+        uint64_t last = past > in->position ? (past - in->position) * in->group : 0;
+        end = last < end ? last : end;
+    }
+    begin = begin > a->first ? begin : a->first;
+    for (uint64_t row = begin; row < end; row += RW_TILE_ROWS) {
+        int rows = end - row < RW_TILE_ROWS ? (int)(end - row) : RW_TILE_ROWS;
+        attend_tile(a, row, rows, block);
+    }
+}
+
+static void attend_begin(struct attend *a)
+{
+    size_t rows = (size_t)(a->end - a->first);
+    memset(a->sums, 0, rows * a->width * sizeof(float));
+    memset(a->total, 0, rows * sizeof(float));
+    for (size_t i = 0; i < rows; i++) {
+        a->highest[i] = -INFINITY;
+    }
+}
+
+static void attend_finish(const struct attend *a)
+{
+    const struct rw_attention *in = a->in;
+    for (uint64_t row = a->first; row < a->end; row++) {
+        size_t at = (size_t)(row - a->first);
+        char *out = (char *)in->out + row / in->group * in->out_stride;
+        size_t element = row % in->group * in->head_dim;
+        vf total = vf_set1(a->total[at]);
+        for (uint32_t d = 0; d < in->head_dim; d += RW_VL) {
+            vf y = vf_load(a->sums + at * a->width + d) / total;
+            act_store(in->dtype, out, element + d, y, lanes_left(in->head_dim, d));
+        }
+    }
+}
+
+static size_t kernel_attention_scratch_bytes(uint32_t q_rows, uint32_t head_dim)
+{
+    size_t rows = q_rows < ATTENTION_ROWS_MAX ? q_rows : ATTENTION_ROWS_MAX;
+    rows = rw_round_up(rows, RW_PANEL / sizeof(float));
+    size_t width = rw_round_up(head_dim, RW_PANEL);
+    return rows * (width + 2) * sizeof(float) + rw_kv_block_bytes(RW_DTYPE_F32, head_dim);
+}
+
+static void kernel_attention(const struct rw_attention *in, void *scratch)
+{
+    rw_assert(in->dtype < RW_DTYPE_COUNT && in->group > 0);
+    rw_assert(in->head_dim > 0 && in->head_dim % 8 == 0 && in->head_dim <= RW_HEAD_DIM_MAX);
+    rw_assert(in->out_stride >= (size_t)in->group * in->head_dim * rw_dtype_bytes(in->dtype));
+    uint64_t q_rows = (uint64_t)in->rows * in->group;
+    uint64_t held = q_rows < ATTENTION_ROWS_MAX ? q_rows : ATTENTION_ROWS_MAX;
+    held = rw_round_up(held, RW_PANEL / sizeof(float)); /* keeps what follows aligned */
+    struct attend a = {.in = in, .width = rw_round_up(in->head_dim, RW_PANEL)};
+    a.values = scratch;
+    a.sums = (float *)((char *)scratch + rw_kv_block_bytes(RW_DTYPE_F32, in->head_dim));
+    a.highest = a.sums + held * a.width;
+    a.total = a.highest + held;
+    for (a.first = 0; a.first < q_rows; a.first = a.end) {
+        a.end = q_rows - a.first < ATTENTION_ROWS_MAX ? q_rows : a.first + ATTENTION_ROWS_MAX;
+        uint64_t oldest = row_position(in, a.first);
+        oldest = in->window > 0 && oldest >= in->window ? oldest + 1 - in->window : 0;
+        attend_begin(&a);
+        for (uint64_t b = oldest / RW_PANEL; b <= row_position(in, a.end - 1) / RW_PANEL; b++) {
+            attend_block(&a, b);
+        }
+        attend_finish(&a);
+    }
+}

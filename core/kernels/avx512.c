@@ -1,0 +1,13 @@
+/* The kernels for x86-64 with AVX-512 F, BW, DQ and VL. bfloat16 is widened to float in the tile.
+ */
+#define RW_KERNELS_NAME  "avx512"
+#define RW_KERNELS_TABLE rw_kernels_avx512
+
+#include "core/kernels/avx512.inc.h"
+
+RW_INLINE vh vf_round_bf16(vf v)
+{
+    return vf_round_bf16_bits(v);
+}
+
+#include "core/kernels/algorithm.inc.h"

@@ -1,0 +1,47 @@
+/* Primitives on 512-bit vectors, shared by avx512.c and avx512_bf16.c. */
+#include <immintrin.h>
+
+#define RW_VL        16
+#define RW_TILE_VECS 4 /* 6 x 4 sums, 4 weights, 1 activation: 29 of 32 registers */
+
+#include "core/kernels/vector.inc.h"
+
+RW_INLINE vf vf_set1(float x)
+{
+    return _mm512_set1_ps(x);
+}
+
+RW_INLINE vf vf_fma(vf a, vf b, vf c)
+{
+    return _mm512_fmadd_ps(a, b, c);
+}
+
+RW_INLINE vf vf_max(vf a, vf b)
+{
+    return _mm512_max_ps(a, b);
+}
+
+RW_INLINE __mmask16 first_lanes(int n)
+{
+    return (__mmask16)((1U << n) - 1);
+}
+
+RW_INLINE vf vf_load_n(const float *p, int n)
+{
+    return _mm512_maskz_loadu_ps(first_lanes(n), p);
+}
+
+RW_INLINE void vf_store_n(float *p, vf v, int n)
+{
+    _mm512_mask_storeu_ps(p, first_lanes(n), v);
+}
+
+RW_INLINE float vf_sum(vf v)
+{
+    return _mm512_reduce_add_ps(v);
+}
+
+RW_INLINE float vf_highest(vf v)
+{
+    return _mm512_reduce_max_ps(v);
+}

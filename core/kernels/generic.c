@@ -1,0 +1,54 @@
+/* The kernels for any processor: vectors of 4 floats by the compiler's own means (SSE2 on x86-64,
+ * scalars where there is nothing better). Multiply and add are rounded separately. */
+#define RW_VL            4
+#define RW_TILE_VECS     2 /* 6 x 2 sums, 2 weights, 1 activation: 15 of 16 registers */
+#define RW_KERNELS_NAME  "generic"
+#define RW_KERNELS_TABLE rw_kernels_generic
+
+#include "core/kernels/vector.inc.h"
+
+RW_INLINE vf vf_set1(float x)
+{
+    return (vf){x, x, x, x};
+}
+
+RW_INLINE vf vf_fma(vf a, vf b, vf c)
+{
+    return a * b + c;
+}
+
+RW_INLINE vf vf_max(vf a, vf b)
+{
+    return vf_pick((vi)(a > b), a, b);
+}
+
+RW_INLINE vf vf_load_n(const float *p, int n)
+{
+    vf v = {0};
+    memcpy(&v, p, sizeof(float) * (size_t)n);
+    return v;
+}
+
+RW_INLINE void vf_store_n(float *p, vf v, int n)
+{
+    memcpy(p, &v, sizeof(float) * (size_t)n);
+}
+
+RW_INLINE float vf_sum(vf v)
+{
+    return (v[0] + v[2]) + (v[1] + v[3]);
+}
+
+RW_INLINE float vf_highest(vf v)
+{
+    float a = v[0] > v[2] ? v[0] : v[2];
+    float b = v[1] > v[3] ? v[1] : v[3];
+    return a > b ? a : b;
+}
+
+RW_INLINE vh vf_round_bf16(vf v)
+{
+    return vf_round_bf16_bits(v);
+}
+
+#include "core/kernels/algorithm.inc.h"

@@ -1,0 +1,53 @@
+/* Which table runs here. The compiler's own CPU check is used because it also asks whether the
+ * operating system saves the wide registers. */
+#include <string.h>
+
+#include "core/kernels/kernels.h"
+#include "core/kernels/tables.h"
+
+#ifdef __x86_64__
+
+/* Best first; a processor that runs one runs all that follow it. */
+static const struct rw_kernels *const TABLES[] = {
+    &rw_kernels_avx512_bf16, &rw_kernels_avx512, &rw_kernels_avx2, &rw_kernels_generic, NULL,
+};
+
+static size_t first_usable(void)
+{
+    __builtin_cpu_init();
+    bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                  __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+    if (avx512) {
+        return __builtin_cpu_supports("avx512bf16") ? 0 : 1;
+    }
+    return avx2 ? 2 : 3;
+}
+
+#else
+
+static const struct rw_kernels *const TABLES[] = {&rw_kernels_generic, NULL};
+
+static size_t first_usable(void)
+{
+    return 0;
+}
+
+#endif
+
+const struct rw_kernels *const *rw_kernels_available(void)
+{
+    return TABLES + first_usable();
+}
+
+const struct rw_kernels *rw_kernels_pick(const char *name)
+{
+    const struct rw_kernels *const *table = rw_kernels_available();
+    if (name == NULL) {
+        return *table;
+    }
+    while (*table != NULL && strcmp((*table)->name, name) != 0) {
+        table++;
+    }
+    return *table;
+}

@@ -1,0 +1,96 @@
+/* The register tile: c[rows, 64] (+)= a[rows, K] @ panel[K, 64], rows <= RW_TILE_ROWS.
+ *
+ * Included once per element type. Accumulators of 6 rows by RW_TILE_VECS vectors stay in registers
+ * for the whole of K; each step broadcasts 4 bytes of a row of `a` and multiplies them into the 4
+ * bytes of every column. Where 4 bytes hold two bfloat16 and no instruction takes both, a step is
+ * done in two halves. The including file defines
+ *   TILE_NAME, TILE_HALVES, TILE_VALUE (type of a loaded operand),
+ *   TILE_LOAD(p, half), TILE_BROADCAST(p, half), TILE_DOT(acc, a, b).
+ * The number of rows is a constant in each copy of the loop, and every copy does the same
+ * operations on a row in the same order: this is what makes a row independent of its neighbours. */
+#define TILE_PASTE_(a, b) a##b
+#define TILE_PASTE(a, b)  TILE_PASTE_(a, b)
+#define TILE_ROWS_FN      TILE_PASTE(TILE_NAME, _rows)
+#define TILE_STRIP        (RW_TILE_VECS * RW_VL) /* columns done at a time */
+
+RW_INLINE void TILE_ROWS_FN(const int rows, uint32_t groups, const char *a, size_t a_stride,
+                            const char *panel, float *c, size_t c_stride, bool accumulate)
+{
+    vf acc[RW_TILE_ROWS][RW_TILE_VECS];
+    const char *row[RW_TILE_ROWS];
+#pragma GCC unroll 6
+    for (int i = 0; i < rows; i++) {
+        row[i] = a + (size_t)i * a_stride;
+#pragma GCC unroll 4
+        for (int j = 0; j < RW_TILE_VECS; j++) {
+            acc[i][j] = accumulate ? vf_load(c + (size_t)i * c_stride + j * RW_VL) : vf_set1(0.0f);
+        }
+    }
+    for (uint32_t k = 0; k < groups; k++) {
+        const char *step = panel + (size_t)k * RW_PANEL_STEP;
+        __builtin_prefetch(step + TILE_PREFETCH_BYTES);
+#pragma GCC unroll 2
+        for (int half = 0; half < TILE_HALVES; half++) {
+            TILE_VALUE w[RW_TILE_VECS];
+#pragma GCC unroll 4
+            for (int j = 0; j < RW_TILE_VECS; j++) {
+                w[j] = TILE_LOAD(step + j * RW_VL * RW_GROUP_BYTES, half);
+            }
+#pragma GCC unroll 6
+            for (int i = 0; i < rows; i++) {
+                TILE_VALUE x = TILE_BROADCAST(row[i] + (size_t)k * RW_GROUP_BYTES, half);
+#pragma GCC unroll 4
+                for (int j = 0; j < RW_TILE_VECS; j++) {
+                    acc[i][j] = TILE_DOT(acc[i][j], x, w[j]);
+                }
+            }
+        }
+    }
+#pragma GCC unroll 6
+    for (int i = 0; i < rows; i++) {
+#pragma GCC unroll 4
+        for (int j = 0; j < RW_TILE_VECS; j++) {
+            vf_store(c + (size_t)i * c_stride + j * RW_VL, acc[i][j]);
+        }
+    }
+}
+
+/* a_stride in bytes, c_stride in floats. */
+static void TILE_NAME(int rows, uint32_t groups, const char *a, size_t a_stride, const char *panel,
+                      float *c, size_t c_stride, bool accumulate)
+{
+    for (int at = 0; at < RW_PANEL; at += TILE_STRIP) {
+        const char *strip = panel + at * RW_GROUP_BYTES;
+        switch (rows) {
+        case 6:
+            TILE_ROWS_FN(6, groups, a, a_stride, strip, c + at, c_stride, accumulate);
+            break;
+        case 5:
+            TILE_ROWS_FN(5, groups, a, a_stride, strip, c + at, c_stride, accumulate);
+            break;
+        case 4:
+            TILE_ROWS_FN(4, groups, a, a_stride, strip, c + at, c_stride, accumulate);
+            break;
+        case 3:
+            TILE_ROWS_FN(3, groups, a, a_stride, strip, c + at, c_stride, accumulate);
+            break;
+        case 2:
+            TILE_ROWS_FN(2, groups, a, a_stride, strip, c + at, c_stride, accumulate);
+            break;
+        default:
+            TILE_ROWS_FN(1, groups, a, a_stride, strip, c + at, c_stride, accumulate);
+            break;
+        }
+    }
+}
+
+#undef TILE_NAME
+#undef TILE_HALVES
+#undef TILE_VALUE
+#undef TILE_LOAD
+#undef TILE_BROADCAST
+#undef TILE_DOT
+#undef TILE_ROWS_FN
+#undef TILE_STRIP
+#undef TILE_PASTE
+#undef TILE_PASTE_

@@ -1,0 +1,39 @@
+/* What the kernel tests share: reproducible numbers, aligned buffers, packing, and the element
+ * types seen from outside. */
+#ifndef RW_TESTS_KERNELS_SUPPORT_H
+#define RW_TESTS_KERNELS_SUPPORT_H
+
+#include <check.h>
+
+#include "core/kernels/kernels.h"
+
+Suite *gemm_suite(void);
+Suite *rows_suite(void);
+Suite *attention_suite(void);
+Suite *team_suite(void);
+
+#define FOR_EACH_TABLE(t) \
+    for (const struct rw_kernels *const *t = rw_kernels_available(); *t != NULL; t++)
+#define FOR_EACH_DTYPE(d) for (enum rw_dtype d = RW_DTYPE_F32; d < RW_DTYPE_COUNT; d++)
+
+/* Uniform in [-1, 1], the same sequence in every run. */
+void random_seed(uint64_t seed);
+float random_unit(void);
+void random_fill(float *out, size_t n);
+
+/* Zeroed, aligned to RW_ALIGN, exactly `bytes` long for the address sanitizer; free() it. */
+void *aligned_zero(size_t bytes);
+
+/* Element `at` of act memory, as a double. */
+double act_get(enum rw_dtype dtype, const void *act, size_t at);
+void act_set(enum rw_dtype dtype, void *act, size_t at, float value);
+/* The value as the type holds it. */
+float act_round(enum rw_dtype dtype, float value);
+
+/* A packed linear of random weights (bias too when asked for); `weights` receives the values as
+ * packed, [n_out, n_in]. */
+struct rw_linear linear_random(enum rw_dtype dtype, uint32_t n_out, uint32_t n_in, bool bias,
+                               float *weights);
+void linear_free(struct rw_linear *linear);
+
+#endif
