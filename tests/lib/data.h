@@ -18,7 +18,7 @@ bool rw_test_data_path(const char *relative, char path[RW_TEST_PATH_MAX]);
 void rw_test_source_path(const char *relative, char path[RW_TEST_PATH_MAX]);
 /* The whole file; the test fails when it cannot be read. */
 struct rw_str rw_test_read(const char *path, struct rw_arena *arena);
-/* A fresh folder under $TMPDIR or /tmp. */
+/* A fresh folder under $TMPDIR, /dev/shm or /tmp. */
 void rw_test_dir_make(char path[RW_TEST_PATH_MAX]);
 /* Removes the folder and the plain files in it. */
 void rw_test_dir_remove(const char *path);

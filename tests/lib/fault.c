@@ -133,7 +133,8 @@ static long open_files(void)
     return count;
 }
 
-static rw_status run_once(enum rw_fault_kind kind, long nth, rw_fault_body body, void *ctx)
+/* Whether the fault was met. */
+static bool run_once(enum rw_fault_kind kind, long nth, rw_fault_body body, void *ctx)
 {
     struct rw_error err = {.status = RW_OK};
     long files = open_files();
@@ -155,7 +156,7 @@ static rw_status run_once(enum rw_fault_kind kind, long nth, rw_fault_body body,
                 was_met, rw_status_code(status), err.message);
     }
     rw_assert((status == RW_OK) == survives);
-    return status;
+    return was_met;
 }
 
 long rw_fault_each(enum rw_fault_kind kind, rw_fault_body body, void *ctx)
@@ -163,11 +164,7 @@ long rw_fault_each(enum rw_fault_kind kind, rw_fault_body body, void *ctx)
     long count = 0;
     rw_fault_install();
     run_once(RW_FAULT_NONE, 0, body, ctx);
-    for (;;) {
-        run_once(kind, count + 1, body, ctx);
-        if (!rw_fault_met() && count >= 0) {
-            break;
-        }
+    while (run_once(kind, count + 1, body, ctx)) {
         count++;
         rw_assert(count < FAULTS_MAX);
     }

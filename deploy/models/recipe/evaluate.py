@@ -1,0 +1,311 @@
+"""Prints every figure of the model cards, each beside its floors. Reads public evaluation data; trains nothing but floors.
+
+python evaluate.py --prm ../rewardd-prm-small --orm ../rewardd-orm-small --data DIR [--sections own,processbench,...] [--json out.json]
+
+Thresholds and floors are fitted on training-side data only (development seeds, held-back problems of GSM8K train and
+prm800k train), never on a test set.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import random
+import re
+import sys
+import time
+from pathlib import Path
+from typing import Sequence
+
+import numpy as np
+import torch
+
+from rewardd_recipe import shortcuts
+from rewardd_recipe.metrics import (LengthFloor, Scored, WordFloor, auroc, best_threshold, first_error, interval,
+                                    predicted_first, step_auroc)
+from rewardd_recipe.mixture import HELD_OUT, OWN, SEEDS, Mixture
+from rewardd_recipe.score import Package
+from rewardd_recipe.trace import Trace
+
+FLOOR_TRACES = 6000
+
+
+class Context:
+    """Models, data, the development threshold and the fitted floors."""
+
+    def __init__(self, opt: argparse.Namespace) -> None:
+        self.data: Path = opt.data
+        self.prm = Package(opt.prm, "prm") if opt.prm else None
+        self.orm = Package(opt.orm, "orm") if opt.orm else None
+        self.size = opt.size
+        self.rows: list[dict] = []
+        train = Mixture(opt.data)
+        self.dev = Mixture(opt.data, dev=True)
+        sample = list(itertools.islice(train.stream(SEEDS["train"] + 1), FLOOR_TRACES))
+        self.length, self.words = step_floors(sample)
+        self.orm_length, self.orm_words = outcome_floors(sample)
+
+    def add(self, section: str, name: str, figure: str, value: float, **more) -> None:
+        row = {"section": section, "set": name, "figure": figure, "value": round(float(value), 4)} | more
+        self.rows.append(row)
+        extras = " ".join(f"{k}={v}" for k, v in more.items())
+        print(f"{section:14s} {name:34s} {figure:28s} {value:.3f} {extras}", flush=True)
+
+
+def rated_steps(trace: Trace) -> list[tuple[int, int]]:
+    """(index, label) of the steps that count: rated, up to and including the first error."""
+    out = []
+    for i, label in enumerate(trace.prefix_labels()):
+        if label is not None:
+            out.append((i, label))
+        if label == 0:
+            break
+    return out
+
+
+def step_floors(traces: Sequence[Trace]) -> tuple[LengthFloor, WordFloor]:
+    length, words = LengthFloor(), WordFloor()
+    picks = [(t, [s.text for s in t.steps], i, label) for t in traces for i, label in rated_steps(t)]
+    labels = [p[3] for p in picks]
+    length.fit([LengthFloor.features(t.question, texts, i) for t, texts, i, _ in picks], labels)
+    words.fit([texts[i] for _, texts, i, _ in picks], labels)
+    return length, words
+
+
+def outcome_floors(traces: Sequence[Trace]) -> tuple[LengthFloor, WordFloor]:
+    length, words = LengthFloor(), WordFloor()
+    rated = [t for t in traces if t.outcome is not None]
+    labels = [int(t.outcome) for t in rated]
+    length.fit([whole_features(t.question, [s.text for s in t.steps]) for t in rated], labels)
+    words.fit([" ".join(s.text for s in t.steps) for t in rated], labels)
+    return length, words
+
+
+def whole_features(question: str, steps: Sequence[str]) -> list[float]:
+    return LengthFloor.features(question, steps, len(steps) - 1) + [len(steps)]
+
+
+def floor_scores(ctx: Context, items: Sequence[tuple[str, Sequence[str]]]) -> tuple[list[list[float]], list[list[float]]]:
+    """Step scores of the two floors for every trace."""
+    rows = [LengthFloor.features(q, s, i) for q, s in items for i in range(len(s))]
+    texts = [s[i] for _, s in items for i in range(len(s))]
+    return regroup(ctx.length.predict(rows), items), regroup(ctx.words.predict(texts), items)
+
+
+def regroup(flat: np.ndarray, items: Sequence[tuple[str, Sequence[str]]]) -> list[list[float]]:
+    out, at = [], 0
+    for _, steps in items:
+        out.append(flat[at : at + len(steps)].tolist())
+        at += len(steps)
+    return out
+
+
+def scored(firsts: Sequence[int], scores: Sequence[list[float]]) -> list[Scored]:
+    return [Scored(f, s) for f, s in zip(firsts, scores)]
+
+
+def report_steps(ctx: Context, section: str, name: str, items: list, firsts: list[int], threshold: float | None) -> list[Scored]:
+    """Step AUROC and, with a threshold, first-error figures; beside both floors."""
+    mine = scored(firsts, ctx.prm.scores(items))
+    low, bag = (scored(firsts, s) for s in floor_scores(ctx, items))
+    lo, hi = interval(mine, step_auroc)
+    ctx.add(section, name, "step AUROC", step_auroc(mine), ci=f"[{lo:.3f},{hi:.3f}]", length=f"{step_auroc(low):.3f}", words=f"{step_auroc(bag):.3f}", n=len(items))
+    if threshold is not None:
+        wrong, clean, f1 = first_error(mine, threshold)
+        lo, hi = interval(mine, lambda g: first_error(g, threshold)[2])
+        ctx.add(section, name, "first-error accuracy", wrong)
+        ctx.add(section, name, "clean-trace accuracy", clean)
+        floors = {k: f"{first_error(v, best_threshold(v))[2]:.3f}" for k, v in (("length_oracle", low), ("words_oracle", bag))}
+        ctx.add(section, name, "F1", f1, ci=f"[{lo:.3f},{hi:.3f}]", **floors)
+    return mine
+
+
+def as_items(traces: Sequence[Trace]) -> tuple[list, list[int]]:
+    return [(t.question, [s.text for s in t.steps]) for t in traces], [t.first_error() for t in traces]
+
+
+def fully_rated(trace: Trace) -> bool:
+    return all(label is not None for label in trace.prefix_labels())
+
+
+def thresholds(ctx: Context) -> tuple[float, float]:
+    """(own families, natural text): the thresholds with the best F1 on development traces."""
+    rng = random.Random(SEEDS["dev"])
+    own = [draw_own(rng) for _ in range(1200)]
+    natural = [ctx.dev.gsm8k.make(rng) for _ in range(600)]
+    natural += [t for t in (ctx.dev.prm800k.make(rng) for _ in range(600)) if fully_rated(t)]
+    out = []
+    for traces in (own, natural):
+        items, firsts = as_items(traces)
+        out.append(best_threshold(scored(firsts, ctx.prm.scores(items))))
+    ctx.add("dev", "own families", "threshold", out[0])
+    ctx.add("dev", "GSM8K + prm800k train, held back", "threshold", out[1])
+    return out[0], out[1]
+
+
+def draw_own(rng: random.Random) -> Trace:
+    name = rng.choice(list(OWN))
+    return OWN[name][1](rng)
+
+
+def own_section(ctx: Context, own_threshold: float) -> None:
+    rng = random.Random(SEEDS["test"])
+    everything: list[Trace] = []
+    for name, (_, maker) in OWN.items():
+        traces = [maker(rng) for _ in range(ctx.size)]
+        everything += traces
+        report_steps(ctx, "own", name, *as_items(traces), own_threshold)
+    report_steps(ctx, "own", "all families, held-out seeds", *as_items(everything), own_threshold)
+    held: list[Trace] = []
+    for name, maker in HELD_OUT.items():
+        traces = [maker(rng) for _ in range(ctx.size)]
+        held += traces
+        report_steps(ctx, "held-out", name, *as_items(traces), own_threshold)
+    report_steps(ctx, "held-out", "all held-out templates, families", *as_items(held), own_threshold)
+    real = [ctx.dev.gsm8k.make(rng) for _ in range(2 * ctx.size)]
+    report_steps(ctx, "held-out", "GSM8K train, held-back problems", *as_items(real), own_threshold)
+
+
+def processbench_section(ctx: Context, threshold: float, subsets: Sequence[str]) -> None:
+    right_wrong: list[tuple[int, float, int]] = []
+    for subset in subsets:
+        records = json.loads((ctx.data / "processbench" / f"{subset}.json").read_text(encoding="utf-8"))
+        items = [(r["problem"], r["steps"]) for r in records]
+        firsts = [r["label"] for r in records]
+        mine = report_steps(ctx, "ProcessBench", subset, items, firsts, threshold)
+        for r, t in zip(records, mine):
+            if r["final_answer_correct"]:
+                right_wrong.append((int(r["label"] < 0), float(np.nanmin(t.scores)), sum(map(len, r["steps"]))))
+    labels = [x[0] for x in right_wrong]
+    length = auroc(labels, [-x[2] for x in right_wrong])
+    ctx.add("ProcessBench", "right answer, wrong process", "AUROC of the minimum", auroc(labels, [x[1] for x in right_wrong]), length=f"{length:.3f}", n=len(labels))
+
+
+def prmbench_section(ctx: Context, threshold: float) -> None:
+    """PRMScore = 0.5 F1 + 0.5 negative F1 over steps, by error class, on the files over prm800k test problems."""
+    records = [json.loads(line) for line in (ctx.data / "prmbench" / "prmbench_6216.jsonl").open(encoding="utf-8")]
+    records = [r for r in records if re.search(r"test_p1|test_p2|multi", r["file"])]
+    scores = ctx.prm.scores([(r["modified_question"], r["modified_process"]) for r in records])
+    by_class: dict[str, list[tuple[int, float]]] = {}
+    for r, steps in zip(records, scores):
+        wrong = set(r["error_steps"])
+        for i, s in enumerate(steps):
+            if s == s:
+                by_class.setdefault(r["classification"], []).append((int(i + 1 not in wrong), s))
+    for name, pairs in sorted(by_class.items()) + [("all", [p for v in by_class.values() for p in v])]:
+        labels, values = [p[0] for p in pairs], [p[1] for p in pairs]
+        guess = [int(v >= threshold) for v in values]
+        ctx.add("PRMBench", name, "PRMScore", prm_score(labels, guess), auroc=f"{auroc(labels, values):.3f}", steps=len(pairs), all_correct=f"{prm_score(labels, [1] * len(labels)):.3f}")
+
+
+def prm_score(labels: Sequence[int], guess: Sequence[int]) -> float:
+    def f1(of: int) -> float:
+        tp = sum(a == of and b == of for a, b in zip(labels, guess))
+        wrong = sum((a == of) != (b == of) for a, b in zip(labels, guess))
+        return 0.0 if tp == 0 else 2 * tp / (2 * tp + wrong)
+
+    return 0.5 * f1(1) + 0.5 * f1(0)
+
+
+def bigbench_section(ctx: Context, threshold: float) -> None:
+    for path in sorted((ctx.data / "bigbench_mistake").glob("*.jsonl")):
+        records = [json.loads(line) for line in path.open(encoding="utf-8")]
+        firsts = [-1 if r["mistake_index"] is None else r["mistake_index"] for r in records]
+        scores = ctx.prm.scores([(r["input"], r["steps"]) for r in records])
+        found = [predicted_first(s, threshold) for s in scores]
+        location = float(np.mean([a == b for a, b in zip(found, firsts)]))
+        never = float(np.mean([f < 0 for f in firsts]))
+        ctx.add("BIG-Bench", path.stem, "location accuracy", location, step_auroc=f"{step_auroc(scored(firsts, scores)):.3f}", always_none=f"{never:.3f}", n=len(records))
+
+
+def outcome_figures(ctx: Context, name: str, items: list, labels: list[int]) -> None:
+    probs = [p[0] for p in ctx.orm.scores(items)]
+    length = ctx.orm_length.predict([whole_features(q, s) for q, s in items])
+    bag = ctx.orm_words.predict([" ".join(s) for _, s in items])
+    pairs = list(zip(labels, probs))
+    lo, hi = interval(pairs, lambda g: auroc([p[0] for p in g], [p[1] for p in g]))
+    ctx.add("ORM", name, "AUROC", auroc(labels, probs), ci=f"[{lo:.3f},{hi:.3f}]", length=f"{auroc(labels, length):.3f}", words=f"{auroc(labels, bag):.3f}", n=len(items))
+
+
+def orm_section(ctx: Context) -> None:
+    rng = random.Random(SEEDS["test"] + 1)
+    own = [t for t in (draw_own(rng) for _ in range(6 * ctx.size)) if t.outcome is not None]
+    real = [ctx.dev.gsm8k.make(rng) for _ in range(2 * ctx.size)]
+    held = [HELD_OUT[k](rng) for k in ("words (held-out templates)", "ledger") for _ in range(ctx.size)]
+    for name, traces in (("own, held-out seeds", own), ("own, held-out templates", held), ("GSM8K train, held-back problems", real)):
+        outcome_figures(ctx, name, as_items(traces)[0], [int(t.outcome) for t in traces])
+    records = [json.loads(line) for line in (ctx.data / "gsm8k" / "example_model_solutions.jsonl").open(encoding="utf-8")]
+    everything: list = []
+    for solver in ("6b_finetuning", "6b_verification", "175b_finetuning", "175b_verification"):
+        part = [((r["question"], solution_steps(r[solver]["solution"])), int(r[solver]["is_correct"])) for r in records if solver in r]
+        everything += part
+        outcome_figures(ctx, "rated solutions " + solver, [p[0] for p in part], [p[1] for p in part])
+    outcome_figures(ctx, "rated solutions, all", [p[0] for p in everything], [p[1] for p in everything])
+
+
+def solution_steps(text: str) -> list[str]:
+    """Lines without the calculator annotations; the last line reads "The answer is N." as in training."""
+    lines = [re.sub(r"<<[^<>]*>>", "", line).strip() for line in text.split("\n")]
+    return [re.sub(r"^A: *(.*)$", r"The answer is \1.", line) for line in lines if line] or ["The answer is unknown."]
+
+
+def shortcut_section(ctx: Context, threshold: float) -> None:
+    """Planted shortcuts: how often the outcome model accepts the trace and the step minimum rejects it."""
+    rng = random.Random(SEEDS["test"] + 2)
+    for kind in list(shortcuts.KINDS) + ["other_question"]:
+        traces = []
+        for _ in range(ctx.size):
+            program = ctx.dev.program(rng)
+            if kind == "other_question":
+                traces.append(shortcuts.other_question(rng, program, shortcuts.make(rng, ctx.dev.program(rng), "filler")))
+            else:
+                traces.append(shortcuts.make(rng, program, kind))
+        items, firsts = as_items(traces)
+        low = [min(s) < threshold for s in ctx.prm.scores(items)]
+        high = [p[0] > 0.5 for p in ctx.orm.scores(items)]
+        held = "held out" if kind in shortcuts.HELD_OUT else "trained"
+        ctx.add("shortcuts", kind, "process model rejects", float(np.mean(low)), invalid=f"{np.mean([f >= 0 for f in firsts]):.3f}",
+                answer_right=f"{np.mean([bool(t.outcome) for t in traces]):.3f}", outcome_model_accepts=f"{np.mean(high):.3f}", family=held)
+
+
+def parse() -> argparse.Namespace:
+    p = argparse.ArgumentParser(description=__doc__)
+    p.add_argument("--prm", type=Path)
+    p.add_argument("--orm", type=Path)
+    p.add_argument("--data", type=Path, required=True)
+    p.add_argument("--size", type=int, default=500, help="traces of every generated test set")
+    p.add_argument("--sections", default="own,processbench,prmbench,bigbench,orm,shortcuts")
+    p.add_argument("--subsets", default="gsm8k,math,olympiadbench,omnimath")
+    p.add_argument("--json", type=Path)
+    p.add_argument("--threads", type=int, default=2)
+    return p.parse_args()
+
+
+def main() -> int:
+    opt = parse()
+    torch.set_num_threads(opt.threads)
+    begin = time.time()
+    ctx = Context(opt)
+    wanted = opt.sections.split(",")
+    own, natural = thresholds(ctx) if ctx.prm else (0.5, 0.5)
+    if "own" in wanted:
+        own_section(ctx, own)
+    if "processbench" in wanted:
+        processbench_section(ctx, natural, opt.subsets.split(","))
+    if "prmbench" in wanted:
+        prmbench_section(ctx, natural)
+    if "bigbench" in wanted:
+        bigbench_section(ctx, own)
+    if "orm" in wanted:
+        orm_section(ctx)
+    if "shortcuts" in wanted:
+        shortcut_section(ctx, own)
+    print(f"{time.time() - begin:.0f} s", file=sys.stderr)
+    if opt.json:
+        opt.json.write_text(json.dumps(ctx.rows, indent=0) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Recipe of rewardd's default reward models: generator, checker, tokenizer, training, export, evaluation."""

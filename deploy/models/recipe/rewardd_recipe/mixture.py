@@ -1,0 +1,61 @@
+"""Which traces a split is made of. Every split has its own seed space; held-out parts never enter training."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Callable, Iterator
+
+from . import gsm8k, prm800k, shortcuts
+from .families import basen, chains, countdown, equations, states, words
+from .program import write
+from .trace import Trace
+
+SEEDS = {"train": 1_000_003, "dev": 2_000_003, "test": 3_000_017}
+Maker = Callable[[random.Random], Trace]
+
+OWN: dict[str, tuple[float, Maker]] = {
+    "words": (4.0, words.make), "chains": (3.0, chains.make), "linear": (1.0, equations.make), "basen": (0.7, basen.make),
+    "countdown": (0.8, countdown.make), "stacks": (0.6, states.stacks), "tracking": (0.7, states.tracking), "logic": (0.7, states.logic),
+}
+HELD_OUT: dict[str, Maker] = {
+    "words (held-out templates)": lambda rng: words.make(rng, True),
+    "ledger": lambda rng: chains.make(rng, True),
+    "systems": lambda rng: equations.make(rng, True),
+    "tracking (held-out things)": lambda rng: states.tracking(rng, True),
+}
+
+
+def own_trace(rng: random.Random) -> Trace:
+    names = list(OWN)
+    name = rng.choices(names, [OWN[n][0] for n in names])[0]
+    return OWN[name][1](rng)
+
+
+class Mixture:
+    """Training and development traces: own families, planted shortcuts, GSM8K train, prm800k train."""
+
+    def __init__(self, data: Path, dev: bool = False, shares: dict[str, float] | None = None) -> None:
+        self.gsm8k = gsm8k.Source(data / "gsm8k" / "train.jsonl", dev)
+        self.prm800k = prm800k.Source(data / "prm800k_phase1" / "train.tree.jsonl", dev)
+        self.shares = shares or {"own": 0.50, "gsm8k": 0.30, "shortcut": 0.08, "other": 0.02, "prm800k": 0.10}
+
+    def program(self, rng: random.Random):
+        return words.build(rng) if rng.random() < 0.5 else self.gsm8k.program(rng)
+
+    def draw(self, rng: random.Random) -> Trace:
+        kind = rng.choices(list(self.shares), list(self.shares.values()))[0]
+        if kind == "own":
+            return own_trace(rng)
+        if kind == "gsm8k":
+            return self.gsm8k.make(rng)
+        if kind == "prm800k":
+            return self.prm800k.make(rng)
+        if kind == "shortcut":
+            return shortcuts.make(rng, self.program(rng), rng.choice(shortcuts.TRAINED))
+        return shortcuts.other_question(rng, self.program(rng), write(rng, self.program(rng), 0.0))
+
+    def stream(self, seed: int) -> Iterator[Trace]:
+        rng = random.Random(seed)
+        while True:
+            yield self.draw(rng)

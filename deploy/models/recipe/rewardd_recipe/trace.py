@@ -1,0 +1,58 @@
+"""What every generator produces: a question and steps whose validity was computed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Step:
+    """One step. `valid` is the checker's verdict on this step given the question and the earlier steps; None means that
+    nobody knows (unrated). `wrong_end` is the character offset just after the text that first makes the step wrong, when
+    the generator knows it: tokens beyond it are trained as "already wrong"."""
+
+    text: str
+    valid: bool | None = True
+    wrong_end: int | None = None
+    weight: float = 1.0
+
+
+@dataclass
+class Trace:
+    question: str
+    steps: list[Step]
+    family: str
+    template: str = ""
+    error: str = ""
+    shortcut: str = ""
+    outcome: bool | None = None
+    group: str = ""
+    meta: dict = field(default_factory=dict)
+
+    def first_error(self) -> int:
+        """Index of the first invalid step, -1 when there is none."""
+        for i, step in enumerate(self.steps):
+            if step.valid is False:
+                return i
+        return -1
+
+    def prefix_labels(self) -> list[int | None]:
+        """1 while all steps so far are valid, 0 from the first error on, None where the step is unrated."""
+        out: list[int | None] = []
+        broken = False
+        for step in self.steps:
+            broken = broken or step.valid is False
+            out.append(0 if broken else (None if step.valid is None else 1))
+        return out
+
+
+def merge_steps(a: Step, b: Step, joint: str = " ") -> Step:
+    """Two consecutive steps written as one: valid when both are."""
+    if joint == " " and a.text[-1:].isalnum():
+        joint = ". "
+    text = a.text + joint + b.text
+    if a.valid is False:
+        return Step(text, False, a.wrong_end, a.weight)
+    wrong = None if b.wrong_end is None else b.wrong_end + len(a.text) + len(joint)
+    valid = b.valid if a.valid else None
+    return Step(text, False if b.valid is False else valid, wrong, min(a.weight, b.weight))

@@ -1,0 +1,281 @@
+"""Training, resumable: run it again with the same --work and it goes on where the last checkpoint stands.
+
+python -m rewardd_recipe.train --data DIR --tokenizer tokenizer.json --work DIR --tokens 15e6 [--decay 0.25]
+
+Warm-up, constant rate, then linear decay over the last `--decay` share of the tokens (start over with a larger --tokens
+before the decay has begun to train longer). The data stream is seeded by the number of the pool, so a resumed run sees
+new traces. Optimizer: Muon on the matrices of the trunk, AdamW on the rest.
+"""
+
+from __future__ import annotations
+
+import argparse
+import glob
+import json
+import random
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .encode import IGNORE, Example, encode, load_tokenizer
+from .mixture import SEEDS, Mixture
+from .model import ModelConfig, RewardModel
+from .tokenizer import PAD
+
+LENGTHS = (64, 96, 128, 160, 208, 272, 384, 512, 768, 1024)
+
+
+@dataclass
+class Batch:
+    ids: Tensor
+    marks: Tensor
+    labels: Tensor
+    weights: Tensor
+    dense: Tensor
+    lm: Tensor
+    ends: Tensor
+    outcomes: Tensor
+
+
+def collate(examples: list[Example], length: int, rows: int) -> Batch:
+    """Right padding; flat positions index the (row, time) plane."""
+    ids = torch.full((rows, length), PAD, dtype=torch.long)
+    dense = torch.full((rows, length), IGNORE, dtype=torch.long)
+    lm = torch.full((rows, length), IGNORE, dtype=torch.long)
+    marks, labels, weights, ends, outcomes = [], [], [], [], []
+    for r, ex in enumerate(examples):
+        n = len(ex.ids)
+        ids[r, :n] = torch.tensor(ex.ids)
+        dense[r, :n] = torch.tensor(ex.dense)
+        targets = [i if keep else IGNORE for i, keep in zip(ex.ids, ex.lm)]
+        lm[r, : n - 1] = torch.tensor(targets[1:])
+        for m, label, w in zip(ex.marks, ex.labels, ex.weights):
+            if label != IGNORE and w > 0:
+                marks.append(r * length + m)
+                labels.append(label)
+                weights.append(w)
+        if ex.outcome >= 0:
+            ends.append(r * length + n - 1)
+            outcomes.append(ex.outcome)
+    as_long = lambda x: torch.tensor(x, dtype=torch.long)
+    return Batch(ids, as_long(marks), as_long(labels), torch.tensor(weights), dense, lm, as_long(ends), torch.tensor(outcomes))
+
+
+class Pools:
+    """Pools of traces, sorted by length into full batches of one padded length each."""
+
+    def __init__(self, mixture: Mixture, tok, batch_tokens: int, full_share: float, size: int = 3000) -> None:
+        self.mixture, self.tok, self.batch_tokens, self.full_share, self.size = mixture, tok, batch_tokens, full_share, size
+        self.left: dict[int, list[Example]] = {}  # too few for a batch of their length yet
+
+    def batches(self, number: int) -> list[Batch]:
+        rng = random.Random(SEEDS["train"] + 7919 * number)
+        by_length, self.left = self.left, {}
+        for _ in range(self.size):
+            ex = encode(self.tok, self.mixture.draw(rng), rng.random() < self.full_share)
+            length = next((n for n in LENGTHS if n >= len(ex.ids)), 0)
+            if length:
+                by_length.setdefault(length, []).append(ex)
+        out = []
+        for length, examples in by_length.items():
+            rows = max(1, self.batch_tokens // length)
+            rng.shuffle(examples)
+            whole = len(examples) // rows * rows
+            out += [collate(examples[i : i + rows], length, rows) for i in range(0, whole, rows)]
+            self.left[length] = examples[whole:]
+        rng.shuffle(out)
+        return out
+
+
+class Muon(torch.optim.Optimizer):
+    """Momentum, orthogonalised by a quintic Newton-Schulz iteration; for matrices only. Matrices of one shape go
+    through it as one batch."""
+
+    def __init__(self, params, lr: float, momentum: float = 0.95, weight_decay: float = 0.02) -> None:
+        super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
+
+    @torch.no_grad()
+    def step(self) -> None:
+        for group in self.param_groups:
+            shapes: dict[tuple, list] = {}
+            for p in group["params"]:
+                shapes.setdefault(tuple(p.shape), []).append(p)
+            for shape, params in shapes.items():
+                self.update(params, shape, group)
+
+    def update(self, params: list, shape: tuple, group: dict) -> None:
+        looks = []
+        for p in params:
+            if "buf" not in self.state[p]:
+                self.state[p]["buf"] = torch.zeros_like(p)
+            buf = self.state[p]["buf"]
+            buf.lerp_(p.grad, 1 - group["momentum"])
+            looks.append(p.grad.lerp(buf, group["momentum"]))
+        updates = orthogonalise(torch.stack(looks))
+        scale = -group["lr"] * max(1.0, shape[0] / shape[1]) ** 0.5
+        for p, update in zip(params, updates):
+            p.mul_(1 - group["lr"] * group["weight_decay"]).add_(update, alpha=scale)
+
+
+def orthogonalise(g: Tensor, steps: int = 5) -> Tensor:
+    """(n, rows, cols): each matrix towards U V^T of its singular value decomposition."""
+    x = g.bfloat16() / (g.norm(dim=(1, 2), keepdim=True) + 1e-7)
+    tall = x.shape[1] > x.shape[2]
+    x = x.mT.contiguous() if tall else x
+    for _ in range(steps):
+        a = x @ x.mT
+        x = 3.4445 * x + (-4.7750 * a + 2.0315 * a @ a) @ x
+    return (x.mT if tall else x).to(g.dtype)
+
+
+def losses(model: RewardModel, trunk, batch: Batch, mix: dict[str, float]) -> tuple[Tensor, dict[str, float]]:
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        flat = trunk(batch.ids).reshape(-1, model.cfg.hidden_size)
+        parts: dict[str, Tensor] = {}
+        step_logits = model.step_head(flat).float()
+        if len(batch.marks):
+            each = F.cross_entropy(step_logits[batch.marks], batch.labels, reduction="none")
+            parts["step"] = (each * batch.weights).sum() / batch.weights.sum()
+        dense = batch.dense.view(-1)
+        if bool((dense != IGNORE).any()):
+            balance = torch.tensor([3.0, 1.0])
+            parts["dense"] = F.cross_entropy(step_logits, dense, balance, ignore_index=IGNORE)
+        if len(batch.ends):
+            parts["outcome"] = F.binary_cross_entropy_with_logits(model.outcome_head(flat[batch.ends]).float().squeeze(-1), batch.outcomes)
+        where = (batch.lm.view(-1) != IGNORE).nonzero().squeeze(-1)
+        if mix["lm"] > 0 and len(where):
+            parts["lm"] = F.cross_entropy(model.lm_head(flat[where]).float(), batch.lm.view(-1)[where])
+    total = sum(mix[k] * v for k, v in parts.items())
+    return total, {k: v.item() for k, v in parts.items()}
+
+
+def rate(done: float, total: float, decay: float, warm: float = 150e3) -> float:
+    if done < warm:
+        return max(0.02, done / warm)
+    start = total * (1 - decay)
+    return 1.0 if done < start else max(0.0, (total - done) / (total - start))
+
+
+def pause_while(pattern: str) -> None:
+    while pattern and glob.glob(pattern):
+        time.sleep(1.0)
+
+
+class Run:
+    """Model, optimizers and counters with their checkpoint."""
+
+    def __init__(self, opt: argparse.Namespace) -> None:
+        torch.manual_seed(opt.seed)
+        self.opt = opt
+        self.model = RewardModel(ModelConfig(num_layers=opt.layers, hidden_size=opt.hidden, intermediate_size=3 * opt.hidden, num_heads=opt.hidden // 32, num_kv_heads=opt.hidden // 64))
+        matrices = [p for n, p in self.model.model.named_parameters() if p.ndim == 2 and "embed" not in n]
+        chosen = {id(p) for p in matrices}
+        rest = [p for p in self.model.parameters() if id(p) not in chosen]
+        self.muon = Muon(matrices, opt.muon_lr)
+        self.adam = torch.optim.AdamW(rest, opt.adam_lr, betas=(0.9, 0.98), weight_decay=0.01)
+        self.tokens, self.pool, self.seconds = 0, 0, 0.0
+        self.path = opt.work / "checkpoint.pt"
+        if self.path.exists():
+            self.load(self.path)
+        elif opt.init is not None:
+            self.model.load_state_dict(torch.load(opt.init, weights_only=True)["model"])
+
+    def load(self, path: Path) -> None:
+        state = torch.load(path, weights_only=True)
+        self.model.load_state_dict(state["model"])
+        self.muon.load_state_dict(state["muon"])
+        self.adam.load_state_dict(state["adam"])
+        self.tokens, self.pool, self.seconds = state["tokens"], state["pool"], state["seconds"]
+
+    def save(self) -> None:
+        state = {"model": self.model.state_dict(), "muon": self.muon.state_dict(), "adam": self.adam.state_dict(),
+                 "tokens": self.tokens, "pool": self.pool, "seconds": self.seconds}
+        part = self.path.with_suffix(".part")
+        torch.save(state, part)
+        part.rename(self.path)
+
+    def set_rate(self) -> None:
+        scale = rate(self.tokens, self.opt.tokens, self.opt.decay, self.opt.warm)
+        for group in self.muon.param_groups:
+            group["lr"] = self.opt.muon_lr * scale
+        for group in self.adam.param_groups:
+            group["lr"] = self.opt.adam_lr * scale
+
+
+def options() -> argparse.Namespace:
+    p = argparse.ArgumentParser(description=__doc__)
+    p.add_argument("--data", type=Path, required=True)
+    p.add_argument("--tokenizer", type=Path, required=True)
+    p.add_argument("--work", type=Path, required=True, help="checkpoints and log, outside the tree")
+    p.add_argument("--tokens", type=float, default=15e6)
+    p.add_argument("--decay", type=float, default=0.25)
+    p.add_argument("--warm", type=float, default=150e3)
+    p.add_argument("--batch-tokens", type=int, default=8192)
+    p.add_argument("--layers", type=int, default=6)
+    p.add_argument("--hidden", type=int, default=256)
+    p.add_argument("--muon-lr", type=float, default=0.02)
+    p.add_argument("--adam-lr", type=float, default=3e-3)
+    p.add_argument("--full-share", type=float, default=0.4, help="share of traces not cut at their first error")
+    p.add_argument("--mix", default="step=1,dense=0.3,outcome=0.2,lm=0.5", help="weights of the losses")
+    p.add_argument("--shares", default="", help="own=..,gsm8k=..,shortcut=..,other=..,prm800k=..")
+    p.add_argument("--init", type=Path, help="checkpoint whose weights a new run starts from")
+    p.add_argument("--pause", default="", help="glob: training sleeps while a file matches")
+    p.add_argument("--threads", type=int, default=2)
+    p.add_argument("--seed", type=int, default=7)
+    p.add_argument("--no-compile", action="store_true")
+    return p.parse_args()
+
+
+def pairs(text: str) -> dict[str, float]:
+    return {k: float(v) for k, v in (item.split("=") for item in text.split(","))}
+
+
+def main() -> None:
+    opt = options()
+    opt.work.mkdir(parents=True, exist_ok=True)
+    torch.set_num_threads(opt.threads)
+    torch._dynamo.config.cache_size_limit = 64
+    run = Run(opt)
+    trunk = run.model.model if opt.no_compile else torch.compile(run.model.model, dynamic=False)
+    mixture = Mixture(opt.data, shares=pairs(opt.shares) if opt.shares else None)
+    pools = Pools(mixture, load_tokenizer(str(opt.tokenizer)), opt.batch_tokens, opt.full_share)
+    mix = {"step": 1.0, "dense": 0.0, "outcome": 0.0, "lm": 0.0} | pairs(opt.mix)
+    log = (opt.work / "log.jsonl").open("a", buffering=1)
+    saved, sums, count, since = time.time(), {}, 0, time.time()
+    while run.tokens < opt.tokens:
+        for batch in pools.batches(run.pool):
+            pause_while(opt.pause)
+            begin = time.time()
+            run.set_rate()
+            total, parts = losses(run.model, trunk, batch, mix)
+            total.backward()
+            torch.nn.utils.clip_grad_norm_(run.model.parameters(), 1.0)
+            run.muon.step()
+            run.adam.step()
+            run.model.zero_grad(set_to_none=True)
+            run.tokens += int((batch.ids != PAD).sum())
+            run.seconds += time.time() - begin
+            for k, v in parts.items():
+                total_sum, n = sums.get(k, (0.0, 0))
+                sums[k] = (total_sum + v, n + 1)
+            count += 1
+            if count % 25 == 0:
+                means = {k: round(s / n, 4) for k, (s, n) in sums.items()}
+                record = {"tokens": run.tokens, "hours": round(run.seconds / 3600, 4), "wall": round(time.time() - since, 1)} | means
+                log.write(json.dumps(record) + "\n")
+                sums, since = {}, time.time()
+            if time.time() - saved > 180:
+                run.save()
+                saved = time.time()
+            if run.tokens >= opt.tokens:
+                break
+        run.pool += 1
+    run.save()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,212 @@
+"""The labels, derived a second time from the text alone, by code that shares nothing with the generator's checker."""
+
+from __future__ import annotations
+
+import random
+import re
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from rewardd_recipe import shortcuts
+from rewardd_recipe.families import basen, chains, countdown, equations, states, words
+from rewardd_recipe.mixture import HELD_OUT, own_trace
+
+ROUNDS = 400
+
+
+def plain_math(text: str) -> str:
+    """LaTeX and typographic arithmetic as plain infix."""
+    text = re.sub(r"\\frac\{([^{}]*)\}\{([^{}]*)\}", r"(\1)/(\2)", text)
+    for old, new in (("\\times", "*"), ("\\cdot", "*"), ("\\div", "/"), ("×", "*"), ("÷", "/"), (" x ", " * "), ("\\$", ""), ("$", ""),
+                     (",", ""), ("\\(", " "), ("\\)", " "), ("\\[", " "), ("\\]", " ")):
+        text = text.replace(old, new)
+    return re.sub(r"(?<=\d) [a-z][a-z ]*(?= [-+*/=])", "", text)  # units
+
+
+EQUATION = re.compile(r"(?=[\d(])([\d.()+\-*/ ]*\d\)*\s*[+\-*/][\d.()+\-*/ ]*?)=\s*([\d.()+\-*/ ]+)")
+
+
+def false_equations(text: str) -> int:
+    """How many written-out equalities between numbers do not hold (allowing rounding to two decimals)."""
+    bad = 0
+    for left, right in EQUATION.findall(plain_math(text)):
+        left, right = left.strip(), right.strip().rstrip(". ")
+        try:
+            a, b = exact(left), exact(right)
+        except (SyntaxError, ZeroDivisionError, IndexError):
+            continue
+        bad += abs(a - b) > Fraction(1, 200)
+    return bad
+
+
+def exact(text: str) -> Fraction:
+    """A recursive-descent evaluator: + - * / and parentheses."""
+    tokens = re.findall(r"\d+\.?\d*|[-+*/()]", text)
+    value = add(tokens)
+    if tokens:
+        raise SyntaxError(text)
+    return value
+
+
+def add(t: list[str]) -> Fraction:
+    value = mul(t)
+    while t and t[0] in "+-":
+        value = value + mul(t) if t.pop(0) == "+" else value - mul(t)
+    return value
+
+
+def mul(t: list[str]) -> Fraction:
+    value = atom(t)
+    while t and t[0] in "*/":
+        value = value * atom(t) if t.pop(0) == "*" else value / atom(t)
+    return value
+
+
+def atom(t: list[str]) -> Fraction:
+    head = t.pop(0)
+    if head == "(":
+        value = add(t)
+        t.pop(0)
+        return value
+    if head == "-":
+        return -atom(t)
+    if not head[0].isdigit():
+        raise SyntaxError(head)
+    return Fraction(head)
+
+
+@pytest.mark.parametrize("maker", [words.make, chains.make])
+def test_arithmetic_of_valid_steps_holds_and_slips_do_not(maker) -> None:
+    rng = random.Random(11)
+    slips = seen = 0
+    for _ in range(ROUNDS):
+        trace = maker(rng)
+        first = trace.first_error()
+        for i, step in enumerate(trace.steps[: first if first >= 0 else None]):
+            assert false_equations(step.text) == 0, step.text
+        if trace.error == "slip":
+            seen += 1
+            slips += false_equations(trace.steps[first].text) > 0
+    assert seen > 20 and slips > 0.8 * seen  # a slip in a unit-laden equation may escape the plain parser
+
+
+def test_clean_traces_are_clean_and_planted_errors_are_found() -> None:
+    rng = random.Random(12)
+    for _ in range(3 * ROUNDS):
+        trace = own_trace(rng)
+        assert (trace.first_error() >= 0) == bool(trace.error)
+
+
+def test_stack_steps_rerun() -> None:
+    rng = random.Random(13)
+    pairs = {")": "(", "]": "[", "}": "{", ">": "<"}
+    for _ in range(ROUNDS):
+        trace = states.stacks(rng)
+        word = trace.question.split(": ", 1)[1].split()
+        stack: list[str] = []
+        for i, ch in enumerate(word):
+            if i >= len(trace.steps):
+                break
+            if ch in pairs:
+                assert stack.pop() == pairs[ch]
+            else:
+                stack.append(ch)
+            right = f"{ch} ; stack: {' '.join(stack) or 'empty'}"
+            assert trace.steps[i].valid == (trace.steps[i].text == right)
+            if not trace.steps[i].valid:
+                break
+
+
+def test_countdown_steps_rerun() -> None:
+    rng = random.Random(14)
+    for _ in range(ROUNDS):
+        trace = countdown.make(rng)
+        have = sorted(map(int, re.findall(r"\d+", trace.question.split(" to make ")[0])))
+        for step in trace.steps:
+            m = re.match(r"(\d+) ([-+*/]) (\d+) = (-?\d+)[ .(]+(?:left|Numbers left): ([\d ]+)", step.text)
+            if m is None:
+                continue
+            a, b, r = int(m[1]), int(m[3]), int(m[4])
+            pool, ok = list(have), True
+            for x in (a, b):
+                ok = ok and x in pool
+                if x in pool:
+                    pool.remove(x)
+            ok = ok and exact(f"{a}{m[2]}{b}") == r and sorted(map(int, m[5].split())) == sorted(pool + [r])
+            assert step.valid == ok, (trace.question, step.text)
+            if not ok:
+                break
+            have = sorted(pool + [r])
+
+
+def test_linear_steps_keep_the_root() -> None:
+    rng = random.Random(15)
+    for _ in range(ROUNDS):
+        trace = equations.make(rng)
+        var = re.search(r"(?<![a-z])([xynabt])(?![a-z])", re.sub(r"(Solve|for|Find|If|if|what|is)", " ", trace.question))
+        assert var is not None
+        first = sides(trace.question, var[1])
+        root = Fraction(first[3] - first[1]) / (first[0] - first[2])
+        for step in trace.steps:
+            if step.valid:
+                a, b, c, d = sides(step.text, var[1])
+                assert a * root + b == c * root + d, (trace.question, step.text)
+
+
+def sides(text: str, var: str) -> tuple[Fraction, Fraction, Fraction, Fraction]:
+    """(a, b, c, d) of the last "a x + b = c x + d" in the text."""
+    text = text.replace("\\boxed{", "").replace("}", "").replace("$", "")
+    term = rf"(?:\d+(?:\.\d+|/\d+)?{var}?|{var})(?![a-z])"
+    side = rf"-?{term}(?: [+-] {term})*"
+    m = re.findall(rf"({side}) = ({side})", text)[-1]
+    out: list[Fraction] = []
+    for part in m:
+        coef = const = Fraction(0)
+        for sign, body in re.findall(rf"(-|\+|^) ?({term})", part):
+            s = -1 if sign == "-" else 1
+            if body.endswith(var):
+                coef += s * Fraction(body[:-1] or 1)
+            else:
+                const += s * Fraction(body)
+        out += [coef, const]
+    return tuple(out)
+
+
+def test_base_additions_end_right_when_clean() -> None:
+    rng = random.Random(16)
+    for _ in range(ROUNDS):
+        trace = basen.make(rng)
+        a, b, base = re.match(r"Add (\d+) and (\d+) in base (\d)", trace.question).groups()
+        said = re.search(r"(\d+)\.$", trace.steps[-1].text)[1]
+        right = int(a, int(base)) + int(b, int(base)) == int(said, int(base))
+        assert trace.outcome == right
+        if trace.first_error() < 0:
+            assert right
+
+
+def test_shortcut_answers() -> None:
+    """Shortcut traces state the right answer; the honest kinds have no invalid step, the others have one."""
+    rng = random.Random(17)
+    honest = {"hint_ignored", "restated", "filler", "decorative"}
+    for kind in shortcuts.KINDS:
+        for _ in range(60):
+            trace = shortcuts.make(rng, words.build(rng), kind)
+            if kind in honest:
+                assert trace.first_error() < 0
+                assert trace.outcome
+            elif kind != "number_matching":
+                assert trace.first_error() >= 0
+
+
+def test_held_out_templates_stay_out() -> None:
+    rng = random.Random(18)
+    held = {t.name for t in words.TEMPLATES if t.held_out}
+    assert len(held) >= 6
+    seen = {own_trace(rng).template for _ in range(6 * ROUNDS)}
+    assert not seen & (held | {"ledger", "systems", "held"})
+    assert {maker(rng).template for maker in HELD_OUT.values() for _ in range(40)} >= {"ledger", "systems", "held"}

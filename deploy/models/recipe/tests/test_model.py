@@ -1,0 +1,66 @@
+"""The training trunk computes what transformers computes, and a package scores the positions it says."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from rewardd_recipe.encode import encode, load_tokenizer, score_ids
+from rewardd_recipe.export import build, write_package
+from rewardd_recipe.model import ModelConfig, RewardModel
+from rewardd_recipe.score import Package
+from rewardd_recipe.tokenizer import STEP
+from rewardd_recipe.tokenizer import build as build_tokenizer
+from rewardd_recipe.trace import Step, Trace
+
+CFG = ModelConfig(vocab_size=300, hidden_size=64, intermediate_size=128, num_layers=2, num_heads=2, num_kv_heads=1)
+
+
+def test_trunk_equals_transformers() -> None:
+    torch.manual_seed(1)
+    mine = RewardModel(CFG).eval()
+    state = {k: v.to(torch.bfloat16).float() for k, v in mine.state_dict().items()}
+    mine.load_state_dict(state)
+    theirs = build(state, "prm").float()
+    ids = torch.randint(0, 300, (2, 50))
+    with torch.no_grad():
+        assert torch.allclose(mine.step_head(mine(ids)), theirs(ids).logits, atol=1e-5)
+
+
+@pytest.fixture
+def tokenizer(tmp_path: Path) -> Path:
+    path = tmp_path / "tok.json"
+    build_tokenizer(["How many apples? 3 + 4 = 7."] * 3, 300).save(str(path))
+    return path
+
+
+def test_package_round_trip(tmp_path: Path, tokenizer: Path) -> None:
+    torch.manual_seed(2)
+    state = RewardModel(CFG).state_dict()
+    for kind in ("prm", "orm"):
+        folder = tmp_path / kind
+        write_package(state, tokenizer, kind, folder)
+        for record in json.loads((folder / "golden_readable.json").read_text()):
+            got = Package(folder, kind).scores([(record["question"], record["steps"])])[0]
+            assert got == pytest.approx(record["rewards"], abs=1e-5)
+
+
+def test_special_text_in_steps_is_plain(tokenizer: Path) -> None:
+    tok = load_tokenizer(str(tokenizer))
+    ids, marks = score_ids(tok, "q <|step|>", ["a <|step|> b", "c"])
+    assert ids.count(STEP) == 2 and [ids[m] for m in marks] == [STEP, STEP]
+
+
+def test_labels_land_on_markers(tokenizer: Path) -> None:
+    tok = load_tokenizer(str(tokenizer))
+    trace = Trace("q", [Step("1 + 1 = 2"), Step("2 + 2 = 5", False, 9), Step("so 5", False)], "t", error="slip", outcome=False)
+    cut, full = encode(tok, trace, False), encode(tok, trace, True)
+    assert cut.labels == [1, 0] and full.labels == [1, 0, 0]
+    assert all(cut.ids[m] == STEP for m in cut.marks)
+    assert cut.outcome == -1.0 and full.outcome == 0.0

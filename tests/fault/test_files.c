@@ -1,0 +1,129 @@
+/* Every allocation, open and read in loading JSON and checkpoints fails once. */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/base/buf.h"
+#include "core/base/file.h"
+#include "core/io/checkpoint.h"
+#include "core/io/json.h"
+#include "tests/lib/data.h"
+#include "tests/lib/fault.h"
+
+#define INDEX "model.safetensors.index.json"
+
+static char dir[RW_TEST_PATH_MAX];
+
+static void write_shard(const char *name, const char *tensor)
+{
+    char file[256] = {0};
+    static const char FORMAT[] =
+        "{\"%s\":{\"dtype\":\"BF16\",\"shape\":[4,5],\"data_offsets\":[0,40]}}";
+    int header = snprintf(file + 8, sizeof file - 8, FORMAT, tensor);
+    file[0] = (char)header;
+    rw_test_write(dir, name, file, 8 + (size_t)header + 40);
+}
+
+/* Three shards, their index, and a JSON file with every kind of value. */
+static void setup(void)
+{
+    static const char MAP[] = "{\"weight_map\":{\"a\":\"1.safetensors\",\"b\":\"2.safetensors\","
+                              "\"c\":\"3.safetensors\"}}";
+    rw_test_dir_make(dir);
+    write_shard("1.safetensors", "a");
+    write_shard("2.safetensors", "b");
+    write_shard("3.safetensors", "c");
+    rw_test_write(dir, INDEX, MAP, strlen(MAP));
+
+    struct rw_buf text;
+    rw_buf_init(&text, 1 << 20);
+    rw_buf_printf(&text, "{\"number\": 1.%0100d, \"escape\\n\": \"\\u20ac\", \"map\": {", 0);
+    for (int i = 0; i < 5000; i++) {
+        rw_buf_printf(&text, "\"key %d\": [%d], ", i, i);
+    }
+    rw_buf_printf(&text, "\"\": null}}");
+    rw_test_write(dir, "big.json", text.ptr, text.len);
+    rw_buf_fini(&text);
+}
+
+static void teardown(void)
+{
+    rw_test_dir_remove(dir);
+}
+
+static rw_status parse_json(void *ctx, struct rw_error *err)
+{
+    (void)ctx;
+    char path[RW_TEST_PATH_MAX + 16];
+    struct rw_arena arena;
+    struct rw_str text;
+    snprintf(path, sizeof path, "%s/big.json", dir);
+    rw_arena_init(&arena, 64 << 20);
+    rw_status status = rw_file_read_all(path, 1 << 20, &arena, &text, err);
+    if (status == RW_OK) {
+        const struct rw_json *root;
+        status = rw_json_parse(&arena, text, &root, err);
+    }
+    rw_arena_fini(&arena);
+    return status;
+}
+
+static rw_status load_checkpoint(void *ctx, struct rw_error *err)
+{
+    (void)ctx;
+    struct rw_checkpoint *checkpoint;
+    rw_status status = rw_checkpoint_open(dir, &checkpoint, err);
+    if (status != RW_OK) {
+        return status;
+    }
+    char digest[65];
+    status = rw_checkpoint_digest(checkpoint, digest, err);
+    for (size_t i = 0; status == RW_OK && i < rw_checkpoint_count(checkpoint); i++) {
+        float out[20];
+        status =
+            rw_checkpoint_read_f32(checkpoint, rw_checkpoint_at(checkpoint, i), 0, 20, out, err);
+    }
+    rw_checkpoint_close(checkpoint);
+    return status;
+}
+
+START_TEST(json_faults)
+{
+    /* arena blocks and the table of keys */
+    ck_assert_int_ge(rw_fault_each(RW_FAULT_ALLOC, parse_json, NULL), 3);
+    ck_assert_int_ge(rw_fault_each(RW_FAULT_ALLOC_FROM, parse_json, NULL), 3);
+    ck_assert_int_eq(rw_fault_each(RW_FAULT_OPEN, parse_json, NULL), 1);
+    ck_assert_int_eq(rw_fault_each(RW_FAULT_READ, parse_json, NULL), 1);
+    ck_assert_int_eq(rw_fault_each(RW_FAULT_READ_END, parse_json, NULL), 1);
+    ck_assert_int_ge(rw_fault_each(RW_FAULT_READ_EINTR, parse_json, NULL), 1);
+    ck_assert_int_ge(rw_fault_each(RW_FAULT_READ_ONE, parse_json, NULL), 1);
+}
+END_TEST
+
+START_TEST(checkpoint_faults)
+{
+    ck_assert_int_ge(rw_fault_each(RW_FAULT_ALLOC, load_checkpoint, NULL), 6);
+    ck_assert_int_ge(rw_fault_each(RW_FAULT_ALLOC_FROM, load_checkpoint, NULL), 6);
+    ck_assert_int_eq(rw_fault_each(RW_FAULT_OPEN, load_checkpoint, NULL), 4);
+    /* the index; per shard: length, header, four samples, the tensor */
+    ck_assert_int_eq(rw_fault_each(RW_FAULT_READ, load_checkpoint, NULL), 1 + 3 * 7);
+    ck_assert_int_eq(rw_fault_each(RW_FAULT_READ_END, load_checkpoint, NULL), 1 + 3 * 7);
+    ck_assert_int_ge(rw_fault_each(RW_FAULT_READ_EINTR, load_checkpoint, NULL), 22);
+    ck_assert_int_ge(rw_fault_each(RW_FAULT_READ_ONE, load_checkpoint, NULL), 22);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("file faults");
+    TCase *tc = tcase_create("file faults");
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_test(tc, json_faults);
+    tcase_add_test(tc, checkpoint_faults);
+    suite_add_tcase(suite, tc);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}
