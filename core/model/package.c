@@ -1,0 +1,466 @@
+#include "core/model/package.h"
+
+#include <stdio.h>
+
+#include "core/base/alloc.h"
+#include "core/base/assert.h"
+#include "core/base/file.h"
+#include "core/base/hash.h"
+#include "core/io/json.h"
+#include "core/model/manifest.h"
+#include "core/model/preset.h"
+
+enum {
+    ARENA_BYTES_MAX = 256 << 20,
+    CONFIG_BYTES_MAX = 16 << 20, /* of config.json, tokenizer_config.json, rewardd.json */
+    TEMPLATE_BYTES_MAX = 1 << 20,
+    TOKENIZER_BYTES_MAX = 256 << 20,
+    PATH_BYTES_MAX = 4096,
+};
+
+/* What opening needs besides the package itself. */
+struct opening {
+    struct rw_package *package;
+    struct rw_arena scratch; /* the tokenizer's text, for the digest */
+    struct rw_str config_text;
+    struct rw_str known_as; /* _name_or_path */
+    struct rw_chat chat;
+    struct rw_str tokenizer_config_text;
+    struct rw_str manifest_text;
+    const struct rw_preset *preset;
+    struct rw_manifest manifest;
+    struct rw_error *err;
+};
+
+/* NOT_FOUND of an optional file is OK and leaves *out empty. */
+static rw_status read_file(struct opening *o, const char *name, size_t max, bool optional,
+                           struct rw_arena *arena, struct rw_str *out)
+{
+    char path[PATH_BYTES_MAX];
+    *out = (struct rw_str){0};
+    if ((size_t)snprintf(path, sizeof path, "%s/%s", o->package->dir, name) >= sizeof path) {
+        return rw_fail(o->err, RW_LIMIT_EXCEEDED, "the path of the model is too long");
+    }
+    rw_status status = rw_file_read_all(path, max, arena, out, o->err);
+    return status == RW_NOT_FOUND && optional ? RW_OK : status;
+}
+
+/* A model file that is not JSON is a corrupt model, not a bad request. */
+static rw_status parse_json(struct opening *o, const char *name, struct rw_str text,
+                            const struct rw_json **root)
+{
+    rw_status status = rw_json_parse(&o->package->arena, text, root, o->err);
+    if (status != RW_OK) {
+        rw_error_prefix(o->err, "%s", name);
+    }
+    if (status == RW_INVALID_JSON || status == RW_INVALID_UTF8) {
+        status = RW_MODEL_CORRUPT;
+        if (o->err != NULL) {
+            o->err->status = status;
+        }
+    }
+    return status;
+}
+
+static rw_status read_config(struct opening *o)
+{
+    const struct rw_json *root;
+    rw_status status = read_file(o, "config.json", CONFIG_BYTES_MAX, false, &o->package->arena,
+                                 &o->config_text);
+    if (status == RW_OK) {
+        status = parse_json(o, "config.json", o->config_text, &root);
+    }
+    if (status != RW_OK) {
+        return status;
+    }
+    const struct rw_json *known_as = rw_json_get(root, "_name_or_path");
+    o->known_as = known_as != NULL ? known_as->text : (struct rw_str){0};
+    return rw_config_parse(root, &o->package->config, o->err);
+}
+
+/* A token of tokenizer_config.json is a string, or an object with "content". */
+static struct rw_str token_text(const struct rw_json *value)
+{
+    if (value != NULL && value->type == RW_JSON_OBJECT) {
+        value = rw_json_get(value, "content");
+    }
+    return value != NULL && value->type == RW_JSON_STRING ? value->text : (struct rw_str){0};
+}
+
+/* A string, or a list of {name, template} of which "default" counts. */
+static struct rw_str template_text(const struct rw_json *value)
+{
+    if (value != NULL && value->type == RW_JSON_ARRAY) {
+        RW_JSON_EACH(item, value)
+        {
+            if (rw_json_is_string(rw_json_get(item, "name"), "default")) {
+                return token_text(rw_json_get(item, "template"));
+            }
+        }
+        return (struct rw_str){0};
+    }
+    return value != NULL && value->type == RW_JSON_STRING ? value->text : (struct rw_str){0};
+}
+
+/* transformers 5 keeps the template in a file of its own. */
+static rw_status read_chat(struct opening *o)
+{
+    struct rw_arena *arena = &o->package->arena;
+    struct rw_str jinja;
+    rw_status status = read_file(o, "tokenizer_config.json", CONFIG_BYTES_MAX, true, arena,
+                                 &o->tokenizer_config_text);
+    if (status == RW_OK && o->tokenizer_config_text.len > 0) {
+        const struct rw_json *root;
+        status = parse_json(o, "tokenizer_config.json", o->tokenizer_config_text, &root);
+        if (status == RW_OK) {
+            o->chat.bos_token = token_text(rw_json_get(root, "bos_token"));
+            o->chat.template_text = template_text(rw_json_get(root, "chat_template"));
+        }
+    }
+    if (status == RW_OK) {
+        status = read_file(o, "chat_template.jinja", TEMPLATE_BYTES_MAX, true, arena, &jinja);
+        o->chat.template_text = jinja.len > 0 ? jinja : o->chat.template_text;
+    }
+    return status;
+}
+
+static const char *base_name(const char *dir)
+{
+    size_t end = strlen(dir);
+    while (end > 1 && dir[end - 1] == '/') {
+        end--;
+    }
+    while (end > 0 && dir[end - 1] != '/') {
+        end--;
+    }
+    return dir + end;
+}
+
+/* The argument, else what rewardd.json names, else (when rewardd.json has no recipe of its own)
+ * what the folder looks like. */
+static rw_status choose_preset(struct opening *o, const char *wanted, const struct rw_json *own)
+{
+    struct rw_package *package = o->package;
+    const struct rw_json *named = rw_json_get(own, "preset");
+    struct rw_str name = wanted != NULL ? rw_str_from(wanted)
+                         : named != NULL ? named->text
+                                         : (struct rw_str){0};
+    if (name.len == 0 && rw_json_get(own, "head") != NULL) {
+        return RW_OK;
+    }
+    if (name.len == 0) {
+        return rw_preset_recognise(&package->config, package->checkpoint, base_name(package->dir),
+                                   o->known_as, &o->preset, o->err);
+    }
+    o->preset = rw_preset_find(name);
+    if (o->preset == NULL) {
+        rw_fail(o->err, RW_MODEL_UNSUPPORTED, "there is no preset \"%.*s\"", RW_STR_ARG(name));
+        rw_error_hint(o->err, "rewardd --help lists the presets");
+        return RW_MODEL_UNSUPPORTED;
+    }
+    return RW_OK;
+}
+
+static rw_status read_recipe(struct opening *o, const char *wanted)
+{
+    struct rw_manifest *m = &o->manifest;
+    const struct rw_json *own = NULL;
+    const struct rw_json *root;
+    rw_status status = read_file(o, "rewardd.json", CONFIG_BYTES_MAX, true, &o->package->arena,
+                                 &o->manifest_text);
+    if (status == RW_OK && o->manifest_text.len > 0) {
+        status = parse_json(o, "rewardd.json", o->manifest_text, &own);
+    }
+    if (status == RW_OK) {
+        status = choose_preset(o, wanted, own);
+    }
+    if (status == RW_OK && o->preset != NULL) {
+        status = parse_json(o, o->preset->name, rw_str_from(o->preset->text), &root);
+        if (status == RW_OK) {
+            status = rw_manifest_apply(m, root, o->err);
+        }
+        if (status != RW_OK) {
+            rw_error_prefix(o->err, "preset %s", o->preset->name);
+            return status;
+        }
+    }
+    if (status == RW_OK && own != NULL) {
+        status = rw_manifest_apply(m, own, o->err);
+        if (status != RW_OK) {
+            rw_error_prefix(o->err, "rewardd.json");
+        }
+    }
+    snprintf(m->recipe.preset, sizeof m->recipe.preset, "%s",
+             o->preset != NULL ? o->preset->name : "package");
+    return status == RW_OK ? rw_manifest_check(m, o->err) : status;
+}
+
+/* ---- the head against the tensors ------------------------------------------------------------ */
+
+static rw_status find_tensor(struct opening *o, const char *name, uint32_t dims,
+                             const struct rw_tensor **out)
+{
+    *out = rw_checkpoint_find(o->package->checkpoint, name);
+    if (*out == NULL) {
+        rw_fail(o->err, RW_MODEL_CORRUPT, "the head's tensor \"%s\" is not in the checkpoint", name);
+        rw_error_param(o->err, "head");
+        return RW_MODEL_CORRUPT;
+    }
+    if ((*out)->dims != dims) {
+        return rw_fail(o->err, RW_MODEL_CORRUPT, "tensor \"%s\" has %u dimensions, not %u", name,
+                       (*out)->dims, dims);
+    }
+    return RW_OK;
+}
+
+/* weight[rows, cols] and, if named, bias[rows]; *rows is read from the weight. */
+static rw_status check_linear(struct opening *o, const char *weight, char *bias, uint64_t cols,
+                              uint64_t rows_max, uint64_t *rows)
+{
+    const struct rw_tensor *tensor;
+    rw_status status = find_tensor(o, weight, 2, &tensor);
+    if (status != RW_OK) {
+        return status;
+    }
+    *rows = tensor->shape[0];
+    if (tensor->shape[1] != cols || *rows < 1 || *rows > rows_max) {
+        return rw_fail(o->err, RW_MODEL_CORRUPT,
+                       "tensor \"%s\" has shape [%llu, %llu]; [1..%llu, %llu] is expected", weight,
+                       (unsigned long long)*rows, (unsigned long long)tensor->shape[1],
+                       (unsigned long long)rows_max, (unsigned long long)cols);
+    }
+    if (o->manifest.optional_bias && rw_checkpoint_find(o->package->checkpoint, bias) == NULL) {
+        bias[0] = '\0';
+    }
+    if (bias[0] == '\0') {
+        return RW_OK;
+    }
+    status = find_tensor(o, bias, 1, &tensor);
+    if (status == RW_OK && tensor->shape[0] != *rows) {
+        return rw_fail(o->err, RW_MODEL_CORRUPT, "tensor \"%s\" does not fit \"%s\"", bias, weight);
+    }
+    return status;
+}
+
+/* OpenRLHF names the head in config.json: "{value_head_prefix}.weight". */
+static void expand_prefix(const struct rw_config *config, char name[RW_TENSOR_NAME_MAX])
+{
+    static const struct rw_str MARK = {"{value_head_prefix}", 19};
+    if (rw_str_starts(rw_str_from(name), MARK)) {
+        char full[RW_TENSOR_NAME_MAX];
+        snprintf(full, sizeof full, "%s%.24s", config->value_head_prefix, name + MARK.len);
+        memcpy(name, full, sizeof full);
+    }
+}
+
+static rw_status check_rows(struct opening *o)
+{
+    struct rw_package *package = o->package;
+    struct rw_head_spec *head = &o->manifest.recipe.head;
+    static const char *const EMBEDDING[] = {"model.embed_tokens.weight",
+                                            "model.tok_embeddings.weight"};
+    if (head->weight[0] == '\0') {
+        bool internlm = package->config.backbone == RW_BACKBONE_INTERNLM2;
+        const char *untied = internlm ? "output.weight" : "lm_head.weight";
+        snprintf(head->weight, sizeof head->weight, "%s",
+                 package->config.tied_embeddings ? EMBEDDING[internlm] : untied);
+    }
+    const struct rw_tensor *tensor;
+    rw_status status = find_tensor(o, head->weight, 2, &tensor);
+    if (status != RW_OK) {
+        return status;
+    }
+    for (uint32_t i = 0; i < head->n_out; i++) {
+        if ((uint64_t)head->rows[i] >= tensor->shape[0] ||
+            tensor->shape[1] != package->config.hidden) {
+            return rw_fail(o->err, RW_MODEL_CORRUPT, "tensor \"%s\" has no row %d of %u values",
+                           head->weight, head->rows[i], package->config.hidden);
+        }
+    }
+    return RW_OK;
+}
+
+static rw_status check_head(struct opening *o)
+{
+    struct rw_head_spec *head = &o->manifest.recipe.head;
+    const struct rw_config *config = &o->package->config;
+    uint64_t rows = head->n_out;
+    rw_status status;
+    if (head->type == RW_HEAD_LM_ROWS) {
+        return check_rows(o);
+    }
+    expand_prefix(config, head->weight);
+    expand_prefix(config, head->bias);
+    bool mlp = head->type == RW_HEAD_MLP_RELU;
+    status = check_linear(o, head->weight, head->bias, config->hidden,
+                          mlp ? RW_HIDDEN_MAX : RW_HEAD_OUT_MAX, &rows);
+    if (status == RW_OK && mlp) {
+        status = check_linear(o, head->out_weight, head->out_bias, rows, RW_HEAD_OUT_MAX, &rows);
+    }
+    head->n_out = (uint32_t)rows;
+    if (status == RW_OK && config->labels != 0 && head->n_out != config->labels) {
+        status = rw_fail(o->err, RW_MODEL_CORRUPT, "config.json says %u labels, the head has %u",
+                         config->labels, head->n_out);
+    }
+    return status;
+}
+
+static rw_status check_post(struct opening *o)
+{
+    struct rw_recipe *recipe = &o->manifest.recipe;
+    const struct rw_config *config = &o->package->config;
+    if (recipe->post == RW_POST_SIGMOID && config->normalize_reward) {
+        recipe->post = RW_POST_NORMALIZED;
+        recipe->mean = config->reward_mean;
+        recipe->std = config->reward_std;
+    }
+    bool softmax = recipe->post == RW_POST_SOFTMAX;
+    if (softmax ? recipe->head.n_out < 2 || recipe->good >= recipe->head.n_out
+                : recipe->head.n_out != 1) {
+        rw_fail(o->err, RW_MODEL_UNSUPPORTED, "preset %s reads %s; the head has %u outputs",
+                recipe->preset, softmax ? "a softmax over two or more outputs" : "one output",
+                recipe->head.n_out);
+        rw_error_hint(o->err, "name another preset, or write rewardd.json");
+        return RW_MODEL_UNSUPPORTED;
+    }
+    return RW_OK;
+}
+
+/* ---- digest ---------------------------------------------------------------------------------- */
+
+static void hash_text(struct rw_sha256 *sha, struct rw_str text)
+{
+    uint64_t len = text.len; /* lengths first: no two lists of texts hash alike */
+    rw_sha256_update(sha, &len, sizeof len);
+    rw_sha256_update(sha, text.ptr, text.len);
+}
+
+/* Everything that a score depends on: weights, config, tokenizer, template, recipe and layout. */
+static rw_status compute_digest(struct opening *o)
+{
+    struct rw_package *package = o->package;
+    char weights[65];
+    struct rw_str tokenizer;
+    rw_status status = rw_checkpoint_digest(package->checkpoint, weights, o->err);
+    if (status == RW_OK) {
+        status = read_file(o, "tokenizer.json", TOKENIZER_BYTES_MAX, true, &o->scratch, &tokenizer);
+    }
+    if (status == RW_OK && tokenizer.len == 0) {
+        status = read_file(o, "tokenizer.model", TOKENIZER_BYTES_MAX, true, &o->scratch, &tokenizer);
+    }
+    if (status != RW_OK) {
+        return status;
+    }
+    struct rw_sha256 sha;
+    unsigned char hash[RW_SHA256_BYTES];
+    rw_sha256_init(&sha);
+    hash_text(&sha, rw_str_from(weights));
+    hash_text(&sha, o->config_text);
+    hash_text(&sha, tokenizer);
+    hash_text(&sha, o->chat.template_text);
+    hash_text(&sha, o->chat.bos_token);
+    hash_text(&sha, rw_str_from(o->preset != NULL ? o->preset->text : ""));
+    hash_text(&sha, o->manifest_text);
+    rw_sha256_final(&sha, hash);
+    rw_hex(hash, sizeof hash, package->digest);
+    return RW_OK;
+}
+
+/* ---- open and close -------------------------------------------------------------------------- */
+
+static rw_status store_recipe(struct opening *o)
+{
+    struct rw_package *package = o->package;
+    struct rw_manifest *m = &o->manifest;
+    struct rw_layout *layout = rw_arena_alloc(&package->arena, sizeof *layout);
+    if (layout == NULL) {
+        return rw_fail(o->err, RW_NO_MEMORY, "no memory for the model package");
+    }
+    *layout = m->layout;
+    package->layout = layout;
+    package->recipe = m->recipe;
+    package->golden = m->golden;
+    package->n_golden = m->n_golden;
+    package->golden_tolerance = m->golden_tolerance;
+    package->context_max = package->config.context_max;
+    if (m->context_max != 0 && m->context_max < package->context_max) {
+        package->context_max = m->context_max;
+    }
+    return RW_OK;
+}
+
+static rw_status open_all(struct opening *o, const char *preset)
+{
+    struct rw_package *package = o->package;
+    rw_status status = read_config(o);
+    if (status == RW_OK) {
+        status = rw_tokenizer_open(package->dir, &package->tokenizer, o->err);
+    }
+    if (status == RW_OK) {
+        status = rw_checkpoint_open(package->dir, &package->checkpoint, o->err);
+    }
+    if (status == RW_OK) {
+        status = read_chat(o);
+    }
+    if (status != RW_OK) {
+        return status;
+    }
+    o->manifest = (struct rw_manifest){
+        .arena = &package->arena,
+        .config = &package->config,
+        .tokenizer = package->tokenizer,
+        .chat = &o->chat,
+        .dir = package->dir,
+        .layout = {.marker = -1, .join = RW_STR("\n\n")},
+    };
+    status = read_recipe(o, preset);
+    if (status == RW_OK) {
+        status = check_head(o);
+    }
+    if (status == RW_OK) {
+        status = check_post(o);
+    }
+    if (status == RW_OK) {
+        status = store_recipe(o);
+    }
+    return status == RW_OK ? compute_digest(o) : status;
+}
+
+rw_status rw_package_open(const char *dir, const char *preset, struct rw_package **out,
+                          struct rw_error *err)
+{
+    struct opening o = {.err = err};
+    o.package = rw_alloc_zero(1, sizeof *o.package);
+    *out = NULL;
+    if (o.package == NULL) {
+        return rw_fail(err, RW_NO_MEMORY, "no memory for the model package");
+    }
+    rw_arena_init(&o.package->arena, ARENA_BYTES_MAX);
+    rw_arena_init(&o.scratch, ARENA_BYTES_MAX);
+    rw_status status;
+    struct rw_str copy = rw_arena_copy(&o.package->arena, rw_str_from(dir));
+    if (copy.ptr == NULL) {
+        status = rw_fail(err, RW_NO_MEMORY, "no memory for the model package");
+    } else {
+        o.package->dir = copy.ptr;
+        status = open_all(&o, preset);
+    }
+    rw_arena_fini(&o.scratch);
+    if (status != RW_OK) {
+        rw_package_close(o.package);
+        return status;
+    }
+    *out = o.package;
+    return RW_OK;
+}
+
+void rw_package_close(struct rw_package *package)
+{
+    if (package == NULL) {
+        return;
+    }
+    rw_checkpoint_close(package->checkpoint);
+    rw_tokenizer_close(package->tokenizer);
+    rw_arena_fini(&package->arena);
+    rw_free(package);
+}
