@@ -168,14 +168,13 @@ static rw_status check_switches(const struct rw_json *root, struct rw_error *err
 static rw_status parse_heads(const struct rw_json *root, struct rw_config *out,
                              struct rw_error *err)
 {
-    rw_status status =
-        read_u32(root, "num_attention_heads", 1, HEADS_MAX, 0, &out->heads, err);
+    rw_status status = read_u32(root, "num_attention_heads", 1, HEADS_MAX, 0, &out->heads, err);
     if (status != RW_OK) {
         return status;
     }
     bool heads_default =
         out->backbone == RW_BACKBONE_LLAMA || out->backbone == RW_BACKBONE_INTERNLM2;
-    uint32_t kv_default = heads_default                              ? out->heads
+    uint32_t kv_default = heads_default                          ? out->heads
                           : out->backbone == RW_BACKBONE_MISTRAL ? MISTRAL_KV_HEADS
                                                                  : 0;
     status = read_u32(root, "num_key_value_heads", 1, HEADS_MAX, kv_default, &out->kv_heads, err);
@@ -185,9 +184,9 @@ static rw_status parse_heads(const struct rw_json *root, struct rw_config *out,
     if (out->heads % out->kv_heads != 0) {
         return bad_value(err, "num_key_value_heads", "a divisor of num_attention_heads");
     }
-    uint32_t dim_default = out->backbone == RW_BACKBONE_QWEN3      ? QWEN3_HEAD_DIM
-                           : out->hidden % out->heads == 0 ? out->hidden / out->heads
-                                                           : 0;
+    uint32_t dim_default = out->backbone == RW_BACKBONE_QWEN3 ? QWEN3_HEAD_DIM
+                           : out->hidden % out->heads == 0    ? out->hidden / out->heads
+                                                              : 0;
     status = read_u32(root, "head_dim", 2, RW_HEAD_DIM_MAX, dim_default, &out->head_dim, err);
     if (status != RW_OK) {
         return status;
@@ -309,8 +308,7 @@ static rw_status parse_layer_types(const struct rw_json *types, struct rw_config
 {
     uint32_t layer = 0;
     uint32_t full = 0;
-    RW_JSON_EACH(item, types)
-    {
+    RW_JSON_EACH (item, types) {
         if (rw_json_is_string(item, "full_attention") && full == layer) {
             full++;
         } else if (!rw_json_is_string(item, "sliding_attention")) {
@@ -369,8 +367,7 @@ static rw_status parse_biases(const struct rw_json *root, struct rw_config *out,
 {
     bool fused = out->backbone == RW_BACKBONE_INTERNLM2;
     bool attention = false;
-    rw_status status =
-        read_bool(root, fused ? "bias" : "attention_bias", false, &attention, err);
+    rw_status status = read_bool(root, fused ? "bias" : "attention_bias", false, &attention, err);
     if (status == RW_OK) {
         status = read_bool(root, "mlp_bias", false, &out->mlp_bias, err);
     }
@@ -452,8 +449,8 @@ rw_status rw_config_parse(const struct rw_json *root, struct rw_config *out, str
 {
     static rw_status (*const STEP[])(const struct rw_json *, struct rw_config *,
                                      struct rw_error *) = {
-        parse_family, parse_shapes, parse_rope,   parse_window,
-        parse_biases, parse_labels, parse_ids,    parse_value_model,
+        parse_family, parse_shapes, parse_rope, parse_window,
+        parse_biases, parse_labels, parse_ids,  parse_value_model,
     };
     *out = (struct rw_config){0};
     if (root == NULL || root->type != RW_JSON_OBJECT) {

@@ -8,12 +8,12 @@
 #include "core/io/json.h"
 #include "core/model/config.h"
 
-#define SHAPE                                                                                 \
-    "\"hidden_size\":64,\"intermediate_size\":96,\"num_hidden_layers\":4,"                     \
+#define SHAPE                                                              \
+    "\"hidden_size\":64,\"intermediate_size\":96,\"num_hidden_layers\":4," \
     "\"num_attention_heads\":4,\"vocab_size\":500,\"max_position_embeddings\":4096"
 #define LLAMA "\"architectures\":[\"LlamaForCausalLM\"],\"model_type\":\"llama\"," SHAPE
-#define QWEN2                                                                                  \
-    "\"architectures\":[\"Qwen2ForProcessRewardModel\"],\"model_type\":\"qwen2\","             \
+#define QWEN2                                                                      \
+    "\"architectures\":[\"Qwen2ForProcessRewardModel\"],\"model_type\":\"qwen2\"," \
     "\"num_key_value_heads\":2," SHAPE
 
 static struct rw_config config;
@@ -33,10 +33,11 @@ static rw_status parse(const char *text)
 
 START_TEST(qwen_prm_ignores_an_unused_window)
 {
-    ck_assert_int_eq(parse("{" QWEN2 ",\"rms_norm_eps\":1e-05,\"sliding_window\":131072,"
-                           "\"use_sliding_window\":false,\"max_window_layers\":28,"
-                           "\"bos_token_id\":7,\"eos_token_id\":[9,8],\"torch_dtype\":\"bfloat16\"}"),
-                     RW_OK);
+    ck_assert_int_eq(
+        parse("{" QWEN2 ",\"rms_norm_eps\":1e-05,\"sliding_window\":131072,"
+              "\"use_sliding_window\":false,\"max_window_layers\":28,"
+              "\"bos_token_id\":7,\"eos_token_id\":[9,8],\"torch_dtype\":\"bfloat16\"}"),
+        RW_OK);
     ck_assert_str_eq(config.architecture, "Qwen2ForProcessRewardModel");
     ck_assert_int_eq(config.backbone, RW_BACKBONE_QWEN2);
     ck_assert_uint_eq(config.head_dim, 16);
@@ -55,7 +56,8 @@ END_TEST
 START_TEST(both_spellings_of_rope)
 {
     static const char *const TEXT[] = {
-        "{" LLAMA ",\"rope_theta\":500000.0,\"rope_scaling\":{\"rope_type\":\"llama3\",\"factor\":8,"
+        "{" LLAMA
+        ",\"rope_theta\":500000.0,\"rope_scaling\":{\"rope_type\":\"llama3\",\"factor\":8,"
         "\"low_freq_factor\":1,\"high_freq_factor\":4,\"original_max_position_embeddings\":8192}}",
         "{" LLAMA ",\"rope_parameters\":{\"rope_theta\":500000.0,\"rope_type\":\"llama3\","
         "\"factor\":8,\"low_freq_factor\":1,\"high_freq_factor\":4,"
@@ -78,8 +80,8 @@ END_TEST
 
 START_TEST(windows)
 {
-#define MISTRAL                                                                               \
-    "{\"architectures\":[\"MistralForCausalLM\"],\"model_type\":\"mistral\","                  \
+#define MISTRAL                                                               \
+    "{\"architectures\":[\"MistralForCausalLM\"],\"model_type\":\"mistral\"," \
     "\"num_key_value_heads\":2," SHAPE
     static const struct {
         const char *more;
@@ -128,7 +130,8 @@ END_TEST
 
 START_TEST(value_model_keys)
 {
-    ck_assert_int_eq(parse("{" LLAMA ",\"value_head_prefix\":\"value_head\",\"normalize_reward\":true,"
+    ck_assert_int_eq(parse("{" LLAMA
+                           ",\"value_head_prefix\":\"value_head\",\"normalize_reward\":true,"
                            "\"mean\":-0.5,\"std\":2}"),
                      RW_OK);
     ck_assert_str_eq(config.value_head_prefix, "value_head");

