@@ -97,7 +97,9 @@ struct rw_reply_head {
  * traces and one "done". */
 void rw_reply_begin(struct rw_buf *out, enum rw_reply_format format,
                     const struct rw_reply_head *head);
-/* NDJSON and SSE only. `id` of the SSE event is item.trace.index. */
+/* NDJSON and SSE only. `id` of the SSE event is item.trace.index. K steps give K events: the
+ * server also sends one for each step that got no reward, before the trace's own event, which
+ * carries n_steps instead of the steps. */
 void rw_reply_step_event(struct rw_buf *out, enum rw_reply_format format, uint32_t item,
                          uint32_t trace, const struct rw_reply_step *step);
 void rw_reply_trace(struct rw_buf *out, enum rw_reply_format format,

@@ -8,10 +8,10 @@
 #include "core/base/file.h"
 #include "proto/guard.h"
 #include "proto/tree.h"
+#include "tests/lib/data.h"
 
 enum {
     ARENA_BYTES = 16 << 20,
-    PATH_BYTES = 1024,
 };
 
 static const struct rw_guard_options STRICT = {.depth_max = RW_JSON_BODY_DEPTH_MAX};
@@ -55,14 +55,6 @@ static rw_status check_text(const char *text)
     return check_bytes(text, strlen(text), &STRICT, NULL);
 }
 
-static const char *suite_dir(char *path)
-{
-    const char *data = getenv("REWARDD_DATA");
-    snprintf(path, PATH_BYTES, "%s/malformed/JSONTestSuite/test_parsing",
-             data != NULL ? data : "../shared/data");
-    return path;
-}
-
 /* What we decide where RFC 8259 leaves it open (files named i_*): text in another encoding, lone
  * bytes that are no UTF-8, byte-order marks and 500 levels are refused; numbers of any size are
  * grammar (a typed getter refuses what is not finite), lone surrogate escapes become U+FFFD. */
@@ -88,7 +80,7 @@ static bool open_case_accepted(const char *name)
 
 static void check_suite_file(const char *dir, const char *name)
 {
-    char path[2 * PATH_BYTES];
+    char path[RW_TEST_PATH_MAX + 256];
     snprintf(path, sizeof path, "%s/%s", dir, name);
     struct rw_str text;
     struct rw_arena file_arena;
@@ -111,12 +103,12 @@ static void check_suite_file(const char *dir, const char *name)
 
 START_TEST(json_test_suite)
 {
-    char path[PATH_BYTES];
-    DIR *dir = opendir(suite_dir(path));
-    if (dir == NULL) {
-        printf("skipped: no JSONTestSuite at %s (set REWARDD_DATA)\n", path);
+    char path[RW_TEST_PATH_MAX];
+    if (!rw_test_data_path("malformed/JSONTestSuite/test_parsing", path)) {
         return;
     }
+    DIR *dir = opendir(path);
+    ck_assert_ptr_nonnull(dir);
     size_t files = 0;
     for (struct dirent *e = readdir(dir); e != NULL; e = readdir(dir)) {
         if (strchr("yni", e->d_name[0]) != NULL && e->d_name[1] == '_') {

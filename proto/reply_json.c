@@ -1,0 +1,213 @@
+#include <math.h>
+
+#include "core/base/assert.h"
+#include "proto/emit.h"
+#include "proto/errors.h"
+#include "proto/reply_internal.h"
+
+static void write_model(struct rw_buf *out, const char *member, const struct rw_reply_model *model)
+{
+    rw_emit_name(out, member);
+    if (model->name == NULL) {
+        rw_emit_raw(out, "null");
+        return;
+    }
+    rw_emit_open(out, '{');
+    rw_emit_name(out, "name");
+    rw_emit_text(out, rw_str_from(model->name));
+    rw_emit_name(out, "digest");
+    rw_emit_text_or_null(out, model->digest);
+    rw_emit_name(out, "dtype");
+    rw_emit_text_or_null(out, model->dtype);
+    rw_emit_close(out, '}');
+}
+
+void rw_reply_json_head(struct rw_buf *out, const struct rw_reply_head *head)
+{
+    rw_emit_name(out, "id");
+    rw_emit_text_or_null(out, head->id);
+    rw_emit_name(out, "object");
+    rw_emit_raw(out, "\"rewards\"");
+    rw_emit_name(out, "model");
+    rw_emit_open(out, '{');
+    write_model(out, "process", &head->process);
+    write_model(out, "outcome", &head->outcome);
+    rw_emit_close(out, '}');
+    rw_emit_name(out, "kernel");
+    rw_emit_text_or_null(out, head->kernel);
+}
+
+static void write_float_or_null(struct rw_buf *out, const char *name, bool present, float value)
+{
+    rw_emit_name(out, name);
+    if (present) {
+        rw_emit_float(out, value);
+    } else {
+        rw_emit_raw(out, "null");
+    }
+}
+
+static void write_error_or_null(struct rw_buf *out, const struct rw_error *error)
+{
+    rw_emit_name(out, "error");
+    if (error != NULL) {
+        rw_error_write_object(out, error, NULL);
+    } else {
+        rw_emit_raw(out, "null");
+    }
+}
+
+void rw_reply_json_step(struct rw_buf *out, const struct rw_reply_step *step)
+{
+    rw_assert(step->scored || step->error != RW_OK);
+    rw_emit_name(out, "index");
+    rw_emit_unsigned(out, step->index);
+    write_float_or_null(out, "reward", step->scored, step->reward);
+    write_float_or_null(out, "raw", step->scored, step->raw);
+    if (!step->scored) { /* ten thousand steps need no ten thousand sentences: the code alone */
+        rw_emit_name(out, "error");
+        rw_emit_text(out, rw_str_from(rw_status_code(step->error)));
+    }
+    rw_emit_name(out, "tokens");
+    rw_emit_unsigned(out, step->tokens);
+    rw_emit_name(out, "bytes");
+    rw_emit_span(out, step->byte_begin, step->byte_end);
+    rw_emit_name(out, "chars");
+    rw_emit_span(out, step->char_begin, step->char_end);
+}
+
+static void write_process(struct rw_buf *out, const struct rw_reply_trace *trace)
+{
+    bool scored = trace->process_scored && trace->error == NULL;
+    rw_emit_name(out, "process");
+    if (!trace->has_process) {
+        rw_emit_raw(out, "null");
+        return;
+    }
+    rw_emit_open(out, '{');
+    write_float_or_null(out, "reward", scored, trace->process_reward);
+    rw_emit_name(out, "aggregate");
+    rw_emit_text_or_null(out, trace->aggregate);
+    rw_emit_name(out, "stopped");
+    rw_emit_bool(out, trace->stopped);
+    write_error_or_null(out, trace->process_error);
+    rw_emit_close(out, '}');
+}
+
+static void write_outcome(struct rw_buf *out, const struct rw_reply_trace *trace)
+{
+    bool scored = trace->outcome_scored && trace->error == NULL;
+    rw_emit_name(out, "outcome");
+    if (!trace->has_outcome) {
+        rw_emit_raw(out, "null");
+        return;
+    }
+    rw_emit_open(out, '{');
+    write_float_or_null(out, "reward", scored, trace->outcome_reward);
+    write_float_or_null(out, "raw", scored, trace->outcome_raw);
+    rw_emit_name(out, "verified"); /* against the reference answer: not computed, hence null */
+    rw_emit_raw(out, "null");
+    write_error_or_null(out, trace->outcome_error);
+    rw_emit_close(out, '}');
+}
+
+static void write_flag(struct rw_buf *out, const struct rw_reply_flag *flag)
+{
+    rw_emit_open(out, '{');
+    rw_emit_name(out, "name");
+    rw_emit_text(out, rw_str_from(flag->name));
+    rw_emit_name(out, "version");
+    rw_emit_unsigned(out, flag->version);
+    rw_emit_name(out, "value");
+    rw_emit_double(out, flag->value);
+    rw_emit_name(out, "p");
+    if (isnan(flag->p)) {
+        rw_emit_raw(out, "null");
+    } else {
+        rw_emit_double(out, flag->p);
+    }
+    rw_emit_name(out, "fired");
+    rw_emit_bool(out, flag->fired);
+    rw_emit_name(out, "n_cal");
+    rw_emit_unsigned(out, flag->n_cal);
+    rw_emit_name(out, "severity");
+    rw_emit_text_or_null(out, flag->severity);
+    rw_emit_name(out, "step");
+    if (flag->step >= 0) {
+        rw_emit_signed(out, flag->step);
+    } else {
+        rw_emit_raw(out, "null");
+    }
+    rw_emit_name(out, "span");
+    if (flag->has_span) {
+        rw_emit_span(out, flag->char_begin, flag->char_end);
+    } else {
+        rw_emit_raw(out, "null");
+    }
+    rw_emit_name(out, "message");
+    rw_emit_text_or_null(out, flag->message);
+    rw_emit_close(out, '}');
+}
+
+static void write_steps(struct rw_buf *out, const struct rw_reply_trace *trace)
+{
+    rw_emit_name(out, "steps");
+    rw_emit_open(out, '[');
+    for (size_t i = 0; i < trace->n_steps; i++) {
+        rw_emit_open(out, '{');
+        rw_reply_json_step(out, &trace->steps[i]);
+        rw_emit_close(out, '}');
+    }
+    rw_emit_close(out, ']');
+}
+
+void rw_reply_json_trace(struct rw_buf *out, const struct rw_reply_trace *trace, bool with_steps)
+{
+    rw_emit_name(out, "item");
+    rw_emit_unsigned(out, trace->item);
+    rw_emit_name(out, "trace");
+    rw_emit_unsigned(out, trace->trace);
+    write_error_or_null(out, trace->error);
+    write_process(out, trace);
+    write_outcome(out, trace);
+    rw_emit_name(out, "split");
+    rw_emit_bool(out, trace->split);
+    rw_emit_name(out, "truncated");
+    rw_emit_bool(out, trace->truncated);
+    if (with_steps) {
+        write_steps(out, trace);
+    } else {
+        rw_emit_name(out, "n_steps");
+        rw_emit_unsigned(out, trace->n_steps);
+    }
+    rw_emit_name(out, "flags");
+    rw_emit_open(out, '[');
+    for (size_t i = 0; i < trace->n_flags; i++) {
+        write_flag(out, &trace->flags[i]);
+    }
+    rw_emit_close(out, ']');
+}
+
+/* Microseconds are as fine as our clocks deserve. */
+static void write_ms(struct rw_buf *out, const char *name, double ms)
+{
+    rw_emit_name(out, name);
+    rw_emit_double(out, rint(ms * 1000) / 1000);
+}
+
+void rw_reply_json_usage(struct rw_buf *out, const struct rw_reply_usage *usage)
+{
+    rw_emit_open(out, '{');
+    rw_emit_name(out, "prompt_tokens");
+    rw_emit_unsigned(out, usage->prompt_tokens);
+    rw_emit_name(out, "scored_tokens");
+    rw_emit_unsigned(out, usage->scored_tokens);
+    rw_emit_name(out, "cached_tokens");
+    rw_emit_unsigned(out, usage->cached_tokens);
+    rw_emit_name(out, "flops");
+    rw_emit_double(out, usage->flops);
+    write_ms(out, "cpu_ms", usage->cpu_ms);
+    write_ms(out, "queue_ms", usage->queue_ms);
+    write_ms(out, "total_ms", usage->total_ms);
+    rw_emit_close(out, '}');
+}
