@@ -1,0 +1,187 @@
+#include "core/text/tokenizer.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "core/base/alloc.h"
+#include "core/base/assert.h"
+#include "core/base/file.h"
+#include "core/text/encode.h"
+#include "core/text/tokenizer_impl.h"
+
+enum {
+    TOKENS_SIZE_FIRST = 256,
+    PATH_BYTES_MAX = 4096,
+};
+
+void rw_tokens_init(struct rw_tokens *tokens, size_t max)
+{
+    *tokens = (struct rw_tokens){.max = max};
+}
+
+void rw_tokens_fini(struct rw_tokens *tokens)
+{
+    rw_free(tokens->ids);
+    rw_free(tokens->ends);
+    rw_tokens_init(tokens, tokens->max);
+}
+
+static bool tokens_grow(struct rw_tokens *tokens)
+{
+    size_t size = tokens->size > 0 ? 2 * tokens->size : TOKENS_SIZE_FIRST;
+    size = size < tokens->max ? size : tokens->max;
+    int32_t *ids = rw_realloc_array(tokens->ids, size, sizeof *ids);
+    if (ids == NULL) {
+        return false;
+    }
+    tokens->ids = ids;
+    uint32_t *ends = rw_realloc_array(tokens->ends, size, sizeof *ends);
+    if (ends == NULL) {
+        return false;
+    }
+    tokens->ends = ends;
+    tokens->size = size;
+    return true;
+}
+
+bool rw_tokens_push(struct rw_tokens *tokens, int32_t id, uint32_t end)
+{
+    if (tokens->count >= tokens->max) {
+        return false;
+    }
+    if (tokens->count == tokens->size && !tokens_grow(tokens)) {
+        return false;
+    }
+    tokens->ids[tokens->count] = id;
+    tokens->ends[tokens->count] = end;
+    tokens->count++;
+    return true;
+}
+
+bool rw_steps_add(struct rw_steps *steps, struct rw_step step)
+{
+    if (steps->count == RW_TOKENIZER_STEPS_MAX) {
+        return false;
+    }
+    steps->step[steps->count++] = step;
+    return true;
+}
+
+typedef rw_status load_fn(struct rw_tokenizer *tokenizer, struct rw_str text, struct rw_error *err);
+
+/* The derived tables, once vocabulary and added tokens are known. */
+static rw_status finish(struct rw_tokenizer *t, struct rw_error *err)
+{
+    t->size = t->emit_size;
+    for (size_t i = 0; i < t->added_count; i++) {
+        size_t need = (size_t)t->added[i].id + 1;
+        t->size = t->size < need ? need : t->size;
+    }
+    for (size_t id = 0; id < t->vocab.size; id++) {
+        size_t len = t->vocab.content[id].len;
+        t->content_bytes_max = len > t->content_bytes_max ? len : t->content_bytes_max;
+    }
+    for (unsigned byte = 0; byte < 128; byte++) {
+        char c = (char)byte;
+        t->ascii_id[byte] = rw_vocab_find(&t->vocab, (struct rw_str){&c, 1});
+    }
+    if (!rw_added_set_init(&t->added_raw, &t->arena, t->added, t->added_count, false)) {
+        return rw_fail(err, RW_NO_MEMORY, "no memory for the added tokens");
+    }
+    return rw_normalize_added(t, err);
+}
+
+static rw_status load(load_fn *loader, struct rw_str text, struct rw_tokenizer **out,
+                      struct rw_error *err)
+{
+    *out = NULL;
+    struct rw_tokenizer *tokenizer = rw_alloc_zero(1, sizeof *tokenizer);
+    if (tokenizer == NULL) {
+        return rw_fail(err, RW_NO_MEMORY, "no memory for a tokenizer");
+    }
+    rw_arena_init(&tokenizer->arena, RW_TOKENIZER_ARENA_BYTES_MAX);
+    rw_status status = loader(tokenizer, text, err);
+    if (status == RW_OK) {
+        status = finish(tokenizer, err);
+    }
+    if (status != RW_OK) {
+        rw_tokenizer_close(tokenizer);
+        return status;
+    }
+    *out = tokenizer;
+    return RW_OK;
+}
+
+rw_status rw_tokenizer_parse(struct rw_str json, struct rw_tokenizer **out, struct rw_error *err)
+{
+    return load(rw_tokenizer_load_json, json, out, err);
+}
+
+static rw_status open_file(const char *path, load_fn *loader, struct rw_tokenizer **out,
+                           struct rw_error *err)
+{
+    struct rw_arena arena;
+    rw_arena_init(&arena, RW_TOKENIZER_FILE_BYTES_MAX + 64);
+    struct rw_str text;
+    rw_status status = rw_file_read_all(path, RW_TOKENIZER_FILE_BYTES_MAX, &arena, &text, err);
+    if (status == RW_OK) {
+        status = load(loader, text, out, err);
+    }
+    rw_arena_fini(&arena);
+    return status;
+}
+
+rw_status rw_tokenizer_open(const char *dir, struct rw_tokenizer **out, struct rw_error *err)
+{
+    static const struct {
+        const char *name;
+        load_fn *loader;
+    } FILES[] = {
+        {"tokenizer.json", rw_tokenizer_load_json},
+        {"tokenizer.model", rw_tokenizer_load_spm},
+    };
+    *out = NULL;
+    for (size_t i = 0; i < sizeof FILES / sizeof FILES[0]; i++) {
+        char path[PATH_BYTES_MAX];
+        int len = snprintf(path, sizeof path, "%s/%s", dir, FILES[i].name);
+        if (len < 0 || (size_t)len >= sizeof path) {
+            return rw_fail(err, RW_IO, "the path of the model folder is too long");
+        }
+        if (access(path, F_OK) != 0 && errno == ENOENT) {
+            continue;
+        }
+        rw_status status = open_file(path, FILES[i].loader, out, err);
+        if (status != RW_OK) {
+            rw_error_prefix(err, "%s", FILES[i].name);
+        }
+        return status;
+    }
+    rw_fail(err, RW_MODEL_UNSUPPORTED, "the model folder holds no tokenizer");
+    rw_error_hint(err, "put tokenizer.json (BPE) or tokenizer.model (SentencePiece BPE) into it");
+    return RW_MODEL_UNSUPPORTED;
+}
+
+void rw_tokenizer_close(struct rw_tokenizer *tokenizer)
+{
+    if (tokenizer != NULL) {
+        rw_arena_fini(&tokenizer->arena);
+        rw_free(tokenizer);
+    }
+}
+
+int32_t rw_tokenizer_find(const struct rw_tokenizer *tokenizer, struct rw_str content)
+{
+    for (size_t i = 0; i < tokenizer->added_count; i++) {
+        if (rw_str_equal(tokenizer->added[i].content, content)) {
+            return tokenizer->added[i].id;
+        }
+    }
+    int32_t id = rw_vocab_find(&tokenizer->vocab, content);
+    return id >= 0 && (size_t)id < tokenizer->emit_size ? id : -1;
+}
+
+size_t rw_tokenizer_size(const struct rw_tokenizer *tokenizer)
+{
+    return tokenizer->size;
+}
