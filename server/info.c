@@ -1,0 +1,121 @@
+/* What can be asked without scoring: the front page, probes, models, metrics, the API document. */
+#include <stdio.h>
+
+#include "proto/emit.h"
+#include "server/openapi.h"
+#include "server/service.h"
+#include "server/version.h"
+
+enum {
+    PAGE_MAX = 1024 * 1024, /* bytes */
+};
+
+static const char TEXT[] = "text/plain; charset=utf-8";
+
+void rw_handle_root(struct rw_service *service, struct rw_exchange *ex)
+{
+    (void)service;
+    rw_exchange_reply(ex, 200, TEXT,
+                      RW_STR("rewardd " RW_VERSION " is running.\n\n"
+                             "POST /v1/rewards    score traces, step by step\n"
+                             "POST /get_reward    the same for OpenRLHF\n"
+                             "GET  /v1/models     what is loaded\n"
+                             "GET  /readyz        may traffic come?\n"
+                             "GET  /metrics       Prometheus\n"
+                             "GET  /openapi.json  the whole interface\n\n"
+                             "try  curl HOST/v1/rewards -H 'Accept: text/plain' "
+                             "--json '{\"prompt\":\"2+3*4?\",\"trace\":{\"steps\":"
+                             "[\"3*4=12\",\"2+12=15\"]}}'\n"),
+                      NULL);
+}
+
+void rw_handle_livez(struct rw_service *service, struct rw_exchange *ex)
+{
+    (void)service;
+    rw_exchange_reply(ex, 200, TEXT, RW_STR("alive\n"), NULL);
+}
+
+void rw_handle_readyz(struct rw_service *service, struct rw_exchange *ex)
+{
+    struct rw_error err = {0};
+    switch (service->phase) {
+    case RW_SERVICE_READY:
+        rw_exchange_reply(ex, 200, TEXT, RW_STR("ready\n"), NULL);
+        return;
+    case RW_SERVICE_LOADING:
+        rw_fail(&err, RW_NOT_READY, "models are being loaded, %.0f %% of the current one is read",
+                100.0 * rw_bridge_progress(service->bridge));
+        break;
+    default:
+        rw_fail(&err, RW_DRAINING, "the server is shutting down");
+    }
+    rw_exchange_fail(ex, &err);
+}
+
+static void write_model(struct rw_buf *out, const struct rw_model_info *info)
+{
+    rw_emit_open(out, '{');
+    rw_emit_name(out, "id");
+    rw_emit_text_or_null(out, info->name);
+    rw_emit_name(out, "object");
+    rw_emit_text_or_null(out, "model");
+    rw_emit_name(out, "kind");
+    rw_emit_text_or_null(out, info->kind == RW_KIND_PROCESS ? "process" : "outcome");
+    rw_emit_name(out, "digest");
+    rw_emit_text_or_null(out, info->digest);
+    rw_emit_name(out, "preset");
+    rw_emit_text_or_null(out, info->preset);
+    rw_emit_name(out, "architecture");
+    rw_emit_text_or_null(out, info->architecture);
+    rw_emit_name(out, "dtype");
+    rw_emit_text_or_null(out, info->dtype);
+    rw_emit_name(out, "aggregate");
+    rw_emit_text_or_null(out, rw_aggregate_name(info->aggregate));
+    rw_emit_name(out, "context_tokens");
+    rw_emit_unsigned(out, info->context_max);
+    rw_emit_name(out, "parameters");
+    rw_emit_unsigned(out, info->parameters);
+    rw_emit_name(out, "weight_bytes");
+    rw_emit_unsigned(out, info->weight_bytes);
+    rw_emit_name(out, "golden_vectors");
+    rw_emit_unsigned(out, info->golden_vectors);
+    rw_emit_name(out, "load_ms");
+    rw_emit_double(out, info->load_ms);
+    rw_emit_close(out, '}');
+}
+
+void rw_handle_models(struct rw_service *service, struct rw_exchange *ex)
+{
+    const struct rw_model *model[RW_MODELS_MAX];
+    size_t n = rw_bridge_models(service->bridge, model);
+    struct rw_buf out;
+    rw_buf_init(&out, PAGE_MAX);
+    rw_emit_open(&out, '{');
+    rw_emit_name(&out, "object");
+    rw_emit_text_or_null(&out, "list");
+    rw_emit_name(&out, "data");
+    rw_emit_open(&out, '[');
+    for (size_t i = 0; i < n; i++) {
+        write_model(&out, rw_model_info(model[i]));
+    }
+    rw_emit_close(&out, ']');
+    rw_emit_close(&out, '}');
+    rw_buf_append_char(&out, '\n');
+    rw_exchange_reply(ex, 200, "application/json", rw_buf_str(&out), NULL);
+    rw_buf_fini(&out);
+}
+
+void rw_handle_metrics(struct rw_service *service, struct rw_exchange *ex)
+{
+    struct rw_buf out;
+    rw_buf_init(&out, PAGE_MAX);
+    rw_metrics_write(&out, service);
+    rw_exchange_reply(ex, 200, "text/plain; version=0.0.4; charset=utf-8", rw_buf_str(&out), NULL);
+    rw_buf_fini(&out);
+}
+
+void rw_handle_openapi(struct rw_service *service, struct rw_exchange *ex)
+{
+    (void)service;
+    rw_exchange_reply(ex, 200, "application/json", rw_openapi_document(), NULL);
+}

@@ -1,0 +1,369 @@
+#include "server/lifecycle.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/base/alloc.h"
+#include "core/base/log.h"
+#include "server/listener.h"
+#include "server/service.h"
+#include "server/version.h"
+
+enum {
+    TICK_MS = 100,
+};
+
+struct daemon {
+    struct rw_service service;
+    struct rw_listeners listeners;
+    uv_loop_t loop;
+    uv_signal_t sigterm;
+    uv_signal_t sigint;
+    uv_signal_t sighup;
+    uv_timer_t tick;
+    uv_timer_t drain; /* end of the delay, then end of patience */
+    uint64_t start_ns;
+    int exit_code;
+    bool ended;
+};
+
+/* ---- the end -----------------------------------------------------------------------------------
+ */
+
+/* No connection and no call is left: close what keeps the loop alive. */
+static void end(struct daemon *d)
+{
+    if (d->ended) {
+        return;
+    }
+    d->ended = true;
+    uv_close((uv_handle_t *)&d->tick, NULL);
+    uv_close((uv_handle_t *)&d->drain, NULL);
+    uv_close((uv_handle_t *)&d->sigterm, NULL);
+    uv_close((uv_handle_t *)&d->sigint, NULL);
+    uv_close((uv_handle_t *)&d->sighup, NULL);
+    rw_listeners_close(&d->listeners);
+    rw_prepare_stop(d->service.prepare);
+    rw_bridge_close(d->service.bridge);
+}
+
+static void end_if_idle(struct daemon *d)
+{
+    if (d->service.phase == RW_SERVICE_ENDING && d->service.connections.open == 0 &&
+        d->service.calls == 0) {
+        end(d);
+    }
+}
+
+static void on_patience_over(uv_timer_t *timer)
+{
+    struct daemon *d = timer->data;
+    rw_log(RW_LOG_WARN, "drain_timeout", "connections=%llu requests=%llu",
+           (unsigned long long)d->service.connections.open, (unsigned long long)d->service.calls);
+    d->exit_code = d->service.calls > 0 ? 1 : 0;
+    rw_connections_close_all(&d->service.connections);
+}
+
+/* Balancers have had their time to notice: no new connections, no idle ones, finish the rest. */
+static void stop_accepting(struct daemon *d)
+{
+    d->service.phase = RW_SERVICE_ENDING;
+    rw_listeners_close(&d->listeners);
+    rw_connections_close_idle(&d->service.connections);
+    uv_timer_start(&d->drain, on_patience_over, d->service.options->drain_timeout, 0);
+    rw_log(RW_LOG_INFO, "drain", "phase=finishing connections=%llu requests=%llu",
+           (unsigned long long)d->service.connections.open, (unsigned long long)d->service.calls);
+    end_if_idle(d);
+}
+
+static void on_delay_over(uv_timer_t *timer)
+{
+    stop_accepting(timer->data);
+}
+
+static void drain(struct daemon *d, uint64_t delay_ms)
+{
+    d->service.phase = RW_SERVICE_DRAINING;
+    d->service.connections.draining = true;
+    rw_log(RW_LOG_INFO, "drain", "phase=announcing delay_ms=%llu", (unsigned long long)delay_ms);
+    if (delay_ms == 0) {
+        stop_accepting(d);
+    } else {
+        uv_timer_start(&d->drain, on_delay_over, delay_ms, 0);
+    }
+}
+
+static void on_stop_signal(uv_signal_t *handle, int number)
+{
+    struct daemon *d = handle->data;
+    if (d->service.phase >= RW_SERVICE_DRAINING) {
+        rw_log(RW_LOG_WARN, "fast_exit", "reason=\"second signal\" requests=%llu",
+               (unsigned long long)d->service.calls);
+        d->exit_code = 1;
+        d->service.phase = RW_SERVICE_ENDING;
+        rw_listeners_close(&d->listeners);
+        rw_connections_close_all(&d->service.connections);
+        end_if_idle(d);
+        return;
+    }
+    drain(d, number == SIGTERM ? d->service.options->drain_delay : 0);
+}
+
+static void on_hangup(uv_signal_t *handle, int number)
+{
+    (void)number;
+    struct daemon *d = handle->data;
+    const char *path = d->service.options->api_key_file;
+    struct rw_error err = {0};
+    if (path == NULL) {
+        return;
+    }
+    if (rw_auth_load(&d->service.auth, path, &err) != RW_OK) {
+        rw_log(RW_LOG_ERROR, "keys_kept", "reason=\"%s\"", err.message);
+    } else {
+        rw_log(RW_LOG_INFO, "keys_loaded", "keys=%zu", d->service.auth.n);
+    }
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct daemon *d = timer->data;
+    rw_connections_tick(&d->service.connections);
+    rw_calls_tick(&d->service, rw_clock_now(d->service.clock));
+    d->service.accepted = d->listeners.accepted;
+    d->service.refused = d->listeners.refused;
+    end_if_idle(d);
+}
+
+/* ---- the start ---------------------------------------------------------------------------------
+ */
+
+static void print_models(struct daemon *d)
+{
+    const struct rw_model *model[RW_MODELS_MAX];
+    size_t n = rw_bridge_models(d->service.bridge, model);
+    for (size_t i = 0; i < n; i++) {
+        const struct rw_model_info *info = rw_model_info(model[i]);
+        printf("model    %-16s %s reward   %s %.1f MB   loaded in %.0f ms   context %u   %s\n",
+               info->name, info->kind == RW_KIND_PROCESS ? "process" : "outcome", info->dtype,
+               (double)info->weight_bytes / 1e6, info->load_ms, info->context_max, info->preset);
+    }
+}
+
+static void print_banner(struct daemon *d)
+{
+    struct rw_engine *engine = rw_bridge_engine(d->service.bridge);
+    printf("rewardd  %s   kernel %s   %u threads\n", RW_VERSION, rw_engine_kernel(engine),
+           rw_engine_threads(engine));
+    print_models(d);
+    for (size_t i = 0; i < d->listeners.n; i++) {
+        printf("listen   %s   %s\n", d->listeners.listener[i].url,
+               d->service.auth.n > 0 ? "API key needed" : "no API key");
+    }
+    printf("config   %s   (--print-config shows every value and its origin)\n",
+           d->service.options->config != NULL ? d->service.options->config : "no file read");
+    printf("try      curl -s %s/v1/rewards -H 'Accept: text/plain' %s--json "
+           "'{\"prompt\":\"What is 2 + 3 * 4?\",\"trace\":{\"steps\":[\"3 * 4 = 12\","
+           "\"2 + 12 = 15\"]}}'\n",
+           d->listeners.listener[0].url,
+           d->service.auth.n > 0 ? "-H \"Authorization: Bearer $KEY\" " : "");
+    printf("ready in %.0f ms\n", (double)(rw_clock_now(d->service.clock) - d->start_ns) / 1e6);
+    fflush(stdout);
+}
+
+static void on_loaded(void *ctx, rw_status status, const struct rw_error *err)
+{
+    struct daemon *d = ctx;
+    if (status != RW_OK) {
+        fprintf(stderr, "rewardd: %s\n", err->message);
+        if (err->hint[0] != '\0') {
+            fprintf(stderr, "hint: %s\n", err->hint);
+        }
+        d->exit_code = 1;
+        d->service.phase = RW_SERVICE_ENDING;
+        rw_listeners_close(&d->listeners);
+        rw_connections_close_all(&d->service.connections);
+        end_if_idle(d);
+        return;
+    }
+    if (d->service.phase == RW_SERVICE_LOADING) {
+        d->service.phase = RW_SERVICE_READY;
+        print_banner(d);
+    }
+}
+
+static void on_polled(void *ctx)
+{
+    struct daemon *d = ctx;
+    rw_calls_progress(&d->service);
+    end_if_idle(d);
+}
+
+static void set_limits(struct rw_service *s)
+{
+    const struct rw_options *o = s->options;
+    s->limits = (struct rw_limits){.body_bytes_max = o->body_max,
+                                   .text_bytes_max = o->text_max,
+                                   .items_max = o->items_max,
+                                   .traces_max = o->traces_max,
+                                   .steps_max = o->steps_max,
+                                   .messages_max = o->messages_max,
+                                   .trace_tokens_max = o->tokens_max,
+                                   .arena_bytes_max = o->request_memory};
+    struct rw_deadlines *t = &s->connections.deadlines;
+    rw_deadlines_set(t, RW_DEADLINE_IDLE, o->idle_timeout);
+    rw_deadlines_set(t, RW_DEADLINE_HEADER, o->header_timeout);
+    rw_deadlines_set(t, RW_DEADLINE_BODY, o->body_timeout);
+    rw_deadlines_set(t, RW_DEADLINE_WRITE, o->write_timeout);
+    s->connections.body_bytes_max = o->bodies_memory;
+}
+
+static void init_service(struct daemon *d, const struct rw_options *options)
+{
+    struct rw_service *s = &d->service;
+    struct timespec now;
+    s->options = options;
+    s->clock = &RW_CLOCK_SYSTEM;
+    s->phase = RW_SERVICE_LOADING;
+    d->start_ns = rw_clock_now(s->clock);
+    rw_router_init(s, &s->handlers);
+    rw_connections_init(&s->connections, s->clock, &s->handlers, options->header_max);
+    set_limits(s);
+    rw_admission_init(&s->admission, options->queue_tokens, d->start_ns);
+    if (getrandom(&s->id_seed, sizeof s->id_seed, 0) != sizeof s->id_seed) {
+        s->id_seed = d->start_ns;
+    }
+    clock_gettime(CLOCK_REALTIME, &now);
+    s->metrics.started_unix = (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+    d->listeners.connections = &s->connections;
+    d->listeners.connections_max = options->connections_max;
+}
+
+static void init_loop(struct daemon *d)
+{
+    uv_loop_init(&d->loop);
+    uv_timer_init(&d->loop, &d->tick);
+    uv_timer_init(&d->loop, &d->drain);
+    uv_signal_init(&d->loop, &d->sigterm);
+    uv_signal_init(&d->loop, &d->sigint);
+    uv_signal_init(&d->loop, &d->sighup);
+    d->tick.data = d;
+    d->drain.data = d;
+    d->sigterm.data = d;
+    d->sigint.data = d;
+    d->sighup.data = d;
+    signal(SIGPIPE, SIG_IGN);
+    uv_timer_start(&d->tick, on_tick, TICK_MS, TICK_MS);
+    uv_signal_start(&d->sigterm, on_stop_signal, SIGTERM);
+    uv_signal_start(&d->sigint, on_stop_signal, SIGINT);
+    uv_signal_start(&d->sighup, on_hangup, SIGHUP);
+}
+
+static rw_status open_listeners(struct daemon *d, struct rw_error *err)
+{
+    const struct rw_options *o = d->service.options;
+    struct rw_arena arena;
+    rw_status status = RW_OK;
+    rw_arena_init(&arena, 64 * 1024);
+    for (size_t i = 0; i < o->listen.n && status == RW_OK; i++) {
+        const char *host;
+        uint16_t port;
+        status = rw_options_address(o->listen.items[i], &arena, &host, &port, err);
+        if (status == RW_OK) {
+            status = rw_listeners_open(&d->listeners, &d->loop, host, port, err);
+        }
+    }
+    rw_arena_fini(&arena);
+    return status;
+}
+
+static rw_status start(struct daemon *d, struct rw_error *err)
+{
+    const struct rw_options *o = d->service.options;
+    rw_status status = RW_OK;
+    if (o->api_key_file != NULL) {
+        status = rw_auth_load(&d->service.auth, o->api_key_file, err);
+    }
+    if (status == RW_OK) {
+        status = open_listeners(d, err);
+    }
+    return status == RW_OK ? rw_bridge_load(d->service.bridge, err) : status;
+}
+
+static int report(const struct rw_error *err)
+{
+    fprintf(stderr, "rewardd: %s\n", err->message);
+    if (err->hint[0] != '\0') {
+        fprintf(stderr, "hint: %s\n", err->hint);
+    }
+    return 1;
+}
+
+int rw_lifecycle_run(const struct rw_options *options)
+{
+    struct rw_error err = {0};
+    struct daemon *d = rw_alloc_zero(1, sizeof *d);
+    if (d == NULL) {
+        rw_fail(&err, RW_NO_MEMORY, "no memory");
+        return report(&err);
+    }
+    rw_listener_raise_files();
+    init_service(d, options);
+    init_loop(d);
+    struct rw_bridge_events events = {on_loaded, on_polled, d};
+    rw_status status =
+        rw_bridge_open(&d->loop, options, d->service.clock, &events, &d->service.bridge, &err);
+    if (status == RW_OK) {
+        status = rw_prepare_start(&d->loop, (unsigned)options->prepare_threads, &d->service.prepare,
+                                  &err);
+    }
+    if (status != RW_OK) {
+        return report(&err); /* nothing has begun; the process ends */
+    }
+    status = start(d, &err);
+    if (status != RW_OK) {
+        d->exit_code = report(&err);
+        end(d);
+    }
+    uv_run(&d->loop, UV_RUN_DEFAULT);
+    int exit_code = d->exit_code;
+    rw_prepare_free(d->service.prepare);
+    rw_bridge_free(d->service.bridge);
+    uv_loop_close(&d->loop);
+    rw_free(d);
+    return exit_code;
+}
+
+rw_status rw_lifecycle_check(const struct rw_options *options, struct rw_error *err)
+{
+    struct rw_arena arena;
+    rw_status status = RW_OK;
+    rw_arena_init(&arena, 64 * 1024);
+    for (size_t i = 0; i < options->listen.n && status == RW_OK; i++) {
+        const char *host;
+        uint16_t port;
+        status = rw_options_address(options->listen.items[i], &arena, &host, &port, err);
+        if (status == RW_OK && !rw_listener_is_loopback(host) && options->api_key_file == NULL &&
+            !options->insecure) {
+            status = rw_fail(err, RW_CONFIG,
+                             "%s is reachable from other machines and no API key "
+                             "is set",
+                             options->listen.items[i]);
+            rw_error_hint(err, "give --api-key-file FILE, or say --insecure");
+        }
+    }
+    rw_arena_fini(&arena);
+    if (status == RW_OK && options->model.n == 0) {
+        rw_fail(err, RW_CONFIG, "no model is given");
+        rw_error_hint(err, "--model DIR names a Hugging Face folder of a reward model");
+        return RW_CONFIG;
+    }
+    if (status == RW_OK && options->model.n > RW_MODELS_MAX) {
+        return rw_fail(err, RW_CONFIG, "over %d models", RW_MODELS_MAX);
+    }
+    return status;
+}

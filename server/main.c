@@ -1,0 +1,79 @@
+/* Entry of the daemon: options in, exit code out. 0 success, 1 failure, 2 unusable options. */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/log.h"
+#include "server/lifecycle.h"
+#include "server/options.h"
+#include "server/version.h"
+
+extern char **environ;
+
+static int complain(const struct rw_error *err)
+{
+    fprintf(stderr, "rewardd: %s\n", err->message);
+    if (err->hint[0] != '\0') {
+        fprintf(stderr, "hint: %s\n", err->hint);
+    }
+    return 2;
+}
+
+static void configure_log(const struct rw_options *options)
+{
+    static const char *const LEVEL[] = {"debug", "info", "warn", "error", "off"};
+    int level = RW_LOG_INFO;
+    for (int i = 0; i <= RW_LOG_OFF; i++) {
+        level = strcmp(options->log_level, LEVEL[i]) == 0 ? i : level;
+    }
+    rw_log_configure((enum rw_log_level)level, strcmp(options->log_format, "json") == 0);
+}
+
+static int act(const struct rw_options *options)
+{
+    struct rw_error err = {0};
+    switch (options->action) {
+    case RW_ACTION_HELP:
+        rw_options_help(stdout);
+        return 0;
+    case RW_ACTION_VERSION:
+        printf("rewardd %s\n", RW_VERSION);
+        return 0;
+    case RW_ACTION_PRINT_CONFIG:
+        rw_options_print(options, stdout);
+        return 0;
+    case RW_ACTION_MANUAL:
+        rw_options_manual(stdout);
+        return 0;
+    case RW_ACTION_COMPLETION:
+        rw_options_completion(stdout);
+        return 0;
+    case RW_ACTION_HEALTHCHECK:
+        return rw_lifecycle_healthcheck(options);
+    case RW_ACTION_CHECK_CONFIG:
+    case RW_ACTION_RUN:
+        break;
+    }
+    if (rw_lifecycle_check(options, &err) != RW_OK) {
+        return complain(&err);
+    }
+    if (options->action == RW_ACTION_CHECK_CONFIG) {
+        puts("the configuration can be used");
+        return 0;
+    }
+    configure_log(options);
+    return rw_lifecycle_run(options);
+}
+
+int main(int argc, char **argv)
+{
+    struct rw_options options;
+    struct rw_error err = {0};
+    int code = 2;
+    if (rw_options_parse(&options, argc, argv, environ, &err) != RW_OK) {
+        complain(&err);
+    } else {
+        code = act(&options);
+    }
+    rw_options_fini(&options);
+    return code;
+}

@@ -1,0 +1,59 @@
+/* Counters of the server and their exposition in Prometheus text format. Names carry base units and
+ * labels are bounded: never a request id, never text. Loop thread only. */
+#ifndef RW_SERVER_METRICS_H
+#define RW_SERVER_METRICS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/base/buf.h"
+#include "core/base/status.h"
+
+enum {
+    RW_METRIC_ROUTES_MAX = 32,
+    RW_METRIC_BUCKETS = 12,
+};
+
+/* Classes of HTTP status the counters tell apart. */
+enum {
+    RW_METRIC_CODES = 24,
+};
+
+struct rw_histogram {
+    uint64_t bucket[RW_METRIC_BUCKETS + 1]; /* last one: +Inf */
+    uint64_t count;
+    double sum; /* seconds */
+};
+
+struct rw_metrics {
+    uint64_t requests[RW_METRIC_ROUTES_MAX][RW_METRIC_CODES];
+    uint64_t lost[RW_METRIC_ROUTES_MAX]; /* the client went away before the reply ended */
+    struct rw_histogram duration;        /* of scoring requests, first byte to last */
+    struct rw_histogram queue;           /* of jobs: submit to first chunk */
+    struct rw_histogram prepare;         /* parse and tokenise */
+    uint64_t traces_scored;
+    uint64_t traces_failed;
+    uint64_t steps_scored;
+    uint64_t prompt_tokens;
+    uint64_t scored_tokens;
+    uint64_t cached_tokens;
+    double flops;
+    double cpu_seconds; /* of the compute team, on behalf of requests */
+    uint64_t jobs_submitted;
+    uint64_t jobs_cancelled;
+    uint64_t refused_overload;
+    uint64_t held;
+    uint64_t errors[RW_STATUS_COUNT]; /* by wire code, whole requests and single traces */
+    uint64_t scoring_now;             /* requests being worked on */
+    double started_unix;              /* seconds */
+};
+
+struct rw_service;
+
+void rw_histogram_add(struct rw_histogram *h, double seconds);
+void rw_metrics_request(struct rw_metrics *m, size_t route, int status, bool lost);
+/* The whole page. */
+void rw_metrics_write(struct rw_buf *out, struct rw_service *service);
+
+#endif

@@ -1,0 +1,566 @@
+#include "server/options.h"
+
+#include <string.h>
+
+#include "core/base/assert.h"
+#include "core/base/file.h"
+#include "core/base/utf8.h"
+#include "proto/suggest.h"
+
+enum {
+    OPTIONS_MEMORY_MAX = 4 * 1024 * 1024, /* bytes of all texts together */
+    CONFIG_FILE_MAX = 1024 * 1024,        /* bytes */
+    LIST_MAX = 256,                       /* values of one list option */
+    NAME_MAX_ = 64,                       /* bytes of an option's name */
+};
+
+static const struct rw_option_entry ENTRY[] = {
+#define TYPE_TEXT         RW_OPTION_TEXT
+#define TYPE_LIST         RW_OPTION_LIST
+#define TYPE_BYTES        RW_OPTION_BYTES
+#define TYPE_COUNT        RW_OPTION_COUNT_
+#define TYPE_TIME         RW_OPTION_TIME
+#define TYPE_SWITCH       RW_OPTION_SWITCH
+#define RW_GROUP(heading) {.group = heading},
+#define RW_OPTION(field, name, type, preset, metavar, help) \
+    {NULL, name, TYPE_##type, offsetof(struct rw_options, field), preset, metavar, help},
+#include "server/options.def"
+};
+
+enum {
+    ENTRY_COUNT = sizeof ENTRY / sizeof ENTRY[0]
+};
+
+/* Headings sit between the options; the printers want them in front of the next one. */
+const struct rw_option_entry *rw_option_entry(enum rw_option_id id)
+{
+    static struct rw_option_entry joined[RW_OPTION_COUNT];
+    static bool made = false;
+    if (!made) {
+        const char *group = NULL;
+        size_t n = 0;
+        for (size_t i = 0; i < ENTRY_COUNT; i++) {
+            if (ENTRY[i].name == NULL) {
+                group = ENTRY[i].group;
+                continue;
+            }
+            joined[n] = ENTRY[i];
+            joined[n].group = group;
+            group = NULL;
+            n++;
+        }
+        made = true;
+    }
+    rw_assert((size_t)id < RW_OPTION_COUNT);
+    return &joined[id];
+}
+
+struct action_name {
+    const char *flag;
+    enum rw_action action;
+};
+
+static const struct action_name ACTION[] = {
+    {"help", RW_ACTION_HELP},
+    {"version", RW_ACTION_VERSION},
+    {"check-config", RW_ACTION_CHECK_CONFIG},
+    {"print-config", RW_ACTION_PRINT_CONFIG},
+    {"manual", RW_ACTION_MANUAL},
+    {"completion", RW_ACTION_COMPLETION},
+    {"healthcheck", RW_ACTION_HEALTHCHECK},
+};
+
+enum {
+    ACTION_COUNT = sizeof ACTION / sizeof ACTION[0]
+};
+
+/* ---- values ------------------------------------------------------------------------------------
+ */
+
+struct unit {
+    const char *suffix;
+    uint64_t factor;
+};
+
+static const struct unit BYTE_UNIT[] = {{"", 1},
+                                        {"k", UINT64_C(1) << 10},
+                                        {"M", UINT64_C(1) << 20},
+                                        {"G", UINT64_C(1) << 30},
+                                        {NULL, 0}};
+static const struct unit TIME_UNIT[] = {{"", 1}, {"ms", 1}, {"s", 1000}, {"m", 60000}, {NULL, 0}};
+static const struct unit COUNT_UNIT[] = {{"", 1}, {NULL, 0}};
+
+static bool to_number(struct rw_str text, const struct unit *units, uint64_t *out)
+{
+    size_t digits = 0;
+    while (digits < text.len && text.ptr[digits] >= '0' && text.ptr[digits] <= '9') {
+        digits++;
+    }
+    unsigned long long value = 0;
+    if (!rw_str_to_u64(rw_str_slice(text, 0, digits), &value)) {
+        return false;
+    }
+    for (; units->suffix != NULL; units++) {
+        if (rw_str_is(rw_str_slice(text, digits, text.len), units->suffix)) {
+            if (value > (UINT64_C(1) << 62) / units->factor) {
+                return false;
+            }
+            *out = (uint64_t)value * units->factor;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool to_switch(struct rw_str text, bool *out)
+{
+    static const char *const YES[] = {"on", "true", "yes", "1"};
+    static const char *const NO[] = {"off", "false", "no", "0"};
+    for (size_t i = 0; i < 4; i++) {
+        if (rw_str_is(text, YES[i]) || rw_str_is(text, NO[i])) {
+            *out = rw_str_is(text, YES[i]);
+            return true;
+        }
+    }
+    return false;
+}
+
+static rw_status append_text(struct rw_options *options, struct rw_text_list *list,
+                             struct rw_str text, struct rw_error *err)
+{
+    struct rw_str copy = rw_arena_copy(&options->arena, text);
+    if (list->items == NULL) {
+        list->items = rw_arena_array(&options->arena, LIST_MAX, sizeof *list->items);
+    }
+    if (copy.ptr == NULL || list->items == NULL) {
+        return rw_fail(err, RW_NO_MEMORY, "no memory for the options");
+    }
+    if (list->n == LIST_MAX) {
+        return rw_fail(err, RW_CONFIG, "an option may be given %d times at most", LIST_MAX);
+    }
+    list->items[list->n++] = copy.ptr;
+    return RW_OK;
+}
+
+/* In one text (environment) a list is separated by semicolons; commas belong to --model. */
+static rw_status set_list(struct rw_options *options, struct rw_text_list *list, struct rw_str text,
+                          struct rw_error *err)
+{
+    size_t at = 0;
+    while (at <= text.len) {
+        size_t end = rw_str_find(text, RW_STR(";"), at);
+        struct rw_str part = rw_str_trim(rw_str_slice(text, at, end));
+        if (part.len > 0) {
+            rw_status status = append_text(options, list, part, err);
+            if (status != RW_OK) {
+                return status;
+            }
+        }
+        at = end + 1;
+    }
+    return RW_OK;
+}
+
+static const char *type_hint(enum rw_option_type type)
+{
+    switch (type) {
+    case RW_OPTION_BYTES:
+        return "a number of bytes such as 65536, 64k, 16M or 1G";
+    case RW_OPTION_TIME:
+        return "a time such as 250ms, 5s or 2m (a bare number is milliseconds)";
+    case RW_OPTION_COUNT_:
+        return "a whole number";
+    case RW_OPTION_SWITCH:
+        return "on or off";
+    default:
+        return "text without control characters";
+    }
+}
+
+static rw_status set_value(struct rw_options *options, enum rw_option_id id, struct rw_str text,
+                           enum rw_option_origin origin, struct rw_error *err)
+{
+    const struct rw_option_entry *entry = rw_option_entry(id);
+    void *field = (char *)options + entry->offset;
+    bool good = rw_utf8_check(text) == text.len && memchr(text.ptr, '\n', text.len) == NULL;
+    rw_status status = RW_OK;
+    switch (entry->type) {
+    case RW_OPTION_TEXT: {
+        struct rw_str copy = rw_arena_copy(&options->arena, text);
+        *(const char **)field = text.len > 0 ? copy.ptr : NULL;
+        break;
+    }
+    case RW_OPTION_LIST: {
+        struct rw_text_list *list = field;
+        if (options->origin[id] != origin) {
+            list->n = 0; /* a stronger place replaces the whole list */
+        }
+        status = good ? set_list(options, list, text, err) : RW_OK;
+        break;
+    }
+    case RW_OPTION_BYTES:
+        good = good && to_number(text, BYTE_UNIT, field);
+        break;
+    case RW_OPTION_TIME:
+        good = good && to_number(text, TIME_UNIT, field);
+        break;
+    case RW_OPTION_COUNT_:
+        good = good && to_number(text, COUNT_UNIT, field);
+        break;
+    case RW_OPTION_SWITCH:
+        good = good && to_switch(text, field);
+        break;
+    }
+    if (!good) {
+        return rw_fail(err, RW_CONFIG, "%s: \"%.*s\" is not %s", entry->name, RW_STR_ARG(text),
+                       type_hint(entry->type));
+    }
+    options->origin[id] = origin;
+    return status;
+}
+
+/* ---- sources -----------------------------------------------------------------------------------
+ */
+
+static bool find_option(struct rw_str name, enum rw_option_id *out)
+{
+    for (int id = 0; id < RW_OPTION_COUNT; id++) {
+        if (rw_str_is(name, rw_option_entry((enum rw_option_id)id)->name)) {
+            *out = (enum rw_option_id)id;
+            return true;
+        }
+    }
+    return false;
+}
+
+static rw_status unknown(struct rw_str name, const char *what, struct rw_error *err)
+{
+    const char *words[RW_OPTION_COUNT + ACTION_COUNT];
+    for (int id = 0; id < RW_OPTION_COUNT; id++) {
+        words[id] = rw_option_entry((enum rw_option_id)id)->name;
+    }
+    for (size_t i = 0; i < ACTION_COUNT; i++) {
+        words[RW_OPTION_COUNT + i] = ACTION[i].flag;
+    }
+    long near = rw_suggest_nearest(name, words, RW_OPTION_COUNT + ACTION_COUNT);
+    rw_fail(err, RW_CONFIG, "unknown %s \"%.*s\"", what, RW_STR_ARG(name));
+    if (near >= 0) {
+        rw_error_hint(err, "did you mean \"%s\"?", words[near]);
+    } else {
+        rw_error_hint(err, "rewardd --help lists them");
+    }
+    return RW_CONFIG;
+}
+
+static bool find_action(struct rw_str name, enum rw_action *out)
+{
+    for (size_t i = 0; i < ACTION_COUNT; i++) {
+        if (rw_str_is(name, ACTION[i].flag)) {
+            *out = ACTION[i].action;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* --name value, --name=value, --switch, --no-switch; *at is left on the last word used. */
+static rw_status read_flag(struct rw_options *options, int argc, char *const *argv, int *at,
+                           struct rw_error *err)
+{
+    struct rw_str word = rw_str_from(argv[*at]);
+    if (word.len == 2 && (word.ptr[1] == 'h' || word.ptr[1] == 'V') && word.ptr[0] == '-') {
+        options->action = word.ptr[1] == 'h' ? RW_ACTION_HELP : RW_ACTION_VERSION;
+        return RW_OK;
+    }
+    if (!rw_str_starts(word, RW_STR("--"))) {
+        rw_fail(err, RW_CONFIG, "unexpected argument \"%s\"", argv[*at]);
+        rw_error_hint(err, "a model is given with --model %s", argv[*at]);
+        return RW_CONFIG;
+    }
+    size_t equals = rw_str_find(word, RW_STR("="), 2);
+    struct rw_str name = rw_str_slice(word, 2, equals);
+    enum rw_option_id id;
+    if (equals == word.len && find_action(name, &options->action)) {
+        return RW_OK;
+    }
+    bool negated = rw_str_starts(name, RW_STR("no-")) && equals == word.len;
+    if (negated && find_option(rw_str_slice(name, 3, name.len), &id) &&
+        rw_option_entry(id)->type == RW_OPTION_SWITCH) {
+        return set_value(options, id, RW_STR("off"), RW_ORIGIN_FLAG, err);
+    }
+    if (!find_option(name, &id)) {
+        return unknown(name, "option", err);
+    }
+    if (equals < word.len) {
+        return set_value(options, id, rw_str_slice(word, equals + 1, word.len), RW_ORIGIN_FLAG,
+                         err);
+    }
+    if (rw_option_entry(id)->type == RW_OPTION_SWITCH) {
+        return set_value(options, id, RW_STR("on"), RW_ORIGIN_FLAG, err);
+    }
+    if (*at + 1 >= argc) {
+        return rw_fail(err, RW_CONFIG, "--%.*s needs a value: %s", RW_STR_ARG(name),
+                       rw_option_entry(id)->metavar);
+    }
+    *at += 1;
+    return set_value(options, id, rw_str_from(argv[*at]), RW_ORIGIN_FLAG, err);
+}
+
+static rw_status read_flags(struct rw_options *options, int argc, char *const *argv,
+                            struct rw_error *err)
+{
+    rw_status status = RW_OK;
+    for (int i = 1; i < argc && status == RW_OK; i++) {
+        status = read_flag(options, argc, argv, &i, err);
+    }
+    return status;
+}
+
+static rw_status read_line(struct rw_options *options, struct rw_str line, struct rw_error *err)
+{
+    line = rw_str_trim(line);
+    if (line.len == 0 || line.ptr[0] == '#') {
+        return RW_OK;
+    }
+    size_t equals = rw_str_find(line, RW_STR("="), 0);
+    if (equals == line.len) {
+        return rw_fail(err, RW_CONFIG, "expected `name = value`");
+    }
+    struct rw_str name = rw_str_trim(rw_str_slice(line, 0, equals));
+    enum rw_option_id id;
+    if (!find_option(name, &id) || id == RW_OPTION_ID_config) {
+        return unknown(name, "key", err);
+    }
+    return set_value(options, id, rw_str_trim(rw_str_slice(line, equals + 1, line.len)),
+                     RW_ORIGIN_FILE, err);
+}
+
+static rw_status read_file(struct rw_options *options, const char *path, struct rw_error *err)
+{
+    struct rw_str text;
+    rw_status status = rw_file_read_all(path, CONFIG_FILE_MAX, &options->arena, &text, err);
+    if (status != RW_OK) {
+        rw_error_prefix(err, "--config %s", path);
+        return status;
+    }
+    unsigned number = 1;
+    for (size_t at = 0; at < text.len; number++) {
+        size_t end = rw_str_find(text, RW_STR("\n"), at);
+        status = read_line(options, rw_str_slice(text, at, end), err);
+        if (status != RW_OK) {
+            rw_error_prefix(err, "%s:%u", path, number);
+            return status;
+        }
+        at = end + 1;
+    }
+    return RW_OK;
+}
+
+/* REWARDD_BODY_MAX for body-max. */
+static void environment_name(const char *name, char out[NAME_MAX_])
+{
+    size_t n = 0;
+    const char *prefix = "REWARDD_";
+    while (prefix[n] != '\0') {
+        out[n] = prefix[n];
+        n++;
+    }
+    for (; *name != '\0' && n + 1 < NAME_MAX_; name++) {
+        out[n++] = *name == '-' ? '_' : (char)(*name >= 'a' ? *name - 'a' + 'A' : *name);
+    }
+    out[n] = '\0';
+}
+
+static rw_status read_environment(struct rw_options *options, char *const *environment,
+                                  struct rw_error *err)
+{
+    for (int id = 0; id < RW_OPTION_COUNT; id++) {
+        char name[NAME_MAX_];
+        environment_name(rw_option_entry((enum rw_option_id)id)->name, name);
+        size_t len = strlen(name);
+        for (char *const *e = environment; *e != NULL; e++) {
+            if (strncmp(*e, name, len) != 0 || (*e)[len] != '=') {
+                continue;
+            }
+            rw_status status = set_value(options, (enum rw_option_id)id, rw_str_from(*e + len + 1),
+                                         RW_ORIGIN_ENVIRONMENT, err);
+            if (status != RW_OK) {
+                rw_error_prefix(err, "environment %s", name);
+                return status;
+            }
+        }
+    }
+    return RW_OK;
+}
+
+static rw_status set_defaults(struct rw_options *options, struct rw_error *err)
+{
+    rw_status status = RW_OK;
+    for (int id = 0; id < RW_OPTION_COUNT && status == RW_OK; id++) {
+        const char *preset = rw_option_entry((enum rw_option_id)id)->preset;
+        if (preset[0] != '\0') {
+            status = set_value(options, (enum rw_option_id)id, rw_str_from(preset),
+                               RW_ORIGIN_DEFAULT, err);
+        }
+    }
+    return status;
+}
+
+/* ---- checks across options ---------------------------------------------------------------------
+ */
+
+static rw_status one_of(const char *name, const char *value, const char *const *words, size_t n,
+                        struct rw_error *err)
+{
+    for (size_t i = 0; value != NULL && i < n; i++) {
+        if (strcmp(value, words[i]) == 0) {
+            return RW_OK;
+        }
+    }
+    rw_fail(err, RW_CONFIG, "%s: \"%s\" is not a known word", name, value != NULL ? value : "");
+    if (value != NULL) {
+        rw_suggest(rw_str_from(value), words, n, err);
+    }
+    return RW_CONFIG;
+}
+
+static rw_status check_values(struct rw_options *options, struct rw_error *err)
+{
+    static const char *const LEVEL[] = {"info", "debug", "warn", "error", "off"};
+    static const char *const FORMAT[] = {"logfmt", "json"};
+    static const char *const ACCESS[] = {"errors", "all", "off"};
+    rw_status status = one_of("log-level", options->log_level, LEVEL, 5, err);
+    if (status == RW_OK) {
+        status = one_of("log-format", options->log_format, FORMAT, 2, err);
+    }
+    if (status == RW_OK) {
+        status = one_of("access-log", options->access_log, ACCESS, 3, err);
+    }
+    for (size_t i = 0; i < options->model.n && status == RW_OK; i++) {
+        struct rw_model_choice choice;
+        status = rw_options_model(options->model.items[i], &options->arena, &choice, err);
+    }
+    for (size_t i = 0; i < options->listen.n && status == RW_OK; i++) {
+        const char *host;
+        uint16_t port;
+        status = rw_options_address(options->listen.items[i], &options->arena, &host, &port, err);
+    }
+    if (status == RW_OK && (options->header_max < 1024 || options->header_max > (1 << 20))) {
+        status = rw_fail(err, RW_CONFIG, "header-max: between 1k and 1M");
+    }
+    if (status == RW_OK && (options->prepare_threads < 1 || options->prepare_threads > 64)) {
+        status = rw_fail(err, RW_CONFIG, "prepare-threads: between 1 and 64");
+    }
+    if (status == RW_OK && options->threads > 1024) {
+        status = rw_fail(err, RW_CONFIG, "threads: at most 1024");
+    }
+    return status;
+}
+
+/* In order of strength: each source overwrites the one before. */
+static rw_status read_sources(struct rw_options *options, const char *config, int argc,
+                              char *const *argv, char *const *environment, struct rw_error *err)
+{
+    *options = (struct rw_options){.action = RW_ACTION_RUN};
+    rw_arena_init(&options->arena, OPTIONS_MEMORY_MAX);
+    rw_status status = set_defaults(options, err);
+    if (status == RW_OK && config != NULL) {
+        status = read_file(options, config, err);
+    }
+    if (status == RW_OK) {
+        status = read_environment(options, environment, err);
+    }
+    return status == RW_OK ? read_flags(options, argc, argv, err) : status;
+}
+
+rw_status rw_options_parse(struct rw_options *options, int argc, char *const *argv,
+                           char *const *environment, struct rw_error *err)
+{
+    /* The first reading only finds --config; the second has the file in its place. */
+    rw_status status = read_sources(options, NULL, argc, argv, environment, err);
+    if (status == RW_OK && options->config != NULL) {
+        struct rw_options first = *options;
+        status = read_sources(options, first.config, argc, argv, environment, err);
+        rw_options_fini(&first);
+    }
+    return status == RW_OK ? check_values(options, err) : status;
+}
+
+void rw_options_fini(struct rw_options *options)
+{
+    rw_arena_fini(&options->arena);
+}
+
+/* ---- structured values -------------------------------------------------------------------------
+ */
+
+static rw_status model_part(struct rw_str part, struct rw_arena *arena, struct rw_model_choice *out,
+                            struct rw_error *err)
+{
+    size_t equals = rw_str_find(part, RW_STR("="), 0);
+    struct rw_str key = rw_str_slice(part, 0, equals);
+    struct rw_str value = rw_str_slice(part, equals < part.len ? equals + 1 : equals, part.len);
+    const char *text = rw_arena_copy(arena, value).ptr;
+    unsigned long long number = 0;
+    if (value.len > 0 && rw_str_is(key, "preset")) {
+        out->preset = text;
+    } else if (value.len > 0 && rw_str_is(key, "name")) {
+        out->name = text;
+    } else if (rw_str_is(key, "dtype") &&
+               (rw_str_is(value, "f32") || rw_str_is(value, "bf16") || rw_str_is(value, "auto"))) {
+        out->dtype = rw_str_is(value, "auto") ? NULL : text;
+    } else if (rw_str_is(key, "context") && rw_str_to_u64(value, &number) && number > 0 &&
+               number <= UINT32_MAX) {
+        out->context_max = (uint32_t)number;
+    } else {
+        rw_fail(err, RW_CONFIG, "model: cannot use \"%.*s\"", RW_STR_ARG(part));
+        rw_error_hint(err, "known are name=TEXT, preset=TEXT, dtype=f32|bf16|auto, context=N");
+        return RW_CONFIG;
+    }
+    return RW_OK;
+}
+
+rw_status rw_options_model(const char *value, struct rw_arena *arena, struct rw_model_choice *out,
+                           struct rw_error *err)
+{
+    *out = (struct rw_model_choice){0};
+    struct rw_str text = rw_str_from(value);
+    size_t end = rw_str_find(text, RW_STR(","), 0);
+    struct rw_str head = rw_str_slice(text, 0, end);
+    size_t equals = rw_str_find(head, RW_STR("="), 0);
+    out->dir = rw_arena_copy(arena, rw_str_slice(head, 0, equals)).ptr;
+    if (equals == 0) {
+        return rw_fail(err, RW_CONFIG, "model: \"%s\" names no folder", value);
+    }
+    if (equals + 1 < head.len) {
+        out->name = rw_arena_copy(arena, rw_str_slice(head, equals + 1, head.len)).ptr;
+    }
+    rw_status status = RW_OK;
+    while (status == RW_OK && end < text.len) {
+        size_t next = rw_str_find(text, RW_STR(","), end + 1);
+        status = model_part(rw_str_slice(text, end + 1, next), arena, out, err);
+        end = next;
+    }
+    return status;
+}
+
+rw_status rw_options_address(const char *value, struct rw_arena *arena, const char **host,
+                             uint16_t *port, struct rw_error *err)
+{
+    struct rw_str text = rw_str_from(value);
+    size_t colon = text.len;
+    while (colon > 0 && text.ptr[colon - 1] != ':') {
+        colon--;
+    }
+    struct rw_str name = rw_str_slice(text, 0, colon > 0 ? colon - 1 : 0);
+    if (name.len >= 2 && name.ptr[0] == '[' && name.ptr[name.len - 1] == ']') {
+        name = rw_str_slice(name, 1, name.len - 1);
+    }
+    unsigned long long number = 0;
+    if (!rw_str_to_u64(rw_str_slice(text, colon, text.len), &number) || number > 65535) {
+        return rw_fail(err, RW_CONFIG, "listen: \"%s\" is not HOST:PORT", value);
+    }
+    *port = (uint16_t)number;
+    *host = name.len > 0 ? rw_arena_copy(arena, name).ptr : "127.0.0.1";
+    return *host != NULL ? RW_OK : rw_fail(err, RW_NO_MEMORY, "no memory for the options");
+}

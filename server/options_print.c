@@ -1,0 +1,133 @@
+/* --help, --print-config, the manual page and the shell completion, all from the option table. */
+#include <string.h>
+
+#include "server/options.h"
+#include "server/version.h"
+
+static const char *const ACTION_HELP[][2] = {
+    {"help", "this text"},
+    {"version", "version and build"},
+    {"check-config", "read all options, say whether they can be used, and end"},
+    {"print-config", "every value and where it came from"},
+    {"healthcheck",
+     "ask the daemon at the first --listen address whether it is ready; exit 0 or 1"},
+    {"manual", "the manual page, in roff"},
+    {"completion", "completion for bash"},
+};
+
+enum {
+    ACTION_HELP_COUNT = sizeof ACTION_HELP / sizeof ACTION_HELP[0]
+};
+
+static void help_line(FILE *to, const struct rw_option_entry *entry)
+{
+    char left[64];
+    snprintf(left, sizeof left, "--%s %s", entry->name,
+             strlen(entry->metavar) < 16 ? entry->metavar : "DIR[=NAME],...");
+    fprintf(to, "  %-28s %s", left, entry->help);
+    if (entry->preset[0] != '\0' && entry->type != RW_OPTION_SWITCH) {
+        fprintf(to, " [%s]", entry->preset);
+    }
+    fputc('\n', to);
+}
+
+void rw_options_help(FILE *to)
+{
+    fputs("rewardd scores reasoning traces: a reward for every step, streamed over HTTP.\n\n"
+          "usage: rewardd --model DIR[=NAME][,preset=P][,dtype=f32|bf16][,context=N] [options]\n",
+          to);
+    for (int id = 0; id < RW_OPTION_COUNT; id++) {
+        const struct rw_option_entry *entry = rw_option_entry((enum rw_option_id)id);
+        if (entry->group != NULL) {
+            fprintf(to, "\n%s\n", entry->group);
+        }
+        help_line(to, entry);
+    }
+    fputs("\nInstead of serving\n", to);
+    for (size_t i = 0; i < ACTION_HELP_COUNT; i++) {
+        fprintf(to, "  --%-26s %s\n", ACTION_HELP[i][0], ACTION_HELP[i][1]);
+    }
+    fputs("\nEvery option is also an environment variable (--body-max: REWARDD_BODY_MAX) and a key "
+          "of the\nconfiguration file (body-max = 64M). A flag beats the environment, which beats "
+          "the file.\n\nexamples\n"
+          "  rewardd --model ./my-prm\n"
+          "  rewardd --model ./prm=prm --model ./orm=orm,dtype=bf16 --threads 8\n"
+          "  rewardd --model ./prm --listen 0.0.0.0:7392 --api-key-file keys.txt\n",
+          to);
+}
+
+static const char *const ORIGIN[] = {"default", "file", "environment", "flag"};
+
+/* A value that may be pasted back; keys are only ever named by their file, which is no secret. */
+static void print_value(const struct rw_options *options, const struct rw_option_entry *entry,
+                        FILE *to)
+{
+    const void *field = (const char *)options + entry->offset;
+    switch (entry->type) {
+    case RW_OPTION_TEXT: {
+        const char *text = *(const char *const *)field;
+        fputs(text != NULL ? text : "", to);
+        break;
+    }
+    case RW_OPTION_LIST: {
+        const struct rw_text_list *list = field;
+        for (size_t i = 0; i < list->n; i++) {
+            fprintf(to, "%s%s", i > 0 ? "; " : "", list->items[i]);
+        }
+        break;
+    }
+    case RW_OPTION_TIME:
+        fprintf(to, "%llums", (unsigned long long)*(const uint64_t *)field);
+        break;
+    case RW_OPTION_SWITCH:
+        fputs(*(const bool *)field ? "on" : "off", to);
+        break;
+    default:
+        fprintf(to, "%llu", (unsigned long long)*(const uint64_t *)field);
+    }
+}
+
+void rw_options_print(const struct rw_options *options, FILE *to)
+{
+    for (int id = 0; id < RW_OPTION_COUNT; id++) {
+        const struct rw_option_entry *entry = rw_option_entry((enum rw_option_id)id);
+        if (entry->group != NULL) {
+            fprintf(to, "%s# %s\n", id > 0 ? "\n" : "", entry->group);
+        }
+        fprintf(to, "# from: %s\n%s = ", ORIGIN[options->origin[id]], entry->name);
+        print_value(options, entry, to);
+        fputc('\n', to);
+    }
+}
+
+void rw_options_manual(FILE *to)
+{
+    fprintf(to,
+            ".TH REWARDD 1 \"\" \"rewardd %s\" \"User Commands\"\n.SH NAME\nrewardd \\- score "
+            "reasoning traces step by step over HTTP\n.SH SYNOPSIS\n.B rewardd\n\\-\\-model "
+            ".I DIR\n[options]\n.SH OPTIONS\n",
+            RW_VERSION);
+    for (int id = 0; id < RW_OPTION_COUNT; id++) {
+        const struct rw_option_entry *entry = rw_option_entry((enum rw_option_id)id);
+        if (entry->group != NULL) {
+            fprintf(to, ".SS %s\n", entry->group);
+        }
+        fprintf(to, ".TP\n.BI \\-\\-%s \" %s\"\n%s.\n", entry->name, entry->metavar, entry->help);
+        if (entry->preset[0] != '\0') {
+            fprintf(to, "Default: %s.\n", entry->preset);
+        }
+    }
+    fputs(".SH EXIT STATUS\n0 success, 1 failure, 2 unusable options.\n", to);
+}
+
+void rw_options_completion(FILE *to)
+{
+    fputs("complete -o default -W '", to);
+    for (int id = 0; id < RW_OPTION_COUNT; id++) {
+        fprintf(to, "--%s ", rw_option_entry((enum rw_option_id)id)->name);
+    }
+    for (size_t i = 0; i < ACTION_HELP_COUNT; i++) {
+        fprintf(to, "--%s ", ACTION_HELP[i][0]);
+    }
+    fputs("' rewardd\n", to);
+}

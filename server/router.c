@@ -1,0 +1,273 @@
+/* From a request head to a route, or to a refusal; and what is noted when an exchange has ended. */
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "core/base/log.h"
+#include "proto/errors.h"
+#include "server/listener.h"
+#include "server/service.h"
+
+enum {
+    BODY_OF_GET_MAX = 64 * 1024, /* bytes; some clients send one, nobody reads it */
+};
+
+#define GET_ONLY "GET, HEAD"
+
+const struct rw_route RW_ROUTE[] = {
+    {GET_ONLY, "/", rw_handle_root, .open = true},
+    {GET_ONLY, "/livez", rw_handle_livez, .open = true},
+    {GET_ONLY, "/readyz", rw_handle_readyz, .open = true},
+    {GET_ONLY, "/healthz", rw_handle_readyz, .open = true},
+    {GET_ONLY, "/health", rw_handle_readyz, .open = true},
+    {GET_ONLY, "/metrics", rw_handle_metrics},
+    {GET_ONLY, "/openapi.json", rw_handle_openapi},
+    {GET_ONLY, "/v1/models", rw_handle_models},
+    {"POST", "/v1/rewards", rw_handle_rewards, .ready = true, .body = true, .scoring = true},
+    {"POST", "/get_reward", rw_handle_get_reward, .ready = true, .body = true, .scoring = true},
+};
+
+const size_t RW_ROUTE_COUNT = sizeof RW_ROUTE / sizeof RW_ROUTE[0];
+
+/* ---- request ids -------------------------------------------------------------------------------
+ */
+
+static bool usable_id(struct rw_str id)
+{
+    if (id.len == 0 || id.len >= RW_REQUEST_ID_MAX) {
+        return false;
+    }
+    for (size_t i = 0; i < id.len; i++) {
+        char c = id.ptr[i];
+        bool word = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+        if (!word && (c == '\0' || strchr("-_.:", c) == NULL)) {
+            return false; /* it is echoed in a header and in logs */
+        }
+    }
+    return true;
+}
+
+static void name_request(struct rw_service *s, struct rw_exchange *ex)
+{
+    struct rw_str given = rw_exchange_header(ex, RW_HEADER_X_REQUEST_ID);
+    if (usable_id(given)) {
+        memcpy(ex->request_id, given.ptr, given.len);
+        ex->request_id[given.len] = '\0';
+        return;
+    }
+    s->id_count++;
+    snprintf(ex->request_id, sizeof ex->request_id, "%016llx",
+             (unsigned long long)(s->id_seed + s->id_count * UINT64_C(0x9E3779B97F4A7C15)));
+}
+
+/* ---- access ------------------------------------------------------------------------------------
+ */
+
+static bool loopback_name(struct rw_str host)
+{
+    size_t end = rw_str_find(host, RW_STR("]"), 0);
+    size_t colon = rw_str_find(host, RW_STR(":"), end < host.len ? end : 0);
+    struct rw_str name = rw_str_slice(host, 0, colon);
+    return rw_str_is(name, "localhost") || rw_str_is(name, "[::1]") ||
+           rw_str_starts(name, RW_STR("127."));
+}
+
+/* A browser page elsewhere must not be able to use a daemon that trusts its own machine. The page
+ * may also have renamed us (DNS rebinding): then Origin equals Host, but is not a loopback name. */
+static bool origin_allowed(struct rw_service *s, struct rw_str origin, struct rw_str host)
+{
+    const struct rw_text_list *allowed = &s->options->allow_origin;
+    for (size_t i = 0; i < allowed->n; i++) {
+        if (rw_str_is(origin, allowed->items[i])) {
+            return true;
+        }
+    }
+    struct rw_str scheme = RW_STR("http://");
+    return rw_str_starts(origin, scheme) &&
+           rw_str_equal(rw_str_slice(origin, scheme.len, origin.len), host) && loopback_name(host);
+}
+
+static rw_status check_origin(struct rw_service *s, struct rw_exchange *ex, struct rw_error *err)
+{
+    struct rw_str origin = rw_exchange_header(ex, RW_HEADER_ORIGIN);
+    if (origin.ptr == NULL || origin_allowed(s, origin, rw_exchange_header(ex, RW_HEADER_HOST))) {
+        return RW_OK;
+    }
+    rw_fail(err, RW_FORBIDDEN, "a page of another origin may not use this server");
+    rw_error_hint(err, "--allow-origin lets one in");
+    return RW_FORBIDDEN;
+}
+
+static bool media_is(struct rw_str value, const char *type)
+{
+    size_t semicolon = rw_str_find(value, RW_STR(";"), 0);
+    struct rw_str bare = rw_str_trim(rw_str_slice(value, 0, semicolon));
+    return bare.len == strlen(type) && strncasecmp(bare.ptr, type, bare.len) == 0;
+}
+
+/* `curl -d` says application/x-www-form-urlencoded. A page elsewhere could say so too without
+ * asking first, which is why Origin is checked for every request. */
+static rw_status check_media(struct rw_exchange *ex, struct rw_error *err)
+{
+    struct rw_str type = rw_exchange_header(ex, RW_HEADER_CONTENT_TYPE);
+    struct rw_str coding = rw_exchange_header(ex, RW_HEADER_CONTENT_ENCODING);
+    if (coding.ptr != NULL && !media_is(coding, "identity")) {
+        rw_fail(err, RW_UNSUPPORTED_MEDIA, "Content-Encoding \"%.*s\" is not accepted",
+                RW_STR_ARG(coding));
+        rw_error_hint(err, "send the body as it is");
+        return RW_UNSUPPORTED_MEDIA;
+    }
+    if (type.ptr == NULL || media_is(type, "application/json") || media_is(type, "text/json") ||
+        media_is(type, "application/x-www-form-urlencoded")) {
+        return RW_OK;
+    }
+    rw_fail(err, RW_UNSUPPORTED_MEDIA, "Content-Type \"%.*s\" is not accepted", RW_STR_ARG(type));
+    rw_error_hint(err, "send JSON with Content-Type: application/json");
+    return RW_UNSUPPORTED_MEDIA;
+}
+
+static rw_status check_expect(const struct rw_exchange *ex, struct rw_error *err)
+{
+    struct rw_str expect = rw_exchange_header(ex, RW_HEADER_EXPECT);
+    if (expect.ptr == NULL ||
+        (expect.len == 12 && strncasecmp(expect.ptr, "100-continue", 12) == 0)) {
+        return RW_OK;
+    }
+    return rw_fail(err, RW_EXPECTATION_FAILED, "only Expect: 100-continue is understood");
+}
+
+/* ---- routing -----------------------------------------------------------------------------------
+ */
+
+static const struct rw_route *find_route(struct rw_str path)
+{
+    for (size_t i = 0; i < RW_ROUTE_COUNT; i++) {
+        if (rw_str_is(path, RW_ROUTE[i].path)) {
+            return &RW_ROUTE[i];
+        }
+    }
+    return NULL;
+}
+
+static bool method_fits(const struct rw_route *route, struct rw_str method)
+{
+    if (strcmp(route->methods, "POST") == 0) {
+        return rw_str_is(method, "POST");
+    }
+    return rw_str_is(method, "GET") || rw_str_is(method, "HEAD");
+}
+
+static rw_status route_request(struct rw_exchange *ex, struct rw_error *err)
+{
+    struct rw_str target = ex->in->target;
+    struct rw_str path = rw_str_slice(target, 0, rw_str_find(target, RW_STR("?"), 0));
+    ex->route = find_route(path);
+    if (ex->route == NULL) {
+        rw_fail(err, RW_NOT_FOUND, "there is nothing at %.*s", RW_STR_ARG(path));
+        rw_error_hint(err, "POST /v1/rewards scores; /v1/models, /readyz, /metrics, /openapi.json");
+        return RW_NOT_FOUND;
+    }
+    if (!method_fits(ex->route, ex->in->method)) {
+        ex->allow = ex->route->methods;
+        rw_fail(err, RW_METHOD_NOT_ALLOWED, "%s does not know %.*s", ex->route->path,
+                RW_STR_ARG(ex->in->method));
+        rw_error_hint(err, "it knows %s", ex->route->methods);
+        return RW_METHOD_NOT_ALLOWED;
+    }
+    return RW_OK;
+}
+
+static rw_status check_phase(struct rw_service *s, const struct rw_route *route,
+                             struct rw_error *err)
+{
+    if (route->ready && s->phase == RW_SERVICE_LOADING) {
+        rw_fail(err, RW_NOT_READY, "models are being loaded, %.0f %% of the current one is read",
+                100.0 * rw_bridge_progress(s->bridge));
+        rw_error_hint(err, "GET /readyz says when");
+        return RW_NOT_READY;
+    }
+    return RW_OK;
+}
+
+static rw_status on_head(void *ctx, struct rw_exchange *ex, uint64_t *body_max,
+                         struct rw_error *err)
+{
+    struct rw_service *s = ctx;
+    name_request(s, ex);
+    rw_status routed = route_request(ex, err);
+    rw_status status = RW_OK;
+    if (ex->route == NULL || !ex->route->open) {
+        /* Before 404 and 405: strangers do not learn the routes. */
+        struct rw_error denied = {0};
+        status = rw_auth_check(&s->auth, rw_exchange_header(ex, RW_HEADER_AUTHORIZATION), &denied);
+        if (status != RW_OK) {
+            *err = denied;
+            return status;
+        }
+    }
+    status = routed;
+    if (status == RW_OK) {
+        status = check_origin(s, ex, err);
+    }
+    if (status == RW_OK) {
+        status = check_expect(ex, err);
+    }
+    if (status == RW_OK && ex->route->body) {
+        status = check_media(ex, err);
+    }
+    if (status == RW_OK) {
+        status = check_phase(s, ex->route, err);
+    }
+    *body_max = ex->route != NULL && ex->route->body ? s->limits.body_bytes_max : BODY_OF_GET_MAX;
+    return status;
+}
+
+static void on_request(void *ctx, struct rw_exchange *ex)
+{
+    ex->route->handle(ctx, ex);
+}
+
+/* ---- after the exchange ------------------------------------------------------------------------
+ */
+
+static void log_access(struct rw_service *s, const struct rw_exchange *ex, bool lost, double ms)
+{
+    const char *which = s->options->access_log;
+    bool bad = ex->status >= 400 || lost;
+    if (strcmp(which, "off") == 0 || (strcmp(which, "errors") == 0 && !bad)) {
+        return;
+    }
+    struct rw_str method = ex->in->method;
+    rw_log(bad ? RW_LOG_WARN : RW_LOG_INFO, "request",
+           "id=%s method=%.*s route=%s status=%d lost=%s body_bytes=%llu reply_bytes=%llu ms=%.1f",
+           ex->request_id[0] != '\0' ? ex->request_id : "-", method.len < 16 ? (int)method.len : 0,
+           method.ptr != NULL ? method.ptr : "", ex->route != NULL ? ex->route->path : "-",
+           ex->status, lost ? "yes" : "no", (unsigned long long)ex->in->body_bytes,
+           (unsigned long long)ex->reply_bytes, ms);
+}
+
+static void on_finished(void *ctx, const struct rw_exchange *ex, bool lost)
+{
+    struct rw_service *s = ctx;
+    if (lost && ex->route == NULL) {
+        return; /* a connection that ended inside a request head */
+    }
+    size_t route = ex->route != NULL ? (size_t)(ex->route - RW_ROUTE) : RW_ROUTE_COUNT;
+    double seconds = (double)(rw_clock_now(s->clock) - ex->start_ns) / 1e9;
+    rw_metrics_request(&s->metrics, route, ex->status, lost);
+    if (ex->route != NULL && ex->route->scoring && ex->status == 200 && !lost) {
+        rw_histogram_add(&s->metrics.duration, seconds);
+    }
+    log_access(s, ex, lost, seconds * 1e3);
+}
+
+static void on_closed(void *ctx, struct rw_connection *c)
+{
+    (void)ctx;
+    rw_listener_free_connection(c);
+}
+
+void rw_router_init(struct rw_service *service, struct rw_handlers *handlers)
+{
+    *handlers = (struct rw_handlers){on_head, on_request, on_finished, on_closed, service};
+}

@@ -1,0 +1,78 @@
+/* Everything the handlers share: one daemon, on one loop thread. Visible inside server/ only. */
+#ifndef RW_SERVER_SERVICE_H
+#define RW_SERVER_SERVICE_H
+
+#include "core/base/clock.h"
+#include "proto/limits.h"
+#include "server/admission.h"
+#include "server/auth.h"
+#include "server/bridge.h"
+#include "server/connection.h"
+#include "server/metrics.h"
+#include "server/options.h"
+#include "server/prepare.h"
+
+/*   LOADING --> READY --> DRAINING --> ENDING
+ *      |                     ^            ^      DRAINING: still accepting, readyz says no.
+ *      '---------------------'------------'      ENDING: closed listeners, requests in flight. */
+enum rw_service_phase {
+    RW_SERVICE_LOADING,
+    RW_SERVICE_READY,
+    RW_SERVICE_DRAINING,
+    RW_SERVICE_ENDING,
+};
+
+struct rw_call;
+
+struct rw_service {
+    const struct rw_options *options;
+    const struct rw_clock *clock;
+    enum rw_service_phase phase;
+    struct rw_limits limits;
+    struct rw_handlers handlers;
+    struct rw_connections connections;
+    struct rw_auth auth;
+    struct rw_admission admission;
+    struct rw_metrics metrics;
+    struct rw_bridge *bridge;
+    struct rw_prepare *prepare;
+    struct rw_call *dirty_calls; /* with news from the engine, until `polled` */
+    uint64_t calls;              /* alive */
+    uint64_t id_seed;            /* of request ids */
+    uint64_t id_count;
+    uint64_t accepted; /* mirrors of the listeners' counters, for the metrics */
+    uint64_t refused;
+};
+
+/* router.c: fills handlers for rw_connections_init. */
+void rw_router_init(struct rw_service *service, struct rw_handlers *handlers);
+/* call.c: progress of calls marked dirty by the engine's news. */
+void rw_calls_progress(struct rw_service *service);
+/* Trainers' requests whose wait is over. */
+void rw_calls_tick(struct rw_service *service, uint64_t now_ns);
+
+/* Routes, for metrics and hints. */
+struct rw_route {
+    const char *methods; /* "GET, HEAD" or "POST" */
+    const char *path;
+    void (*handle)(struct rw_service *service, struct rw_exchange *ex);
+    bool open;  /* no API key needed: probes */
+    bool ready; /* needs loaded models */
+    bool body;  /* takes a JSON body */
+    bool scoring;
+};
+
+extern const struct rw_route RW_ROUTE[];
+extern const size_t RW_ROUTE_COUNT;
+
+/* Handlers. */
+void rw_handle_root(struct rw_service *service, struct rw_exchange *ex);
+void rw_handle_livez(struct rw_service *service, struct rw_exchange *ex);
+void rw_handle_readyz(struct rw_service *service, struct rw_exchange *ex);
+void rw_handle_metrics(struct rw_service *service, struct rw_exchange *ex);
+void rw_handle_models(struct rw_service *service, struct rw_exchange *ex);
+void rw_handle_openapi(struct rw_service *service, struct rw_exchange *ex);
+void rw_handle_rewards(struct rw_service *service, struct rw_exchange *ex);
+void rw_handle_get_reward(struct rw_service *service, struct rw_exchange *ex);
+
+#endif
