@@ -11,11 +11,11 @@
 #include "core/base/status.h"
 #include "core/base/str.h"
 #include "core/io/json.h"
+#include "core/kernels/kernels.h" /* RW_HEAD_DIM_MAX: what the attention kernel takes */
 
 enum {
     RW_LAYERS_MAX = 256,
     RW_HIDDEN_MAX = 32768,
-    RW_HEAD_DIM_MAX = 256,
     RW_VOCAB_MAX = 1 << 20,
     RW_LABELS_MAX = 16,
     RW_ARCHITECTURE_MAX = 64, /* bytes */

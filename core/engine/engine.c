@@ -1,0 +1,517 @@
+#include "core/engine/engine.h"
+
+#include <string.h>
+
+#include "core/base/alloc.h"
+#include "core/base/assert.h"
+
+enum {
+    JOBS_MAX_DEFAULT = 4096,
+    QUEUED_TOKENS_DEFAULT = 4 << 20,
+};
+
+static const size_t KV_BYTES_DEFAULT = (size_t)1 << 30;
+
+/* ---- news for the owner; all under the lock ------------------------------------------------- */
+
+static void tell(struct rw_engine *e, struct rw_job *job)
+{
+    if (job->in_changed) {
+        return;
+    }
+    job->in_changed = true;
+    job->next_changed = NULL;
+    if (e->changed_tail != NULL) {
+        e->changed_tail->next_changed = job;
+    } else {
+        e->changed_head = job;
+        e->notify_due = true;
+    }
+    e->changed_tail = job;
+}
+
+/* The job reaches a final state; it is in no list of the scheduler any more. */
+static void finish(struct rw_engine *e, struct rw_job *job, enum rw_job_state state)
+{
+    if (job->view.state == RW_JOB_QUEUED) {
+        e->stats.jobs_queued--;
+        e->stats.queued_tokens -= job->tokens_needed;
+    } else {
+        e->stats.jobs_running--;
+    }
+    e->deadlines_alive -= job->deadline_ns > 0;
+    rw_kv_release(job->model->kv, &job->kv);
+    job->spent.total_ns = rw_clock_now(e->options.clock) - job->submitted_ns;
+    if (job->view.state == RW_JOB_QUEUED) {
+        job->spent.queue_ns = job->spent.total_ns;
+    }
+    job->view.cost = job->spent;
+    rw_job_move(job, state);
+    tell(e, job);
+}
+
+static void fail(struct rw_engine *e, struct rw_job *job, rw_status status)
+{
+    switch (status) {
+    case RW_DEADLINE:
+        rw_fail(&job->view.error, status, "the deadline passed after %u of %u tokens",
+                job->tokens_done, job->tokens_needed);
+        break;
+    case RW_NOT_FINITE:
+        rw_fail(&job->view.error, status, "the model gave no finite value for score %u of %u",
+                job->scores_done, job->n_scores);
+        break;
+    default:
+        rw_fail(&job->view.error, status, "%s", rw_status_text(status));
+        break;
+    }
+    finish(e, job, RW_JOB_FAILED);
+}
+
+/* ---- one turn of the engine thread; all under the lock but the pass ------------------------- */
+
+struct sweep {
+    uint64_t now_ns;
+};
+
+static bool is_overdue(const struct rw_job *job, uint64_t now_ns)
+{
+    return job->deadline_ns > 0 && now_ns >= job->deadline_ns;
+}
+
+static bool is_unwanted(void *ctx, const struct rw_job *job)
+{
+    const struct sweep *sweep = ctx;
+    return job->cancel_asked || is_overdue(job, sweep->now_ns);
+}
+
+static void take_submitted(struct rw_engine *e)
+{
+    struct rw_job *job;
+    while ((job = rw_job_list_pop(&e->submitted)) != NULL) {
+        rw_scheduler_add(&e->scheduler, job);
+    }
+}
+
+static void sweep(struct rw_engine *e)
+{
+    if (!e->sweep_asked && e->deadlines_alive == 0) {
+        return;
+    }
+    e->sweep_asked = false;
+    struct sweep ctx = {rw_clock_now(e->options.clock)};
+    struct rw_job_list out = rw_scheduler_sweep(&e->scheduler, is_unwanted, &ctx);
+    struct rw_job *job;
+    while ((job = rw_job_list_pop(&out)) != NULL) {
+        if (job->cancel_asked) {
+            finish(e, job, RW_JOB_CANCELLED);
+        } else {
+            fail(e, job, RW_DEADLINE);
+        }
+    }
+}
+
+static void start_jobs(struct rw_engine *e)
+{
+    struct rw_job *job;
+    while ((job = rw_scheduler_start(&e->scheduler)) != NULL) {
+        job->started_ns = rw_clock_now(e->options.clock);
+        job->spent.queue_ns = job->started_ns - job->submitted_ns;
+        rw_job_move(job, RW_JOB_RUNNING);
+        e->stats.jobs_queued--;
+        e->stats.queued_tokens -= job->tokens_needed;
+        e->stats.jobs_running++;
+    }
+}
+
+static void publish_slice(struct rw_engine *e, struct rw_job *job, const struct rw_outcome *outcome)
+{
+    bool news = job->scores_done > job->view.scores_ready;
+    job->view.scores_ready = job->scores_done;
+    job->view.stopped = outcome->stopped;
+    if (outcome->status != RW_OK) {
+        fail(e, job, outcome->status);
+    } else if (outcome->finished) {
+        finish(e, job, RW_JOB_DONE);
+    } else {
+        rw_scheduler_requeue(&e->scheduler, job);
+        if (news) {
+            tell(e, job);
+        }
+    }
+}
+
+static void publish(struct rw_engine *e)
+{
+    struct rw_pass *pass = &e->pass;
+    e->stats.passes_total++;
+    e->stats.tokens_total += pass->tokens;
+    e->stats.flops_total += pass->flops;
+    e->stats.cpu_ns_total += pass->cpu_ns;
+    for (uint32_t i = 0; i < pass->n_slices; i++) {
+        publish_slice(e, pass->slices[i].job, &pass->outcomes[i]);
+    }
+    e->stats.kv_bytes_used = e->kv.reserved_bytes;
+}
+
+/* The owner is woken outside the lock, so that it may poll at once. */
+static void notify_if_due(struct rw_engine *e)
+{
+    bool due = e->notify_due;
+    e->notify_due = false;
+    if (!due || e->options.notify == NULL) {
+        return;
+    }
+    pthread_mutex_unlock(&e->lock);
+    e->options.notify(e->options.notify_ctx);
+    pthread_mutex_lock(&e->lock);
+}
+
+/* One pass if there is work; false when there is none. */
+static bool turn(struct rw_engine *e)
+{
+    take_submitted(e);
+    sweep(e);
+    start_jobs(e);
+    e->stats.kv_bytes_used = e->kv.reserved_bytes;
+    notify_if_due(e);
+    e->pass.n_slices = rw_scheduler_fill(&e->scheduler, e->pass.slices);
+    if (e->pass.n_slices == 0) {
+        return false;
+    }
+    pthread_mutex_unlock(&e->lock);
+    rw_pass_run(&e->pass, &e->host);
+    pthread_mutex_lock(&e->lock);
+    publish(e);
+    notify_if_due(e);
+    return true;
+}
+
+static void *engine_main(void *arg)
+{
+    struct rw_engine *e = arg;
+    pthread_mutex_lock(&e->lock);
+    for (;;) {
+        if (turn(e)) {
+            continue;
+        }
+        bool idle = e->submitted.head == NULL && !e->sweep_asked;
+        if (idle && e->stopping) {
+            break;
+        }
+        if (idle) {
+            pthread_cond_wait(&e->work, &e->lock);
+        }
+    }
+    pthread_mutex_unlock(&e->lock);
+    return NULL;
+}
+
+/* ---- life ----------------------------------------------------------------------------------- */
+
+static rw_status fill_options(struct rw_engine *e, const struct rw_engine_options *options,
+                              struct rw_error *err)
+{
+    struct rw_engine_options *o = &e->options;
+    *o = *options;
+    o->clock = o->clock != NULL ? o->clock : &RW_CLOCK_SYSTEM;
+    o->kv_bytes_max = o->kv_bytes_max > 0 ? o->kv_bytes_max : KV_BYTES_DEFAULT;
+    o->chunk_tokens = o->chunk_tokens > 0 ? o->chunk_tokens : RW_CHUNK_TOKENS_DEFAULT;
+    o->jobs_max = o->jobs_max > 0 ? o->jobs_max : JOBS_MAX_DEFAULT;
+    o->queued_tokens_max =
+        o->queued_tokens_max > 0 ? o->queued_tokens_max : QUEUED_TOKENS_DEFAULT;
+    if (o->chunk_tokens > RW_CHUNK_TOKENS_MAX) {
+        return rw_fail(err, RW_CONFIG, "chunks of %u tokens; the most is %d", o->chunk_tokens,
+                       RW_CHUNK_TOKENS_MAX);
+    }
+    e->kv.max_bytes = o->kv_bytes_max;
+    e->stats.kv_bytes_max = o->kv_bytes_max;
+    return RW_OK;
+}
+
+static rw_status fill_host(struct rw_engine *e, struct rw_error *err)
+{
+    const struct rw_kernels *kernels = rw_kernels_pick(e->options.kernel);
+    if (kernels == NULL) {
+        return rw_fail(err, RW_CONFIG, "kernel %s is unknown or not for this processor",
+                       e->options.kernel != NULL ? e->options.kernel : "(default)");
+    }
+    rw_status status = rw_team_create(e->options.threads, &e->team, err);
+    e->host = (struct rw_model_host){
+        .kernels = kernels,
+        .team = e->team,
+        .gate = &e->gate,
+        .kv = &e->kv,
+        .clock = e->options.clock,
+        .chunk_tokens = e->options.chunk_tokens,
+    };
+    return status;
+}
+
+static void init_locks(struct rw_engine *e)
+{
+    int rc = pthread_mutex_init(&e->lock, NULL);
+    rw_assert(rc == 0);
+    rc = pthread_cond_init(&e->work, NULL);
+    rw_assert(rc == 0);
+    rw_gate_init(&e->gate);
+}
+
+static void fini_locks(struct rw_engine *e)
+{
+    rw_gate_fini(&e->gate);
+    pthread_cond_destroy(&e->work);
+    pthread_mutex_destroy(&e->lock);
+}
+
+rw_status rw_engine_create(const struct rw_engine_options *options, struct rw_engine **out,
+                           struct rw_error *err)
+{
+    *out = NULL;
+    struct rw_engine *e = rw_alloc_zero(1, sizeof *e);
+    if (e == NULL) {
+        return rw_fail(err, RW_NO_MEMORY, "engine");
+    }
+    init_locks(e);
+    rw_status status = fill_options(e, options, err);
+    if (status != RW_OK) {
+        goto err_after_locks;
+    }
+    status = fill_host(e, err);
+    if (status != RW_OK) {
+        goto err_after_locks;
+    }
+    rw_scheduler_init(&e->scheduler, e->options.chunk_tokens);
+    status = rw_pass_init(&e->pass, e->options.chunk_tokens, err);
+    if (status != RW_OK) {
+        goto err_after_team;
+    }
+    if (pthread_create(&e->thread, NULL, engine_main, e) != 0) {
+        status = rw_fail(err, RW_NO_MEMORY, "the engine thread could not be started");
+        goto err_after_pass;
+    }
+    *out = e;
+    return RW_OK;
+
+err_after_pass:
+    rw_pass_fini(&e->pass);
+err_after_team:
+    rw_team_destroy(e->team);
+err_after_locks:
+    fini_locks(e);
+    rw_free(e);
+    return status;
+}
+
+void rw_engine_destroy(struct rw_engine *e)
+{
+    if (e == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&e->lock);
+    rw_assert(e->jobs_alive == 0);
+    e->stopping = true;
+    pthread_cond_signal(&e->work);
+    pthread_mutex_unlock(&e->lock);
+    pthread_join(e->thread, NULL);
+    for (uint32_t i = 0; i < e->n_models; i++) {
+        rw_model_destroy(e->models[i]);
+    }
+    rw_assert(e->kv.reserved_bytes == 0 && e->kv.resident_bytes == 0);
+    rw_pass_fini(&e->pass);
+    rw_team_destroy(e->team);
+    fini_locks(e);
+    rw_free(e);
+}
+
+const char *rw_engine_kernel(const struct rw_engine *engine)
+{
+    return engine->host.kernels->name;
+}
+
+unsigned rw_engine_threads(const struct rw_engine *engine)
+{
+    return rw_team_size(engine->team);
+}
+
+/* ---- models --------------------------------------------------------------------------------- */
+
+static rw_status publish_model(struct rw_engine *e, struct rw_model *model, struct rw_error *err)
+{
+    rw_status status = RW_OK;
+    pthread_mutex_lock(&e->lock);
+    for (uint32_t i = 0; i < e->n_models && status == RW_OK; i++) {
+        if (strcmp(e->models[i]->name, model->name) == 0) {
+            status = rw_fail(err, RW_CONFIG, "two models are named %s", model->name);
+        }
+    }
+    if (status == RW_OK && e->n_models == RW_MODELS_MAX) {
+        status = rw_fail(err, RW_CONFIG, "more than %d models", RW_MODELS_MAX);
+    }
+    if (status == RW_OK) {
+        model->index = e->n_models;
+        e->models[e->n_models++] = model;
+    }
+    pthread_mutex_unlock(&e->lock);
+    return status;
+}
+
+rw_status rw_engine_adopt(struct rw_engine *e, const struct rw_model_options *options,
+                          const struct rw_package *package,
+                          void (*package_close)(struct rw_package *package),
+                          const struct rw_model **out, struct rw_error *err)
+{
+    *out = NULL;
+    struct rw_model *model;
+    rw_status status = rw_model_create(&e->host, options, package, &model, err);
+    if (status != RW_OK) {
+        return status;
+    }
+    status = publish_model(e, model, err);
+    if (status != RW_OK) {
+        rw_model_destroy(model);
+        return status;
+    }
+    model->package_close = package_close;
+    *out = model;
+    return RW_OK;
+}
+
+size_t rw_engine_models(const struct rw_engine *engine, const struct rw_model **out, size_t max)
+{
+    struct rw_engine *e = (struct rw_engine *)engine; /* the lock is not part of its value */
+    pthread_mutex_lock(&e->lock);
+    size_t n = e->n_models;
+    for (size_t i = 0; i < n && i < max; i++) {
+        out[i] = e->models[i];
+    }
+    pthread_mutex_unlock(&e->lock);
+    return n;
+}
+
+/* ---- jobs, called by the owner -------------------------------------------------------------- */
+
+static void destroy_jobs(struct rw_job **jobs, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        rw_job_destroy(jobs[i]);
+        jobs[i] = NULL;
+    }
+}
+
+static rw_status create_jobs(struct rw_engine *e, const struct rw_job_spec *specs, size_t n,
+                             struct rw_job **jobs, uint64_t *tokens, struct rw_error *err)
+{
+    uint64_t now_ns = rw_clock_now(e->options.clock);
+    *tokens = 0;
+    for (size_t i = 0; i < n; i++) {
+        rw_status status = rw_job_create(&specs[i], now_ns, &jobs[i], err);
+        if (status != RW_OK) {
+            destroy_jobs(jobs, i);
+            return status;
+        }
+        jobs[i]->lock = &e->lock;
+        *tokens += jobs[i]->tokens_needed;
+    }
+    return RW_OK;
+}
+
+static rw_status check_budgets(const struct rw_engine *e, size_t n, uint64_t tokens,
+                               struct rw_error *err)
+{
+    if (n > e->options.jobs_max - e->jobs_alive) {
+        return rw_fail(err, RW_OVERLOADED, "%zu more jobs beside %u; the limit is %u", n,
+                       e->jobs_alive, e->options.jobs_max);
+    }
+    uint64_t queued = e->stats.queued_tokens;
+    if (tokens > e->options.queued_tokens_max - queued) {
+        return rw_fail(err, RW_OVERLOADED, "%llu more tokens beside %llu waiting; the limit is %llu",
+                       (unsigned long long)tokens, (unsigned long long)queued,
+                       (unsigned long long)e->options.queued_tokens_max);
+    }
+    return RW_OK;
+}
+
+static void enqueue(struct rw_engine *e, struct rw_job *job)
+{
+    rw_job_list_push(&e->submitted, job);
+    e->jobs_alive++;
+    e->deadlines_alive += job->deadline_ns > 0;
+    e->stats.jobs_queued++;
+    e->stats.queued_tokens += job->tokens_needed;
+}
+
+rw_status rw_engine_submit(struct rw_engine *e, const struct rw_job_spec *specs, size_t n,
+                           struct rw_job **jobs, struct rw_error *err)
+{
+    uint64_t tokens;
+    rw_status status = create_jobs(e, specs, n, jobs, &tokens, err);
+    if (status != RW_OK) {
+        return status;
+    }
+    pthread_mutex_lock(&e->lock);
+    status = check_budgets(e, n, tokens, err);
+    for (size_t i = 0; i < n && status == RW_OK; i++) {
+        enqueue(e, jobs[i]);
+    }
+    pthread_cond_signal(&e->work);
+    pthread_mutex_unlock(&e->lock);
+    if (status != RW_OK) {
+        destroy_jobs(jobs, n);
+    }
+    return status;
+}
+
+size_t rw_engine_poll(struct rw_engine *e, struct rw_job **changed, size_t max)
+{
+    size_t n = 0;
+    pthread_mutex_lock(&e->lock);
+    while (n < max && e->changed_head != NULL) {
+        struct rw_job *job = e->changed_head;
+        e->changed_head = job->next_changed;
+        if (e->changed_head == NULL) {
+            e->changed_tail = NULL;
+        }
+        job->in_changed = false;
+        job->told_final = rw_job_is_final(job->view.state);
+        changed[n++] = job;
+    }
+    pthread_mutex_unlock(&e->lock);
+    return n;
+}
+
+void rw_engine_cancel(struct rw_engine *e, struct rw_job *job)
+{
+    pthread_mutex_lock(&e->lock);
+    if (!rw_job_is_final(job->view.state) && !job->cancel_asked) {
+        job->cancel_asked = true;
+        e->sweep_asked = true;
+        pthread_cond_signal(&e->work);
+    }
+    pthread_mutex_unlock(&e->lock);
+}
+
+void rw_job_view(const struct rw_job *job, struct rw_job_view *out)
+{
+    pthread_mutex_lock(job->lock);
+    *out = job->view;
+    pthread_mutex_unlock(job->lock);
+}
+
+void rw_job_release(struct rw_engine *e, struct rw_job *job)
+{
+    pthread_mutex_lock(&e->lock);
+    rw_assert(job->told_final && !job->in_changed);
+    rw_assert(e->jobs_alive > 0);
+    e->jobs_alive--;
+    pthread_mutex_unlock(&e->lock);
+    rw_job_destroy(job);
+}
+
+void rw_engine_stats(const struct rw_engine *engine, struct rw_engine_stats *out)
+{
+    struct rw_engine *e = (struct rw_engine *)engine;
+    pthread_mutex_lock(&e->lock);
+    *out = e->stats;
+    pthread_mutex_unlock(&e->lock);
+}

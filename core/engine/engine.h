@@ -1,0 +1,48 @@
+/* The engine's inside, shared by engine.c and load.c; tests use rw_engine_adopt. */
+#ifndef RW_ENGINE_ENGINE_H
+#define RW_ENGINE_ENGINE_H
+
+#include <pthread.h>
+
+#include "core/engine/gate.h"
+#include "core/engine/model.h"
+#include "core/engine/pass.h"
+#include "core/engine/scheduler.h"
+#include "core/rw_engine.h"
+
+struct rw_engine {
+    struct rw_engine_options options;
+    struct rw_model_host host;
+    struct rw_team *team;
+    struct rw_gate gate; /* one caller of the team at a time; taken without holding the lock */
+    pthread_t thread;
+
+    /* engine thread */
+    struct rw_scheduler scheduler;
+    struct rw_pass pass;
+    struct rw_kv_budget kv;
+
+    /* under the lock */
+    pthread_mutex_t lock;
+    pthread_cond_t work;
+    bool stopping;
+    bool sweep_asked;         /* a job was cancelled */
+    uint32_t jobs_alive;      /* submitted and not released */
+    uint32_t deadlines_alive; /* unfinished jobs with a deadline */
+    struct rw_job_list submitted;
+    struct rw_job *changed_head;
+    struct rw_job *changed_tail;
+    bool notify_due;
+    struct rw_engine_stats stats;
+    struct rw_model *models[RW_MODELS_MAX];
+    uint32_t n_models;
+};
+
+/* Makes a model of an opened package visible. The package is borrowed until the engine is
+ * destroyed, or, with package_close, belongs to the engine from success on. */
+rw_status rw_engine_adopt(struct rw_engine *engine, const struct rw_model_options *options,
+                          const struct rw_package *package,
+                          void (*package_close)(struct rw_package *package),
+                          const struct rw_model **out, struct rw_error *err);
+
+#endif

@@ -1,0 +1,150 @@
+#include "core/engine/job.h"
+
+#include <math.h>
+
+#include "core/base/alloc.h"
+#include "core/base/assert.h"
+#include "core/engine/model.h"
+
+static const bool ALLOWED[RW_JOB_CANCELLED + 1][RW_JOB_CANCELLED + 1] = {
+    [RW_JOB_QUEUED] = {[RW_JOB_RUNNING] = true, [RW_JOB_FAILED] = true, [RW_JOB_CANCELLED] = true},
+    [RW_JOB_RUNNING] = {[RW_JOB_DONE] = true, [RW_JOB_FAILED] = true, [RW_JOB_CANCELLED] = true},
+};
+
+void rw_job_move(struct rw_job *job, enum rw_job_state to)
+{
+    rw_assert(ALLOWED[job->view.state][to]);
+    job->view.state = to;
+}
+
+bool rw_job_is_final(enum rw_job_state state)
+{
+    return state == RW_JOB_DONE || state == RW_JOB_FAILED || state == RW_JOB_CANCELLED;
+}
+
+static uint32_t score_position(const struct rw_input *input, enum rw_model_kind kind, uint32_t i)
+{
+    return kind == RW_KIND_OUTCOME ? input->outcome_position : input->steps[i].position;
+}
+
+uint32_t rw_job_position(const struct rw_job *job, uint32_t score)
+{
+    return score_position(job->input, rw_model_recipe(job->model)->kind, score);
+}
+
+static rw_status check_ids(const struct rw_input *input, uint32_t vocab, struct rw_error *err)
+{
+    for (uint32_t i = 0; i < input->n_tokens; i++) {
+        if (input->ids[i] < 0 || (uint32_t)input->ids[i] >= vocab) {
+            return rw_fail(err, RW_INVALID_REQUEST,
+                           "token %u has id %d, the model's vocabulary has %u entries", i,
+                           input->ids[i], vocab);
+        }
+    }
+    return RW_OK;
+}
+
+static rw_status check_positions(const struct rw_input *input, enum rw_model_kind kind,
+                                 uint32_t n_scores, struct rw_error *err)
+{
+    for (uint32_t i = 0; i < n_scores; i++) {
+        uint32_t at = score_position(input, kind, i);
+        if (at >= input->n_tokens || (i > 0 && at <= score_position(input, kind, i - 1))) {
+            return rw_fail(err, RW_INTERNAL, "score %u is read at token %u of %u, out of order", i,
+                           at, input->n_tokens);
+        }
+    }
+    return RW_OK;
+}
+
+static rw_status check_size(const struct rw_model *model, const struct rw_input *input,
+                            struct rw_error *err)
+{
+    uint32_t context = rw_model_info(model)->context_max;
+    if (input->n_tokens > context) {
+        return rw_fail(err, RW_CONTEXT_EXCEEDED, "the trace has %u tokens, the model takes %u",
+                       input->n_tokens, context);
+    }
+    uint32_t blocks = rw_model_kv_blocks_max(model);
+    if (rw_kv_blocks_of(input->n_tokens) > blocks) {
+        rw_fail(err, RW_LIMIT_EXCEEDED,
+                "the trace has %u tokens, the KV memory holds %u of this model", input->n_tokens,
+                blocks * RW_KV_BLOCK_POSITIONS);
+        rw_error_hint(err, "the operator can raise the KV memory limit");
+        return RW_LIMIT_EXCEEDED;
+    }
+    return RW_OK;
+}
+
+static rw_status check(const struct rw_job_spec *spec, uint32_t n_scores, struct rw_error *err)
+{
+    const struct rw_input *input = spec->input;
+    if (input->n_tokens == 0 || n_scores == 0) {
+        return rw_fail(err, RW_EMPTY_TRACE, "the trace has no token at which a reward is read");
+    }
+    rw_status status = check_size(spec->model, input, err);
+    if (status == RW_OK) {
+        status = check_ids(input, rw_model_vocab(spec->model), err);
+    }
+    if (status == RW_OK) {
+        status = check_positions(input, rw_model_recipe(spec->model)->kind, n_scores, err);
+    }
+    return status;
+}
+
+/* The record, its scores and its block table are one allocation. */
+static struct rw_job *job_alloc(uint32_t n_scores, uint32_t n_blocks)
+{
+    struct rw_job *job = rw_alloc_zero(
+        1, sizeof *job + n_scores * sizeof(struct rw_score) + n_blocks * sizeof(uint32_t));
+    if (job == NULL) {
+        return NULL;
+    }
+    job->scores = (struct rw_score *)(job + 1);
+    job->kv.blocks = (uint32_t *)(job->scores + n_scores);
+    job->kv.max_blocks = n_blocks;
+    job->n_scores = n_scores;
+    return job;
+}
+
+rw_status rw_job_create(const struct rw_job_spec *spec, uint64_t now_ns, struct rw_job **out,
+                        struct rw_error *err)
+{
+    *out = NULL;
+    enum rw_model_kind kind = rw_model_recipe(spec->model)->kind;
+    uint32_t n_scores = kind == RW_KIND_OUTCOME ? 1 : spec->input->n_scored_steps;
+    rw_status status = check(spec, n_scores, err);
+    if (status != RW_OK) {
+        return status;
+    }
+    uint32_t needed = score_position(spec->input, kind, n_scores - 1) + 1;
+    struct rw_job *job = job_alloc(n_scores, rw_kv_blocks_of(needed));
+    if (job == NULL) {
+        return rw_fail(err, RW_NO_MEMORY, "job of %u scores", n_scores);
+    }
+    job->model = spec->model;
+    job->input = spec->input;
+    job->stop_below = kind == RW_KIND_PROCESS ? spec->stop_below : NAN;
+    job->deadline_ns = spec->deadline_ns;
+    job->tag = spec->tag;
+    job->submitted_ns = now_ns;
+    job->tokens_needed = needed;
+    job->view.state = RW_JOB_QUEUED;
+    *out = job;
+    return RW_OK;
+}
+
+void rw_job_destroy(struct rw_job *job)
+{
+    rw_free(job);
+}
+
+void *rw_job_tag(const struct rw_job *job)
+{
+    return job->tag;
+}
+
+const struct rw_score *rw_job_scores(const struct rw_job *job)
+{
+    return job->scores;
+}

@@ -1,0 +1,58 @@
+/* A job: one trace on one model, from submit to its final state. Internal to core/engine.
+ *
+ *   QUEUED --> RUNNING --> DONE
+ *      |          |-----> FAILED
+ *      '----------'-----> CANCELLED
+ *
+ * Three groups of fields, by who may touch them: what was submitted (constant), the engine thread's
+ * own progress, and what the owner sees (under the engine's lock). Scores are written by the engine
+ * thread beyond scores_ready only, so that the owner may read those below it without a lock. */
+#ifndef RW_ENGINE_JOB_H
+#define RW_ENGINE_JOB_H
+
+#include <pthread.h>
+
+#include "core/model/kv.h"
+#include "core/rw_engine.h"
+
+struct rw_job {
+    /* constant */
+    const struct rw_model *model;
+    const struct rw_input *input;
+    float stop_below;
+    uint64_t deadline_ns;
+    void *tag;
+    uint64_t submitted_ns;
+    pthread_mutex_t *lock;  /* of the engine: rw_job_view has no other way to it */
+    uint32_t n_scores;      /* positions read */
+    uint32_t tokens_needed; /* up to the last of them; later tokens cannot matter */
+
+    /* engine thread */
+    struct rw_job *next; /* of the list it is in: submitted, waiting, or a model's ring */
+    struct rw_kv_seq kv;
+    uint32_t tokens_done;
+    uint32_t scores_done;
+    uint64_t started_ns;
+    struct rw_job_cost spent;
+    struct rw_score *scores; /* [n_scores] */
+
+    /* under the lock of the engine */
+    struct rw_job_view view;
+    bool cancel_asked;
+    bool in_changed; /* linked in the list that poll takes from */
+    bool told_final; /* poll has handed it out with a final state */
+    struct rw_job *next_changed;
+};
+
+/* Checks the spec against the model. INTERNAL: an input the core did not build. */
+rw_status rw_job_create(const struct rw_job_spec *spec, uint64_t now_ns, struct rw_job **out,
+                        struct rw_error *err);
+void rw_job_destroy(struct rw_job *job);
+
+/* Token index at which score i is read. */
+uint32_t rw_job_position(const struct rw_job *job, uint32_t score);
+/* Asserts that the table of transitions allows it. Under the lock. */
+void rw_job_move(struct rw_job *job, enum rw_job_state to);
+bool rw_job_is_final(enum rw_job_state state);
+
+#endif

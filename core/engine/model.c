@@ -1,0 +1,175 @@
+#include "core/engine/model.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/alloc.h"
+#include "core/base/assert.h"
+
+static enum rw_weights_wish wish_of(enum rw_weights_dtype dtype)
+{
+    switch (dtype) {
+    case RW_WEIGHTS_F32:
+        return RW_WISH_F32;
+    case RW_WEIGHTS_BF16:
+        return RW_WISH_BF16;
+    case RW_WEIGHTS_AUTO:
+        break;
+    }
+    return RW_WISH_STORED;
+}
+
+/* The alias clients use: as asked, or the last component of the folder's path. */
+static rw_status set_name(struct rw_model *m, const struct rw_model_options *options,
+                          struct rw_error *err)
+{
+    const char *name = options->name;
+    size_t len;
+    if (name != NULL) {
+        len = strlen(name);
+    } else {
+        len = strlen(options->dir);
+        while (len > 1 && options->dir[len - 1] == '/') {
+            len--;
+        }
+        size_t begin = len;
+        while (begin > 0 && options->dir[begin - 1] != '/') {
+            begin--;
+        }
+        name = options->dir + begin;
+        len -= begin;
+    }
+    if (len == 0 || len >= sizeof m->name) {
+        return rw_fail(err, RW_CONFIG, "a model name has 1 to %zu bytes", sizeof m->name - 1);
+    }
+    memcpy(m->name, name, len);
+    m->name[len] = '\0';
+    return RW_OK;
+}
+
+static rw_status load_weights(struct rw_model *m, const struct rw_model_options *options,
+                              struct rw_error *err)
+{
+    struct rw_weights_request request = {
+        .config = &m->package->config,
+        .recipe = &m->package->recipe,
+        .checkpoint = m->package->checkpoint,
+        .wish = wish_of(options->dtype),
+        .progress = options->progress,
+        .progress_ctx = options->progress_ctx,
+    };
+    return rw_weights_load(&request, &m->weights, err);
+}
+
+static rw_status make_workspace(struct rw_model *m, const struct rw_model_host *host,
+                                struct rw_error *err)
+{
+    size_t floats = rw_head_scratch_floats(&m->weights->head, host->chunk_tokens);
+    m->head_scratch = rw_alloc_array(floats, sizeof(float));
+    if (m->head_scratch == NULL) {
+        return rw_fail(err, RW_NO_MEMORY, "scratch of the head");
+    }
+    rw_status status = rw_forward_create(m->weights, host->kernels, host->team, host->chunk_tokens,
+                                         m->info.context_max, &m->forward, err);
+    if (status != RW_OK) {
+        return status;
+    }
+    return rw_kv_pool_create(host->kv, &m->weights->config, m->weights->dtype, &m->kv, err);
+}
+
+static uint32_t context_of(const struct rw_package *package, uint32_t asked)
+{
+    return asked > 0 && asked < package->context_max ? asked : package->context_max;
+}
+
+static void fill_info(struct rw_model *m)
+{
+    const struct rw_package *p = m->package;
+    m->info.name = m->name;
+    m->info.digest = p->digest;
+    m->info.preset = p->recipe.preset;
+    m->info.architecture = p->config.architecture;
+    m->info.kind = p->recipe.kind;
+    m->info.dtype = m->weights->dtype == RW_DTYPE_BF16 ? "bf16" : "f32";
+    m->info.aggregate = p->recipe.aggregate;
+    m->info.parameters = m->weights->parameters;
+    m->info.weight_bytes = m->weights->bytes;
+    m->info.flops_per_token = rw_weights_flops_per_token(m->weights);
+}
+
+static rw_status load(struct rw_model *m, const struct rw_model_host *host,
+                      const struct rw_model_options *options, struct rw_error *err)
+{
+    rw_status status = set_name(m, options, err);
+    m->info.context_max = context_of(m->package, options->context_max);
+    if (status == RW_OK && m->info.context_max == 0) {
+        status = rw_fail(err, RW_MODEL_CORRUPT, "the model states a context of 0 tokens");
+    }
+    if (status == RW_OK) {
+        status = load_weights(m, options, err);
+    }
+    if (status == RW_OK) {
+        status = make_workspace(m, host, err);
+    }
+    if (status == RW_OK) {
+        fill_info(m);
+    }
+    if (status == RW_OK && !options->skip_self_test) {
+        status = rw_model_self_test(m, host, err);
+        m->info.golden_vectors = status == RW_OK ? (uint32_t)m->package->n_golden : 0;
+    }
+    return status;
+}
+
+rw_status rw_model_create(const struct rw_model_host *host, const struct rw_model_options *options,
+                          const struct rw_package *package, struct rw_model **out,
+                          struct rw_error *err)
+{
+    *out = NULL;
+    uint64_t begin_ns = rw_clock_now(host->clock);
+    struct rw_model *m = rw_alloc_zero(1, sizeof *m);
+    if (m == NULL) {
+        return rw_fail(err, RW_NO_MEMORY, "model record");
+    }
+    m->package = package;
+    m->kernels = host->kernels;
+    rw_status status = load(m, host, options, err);
+    if (status != RW_OK) {
+        rw_model_destroy(m);
+        return status;
+    }
+    m->info.load_ms = (double)(rw_clock_now(host->clock) - begin_ns) / 1e6;
+    *out = m;
+    return RW_OK;
+}
+
+void rw_model_destroy(struct rw_model *model)
+{
+    if (model == NULL) {
+        return;
+    }
+    rw_kv_pool_destroy(model->kv);
+    rw_forward_destroy(model->forward);
+    rw_free(model->head_scratch);
+    rw_weights_free(model->weights);
+    if (model->package_close != NULL) {
+        model->package_close((struct rw_package *)model->package);
+    }
+    rw_free(model);
+}
+
+const struct rw_model_info *rw_model_info(const struct rw_model *model)
+{
+    return &model->info;
+}
+
+void rw_model_read_scores(const struct rw_model *model, const float *hidden, size_t stride,
+                          uint32_t n, float *values, struct rw_score *scores, rw_status *statuses)
+{
+    const struct rw_head *head = &model->weights->head;
+    rw_head_apply(head, model->kernels, hidden, stride, n, model->head_scratch, values);
+    for (uint32_t i = 0; i < n; i++) {
+        statuses[i] = rw_recipe_post(&model->package->recipe, values + (size_t)i * head->n_out,
+                                     &scores[i]);
+    }
+}

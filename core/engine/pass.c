@@ -1,0 +1,139 @@
+#include "core/engine/pass.h"
+
+#include <math.h>
+
+#include "core/base/alloc.h"
+#include "core/base/assert.h"
+
+rw_status rw_pass_init(struct rw_pass *p, uint32_t chunk_tokens, struct rw_error *err)
+{
+    size_t n = chunk_tokens;
+    *p = (struct rw_pass){.chunk_tokens = chunk_tokens};
+    p->slices = rw_alloc_array(n, sizeof *p->slices);
+    p->outcomes = rw_alloc_array(n, sizeof *p->outcomes);
+    p->seqs = rw_alloc_array(n, sizeof *p->seqs);
+    p->wanted = rw_alloc_array(n, sizeof *p->wanted);
+    p->wanted_of = rw_alloc_array(n, sizeof *p->wanted_of);
+    p->scores = rw_alloc_array(n, sizeof *p->scores);
+    p->statuses = rw_alloc_array(n, sizeof *p->statuses);
+    p->values = rw_alloc_array(n * RW_HEAD_OUT_MAX, sizeof *p->values);
+    if (p->slices == NULL || p->outcomes == NULL || p->seqs == NULL || p->wanted == NULL ||
+        p->wanted_of == NULL || p->scores == NULL || p->statuses == NULL || p->values == NULL) {
+        rw_pass_fini(p);
+        return rw_fail(err, RW_NO_MEMORY, "workspace of %u tokens", chunk_tokens);
+    }
+    return RW_OK;
+}
+
+void rw_pass_fini(struct rw_pass *p)
+{
+    rw_free(p->slices);
+    rw_free(p->outcomes);
+    rw_free(p->seqs);
+    rw_free(p->wanted);
+    rw_free(p->wanted_of);
+    rw_free(p->scores);
+    rw_free(p->statuses);
+    rw_free(p->values);
+    *p = (struct rw_pass){0};
+}
+
+/* Rows of the slice that a head reads, as rows of the chunk that starts at `row`. */
+static uint32_t want_rows(const struct rw_slice *slice, uint32_t row, uint32_t *wanted)
+{
+    const struct rw_job *job = slice->job;
+    uint32_t end = job->tokens_done + slice->tokens, n = 0;
+    for (uint32_t s = job->scores_done; s < job->n_scores; s++) {
+        uint32_t at = rw_job_position(job, s);
+        if (at >= end) {
+            break;
+        }
+        wanted[n++] = row + at - job->tokens_done;
+    }
+    return n;
+}
+
+static struct rw_forward_batch plan(struct rw_pass *p, const struct rw_model *model)
+{
+    uint32_t row = 0, n_wanted = 0;
+    for (uint32_t i = 0; i < p->n_slices; i++) {
+        struct rw_job *job = p->slices[i].job;
+        rw_assert(job->model == model);
+        rw_kv_grow(model->kv, &job->kv, job->tokens_done + p->slices[i].tokens);
+        p->seqs[i] = (struct rw_forward_seq){
+            .kv = &job->kv,
+            .ids = job->input->ids + job->tokens_done,
+            .position = job->tokens_done,
+            .n = p->slices[i].tokens,
+        };
+        p->wanted_of[i] = want_rows(&p->slices[i], row, p->wanted + n_wanted);
+        n_wanted += p->wanted_of[i];
+        row += p->slices[i].tokens;
+    }
+    p->tokens = row;
+    return (struct rw_forward_batch){model->kv, p->seqs, p->n_slices, p->wanted, n_wanted};
+}
+
+static double slice_flops(const struct rw_model *model, const struct rw_forward_seq *seq,
+                          uint32_t scores)
+{
+    return seq->n * model->info.flops_per_token +
+           scores * rw_weights_flops_per_score(model->weights) +
+           rw_forward_attention_flops(&model->weights->config, seq->position, seq->n, scores);
+}
+
+/* Takes over the scores of one slice, in order, up to the first that ends the job. */
+static struct rw_outcome settle(struct rw_job *job, const struct rw_score *scores,
+                                const rw_status *statuses, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        if (statuses[i] != RW_OK) {
+            return (struct rw_outcome){true, false, statuses[i]};
+        }
+        job->scores[job->scores_done++] = scores[i];
+        /* Comparison with NaN (no threshold) is false. */
+        if (scores[i].reward < job->stop_below && job->scores_done < job->n_scores) {
+            return (struct rw_outcome){true, true, RW_OK};
+        }
+    }
+    return (struct rw_outcome){job->scores_done == job->n_scores, false, RW_OK};
+}
+
+/* CPU time is shared out by operations: members of the team work on all slices at once. */
+static void charge(struct rw_pass *p, const struct rw_model *model)
+{
+    p->flops = 0;
+    for (uint32_t i = 0; i < p->n_slices; i++) {
+        p->flops += slice_flops(model, &p->seqs[i], p->wanted_of[i]);
+    }
+    for (uint32_t i = 0; i < p->n_slices; i++) {
+        struct rw_job_cost *spent = &p->slices[i].job->spent;
+        double flops = slice_flops(model, &p->seqs[i], p->wanted_of[i]);
+        spent->tokens += p->seqs[i].n;
+        spent->flops += flops;
+        spent->cpu_ns += (uint64_t)((double)p->cpu_ns * flops / p->flops);
+    }
+}
+
+void rw_pass_run(struct rw_pass *p, const struct rw_model_host *host)
+{
+    rw_assert(p->n_slices > 0);
+    const struct rw_model *model = p->slices[0].job->model;
+    struct rw_forward_batch batch = plan(p, model);
+    size_t stride;
+    rw_gate_enter(host->gate);
+    uint64_t cpu_before = rw_team_cpu_ns(host->team);
+    const float *hidden = rw_forward_run(model->forward, &batch, &stride);
+    p->cpu_ns = rw_team_cpu_ns(host->team) - cpu_before;
+    rw_model_read_scores(model, hidden, stride, batch.n_wanted, p->values, p->scores,
+                         p->statuses);
+    rw_gate_leave(host->gate);
+    charge(p, model);
+    uint32_t first = 0;
+    for (uint32_t i = 0; i < p->n_slices; i++) {
+        struct rw_job *job = p->slices[i].job;
+        job->tokens_done += p->slices[i].tokens;
+        p->outcomes[i] = settle(job, p->scores + first, p->statuses + first, p->wanted_of[i]);
+        first += p->wanted_of[i];
+    }
+}

@@ -1,0 +1,556 @@
+#include "core/model/forward.h"
+
+#include <math.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "core/base/alloc.h"
+#include "core/base/assert.h"
+#include "core/model/carve.h"
+#include "core/model/rope.h"
+
+enum {
+    TILE_QUERIES = 96,   /* query rows of one attention item, over the heads of a group */
+    ROWS_PER_TICKET = 8, /* of the phases that work row by row */
+    ROWS_PER_GEMM = 96,  /* least rows of one GEMM item when panels are too few for the team */
+    ITEMS_PER_MEMBER = 4,
+};
+
+/* Steps of one layer; each ends with a barrier and has its own ticket counter. */
+enum phase {
+    PHASE_ATTN_NORM,
+    PHASE_QKV,
+    PHASE_ROPE,
+    PHASE_ATTENTION,
+    PHASE_O,
+    PHASE_MLP_NORM,
+    PHASE_GATE_UP,
+    PHASE_DOWN,
+    PHASES,
+};
+
+/* Consecutive queries of one sequence: an item of attention work, times KV heads. */
+struct tile {
+    uint32_t seq;
+    uint32_t row;     /* of the chunk */
+    uint32_t rows;
+    uint32_t out_row; /* of the attention output */
+};
+
+struct row {
+    uint32_t seq;
+    uint32_t position;
+    int32_t id;
+};
+
+struct rw_forward {
+    const struct rw_weights *weights;
+    const struct rw_kernels *kernels;
+    struct rw_team *team;
+    unsigned members;
+    uint32_t chunk;      /* rows of the workspaces */
+    uint32_t blocks_max; /* KV blocks of the longest sequence */
+    uint32_t tile_rows;
+    size_t element; /* bytes of an act */
+    uint32_t group; /* query heads per KV head */
+    uint32_t head_dim_padded;
+    float query_factor; /* log2(e) / sqrt(head_dim): softmax runs on exp2 */
+    float frequencies[RW_HEAD_DIM_MAX / 2];
+
+    size_t memory_bytes;
+    void *memory;
+    size_t x_stride;           /* floats */
+    size_t qkv_stride;         /* floats */
+    size_t norm_stride;        /* acts */
+    size_t attn_stride;        /* acts */
+    size_t mlp_stride;         /* acts */
+    float *x;                  /* [chunk, hidden] residual stream */
+    float *y;                  /* [wanted, hidden] the same in the last layer, then the result */
+    unsigned char *norm;       /* act[chunk, hidden] */
+    float *qkv;                /* [chunk, (heads + 2 kv_heads) * head_dim] */
+    unsigned char *q;          /* act[kv_heads, chunk, group, head_dim_padded] */
+    unsigned char *attn;       /* act[chunk, heads * head_dim] */
+    unsigned char *mlp;        /* act[chunk, intermediate] */
+    float *cosines, *sines;    /* [chunk, head_dim / 2] */
+    unsigned char *scratch;    /* [members] at scratch_bytes */
+    size_t scratch_bytes;
+    const void **block_ptrs;   /* [members, 2, blocks_max] */
+    atomic_uint *tickets;      /* [layers, PHASES] */
+
+    /* of the pass under way */
+    const struct rw_forward_batch *batch;
+    uint32_t n_rows;
+    struct row *rows;          /* [chunk] */
+    struct tile *tiles;        /* [chunk] all rows */
+    struct tile *wanted_tiles; /* [chunk] rows that are read */
+    uint32_t n_tiles;
+    uint32_t n_wanted_tiles;
+};
+
+/* ---- creation ------------------------------------------------------------------------------ */
+
+static size_t at_least(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+static size_t scratch_bytes_of(const struct rw_forward *f)
+{
+    size_t gemm = f->kernels->gemm_scratch_bytes(f->chunk);
+    size_t attention = f->kernels->attention_scratch_bytes(f->tile_rows * f->group,
+                                                           f->weights->config.head_dim);
+    return (at_least(gemm, attention) + RW_ALIGN - 1) / RW_ALIGN * RW_ALIGN;
+}
+
+static void carve_workspace(struct rw_forward *f, struct rw_carve *c)
+{
+    const struct rw_config *config = &f->weights->config;
+    size_t chunk = f->chunk, half = config->head_dim / 2;
+    size_t q_row = (size_t)f->group * f->head_dim_padded;
+    f->x = rw_carve(c, chunk * f->x_stride, sizeof(float));
+    f->y = rw_carve(c, chunk * f->x_stride, sizeof(float));
+    f->norm = rw_carve(c, chunk * f->norm_stride, f->element);
+    f->qkv = rw_carve(c, chunk * f->qkv_stride, sizeof(float));
+    f->q = rw_carve(c, config->kv_heads * chunk * q_row, f->element);
+    f->attn = rw_carve(c, chunk * f->attn_stride, f->element);
+    f->mlp = rw_carve(c, chunk * f->mlp_stride, f->element);
+    f->cosines = rw_carve(c, chunk * half, sizeof(float));
+    f->sines = rw_carve(c, chunk * half, sizeof(float));
+    f->scratch = rw_carve(c, f->members, f->scratch_bytes);
+    f->block_ptrs = rw_carve(c, (size_t)f->members * 2 * f->blocks_max, sizeof(void *));
+    f->tickets = rw_carve(c, (size_t)config->layers * PHASES, sizeof *f->tickets);
+    f->rows = rw_carve(c, chunk, sizeof *f->rows);
+    f->tiles = rw_carve(c, chunk, sizeof *f->tiles);
+    f->wanted_tiles = rw_carve(c, chunk, sizeof *f->wanted_tiles);
+}
+
+static void set_shapes(struct rw_forward *f, uint32_t context_max)
+{
+    const struct rw_config *config = &f->weights->config;
+    const struct rw_layer *layer = &f->weights->layers[0];
+    f->members = rw_team_size(f->team);
+    f->blocks_max = rw_kv_blocks_of(context_max);
+    f->element = rw_dtype_bytes(f->weights->dtype);
+    f->group = config->heads / config->kv_heads;
+    f->head_dim_padded = rw_head_dim_padded(config->head_dim);
+    f->query_factor = (float)(1.4426950408889634 / sqrt((double)config->head_dim));
+    /* A multiple of 6 queries fills the register tile of the kernels. */
+    f->tile_rows = f->group < TILE_QUERIES ? TILE_QUERIES / f->group : 1;
+    f->tile_rows -= f->tile_rows > 6 ? f->tile_rows % 6 : 0;
+    f->x_stride = (size_t)layer->down.panels * RW_PANEL;
+    f->qkv_stride = (size_t)layer->qkv.panels * RW_PANEL;
+    f->norm_stride = layer->qkv.k_padded;
+    f->attn_stride = layer->o.k_padded;
+    f->mlp_stride = at_least(layer->down.k_padded, (size_t)layer->gate_up.panels * RW_PANEL / 2);
+    f->scratch_bytes = scratch_bytes_of(f);
+    rw_rope_frequencies(&config->rope, config->head_dim, f->frequencies);
+}
+
+rw_status rw_forward_create(const struct rw_weights *weights, const struct rw_kernels *kernels,
+                            struct rw_team *team, uint32_t chunk_tokens, uint32_t context_max,
+                            struct rw_forward **out, struct rw_error *err)
+{
+    *out = NULL;
+    rw_assert(chunk_tokens > 0 && chunk_tokens <= RW_CHUNK_TOKENS_MAX && context_max > 0);
+    struct rw_forward *f = rw_alloc_zero(1, sizeof *f);
+    if (f == NULL) {
+        return rw_fail(err, RW_NO_MEMORY, "forward pass");
+    }
+    f->weights = weights;
+    f->kernels = kernels;
+    f->team = team;
+    f->chunk = chunk_tokens;
+    set_shapes(f, context_max);
+    struct rw_carve measure = {NULL, 0, false};
+    carve_workspace(f, &measure);
+    f->memory = measure.overflow ? NULL : rw_alloc_large(measure.used);
+    if (f->memory == NULL) {
+        rw_free(f);
+        return rw_fail(err, RW_NO_MEMORY, "no memory for %zu bytes of workspace", measure.used);
+    }
+    f->memory_bytes = measure.used;
+    struct rw_carve assign = {f->memory, 0, false};
+    carve_workspace(f, &assign);
+    *out = f;
+    return RW_OK;
+}
+
+void rw_forward_destroy(struct rw_forward *forward)
+{
+    if (forward == NULL) {
+        return;
+    }
+    rw_free_large(forward->memory, forward->memory_bytes);
+    rw_free(forward);
+}
+
+/* ---- plan of a pass ------------------------------------------------------------------------ */
+
+static void plan_rows(struct rw_forward *f)
+{
+    const struct rw_forward_batch *b = f->batch;
+    uint32_t vocab = f->weights->config.vocab;
+    f->n_rows = 0;
+    for (uint32_t s = 0; s < b->n_seqs; s++) {
+        const struct rw_forward_seq *seq = &b->seqs[s];
+        rw_assert(seq->n > 0 && seq->n <= f->chunk - f->n_rows);
+        rw_assert(rw_kv_blocks_of(seq->position + seq->n) <= seq->kv->n_blocks);
+        rw_assert(seq->kv->n_blocks <= f->blocks_max);
+        for (uint32_t i = 0; i < seq->n; i++) {
+            rw_assert(seq->ids[i] >= 0 && (uint32_t)seq->ids[i] < vocab);
+            f->rows[f->n_rows++] = (struct row){s, seq->position + i, seq->ids[i]};
+        }
+    }
+}
+
+static void plan_tiles(struct rw_forward *f)
+{
+    const struct rw_forward_batch *b = f->batch;
+    uint32_t row = 0;
+    f->n_tiles = 0;
+    for (uint32_t s = 0; s < b->n_seqs; s++) {
+        uint32_t end = row + b->seqs[s].n;
+        while (row < end) {
+            uint32_t n = end - row < f->tile_rows ? end - row : f->tile_rows;
+            f->tiles[f->n_tiles++] = (struct tile){s, row, n, row};
+            row += n;
+        }
+    }
+}
+
+/* Neighbouring wanted rows of one sequence share a tile. */
+static void plan_wanted_tiles(struct rw_forward *f)
+{
+    const struct rw_forward_batch *b = f->batch;
+    struct tile *last = NULL;
+    f->n_wanted_tiles = 0;
+    for (uint32_t i = 0; i < b->n_wanted; i++) {
+        uint32_t row = b->wanted[i];
+        rw_assert(row < f->n_rows && (i == 0 || b->wanted[i - 1] < row));
+        if (last != NULL && last->seq == f->rows[row].seq && last->row + last->rows == row &&
+            last->rows < f->tile_rows) {
+            last->rows++;
+            continue;
+        }
+        last = &f->wanted_tiles[f->n_wanted_tiles++];
+        *last = (struct tile){f->rows[row].seq, row, 1, i};
+    }
+}
+
+/* ---- phases, run by every member ----------------------------------------------------------- */
+
+struct member {
+    struct rw_forward *f;
+    unsigned index;
+    void *scratch;
+    const void **k_blocks;
+    const void **v_blocks;
+};
+
+/* Next [begin, end) of `total` items of a phase; false when none is left. */
+static bool take(struct member *m, uint32_t layer, enum phase phase, uint32_t total, uint32_t grain,
+                 uint32_t *begin, uint32_t *end)
+{
+    atomic_uint *ticket = &m->f->tickets[layer * PHASES + phase];
+    *begin = atomic_fetch_add_explicit(ticket, grain, memory_order_relaxed);
+    if (*begin >= total) {
+        return false;
+    }
+    *end = total - *begin < grain ? total : *begin + grain;
+    return true;
+}
+
+static void barrier(struct member *m)
+{
+    rw_team_barrier(m->f->team, m->index);
+}
+
+static void embed_row(const struct rw_forward *f, uint32_t r)
+{
+    const struct rw_weights *w = f->weights;
+    size_t n = w->config.hidden;
+    float *x = f->x + r * f->x_stride;
+    if (w->embed_dtype == RW_DTYPE_F32) {
+        memcpy(x, (const float *)w->embed + (size_t)f->rows[r].id * n, n * sizeof *x);
+        return;
+    }
+    const uint16_t *from = (const uint16_t *)w->embed + (size_t)f->rows[r].id * n;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t bits = (uint32_t)from[i] << 16;
+        memcpy(x + i, &bits, sizeof bits);
+    }
+}
+
+static void norm_row(const struct rw_forward *f, const float *x, const float *w, uint32_t r)
+{
+    const struct rw_config *c = &f->weights->config;
+    f->kernels->rms_norm(x + r * f->x_stride, w, c->hidden, (uint32_t)f->norm_stride, c->rms_eps,
+                         f->weights->dtype, f->norm + r * f->norm_stride * f->element);
+}
+
+static void phase_attn_norm(struct member *m, uint32_t l)
+{
+    struct rw_forward *f = m->f;
+    uint32_t half = f->weights->config.head_dim / 2;
+    uint32_t begin, end;
+    while (take(m, l, PHASE_ATTN_NORM, f->n_rows, ROWS_PER_TICKET, &begin, &end)) {
+        for (uint32_t r = begin; r < end; r++) {
+            if (l == 0) {
+                embed_row(f, r);
+                rw_rope_angles(f->frequencies, half, f->rows[r].position,
+                               f->cosines + (size_t)r * half, f->sines + (size_t)r * half);
+            }
+            norm_row(f, f->x, f->weights->layers[l].attn_norm, r);
+        }
+    }
+    barrier(m);
+}
+
+/* Items are blocks of panels; when those are too few for the team, rows are split too. */
+static void phase_gemm(struct member *m, uint32_t l, enum phase phase, const struct rw_gemm *gemm)
+{
+    uint32_t members = m->f->members, panels = gemm->linear->panels;
+    uint32_t want = members * ITEMS_PER_MEMBER;
+    uint32_t grain = panels / want > 0 ? panels / want : 1;
+    uint32_t groups = (panels + grain - 1) / grain;
+    uint32_t splits = groups >= want / 2 ? 1 : (want + groups - 1) / groups;
+    uint32_t rows = (gemm->rows + splits - 1) / splits;
+    rows = members == 1 ? gemm->rows : rows < ROWS_PER_GEMM ? ROWS_PER_GEMM : rows;
+    splits = (gemm->rows + rows - 1) / rows;
+    uint32_t item, end;
+    while (take(m, l, phase, groups * splits, 1, &item, &end)) {
+        uint32_t panel = item / splits * grain, row = item % splits * rows;
+        struct rw_gemm part = *gemm;
+        part.x = (const unsigned char *)gemm->x + row * gemm->x_stride;
+        part.out = (unsigned char *)gemm->out + row * gemm->out_stride;
+        part.rows = gemm->rows - row < rows ? gemm->rows - row : rows;
+        uint32_t last = panels - panel < grain ? panels : panel + grain;
+        m->f->kernels->gemm(&part, panel, last, m->scratch);
+    }
+    barrier(m);
+}
+
+static void phase_qkv(struct member *m, uint32_t l)
+{
+    struct rw_forward *f = m->f;
+    struct rw_gemm gemm = {
+        .linear = &f->weights->layers[l].qkv,
+        .x = f->norm,
+        .x_stride = f->norm_stride * f->element,
+        .rows = f->n_rows,
+        .epilogue = RW_EPILOGUE_STORE,
+        .out = f->qkv,
+        .out_stride = f->qkv_stride * sizeof(float),
+    };
+    phase_gemm(m, l, PHASE_QKV, &gemm);
+}
+
+/* One head of q or k: norm (Qwen3), then rotation. */
+static void turn_head(const struct rw_forward *f, float *head, const float *norm, uint32_t r)
+{
+    const struct rw_config *c = &f->weights->config;
+    size_t half = c->head_dim / 2;
+    if (norm != NULL) {
+        f->kernels->rms_norm_f32(head, norm, c->head_dim, c->rms_eps);
+    }
+    f->kernels->rope(head, f->cosines + r * half, f->sines + r * half, c->head_dim);
+}
+
+static void store_queries(const struct rw_forward *f, const struct rw_layer *layer, uint32_t r)
+{
+    const struct rw_config *c = &f->weights->config;
+    float *heads = f->qkv + r * f->qkv_stride;
+    for (uint32_t h = 0; h < c->heads; h++) {
+        float *head = heads + (size_t)h * c->head_dim;
+        size_t kv_head = h / f->group, in_group = h % f->group;
+        size_t slot = (kv_head * f->chunk + r) * f->group + in_group;
+        turn_head(f, head, layer->q_norm, r);
+        f->kernels->to_act(head, c->head_dim, f->head_dim_padded, f->query_factor,
+                           f->weights->dtype, f->q + slot * f->head_dim_padded * f->element);
+    }
+}
+
+static void store_keys(const struct rw_forward *f, const struct rw_layer *layer, uint32_t l,
+                       uint32_t r)
+{
+    const struct rw_config *c = &f->weights->config;
+    const struct row *row = &f->rows[r];
+    uint32_t block = f->batch->seqs[row->seq].kv->blocks[row->position / RW_KV_BLOCK_POSITIONS];
+    float *keys = f->qkv + r * f->qkv_stride + (size_t)c->heads * c->head_dim;
+    for (uint32_t h = 0; h < c->kv_heads; h++) {
+        float *k = keys + (size_t)h * c->head_dim;
+        turn_head(f, k, layer->k_norm, r);
+        f->kernels->kv_store(k, k + (size_t)c->kv_heads * c->head_dim, c->head_dim,
+                             f->weights->dtype, rw_kv_block(f->batch->kv, block, l, h, false),
+                             rw_kv_block(f->batch->kv, block, l, h, true),
+                             row->position % RW_KV_BLOCK_POSITIONS);
+    }
+}
+
+static void phase_rope(struct member *m, uint32_t l)
+{
+    struct rw_forward *f = m->f;
+    const struct rw_layer *layer = &f->weights->layers[l];
+    uint32_t begin, end;
+    while (take(m, l, PHASE_ROPE, f->n_rows, ROWS_PER_TICKET, &begin, &end)) {
+        for (uint32_t r = begin; r < end; r++) {
+            store_queries(f, layer, r);
+            store_keys(f, layer, l, r);
+        }
+    }
+    barrier(m);
+}
+
+static void attend(struct member *m, uint32_t l, const struct tile *tile, uint32_t kv_head)
+{
+    struct rw_forward *f = m->f;
+    const struct rw_config *c = &f->weights->config;
+    const struct rw_kv_seq *kv = f->batch->seqs[tile->seq].kv;
+    uint32_t position = f->rows[tile->row].position;
+    uint32_t n_blocks = rw_kv_blocks_of(position + tile->rows);
+    for (uint32_t i = 0; i < n_blocks; i++) {
+        m->k_blocks[i] = rw_kv_block(f->batch->kv, kv->blocks[i], l, kv_head, false);
+        m->v_blocks[i] = rw_kv_block(f->batch->kv, kv->blocks[i], l, kv_head, true);
+    }
+    size_t q_slot = ((size_t)kv_head * f->chunk + tile->row) * f->group;
+    size_t out_slot =
+        tile->out_row * f->attn_stride + (size_t)kv_head * f->group * c->head_dim;
+    struct rw_attention attention = {
+        .dtype = f->weights->dtype,
+        .head_dim = c->head_dim,
+        .group = f->group,
+        .q = f->q + q_slot * f->head_dim_padded * f->element,
+        .rows = tile->rows,
+        .position = position,
+        .k_blocks = m->k_blocks,
+        .v_blocks = m->v_blocks,
+        .window = l >= c->window_from_layer ? c->window : 0,
+        .out = f->attn + out_slot * f->element,
+        .out_stride = f->attn_stride * f->element,
+    };
+    f->kernels->attention(&attention, m->scratch);
+}
+
+static void phase_attention(struct member *m, uint32_t l, const struct tile *tiles, uint32_t n)
+{
+    uint32_t kv_heads = m->f->weights->config.kv_heads;
+    uint32_t item, end;
+    while (take(m, l, PHASE_ATTENTION, n * kv_heads, 1, &item, &end)) {
+        /* From the end: late tiles of a sequence see most keys, so the longest items go first. */
+        uint32_t from_end = n * kv_heads - 1 - item;
+        attend(m, l, &tiles[from_end / kv_heads], from_end % kv_heads);
+    }
+    barrier(m);
+}
+
+/* Output projection and MLP, both added to the residual stream `x` of n rows. */
+static void phases_back(struct member *m, uint32_t l, float *x, uint32_t n)
+{
+    struct rw_forward *f = m->f;
+    const struct rw_layer *layer = &f->weights->layers[l];
+    size_t x_bytes = f->x_stride * sizeof(float);
+    struct rw_gemm o = {&layer->o, f->attn, f->attn_stride * f->element,
+                        n,         RW_EPILOGUE_ADD, x, x_bytes};
+    struct rw_gemm gate_up = {&layer->gate_up, f->norm, f->norm_stride * f->element, n,
+                              RW_EPILOGUE_SWIGLU, f->mlp, f->mlp_stride * f->element};
+    struct rw_gemm down = {&layer->down, f->mlp, f->mlp_stride * f->element, n, RW_EPILOGUE_ADD,
+                           x, x_bytes};
+    uint32_t begin, end;
+    phase_gemm(m, l, PHASE_O, &o);
+    while (take(m, l, PHASE_MLP_NORM, n, ROWS_PER_TICKET, &begin, &end)) {
+        for (uint32_t r = begin; r < end; r++) {
+            norm_row(f, x, layer->mlp_norm, r);
+        }
+    }
+    barrier(m);
+    phase_gemm(m, l, PHASE_GATE_UP, &gate_up);
+    phase_gemm(m, l, PHASE_DOWN, &down);
+}
+
+/* The last layer continues with the wanted rows only, packed together in y. */
+static void gather_wanted(struct member *m)
+{
+    struct rw_forward *f = m->f;
+    for (uint32_t i = m->index; i < f->batch->n_wanted; i += f->members) {
+        memcpy(f->y + i * f->x_stride, f->x + f->batch->wanted[i] * f->x_stride,
+               f->weights->config.hidden * sizeof(float));
+    }
+}
+
+static void final_norm(struct member *m)
+{
+    struct rw_forward *f = m->f;
+    const struct rw_config *c = &f->weights->config;
+    for (uint32_t i = m->index; i < f->batch->n_wanted; i += f->members) {
+        f->kernels->rms_norm_f32(f->y + i * f->x_stride, f->weights->final_norm, c->hidden,
+                                 c->rms_eps);
+    }
+}
+
+static void region(void *arg, unsigned index, unsigned members)
+{
+    struct rw_forward *f = arg;
+    struct member m = {.f = f, .index = index, .scratch = f->scratch + index * f->scratch_bytes};
+    m.k_blocks = f->block_ptrs + (size_t)index * 2 * f->blocks_max;
+    m.v_blocks = m.k_blocks + f->blocks_max;
+    rw_assert(members == f->members);
+    uint32_t last = f->weights->config.layers - 1;
+    for (uint32_t l = 0; l <= last; l++) {
+        phase_attn_norm(&m, l);
+        phase_qkv(&m, l);
+        phase_rope(&m, l);
+        if (l < last) {
+            phase_attention(&m, l, f->tiles, f->n_tiles);
+            phases_back(&m, l, f->x, f->n_rows);
+        }
+    }
+    if (f->batch->n_wanted > 0) {
+        gather_wanted(&m);
+        phase_attention(&m, last, f->wanted_tiles, f->n_wanted_tiles);
+        phases_back(&m, last, f->y, f->batch->n_wanted);
+        final_norm(&m);
+    }
+}
+
+const float *rw_forward_run(struct rw_forward *f, const struct rw_forward_batch *batch,
+                            size_t *stride)
+{
+    f->batch = batch;
+    plan_rows(f);
+    plan_tiles(f);
+    plan_wanted_tiles(f);
+    uint32_t counters = f->weights->config.layers * PHASES;
+    for (uint32_t i = 0; i < counters; i++) {
+        atomic_store_explicit(&f->tickets[i], 0, memory_order_relaxed);
+    }
+    rw_team_run(f->team, region, f);
+    f->batch = NULL;
+    *stride = f->x_stride;
+    return f->y;
+}
+
+/* Keys seen by queries [position, position + n), summed, with a window of w (0: none). */
+static double keys_seen(double position, double n, double w)
+{
+    if (w == 0 || position + n <= w) {
+        return n * position + n * (n + 1) / 2;
+    }
+    if (position >= w) {
+        return n * w;
+    }
+    double before = w - position; /* queries that still see all keys */
+    return before * position + before * (before + 1) / 2 + (n - before) * w;
+}
+
+double rw_forward_attention_flops(const struct rw_config *c, uint32_t position, uint32_t n,
+                                  uint32_t scores)
+{
+    /* q.k and p.v: two operations each per key and element */
+    double per_key = 4.0 * c->heads * c->head_dim;
+    double all = keys_seen(position, n, 0), windowed = keys_seen(position, n, c->window);
+    uint32_t last = c->layers - 1;
+    uint32_t unwindowed = c->window == 0 || c->window_from_layer > last ? last
+                                                                        : c->window_from_layer;
+    double last_mean = (last >= c->window_from_layer ? windowed : all) / n;
+    return per_key * (unwindowed * all + (last - unwindowed) * windowed + scores * last_mean);
+}
