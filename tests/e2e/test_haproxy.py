@@ -77,6 +77,7 @@ def front(models, rewardd_bin):
     balancer = subprocess.Popen(["haproxy", "-db", "-f", CONFIG], env=env, stdin=subprocess.DEVNULL,
                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     time.sleep(1)
+    assert balancer.poll() is None, "haproxy refused our configuration"
     yield port, replicas, options
     balancer.terminate()
     balancer.wait(10)
