@@ -1,0 +1,28 @@
+"""Client of rewardd. Standard library only; a reward that was not computed is None, never 0."""
+
+from ._types import (
+    Flag,
+    RewarddError,
+    RewardUnavailable,
+    Score,
+    Scores,
+    Step,
+    StreamBroken,
+    TraceError,
+)
+from .aio import AsyncClient
+from .client import Client
+
+__version__ = "0.1.0"
+__all__ = [
+    "AsyncClient",
+    "Client",
+    "Flag",
+    "RewardUnavailable",
+    "RewarddError",
+    "Score",
+    "Scores",
+    "Step",
+    "StreamBroken",
+    "TraceError",
+]

@@ -1,0 +1,149 @@
+"""What both clients share: bodies, replies, and when to try again. No sockets here."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import random
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
+from urllib.parse import unquote, urlsplit
+
+from ._types import RewarddError, RewardUnavailable, Score, Scores, TraceError
+
+DEFAULT_URL = "http://127.0.0.1:7392"
+DEFAULT_PORT = 7392
+BACKOFF_FIRST_S = 0.5
+BACKOFF_MAX_S = 8.0
+RETRY_AFTER_MAX_S = 60.0
+RETRY_STATUS = frozenset((429, 503))
+ITEM_FIELDS = ("prompt", "messages", "trace", "traces", "reference")
+
+Trace = Union[str, Sequence[str], Mapping[str, Any]]
+
+
+class Endpoint:
+    """Where the daemon is and how to say who we are. Plain data: may be pickled."""
+
+    def __init__(self, url: Optional[str], api_key: Optional[str]):
+        parts = urlsplit(url or os.environ.get("REWARDD_URL") or DEFAULT_URL)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError(f"not an http:// or https:// address: {url!r}")
+        self.tls = parts.scheme == "https"
+        self.host = parts.hostname
+        self.port = parts.port or (443 if self.tls else DEFAULT_PORT)
+        self.prefix = parts.path.rstrip("/")
+        self.headers = {"User-Agent": "rewardd-python/0.1.0"}
+        key = api_key or os.environ.get("REWARDD_API_KEY")
+        if key:
+            self.headers["Authorization"] = f"Bearer {key}"
+        elif parts.username is not None:
+            pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+            self.headers["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
+
+    @property
+    def host_header(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+def one_trace(trace: Optional[Trace], steps: Optional[Sequence[str]], text: Optional[str]) -> Any:
+    given = [value for value in (trace, steps, text) if value is not None]
+    if len(given) != 1:
+        raise ValueError("give exactly one of trace, steps and text")
+    if isinstance(given[0], str) and steps is not None:
+        raise TypeError("steps must be a list of strings; use text for a string")
+    return given[0] if isinstance(given[0], (str, Mapping)) else list(given[0])
+
+
+def sample_item(sample: Mapping[str, Any]) -> Dict[str, Any]:
+    """One sample of score_many: an item with one trace."""
+    unknown = set(sample) - set(ITEM_FIELDS) - {"steps", "text"} | {"traces"} & set(sample)
+    if unknown:
+        raise ValueError(f"unknown fields of a sample: {sorted(unknown)}")
+    item = {name: sample[name] for name in ("prompt", "messages", "reference") if name in sample}
+    item["trace"] = one_trace(sample.get("trace"), sample.get("steps"), sample.get("text"))
+    return item
+
+
+def encode(content: Mapping[str, Any], options: Mapping[str, Any]) -> bytes:
+    """None means "not given", except for the models, where the wire's null means "none"."""
+    body = {name: value for name, value in content.items() if value is not None}
+    for name, value in options.items():
+        if value is False and name in ("model", "outcome_model"):
+            body[name] = None
+        elif value is not None:
+            body[name] = value
+    return json.dumps(body, allow_nan=False, separators=(",", ":")).encode()
+
+
+def refusal(status: int, body: bytes, headers: Mapping[str, str]) -> RewarddError:
+    try:
+        error = TraceError.parse(json.loads(body)["error"])
+    except (ValueError, KeyError, TypeError):
+        error = None
+    if error is None:
+        text = body[:200].decode("utf-8", "replace")
+        error = TraceError("http_error", f"HTTP {status}: {text}", retryable=status in RETRY_STATUS)
+    kind = RewardUnavailable if status in RETRY_STATUS or status >= 500 else RewarddError
+    return kind(error, status, headers.get("x-request-id"))
+
+
+def unreachable(endpoint: Endpoint, cause: BaseException) -> RewardUnavailable:
+    reason = str(cause) or type(cause).__name__
+    message = f"no answer from {endpoint.host_header}: {reason}"
+    return RewardUnavailable(TraceError("unreachable", message, retryable=True), 0)
+
+
+def decode(body: bytes) -> Scores:
+    data = json.loads(body)
+    return Scores((Score.parse(result) for result in data["results"]), data.get("usage"))
+
+
+def backoff_s(attempt: int, headers: Optional[Mapping[str, str]]) -> float:
+    """Doubling with jitter; never earlier than the daemon asked for."""
+    delay = min(BACKOFF_MAX_S, BACKOFF_FIRST_S * 2**attempt) * (1 - 0.25 * random.random())
+    try:
+        asked = float((headers or {}).get("retry-after", "0"))
+    except ValueError:
+        asked = 0.0
+    return max(delay, min(max(asked, 0.0), RETRY_AFTER_MAX_S))
+
+
+def batches(items: Iterable[Any], size: int) -> List[List[Any]]:
+    every = list(items)
+    return [every[at : at + size] for at in range(0, len(every), size)]
+
+
+def renumber(first: int, scores: Scores) -> List[Score]:
+    """Item numbers of a batch become those of the whole call."""
+    import dataclasses
+
+    return [dataclasses.replace(score, item=first + score.item) for score in scores]
+
+
+def failed_batch(first: int, count: int, error: TraceError) -> List[Score]:
+    return [Score(item=first + i, error=error) for i in range(count)]
+
+
+def merge(parts: Sequence[Tuple[List[Score], Mapping[str, float]]]) -> Scores:
+    usage: Dict[str, float] = {}
+    merged = Scores(usage=usage)
+    for scores, cost in parts:
+        merged.extend(scores)
+        for name, value in cost.items():
+            usage[name] = usage.get(name, 0) + value
+    merged.usage = usage
+    return merged
+
+
+def check_on_error(on_error: str) -> None:
+    if on_error not in ("none", "raise"):
+        raise ValueError('on_error is "none" or "raise"; there is no "zero"')
+
+
+def raise_for_errors(scores: Scores) -> None:
+    for score in scores:
+        if score.reward is None:
+            error = score.error or TraceError("no_reward", "the reply holds no reward")
+            raise RewardUnavailable(error, 200)

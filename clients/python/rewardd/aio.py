@@ -1,0 +1,251 @@
+"""The asyncio client: HTTP/1.1 by hand on asyncio streams, keep-alive, bounded concurrency."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
+
+from . import _wire
+from ._types import RewarddError, RewardUnavailable, Score, Scores
+
+HEAD_BYTES_MAX = 64 * 1024
+Connection = Tuple[asyncio.StreamReader, asyncio.StreamWriter]
+Reply = Tuple[int, Dict[str, str], bytes]
+
+
+class BadReply(OSError):
+    """Not HTTP, or cut off."""
+
+
+TRANSPORT = (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, asyncio.TimeoutError)
+
+
+async def _read_chunked(reader: asyncio.StreamReader) -> bytes:
+    parts: List[bytes] = []
+    while True:
+        line = await reader.readuntil(b"\r\n")
+        try:
+            size = int(line.split(b";")[0], 16)
+        except ValueError as bad:
+            raise BadReply("bad chunk") from bad
+        data = await reader.readexactly(size + 2)
+        if size == 0:
+            return b"".join(parts)
+        parts.append(data[:-2])
+
+
+async def _read_reply(reader: asyncio.StreamReader) -> Tuple[Reply, bool]:
+    """The reply, and whether the connection may be used again."""
+    while True:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+        words = head[0].split(" ", 2)
+        if len(words) < 2 or not words[0].startswith("HTTP/1.") or not words[1].isdigit():
+            raise BadReply("not HTTP/1")
+        if int(words[1]) >= 200:
+            break
+    headers = {}
+    for line in head[1:]:
+        name, _, value = line.partition(":")
+        headers[name.strip().lower()] = value.strip()
+    keep = headers.get("connection", "").lower() != "close" and words[0] == "HTTP/1.1"
+    if "chunked" in headers.get("transfer-encoding", "").lower():
+        body = await _read_chunked(reader)
+    elif "content-length" in headers:
+        body = await reader.readexactly(int(headers["content-length"]))
+    else:
+        body, keep = await reader.read(), False
+    return (int(words[1]), headers, body), keep
+
+
+class AsyncClient:
+    """As Client, for one event loop. `max_concurrency` bounds connections and requests."""
+
+    def __init__(
+        self,
+        url: Optional[str] = None,
+        *,
+        api_key: Optional[str] = None,
+        timeout: float = 180.0,
+        retries: int = 4,
+        max_concurrency: int = 64,
+    ):
+        self._endpoint = _wire.Endpoint(url, api_key)
+        self._timeout = timeout
+        self._retries = retries
+        self._max_concurrency = max_concurrency
+        self._reset()
+
+    def _reset(self) -> None:
+        self._loop: Optional[asyncio.AbstractEventLoop] = None
+        self._slots: Optional[asyncio.Semaphore] = None
+        self._idle: List[Connection] = []
+
+    def __getstate__(self) -> Dict[str, Any]:
+        state = self.__dict__.copy()
+        for name in ("_loop", "_slots", "_idle"):
+            state.pop(name)
+        return state
+
+    def __setstate__(self, state: Dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._reset()
+
+    async def __aenter__(self) -> "AsyncClient":
+        return self
+
+    async def __aexit__(self, *_: Any) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        idle, self._idle = self._idle, []
+        for _, writer in idle:
+            writer.close()
+
+    # ---- transport ----
+
+    def _bind(self) -> asyncio.Semaphore:
+        """Sockets belong to a loop: under a new one (a second asyncio.run, a fork) start anew."""
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop or self._slots is None:
+            self._reset()
+            self._loop = loop
+            self._slots = asyncio.Semaphore(self._max_concurrency)
+        return self._slots
+
+    async def _connect(self) -> Connection:
+        context = ssl.create_default_context() if self._endpoint.tls else None
+        return await asyncio.open_connection(  # asyncio sets TCP_NODELAY
+            self._endpoint.host, self._endpoint.port, ssl=context, limit=HEAD_BYTES_MAX
+        )
+
+    def _head(self, method: str, path: str, body: Optional[bytes]) -> bytes:
+        lines = [
+            f"{method} {self._endpoint.prefix}{path} HTTP/1.1",
+            f"Host: {self._endpoint.host_header}",
+            "Accept: application/json",
+        ]
+        lines += [f"{name}: {value}" for name, value in self._endpoint.headers.items()]
+        if body is not None:
+            lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
+        return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+
+    async def _exchange(self, connection: Connection, message: bytes) -> Reply:
+        reader, writer = connection
+        keep = False
+        try:
+            writer.write(message)
+            await writer.drain()
+            reply, keep = await _read_reply(reader)
+            return reply
+        finally:
+            if keep:
+                self._idle.append(connection)
+            else:
+                writer.close()
+
+    async def _once(self, method: str, path: str, body: Optional[bytes]) -> Reply:
+        message = self._head(method, path, body) + (body or b"")
+        while self._idle:
+            try:  # closed by the other side meanwhile: scoring has no side effects, go on
+                return await asyncio.wait_for(
+                    self._exchange(self._idle.pop(), message), self._timeout
+                )
+            except asyncio.TimeoutError:
+                raise
+            except TRANSPORT:
+                continue
+        fresh = await asyncio.wait_for(self._connect(), self._timeout)
+        return await asyncio.wait_for(self._exchange(fresh, message), self._timeout)
+
+    async def _request(self, method: str, path: str, body: Optional[bytes] = None) -> bytes:
+        slots = self._bind()
+        for attempt in range(self._retries + 1):
+            headers: Dict[str, str] = {}
+            try:
+                async with slots:
+                    status, headers, data = await self._once(method, path, body)
+                if 200 <= status < 300:
+                    return data
+                error: RewarddError = _wire.refusal(status, data, headers)
+                if status not in _wire.RETRY_STATUS:
+                    raise error
+            except TRANSPORT as cause:
+                error = _wire.unreachable(self._endpoint, cause)
+            if attempt == self._retries:
+                raise error
+            await asyncio.sleep(_wire.backoff_s(attempt, headers))
+        raise AssertionError("unreachable")
+
+    # ---- calls ----
+
+    async def wait_ready(self, timeout: float = 60.0) -> None:
+        self._bind()
+        deadline = asyncio.get_running_loop().time() + timeout
+        while True:
+            try:
+                status, headers, data = await self._once("GET", "/readyz", None)
+                if status == 200:
+                    return
+                error: RewarddError = _wire.refusal(status, data, headers)
+            except TRANSPORT as cause:
+                error = _wire.unreachable(self._endpoint, cause)
+            if asyncio.get_running_loop().time() >= deadline:
+                raise RewardUnavailable(error.error, error.status)
+            await asyncio.sleep(0.1)
+
+    async def models(self) -> Dict[str, Any]:
+        return json.loads(await self._request("GET", "/v1/models"))
+
+    async def score(
+        self,
+        prompt: Optional[str] = None,
+        *,
+        messages: Optional[Sequence[Mapping[str, str]]] = None,
+        trace: Optional[_wire.Trace] = None,
+        steps: Optional[Sequence[str]] = None,
+        text: Optional[str] = None,
+        reference: Optional[str] = None,
+        on_error: str = "raise",
+        **options: Any,
+    ) -> Score:
+        item = {"traces": [_wire.one_trace(trace, steps, text)]}
+        given = {"prompt": prompt, "messages": messages, "reference": reference}
+        item.update({name: value for name, value in given.items() if value is not None})
+        return (await self.score_items([item], on_error=on_error, **options))[0]
+
+    async def score_items(
+        self, items: Sequence[Mapping[str, Any]], *, on_error: str = "none", **options: Any
+    ) -> Scores:
+        _wire.check_on_error(on_error)
+        if not items:
+            return Scores()
+        body = _wire.encode({"items": list(items)}, options)
+        scores = _wire.decode(await self._request("POST", "/v1/rewards", body))
+        if on_error == "raise":
+            _wire.raise_for_errors(scores)
+        return scores
+
+    async def score_many(
+        self,
+        samples: Iterable[Mapping[str, Any]],
+        *,
+        batch_size: int = 32,
+        on_error: str = "none",
+        **options: Any,
+    ) -> Scores:
+        _wire.check_on_error(on_error)
+
+        async def one(number: int, batch: List[Dict[str, Any]]):
+            first = number * batch_size
+            try:
+                scores = await self.score_items(batch, on_error=on_error, **options)
+            except RewardUnavailable as error:
+                if on_error == "raise":
+                    raise
+                return _wire.failed_batch(first, len(batch), error.error), {}
+            return _wire.renumber(first, scores), scores.usage
+
+        parts = _wire.batches(map(_wire.sample_item, samples), batch_size)
+        return _wire.merge(await asyncio.gather(*(one(i, b) for i, b in enumerate(parts))))

@@ -1,0 +1,79 @@
+"""A TRL reward function: GRPOTrainer(reward_funcs=[reward_function(client)], ...)."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Dict, List, Optional, Sequence, Union
+
+from ._types import Score
+from .client import Client
+
+Text = Union[str, Sequence[Dict[str, Any]]]  # plain, or chat messages
+
+
+def _completion_text(completion: Text) -> str:
+    if isinstance(completion, str):
+        return completion
+    return "\n".join(str(message.get("content") or "") for message in completion)
+
+
+def _item(prompt: Text) -> Dict[str, Any]:
+    if isinstance(prompt, str):
+        return {"prompt": prompt, "traces": []}
+    messages = [{"role": m["role"], "content": m["content"]} for m in prompt]
+    return {"messages": messages, "traces": []}
+
+
+def group(prompts: Sequence[Text], completions: Sequence[Text]) -> List[Dict[str, Any]]:
+    """Neighbours with one prompt (a GRPO group) become one item: its prompt is computed once."""
+    items: List[Dict[str, Any]] = []
+    last: Any = None
+    for prompt, completion in zip(prompts, completions):
+        if not items or prompt != last:
+            items.append(_item(prompt))
+            last = prompt
+        items[-1]["traces"].append(_completion_text(completion))
+    return items
+
+
+def _log(scores: Sequence[Score], name: str, log_extra: Any, log_metric: Any) -> None:
+    if log_extra is not None:
+        steps = [" ".join("-" if r is None else f"{r:.2f}" for r in s.rewards) for s in scores]
+        log_extra(f"{name}_steps", steps)
+        log_extra(f"{name}_error", [s.error.code if s.error else "" for s in scores])
+    if log_metric is not None and scores:
+        missing = sum(s.reward is None for s in scores)
+        log_metric(f"{name}/missing_rate", missing / len(scores))
+        log_metric(f"{name}/steps_mean", sum(len(s.steps) for s in scores) / len(scores))
+        both = [s for s in scores if s.process is not None and s.outcome is not None]
+        if both:
+            gap = sum(s.outcome - s.process for s in both) / len(both)
+            log_metric(f"{name}/orm_prm_gap", gap)
+
+
+def reward_function(
+    client: Client, *, name: str = "rewardd", run_id: Optional[str] = None, **options: Any
+) -> Callable[..., List[Optional[float]]]:
+    """Options are those of Client.score. A trace without reward is None, which TRL leaves out of the
+    mean; a daemon that cannot be reached raises RewardUnavailable and stops the step."""
+
+    def reward(
+        prompts: Sequence[Text],
+        completions: Sequence[Text],
+        trainer_state: Any = None,
+        log_extra: Any = None,
+        log_metric: Any = None,
+        **_: Any,
+    ) -> List[Optional[float]]:
+        labels: Dict[str, Any] = {}
+        if run_id is not None:
+            labels["id"] = run_id
+        if trainer_state is not None:
+            labels["step"] = int(trainer_state.global_step)
+        scores = client.score_items(group(prompts, completions), run=labels or None, **options)
+        if len(scores) != len(completions):
+            raise RuntimeError(f"{len(completions)} completions, {len(scores)} scores")
+        _log(scores, name, log_extra, log_metric)
+        return scores.rewards
+
+    reward.__name__ = name  # TRL logs rewards/{__name__}/mean
+    return reward

@@ -1,0 +1,218 @@
+import asyncio
+import multiprocessing
+import pickle
+import time
+
+import pytest
+from conftest import result
+
+from rewardd import AsyncClient, Client, RewarddError, RewardUnavailable, StreamBroken, _wire
+from rewardd.trl import reward_function
+
+
+def wanted(text):
+    return result(0, 0, text)["process"]["reward"]
+
+
+def test_score(server):
+    with Client(server.url, api_key="k") as client:
+        score = client.score("p", steps=["a", "b"], aggregate="mean", outcome_model=False)
+    assert score.reward == wanted("ab") and score.rewards == [wanted("ab")]
+    path, body, headers = server.requests[0]
+    assert path == "/v1/rewards" and headers["Authorization"] == "Bearer k"
+    assert body == {
+        "prompt": "p",
+        "traces": [["a", "b"]],
+        "aggregate": "mean",
+        "outcome_model": None,
+    }
+
+
+def test_connections_are_kept(server):
+    with Client(server.url) as client:
+        for _ in range(20):
+            client.score("p", text="t")
+    assert server.connections == 1
+
+
+def test_many_keeps_order_and_errors(server):
+    texts = [f"text {i}" if i % 7 else "BAD" for i in range(100)]
+    with Client(server.url) as client:
+        scores = client.score_many(({"prompt": "p", "text": t} for t in texts), batch_size=9)
+        assert client.score_many([]) == []
+    assert scores.rewards == [None if t == "BAD" else wanted(t) for t in texts]
+    assert [s.item for s in scores] == list(range(100))
+    assert {e.code for e in scores.errors} == {"empty_trace"}
+    assert scores.usage["scored_tokens"] == 3 * 12
+
+
+@pytest.mark.parametrize("plan", [(503, ()), (429, (("Retry-After", "0"),)), "drop"])
+def test_retries(server, plan):
+    server.plan = [plan, plan]
+    with Client(server.url, retries=3) as client:
+        assert client.score("p", text="t").reward == wanted("t")
+    assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 413, 422, 500])
+def test_what_is_not_retried(server, status):
+    server.plan = [(status, ())]
+    with Client(server.url) as client, pytest.raises(RewarddError) as caught:
+        client.score("p", text="t")
+    assert caught.value.status == status and caught.value.error.code == f"code_{status}"
+    assert len(server.requests) == 1
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert again.error == caught.value.error
+
+
+def test_failure_is_none_or_an_exception_never_a_number(server):
+    samples = [{"prompt": "p", "text": "a"}, {"prompt": "p", "text": "b"}]
+    with Client(server.url, retries=1, max_concurrency=1) as client:
+        server.plan = [(503, ())] * 2
+        scores = client.score_many(samples, batch_size=1)
+        assert scores.rewards == [None, wanted("b")] and scores[0].error.code == "code_503"
+        server.plan = [(503, ())] * 2
+        with pytest.raises(RewardUnavailable):
+            client.score_many(samples, on_error="raise")
+        with pytest.raises(RewardUnavailable):
+            client.score("p", text="BAD")
+        assert client.score("p", text="BAD", on_error="none").reward is None
+        with pytest.raises(ValueError):
+            client.score_many(samples, on_error="zero")
+
+
+def test_retry_after_is_a_floor():
+    assert _wire.backoff_s(0, {"retry-after": "3"}) == 3
+    assert _wire.backoff_s(0, {"retry-after": "999999"}) == _wire.RETRY_AFTER_MAX_S
+    assert 0 < _wire.backoff_s(50, {"retry-after": "soon"}) <= _wire.BACKOFF_MAX_S
+
+
+def test_nobody_there():
+    with Client("http://127.0.0.1:1", retries=1) as client:
+        with pytest.raises(RewardUnavailable, match="no answer"):
+            client.score("p", text="t")
+        began = time.monotonic()
+        with pytest.raises(RewardUnavailable):
+            client.wait_ready(0.3)
+        assert time.monotonic() - began < 3
+
+
+def lines(events, finish):
+    def plan(handler, _):
+        handler.send_response(200)
+        handler.send_header("Transfer-Encoding", "chunked")
+        handler.end_headers()
+        for line in events:
+            data = line.encode() + b"\n"
+            handler.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
+        if finish:
+            handler.wfile.write(b"0\r\n\r\n")
+        handler.close_connection = True
+
+    return plan
+
+
+def test_stream(server):
+    server.plan = [lines(['{"event":"start"}', '{"event":"step"}', '{"event":"done"}'], True)]
+    with Client(server.url) as client:
+        assert [e["event"] for e in client.stream("p", ["t"])] == ["start", "step", "done"]
+    assert server.requests[0][1]["stream"] is True
+
+
+@pytest.mark.parametrize("finish", [True, False])
+@pytest.mark.parametrize("last", ['{"event":"step"}', '{"event":"error","error":{"code":"x"}}'])
+def test_a_stream_without_done_is_broken(server, last, finish):
+    server.plan = [lines(['{"event":"start"}', last], finish)]
+    with Client(server.url) as client, pytest.raises(StreamBroken):
+        list(client.stream("p", ["t"]))
+
+
+def child(client, queue):
+    queue.put(client.score("p", text="t").reward)
+
+
+@pytest.mark.parametrize("how", ["fork", "spawn"])
+def test_other_processes(server, how):
+    context = multiprocessing.get_context(how)
+    with Client(server.url) as client:
+        client.score("p", text="t")
+        queue = context.Queue()
+        process = context.Process(target=child, args=(client, queue))
+        process.start()
+        assert queue.get(timeout=30) == wanted("t")
+        process.join()
+        assert client.score("p", text="t").reward == wanted("t")
+
+
+def test_async(server):
+    async def main():
+        async with AsyncClient(server.url, max_concurrency=4, retries=3) as client:
+            await client.wait_ready(5)
+            server.plan = [(503, ()), "drop", (429, ())]
+            samples = [{"prompt": "p", "text": f"t{i}"} for i in range(50)]
+            scores = await client.score_many(samples, batch_size=5)
+            assert scores.rewards == [wanted(f"t{i}") for i in range(50)]
+            assert (await client.score("p", steps=["a", "b"])).reward == wanted("ab")
+            server.plan = [(422, ())]
+            with pytest.raises(RewarddError):
+                await client.score("p", text="t")
+            server.plan = [lines(["x"], True)]
+            with pytest.raises(ValueError):
+                await client.score("p", text="t")
+        return client
+
+    client = asyncio.run(main())
+    assert server.connections < 20
+
+    async def again():
+        return (await client.score("p", text="t")).reward
+
+    assert asyncio.run(again()) == wanted("t")  # another loop: sockets are not shared
+    assert pickle.loads(pickle.dumps(client)) is not None
+
+
+def test_async_gives_up(server):
+    async def main():
+        async with AsyncClient(server.url, retries=1) as client:
+            server.plan = [(503, ())] * 2
+            return await client.score_many([{"prompt": "p", "text": "t"}])
+
+    assert asyncio.run(main()).rewards == [None]
+
+
+def test_trl_adapter(server):
+    class State:
+        global_step = 7
+
+    extra, metric = {}, {}
+    with Client(server.url) as client:
+        reward = reward_function(client, name="prm", run_id="r", aggregate="min")
+        chat = [{"role": "user", "content": "q"}]
+        got = reward(
+            prompts=["p", "p", chat, chat],
+            completions=["a", "BAD", [{"role": "assistant", "content": "c"}], "d"],
+            completion_ids=[[1]] * 4,
+            trainer_state=State(),
+            log_extra=extra.__setitem__,
+            log_metric=metric.__setitem__,
+            answer=["1"] * 4,
+        )
+    assert got == [wanted("a"), None, wanted("c"), wanted("d")]
+    assert reward.__name__ == "prm"
+    body = server.requests[0][1]
+    assert [len(item["traces"]) for item in body["items"]] == [2, 2]
+    assert body["run"] == {"id": "r", "step": 7} and body["aggregate"] == "min"
+    assert extra["prm_error"] == ["", "empty_trace", "", ""] and metric["prm/missing_rate"] == 0.25
+
+
+def test_bad_arguments():
+    client = Client()
+    for bad in ({}, {"steps": ["a"], "text": "b"}):
+        with pytest.raises(ValueError):
+            client.score("p", **bad)
+    with pytest.raises(TypeError):
+        client.score("p", steps="abc")
+    with pytest.raises(ValueError):
+        client.score_many([{"prompt": "p", "completion": "t"}])
+    with pytest.raises(ValueError):
+        Client("ftp://x")
