@@ -2,292 +2,317 @@
 
 #include <math.h>
 
-#include "core/base/utf8.h"
+#include "proto/chat_template.h"
 #include "proto/emit.h"
 #include "proto/tree.h"
 
-struct fields {
-    const cJSON *query;
-    const cJSON *prompts;
-    const cJSON *labels;
+struct reader {
+    struct rw_str marker;
+    const struct rw_limits *limits;
+    struct rw_arena *arena;
+    struct rw_error *err;
 };
 
-static rw_status count_list(const cJSON *node, const char *name, size_t *count,
-                            struct rw_error *err)
+struct lists {
+    const cJSON *query; /* a list, or one string */
+    const cJSON *prompts;
+    const cJSON *labels;
+    size_t n;
+};
+
+/* ---- request -----------------------------------------------------------------------------------
+ */
+
+static rw_status no_memory(struct reader *r)
+{
+    rw_fail(r->err, RW_NO_MEMORY, "the request does not fit its memory of %zu bytes",
+            r->arena->max_bytes);
+    rw_error_hint(r->err, "raise --request-memory");
+    return RW_NO_MEMORY;
+}
+
+/* The list itself, or NULL for absent, null and empty. */
+static rw_status check_list(struct reader *r, const cJSON **list, const char *name, size_t n)
 {
     struct rw_path path = {NULL, name, -1};
-    if (!cJSON_IsArray(node)) {
-        return rw_path_fail(&path, err, RW_INVALID_REQUEST, "a list of texts is needed, not %s",
-                            node != NULL ? rw_tree_type_name(node) : "nothing");
+    if (*list == NULL || cJSON_IsNull(*list) || (cJSON_IsArray(*list) && (*list)->child == NULL)) {
+        *list = NULL;
+        return RW_OK;
     }
-    *count = (size_t)cJSON_GetArraySize(node);
+    if (cJSON_IsArray(*list) && (size_t)cJSON_GetArraySize(*list) != n) {
+        return rw_path_fail(&path, r->err, RW_INVALID_REQUEST,
+                            "%s has %d entries, but query has %zu", name, cJSON_GetArraySize(*list),
+                            n);
+    }
+    if (!cJSON_IsArray(*list) && n != 1) {
+        return rw_path_fail(&path, r->err, RW_INVALID_REQUEST, "%s must be a list, not %s", name,
+                            rw_tree_type_name(*list));
+    }
     return RW_OK;
 }
 
-/* `prompts` and `labels` may be absent or null (older eras), else as long as `query`. */
-static rw_status check_lengths(const struct fields *f, size_t *n, const struct rw_limits *limits,
-                               struct rw_error *err)
+static rw_status read_lists(struct reader *r, const cJSON *root, struct lists *out)
 {
-    size_t other = 0;
-    rw_status status = count_list(f->query, "query", n, err);
+    struct rw_path path = {NULL, "query", -1};
+    rw_status status = rw_tree_want_object(root, NULL, r->err);
     if (status != RW_OK) {
         return status;
     }
-    if (*n > limits->traces_max) {
-        rw_fail(err, RW_LIMIT_EXCEEDED, "query has %zu texts, the limit is %zu", *n,
-                limits->traces_max);
-        rw_error_hint(err, "--traces-max raises it");
+    out->query = cJSON_GetObjectItemCaseSensitive(root, "query");
+    out->prompts = cJSON_GetObjectItemCaseSensitive(root, "prompts");
+    out->labels = cJSON_GetObjectItemCaseSensitive(root, "labels");
+    if (out->query == NULL || !(cJSON_IsArray(out->query) || cJSON_IsString(out->query))) {
+        return rw_path_fail(&path, r->err, RW_INVALID_REQUEST,
+                            "query must be a string or a list of strings");
+    }
+    out->n = cJSON_IsString(out->query) ? 1 : (size_t)cJSON_GetArraySize(out->query);
+    if (out->n > r->limits->traces_max) {
+        rw_path_fail(&path, r->err, RW_LIMIT_EXCEEDED, "query has %zu entries; the limit is %zu",
+                     out->n, r->limits->traces_max);
+        rw_error_hint(r->err, "raise --traces-max");
         return RW_LIMIT_EXCEEDED;
     }
-    const cJSON *both[] = {f->prompts, f->labels};
-    static const char *const NAME[] = {"prompts", "labels"};
-    for (int i = 0; i < 2; i++) {
-        if (both[i] == NULL || cJSON_IsNull(both[i])) {
-            continue;
-        }
-        status = count_list(both[i], NAME[i], &other, err);
-        if (status == RW_OK && other != *n) {
-            struct rw_path path = {NULL, NAME[i], -1};
-            status = rw_path_fail(&path, err, RW_INVALID_REQUEST,
-                                  "%s has %zu entries, query has %zu", NAME[i], other, *n);
-        }
-        if (status != RW_OK) {
-            return status;
-        }
+    status = check_list(r, &out->prompts, "prompts", out->n);
+    return status == RW_OK ? check_list(r, &out->labels, "labels", out->n) : status;
+}
+
+static const cJSON *first_of(const cJSON *list)
+{
+    return list != NULL && cJSON_IsArray(list) ? list->child : list;
+}
+
+static rw_status set_prompt(struct reader *r, struct rw_str text, struct rw_request_item *item)
+{
+    struct rw_chat chat;
+    bool refused;
+    if (rw_chat_parse(text, r->limits->messages_max, r->arena, &chat, &refused)) {
+        item->messages = chat.messages;
+        item->n_messages = chat.n_messages - (chat.open ? 1 : 0);
+        return RW_OK;
+    }
+    item->messages = refused ? NULL : rw_arena_array(r->arena, 1, sizeof *item->messages);
+    if (item->messages == NULL) {
+        return no_memory(r);
+    }
+    item->messages[0] = (struct rw_request_message){RW_REQUEST_USER, rw_chat_skip_begin(text)};
+    item->n_messages = 1;
+    return RW_OK;
+}
+
+static rw_status split_by_template(struct reader *r, struct rw_str query,
+                                   const struct rw_path *path, struct rw_request_item *item,
+                                   struct rw_str *response)
+{
+    struct rw_chat chat;
+    bool refused;
+    query = rw_chat_strip_end(query);
+    bool parsed = rw_chat_parse(query, r->limits->messages_max, r->arena, &chat, &refused);
+    if (refused) {
+        return no_memory(r);
+    }
+    if (!parsed || chat.n_answers != 1) {
+        rw_path_fail(path, r->err, RW_INVALID_REQUEST, "cannot tell prompt from response: %s",
+                     parsed ? "the query does not have exactly one assistant turn"
+                            : "no prompt is a prefix, and the chat template is not a known one");
+        rw_error_hint(r->err, "send \"prompts\" (OpenRLHF 0.5.8 or later), or configure the "
+                              "response marker");
+        return RW_INVALID_REQUEST;
+    }
+    item->messages = chat.messages;
+    item->n_messages = chat.messages_before_answer;
+    *response = rw_str_slice(query, chat.answer_begin, query.len);
+    return RW_OK;
+}
+
+static rw_status split_query(struct reader *r, struct rw_str query, struct rw_str prompt,
+                             const struct rw_path *path, struct rw_request_item *item,
+                             struct rw_str *response)
+{
+    struct rw_str bare_query = rw_chat_skip_begin(query);
+    struct rw_str bare_prompt = rw_chat_skip_begin(prompt);
+    if (bare_prompt.len > 0 && rw_str_starts(bare_query, bare_prompt)) {
+        *response = rw_str_slice(bare_query, bare_prompt.len, bare_query.len);
+        return set_prompt(r, bare_prompt, item);
+    }
+    size_t at = r->marker.len > 0 ? rw_str_find(query, r->marker, 0) : query.len;
+    if (at < query.len) {
+        *response = rw_str_slice(query, at + r->marker.len, query.len);
+        return set_prompt(r, prompt.len > 0 ? prompt : rw_str_slice(query, 0, at), item);
+    }
+    return split_by_template(r, query, path, item, response);
+}
+
+static rw_status check_texts(struct reader *r, const struct rw_request_item *item,
+                             struct rw_str response, const struct rw_path *path)
+{
+    size_t longest = response.len;
+    size_t prompt_bytes = 0;
+    for (size_t i = 0; i < item->n_messages; i++) {
+        prompt_bytes += item->messages[i].content.len;
+        longest = item->messages[i].content.len > longest ? item->messages[i].content.len : longest;
+    }
+    if (longest > r->limits->text_bytes_max) {
+        rw_path_fail(path, r->err, RW_LIMIT_EXCEEDED, "a text of %zu bytes; the limit is %zu",
+                     longest, r->limits->text_bytes_max);
+        rw_error_hint(r->err, "raise --text-max");
+        return RW_LIMIT_EXCEEDED;
+    }
+    if (prompt_bytes == 0) {
+        return rw_path_fail(path, r->err, RW_INVALID_REQUEST, "the prompt is empty");
+    }
+    if (rw_str_trim(response).len == 0) {
+        return rw_path_fail(path, r->err, RW_EMPTY_TRACE, "the response is empty");
     }
     return RW_OK;
 }
 
-/* What chat templates and tokenizers put behind an answer. */
-static struct rw_str without_tail(struct rw_str text)
+static rw_status read_query(struct reader *r, size_t i, const cJSON *query, const cJSON *prompt,
+                            const cJSON *label, struct rw_request_item *item)
 {
-    static const struct rw_str TAIL[] = {
-        {"<|im_end|>", 10},
-        {"<|endoftext|>", 13},
-        {"<|eot_id|>", 10},
-        {"</s>", 4},
-        {"<|end_of_text|>", 15},
-        {"<pad>", 5},
-        {"[PAD]", 5},
-        {"<eos>", 5},
-        {"<end_of_turn>", 13},
-        {"<|end|>", 7},
-        {"<｜end▁of▁sentence｜>", 25},
-    };
-    bool cut = true;
-    while (cut) {
-        cut = false;
-        text = rw_str_trim(text);
-        for (size_t i = 0; i < sizeof TAIL / sizeof TAIL[0]; i++) {
-            if (rw_str_ends(text, TAIL[i])) {
-                text.len -= TAIL[i].len;
-                cut = true;
-            }
-        }
-    }
-    return text;
-}
-
-/* Where an assistant's turn begins in the common templates; the last one counts. */
-static size_t answer_begin(struct rw_str query)
-{
-    static const struct rw_str MARK[] = {
-        {"<|im_start|>assistant\n", 22},
-        {"<|start_header_id|>assistant<|end_header_id|>\n\n", 47},
-        {"[/INST]", 7},
-        {"<|assistant|>\n", 14},
-        {"<start_of_turn>model\n", 21},
-    };
-    size_t begin = 0;
-    for (size_t i = 0; i < sizeof MARK / sizeof MARK[0]; i++) {
-        for (size_t at = rw_str_find(query, MARK[i], 0); at < query.len;
-             at = rw_str_find(query, MARK[i], at + 1)) {
-            begin = at + MARK[i].len > begin ? at + MARK[i].len : begin;
-        }
-    }
-    return begin;
-}
-
-/* The question without the template around it: from the last user mark to the answer's mark. */
-static struct rw_str bare_question(struct rw_str prompt)
-{
-    static const struct rw_str MARK[] = {
-        {"<|im_start|>user\n", 17},
-        {"<|start_header_id|>user<|end_header_id|>\n\n", 42},
-        {"[INST]", 6},
-        {"<|user|>\n", 9},
-        {"<start_of_turn>user\n", 20},
-    };
-    static const struct rw_str END[] = {
-        {"<|im_end|>", 10},    {"<|eot_id|>", 10},    {"[/INST]", 7},
-        {"<|assistant|>", 13}, {"<end_of_turn>", 13},
-    };
-    for (size_t i = 0; i < sizeof MARK / sizeof MARK[0]; i++) {
-        size_t last = prompt.len;
-        for (size_t at = rw_str_find(prompt, MARK[i], 0); at < prompt.len;
-             at = rw_str_find(prompt, MARK[i], at + 1)) {
-            last = at;
-        }
-        if (last < prompt.len) {
-            size_t begin = last + MARK[i].len;
-            return rw_str_trim(rw_str_slice(prompt, begin, rw_str_find(prompt, END[i], begin)));
-        }
-    }
-    return rw_str_trim(prompt);
-}
-
-static void take_apart(struct rw_str query, struct rw_str prompt, struct rw_request_item *item)
-{
-    struct rw_request_trace *trace = item->traces;
-    size_t begin = answer_begin(query);
-    if (prompt.len > 0 && rw_str_starts(query, prompt)) {
-        begin = prompt.len;
-    } else if (prompt.len == 0) {
-        prompt = rw_str_slice(query, 0, begin);
-    }
-    item->messages[0].content = bare_question(prompt);
-    trace->text = without_tail(rw_str_slice(query, begin, query.len));
-    if (trace->text.len == 0) {
-        rw_fail(&trace->error, RW_EMPTY_TRACE, "the query has no response after its prompt");
-    }
-}
-
-static const cJSON *entry(const cJSON *list, const cJSON *previous)
-{
-    return !cJSON_IsArray(list) ? NULL : previous == NULL ? list->child : previous->next;
-}
-
-static rw_status read_item(const cJSON *query, const cJSON *prompt, const cJSON *label, long index,
-                           const struct rw_limits *limits, struct rw_arena *arena,
-                           struct rw_request_item *item, struct rw_error *err)
-{
-    struct rw_path query_path = {NULL, "query", index};
-    struct rw_path prompt_path = {NULL, "prompts", index};
-    struct rw_str text = {NULL, 0};
-    struct rw_str prefix = {NULL, 0};
-    item->messages = rw_arena_array(arena, 1, sizeof *item->messages);
-    item->traces = rw_arena_array(arena, 1, sizeof *item->traces);
-    if (item->messages == NULL || item->traces == NULL) {
-        return rw_fail(err, RW_NO_MEMORY, "no memory for the request");
-    }
-    item->n_messages = 1;
-    item->n_traces = 1;
-    item->messages[0].role = RW_REQUEST_USER;
-    item->traces[0].is_text = true;
-    rw_status status = rw_tree_want_text(query, &query_path, &text, err);
+    struct rw_path path = {NULL, "query", (long)i};
+    struct rw_path prompt_path = {NULL, "prompts", (long)i};
+    struct rw_str text;
+    struct rw_str before = {NULL, 0};
+    struct rw_str response = {NULL, 0};
+    rw_status status = rw_tree_want_text(query, &path, &text, r->err);
     if (status == RW_OK && prompt != NULL && !cJSON_IsNull(prompt)) {
-        status = rw_tree_want_text(prompt, &prompt_path, &prefix, err);
+        status = rw_tree_want_text(prompt, &prompt_path, &before, r->err);
     }
-    if (status != RW_OK) {
-        return status;
+    if (status == RW_OK) {
+        status = split_query(r, text, before, &path, item, &response);
     }
+    if (status == RW_OK) {
+        response = rw_chat_strip_end(response);
+        status = check_texts(r, item, response, &path);
+    }
+    item->traces = status == RW_OK ? rw_arena_array(r->arena, 1, sizeof *item->traces) : NULL;
+    if (item->traces == NULL) {
+        return status == RW_OK ? no_memory(r) : status;
+    }
+    item->traces[0] = (struct rw_request_trace){
+        .is_text = true, .text = response, .hidden_texts = rw_tree_hidden(query)};
+    item->n_traces = 1;
     if (cJSON_IsString(label)) {
         item->reference = rw_str_from(label->valuestring);
     }
-    item->traces[0].hidden_texts = rw_tree_hidden(query);
-    if (text.len > limits->text_bytes_max) {
-        rw_fail(&item->traces[0].error, RW_LIMIT_EXCEEDED,
-                "the query has %zu bytes, the limit is "
-                "%zu",
-                text.len, limits->text_bytes_max);
-        rw_error_hint(&item->traces[0].error, "--text-max raises it");
-        return RW_OK;
-    }
-    take_apart(text, prefix, item);
     return RW_OK;
 }
 
-rw_status rw_openrlhf_parse(char *body, size_t len, const struct rw_limits *limits,
-                            struct rw_arena *arena, struct rw_request *out, struct rw_error *err)
+static rw_status read_queries(struct reader *r, const struct lists *lists, struct rw_request *out)
 {
-    cJSON *root = NULL;
-    struct rw_guard_options guard = {.depth_max = RW_JSON_BODY_DEPTH_MAX,
-                                     .allow_duplicate_names = false};
-    struct rw_path top = {NULL, "body", -1};
-    *out = (struct rw_request){.stop_below = NAN, .deadline_ms = NAN, .run = {.step = -1}};
-    rw_status status = rw_tree_parse(body, len, &guard, arena, &root, err);
-    if (status == RW_OK) {
-        status = rw_tree_want_object(root, &top, err);
-    }
-    if (status != RW_OK) {
-        return status;
-    }
-    struct fields f = {cJSON_GetObjectItemCaseSensitive(root, "query"),
-                       cJSON_GetObjectItemCaseSensitive(root, "prompts"),
-                       cJSON_GetObjectItemCaseSensitive(root, "labels")};
-    status = check_lengths(&f, &out->n_items, limits, err);
-    if (status != RW_OK) {
-        return status;
-    }
-    out->items = rw_arena_array(arena, out->n_items + 1, sizeof *out->items);
+    out->items = rw_arena_array(r->arena, lists->n, sizeof *out->items);
     if (out->items == NULL) {
-        return rw_fail(err, RW_NO_MEMORY, "no memory for the request");
+        return no_memory(r);
     }
-    const cJSON *query = NULL;
-    const cJSON *prompt = NULL;
-    const cJSON *label = NULL;
-    for (size_t i = 0; i < out->n_items && status == RW_OK; i++) {
-        query = entry(f.query, query);
-        prompt = entry(f.prompts, prompt);
-        label = entry(f.labels, label);
-        status = read_item(query, prompt, label, (long)i, limits, arena, &out->items[i], err);
+    const cJSON *query = first_of(lists->query);
+    const cJSON *prompt = first_of(lists->prompts);
+    const cJSON *label = first_of(lists->labels);
+    for (size_t i = 0; i < lists->n; i++) {
+        rw_status status = read_query(r, i, query, prompt, label, &out->items[i]);
+        if (status != RW_OK) {
+            return status;
+        }
+        query = query->next;
+        prompt = prompt != NULL ? prompt->next : NULL;
+        label = label != NULL ? label->next : NULL;
     }
-    out->n_traces = out->n_items;
-    return status;
+    out->n_items = out->n_traces = lists->n;
+    return RW_OK;
 }
 
-enum log_column {
-    LOG_PROCESS,
-    LOG_MEAN,
-    LOG_STEPS,
-    LOG_FIRST_BAD,
-    LOG_OUTCOME,
-    LOG_COLUMNS,
-};
-
-static double log_value(const struct rw_openrlhf_row *row, enum log_column column)
+rw_status rw_openrlhf_parse(char *body, size_t len, struct rw_str marker,
+                            const struct rw_limits *limits, struct rw_arena *arena,
+                            struct rw_request *out, struct rw_error *err)
 {
-    switch (column) {
-    case LOG_PROCESS:
-        return (double)row->process;
-    case LOG_MEAN:
-        return (double)row->mean;
-    case LOG_STEPS:
-        return row->n_steps;
-    case LOG_FIRST_BAD:
-        return (double)row->first_bad_step;
-    default:
-        return (double)row->outcome;
+    *out = (struct rw_request){
+        .stop_below = NAN,
+        .deadline_ms = NAN,
+        .run = {.step = -1, .sample_index = -1, .rollout_n = -1},
+    };
+    const struct rw_guard_options options = {.depth_max = RW_JSON_BODY_DEPTH_MAX};
+    struct reader reader = {marker, limits, arena, err};
+    struct lists lists = {0};
+    cJSON *root = NULL;
+    if (len > limits->body_bytes_max) {
+        rw_fail(err, RW_BODY_TOO_LARGE, "the body has %zu bytes; the limit is %zu", len,
+                limits->body_bytes_max);
+        rw_error_hint(err, "raise --body-max");
+        return RW_BODY_TOO_LARGE;
     }
+    rw_status status = rw_tree_parse(body, len, &options, arena, &root, err);
+    if (status == RW_OK) {
+        status = read_lists(&reader, root, &lists);
+    }
+    return status == RW_OK ? read_queries(&reader, &lists, out) : status;
+}
+
+/* ---- reply -------------------------------------------------------------------------------------
+ */
+
+typedef float (*column)(const struct rw_openrlhf_row *row);
+
+static float reward_of(const struct rw_openrlhf_row *row)
+{
+    return row->reward;
+}
+
+static float score_of(const struct rw_openrlhf_row *row)
+{
+    return row->score;
+}
+
+static float process_of(const struct rw_openrlhf_row *row)
+{
+    return row->process;
+}
+
+static float mean_of(const struct rw_openrlhf_row *row)
+{
+    return row->mean;
+}
+
+static float steps_of(const struct rw_openrlhf_row *row)
+{
+    return (float)row->n_steps;
+}
+
+static float first_bad_of(const struct rw_openrlhf_row *row)
+{
+    return (float)row->first_bad_step;
+}
+
+static float outcome_of(const struct rw_openrlhf_row *row)
+{
+    return row->outcome;
+}
+
+static void write_column(struct rw_buf *out, const char *name, column value,
+                         const struct rw_openrlhf_row *rows, size_t n)
+{
+    rw_emit_name(out, name);
+    rw_emit_open(out, '[');
+    for (size_t i = 0; i < n; i++) {
+        rw_emit_float(out, value(&rows[i]));
+    }
+    rw_emit_close(out, ']');
 }
 
 void rw_openrlhf_write(struct rw_buf *out, const struct rw_openrlhf_row *rows, size_t n,
                        bool has_process, bool has_outcome)
 {
-    static const char *const NAME[] = {"prm_reward", "prm_mean", "n_steps", "first_bad_step",
-                                       "orm_reward"};
-    static const char *const LIST[] = {"rewards", "scores"};
     rw_emit_open(out, '{');
-    for (int list = 0; list < 2; list++) {
-        rw_emit_name(out, LIST[list]);
-        rw_emit_open(out, '[');
-        for (size_t i = 0; i < n; i++) {
-            rw_emit_float(out, rows[i].reward);
-        }
-        rw_emit_close(out, ']');
-    }
+    write_column(out, "rewards", reward_of, rows, n);
+    write_column(out, "scores", score_of, rows, n);
     rw_emit_name(out, "extra_logs");
     rw_emit_open(out, '{');
-    for (int column = 0; column < LOG_COLUMNS; column++) {
-        if (column == LOG_OUTCOME ? !has_outcome : !has_process) {
-            continue;
-        }
-        rw_emit_name(out, NAME[column]);
-        rw_emit_open(out, '[');
-        for (size_t i = 0; i < n; i++) {
-            rw_emit_float(out, (float)log_value(&rows[i], (enum log_column)column));
-        }
-        rw_emit_close(out, ']');
+    if (has_process) {
+        write_column(out, "prm_reward", process_of, rows, n);
+        write_column(out, "prm_mean", mean_of, rows, n);
+        write_column(out, "n_steps", steps_of, rows, n);
+        write_column(out, "first_bad_step", first_bad_of, rows, n);
+    }
+    if (has_outcome) {
+        write_column(out, "orm_reward", outcome_of, rows, n);
     }
     rw_emit_close(out, '}');
     rw_emit_close(out, '}');

@@ -1,7 +1,6 @@
 /* POST /get_reward: OpenRLHF's dialect. Its clients retry any failure a few times and then end the
  * run, and they read nothing but numbers: so this route waits for capacity instead of refusing,
  * answers 503 at the very end, and one lost reward fails its whole request. It is never a zero. */
-#include <math.h>
 #include <stdio.h>
 
 #include "core/base/alloc.h"
@@ -12,7 +11,8 @@ static rw_status parse(struct rw_call *call, struct rw_error *err)
 {
     static char nothing[1];
     return rw_openrlhf_parse(call->body.ptr != NULL ? call->body.ptr : nothing, call->body.len,
-                             &call->service->limits, &call->arena, &call->request, err);
+                             (struct rw_str){NULL, 0}, &call->service->limits, &call->arena,
+                             &call->request, err);
 }
 
 /* Never a 4xx for want of room, and a connection the trainer will not reuse. */
@@ -45,8 +45,7 @@ static const struct rw_error *fill_row(struct rw_call_trace *trace, struct rw_op
 {
     struct rw_reply_trace view;
     rw_call_view_trace(trace, &view);
-    *row =
-        (struct rw_openrlhf_row){.process = NAN, .outcome = NAN, .mean = NAN, .first_bad_step = -1};
+    *row = (struct rw_openrlhf_row){.first_bad_step = -1};
     if (view.has_process && !view.process_scored) {
         return view.process_error;
     }
@@ -55,10 +54,11 @@ static const struct rw_error *fill_row(struct rw_call_trace *trace, struct rw_op
     }
     if (view.has_process) {
         row->process = view.process_reward;
-        row->reward = view.process_reward;
+        row->reward = row->score = view.process_reward;
         fill_process(trace, row);
     } else {
-        row->reward = view.outcome_reward;
+        row->reward = view.outcome_raw; /* as OpenRLHF's own server */
+        row->score = view.outcome_reward;
     }
     if (view.has_outcome) {
         row->outcome = view.outcome_reward;

@@ -1,0 +1,33 @@
+/* Back from a policy's chat template to messages: trainers send the text the policy saw, while the
+ * reward model lays out the conversation in a template of its own.
+ *
+ * Two families are recognised by their opening marker, after any begin-of-text or padding tokens:
+ *   ChatML   <|im_start|>ROLE\nCONTENT<|im_end|>\n ...
+ *   Llama 3  <|start_header_id|>ROLE<|end_header_id|>\n\nCONTENT<|eot_id|> ...
+ * An open assistant turn at the end is the place of the response. Roles other than system, user and
+ * assistant (tool results) are read as user. Text without an opening marker is no template. */
+#ifndef RW_PROTO_CHAT_TEMPLATE_H
+#define RW_PROTO_CHAT_TEMPLATE_H
+
+#include "proto/request.h"
+
+struct rw_chat {
+    struct rw_request_message *messages; /* in the arena; contents borrowed from the text */
+    size_t n_messages;
+    size_t n_answers;    /* assistant turns, the open one included */
+    size_t answer_begin; /* offset of the first assistant turn's content, or the text's length */
+    size_t messages_before_answer;
+    bool open; /* ends inside an assistant turn */
+};
+
+/* False when the text is in no known template. `*no_memory` tells a refused allocation. */
+bool rw_chat_parse(struct rw_str text, size_t messages_max, struct rw_arena *arena,
+                   struct rw_chat *out, bool *no_memory);
+
+/* Without leading begin-of-text and padding tokens. */
+struct rw_str rw_chat_skip_begin(struct rw_str text);
+/* Without end-of-turn, end-of-text and padding tokens at the end, and the white space among them.
+ */
+struct rw_str rw_chat_strip_end(struct rw_str text);
+
+#endif
