@@ -24,6 +24,7 @@ struct rw_added {
     struct rw_str content; /* as written in the file */
     struct rw_str pattern; /* what is searched for: the content, normalised if `normalized` */
     int32_t id;
+    bool pattern_is_final; /* not to be normalised */
     bool special;
     bool normalized;  /* searched for in normalised text */
     bool lstrip;      /* takes the white space before it */

@@ -85,7 +85,7 @@ rw_status rw_normalize_added(struct rw_tokenizer *t, struct rw_error *err)
     bool done = true;
     for (size_t i = 0; done && i < t->added_count; i++) {
         struct rw_added *token = &t->added[i];
-        if (!token->normalized) {
+        if (!token->normalized || token->pattern_is_final) {
             continue;
         }
         struct rw_piece piece = {.text = token->content};

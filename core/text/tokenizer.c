@@ -92,8 +92,9 @@ static rw_status finish(struct rw_tokenizer *t, struct rw_error *err)
     return rw_normalize_added(t, err);
 }
 
-static rw_status load(load_fn *loader, struct rw_str text, struct rw_tokenizer **out,
-                      struct rw_error *err)
+/* `config` may be empty. */
+static rw_status load(load_fn *loader, struct rw_str text, struct rw_str config,
+                      struct rw_tokenizer **out, struct rw_error *err)
 {
     *out = NULL;
     struct rw_tokenizer *tokenizer = rw_alloc_zero(1, sizeof *tokenizer);
@@ -102,6 +103,9 @@ static rw_status load(load_fn *loader, struct rw_str text, struct rw_tokenizer *
     }
     rw_arena_init(&tokenizer->arena, RW_TOKENIZER_ARENA_BYTES_MAX);
     rw_status status = loader(tokenizer, text, err);
+    if (status == RW_OK && config.len > 0) {
+        status = rw_tokenizer_load_config(tokenizer, config, err);
+    }
     if (status == RW_OK) {
         status = finish(tokenizer, err);
     }
@@ -115,51 +119,63 @@ static rw_status load(load_fn *loader, struct rw_str text, struct rw_tokenizer *
 
 rw_status rw_tokenizer_parse(struct rw_str json, struct rw_tokenizer **out, struct rw_error *err)
 {
-    return load(rw_tokenizer_load_json, json, out, err);
+    return load(rw_tokenizer_load_json, json, (struct rw_str){NULL, 0}, out, err);
 }
 
-static rw_status open_file(const char *path, load_fn *loader, struct rw_tokenizer **out,
+/* False when the folder has no such file. */
+static bool find_file(const char *dir, const char *name, char path[PATH_BYTES_MAX])
+{
+    int len = snprintf(path, PATH_BYTES_MAX, "%s/%s", dir, name);
+    return len > 0 && len < PATH_BYTES_MAX && (access(path, F_OK) == 0 || errno != ENOENT);
+}
+
+static rw_status read_file(const char *path, struct rw_arena *arena, struct rw_str *text,
                            struct rw_error *err)
 {
-    struct rw_arena arena;
-    rw_arena_init(&arena, RW_TOKENIZER_FILE_BYTES_MAX + 64);
+    return rw_file_read_all(path, RW_TOKENIZER_FILE_BYTES_MAX, arena, text, err);
+}
+
+static rw_status open_json(const char *path, struct rw_arena *arena, struct rw_tokenizer **out,
+                           struct rw_error *err)
+{
     struct rw_str text;
-    rw_status status = rw_file_read_all(path, RW_TOKENIZER_FILE_BYTES_MAX, &arena, &text, err);
-    if (status == RW_OK) {
-        status = load(loader, text, out, err);
+    rw_status status = read_file(path, arena, &text, err);
+    return status == RW_OK ? rw_tokenizer_parse(text, out, err) : status;
+}
+
+static rw_status open_spm(const char *path, const char *dir, struct rw_arena *arena,
+                          struct rw_tokenizer **out, struct rw_error *err)
+{
+    struct rw_str model;
+    struct rw_str config = {NULL, 0};
+    rw_status status = read_file(path, arena, &model, err);
+    char config_path[PATH_BYTES_MAX];
+    if (status == RW_OK && find_file(dir, "tokenizer_config.json", config_path)) {
+        status = read_file(config_path, arena, &config, err);
     }
-    rw_arena_fini(&arena);
-    return status;
+    return status == RW_OK ? load(rw_tokenizer_load_spm, model, config, out, err) : status;
 }
 
 rw_status rw_tokenizer_open(const char *dir, struct rw_tokenizer **out, struct rw_error *err)
 {
-    static const struct {
-        const char *name;
-        load_fn *loader;
-    } FILES[] = {
-        {"tokenizer.json", rw_tokenizer_load_json},
-        {"tokenizer.model", rw_tokenizer_load_spm},
-    };
     *out = NULL;
-    for (size_t i = 0; i < sizeof FILES / sizeof FILES[0]; i++) {
-        char path[PATH_BYTES_MAX];
-        int len = snprintf(path, sizeof path, "%s/%s", dir, FILES[i].name);
-        if (len < 0 || (size_t)len >= sizeof path) {
-            return rw_fail(err, RW_IO, "the path of the model folder is too long");
-        }
-        if (access(path, F_OK) != 0 && errno == ENOENT) {
-            continue;
-        }
-        rw_status status = open_file(path, FILES[i].loader, out, err);
-        if (status != RW_OK) {
-            rw_error_prefix(err, "%s", FILES[i].name);
-        }
-        return status;
+    char path[PATH_BYTES_MAX];
+    struct rw_arena arena; /* the files */
+    rw_arena_init(&arena, 2 * (size_t)RW_TOKENIZER_FILE_BYTES_MAX);
+    rw_status status;
+    if (find_file(dir, "tokenizer.json", path)) {
+        status = open_json(path, &arena, out, err);
+    } else if (find_file(dir, "tokenizer.model", path)) {
+        status = open_spm(path, dir, &arena, out, err);
+    } else {
+        status = rw_fail(err, RW_MODEL_UNSUPPORTED, "the model folder holds no tokenizer");
+        rw_error_hint(err, "put tokenizer.json (BPE) or tokenizer.model (SentencePiece BPE) in it");
     }
-    rw_fail(err, RW_MODEL_UNSUPPORTED, "the model folder holds no tokenizer");
-    rw_error_hint(err, "put tokenizer.json (BPE) or tokenizer.model (SentencePiece BPE) into it");
-    return RW_MODEL_UNSUPPORTED;
+    if (status != RW_OK) {
+        rw_error_prefix(err, "tokenizer");
+    }
+    rw_arena_fini(&arena);
+    return status;
 }
 
 void rw_tokenizer_close(struct rw_tokenizer *tokenizer)

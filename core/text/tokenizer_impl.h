@@ -81,6 +81,10 @@ rw_status rw_tokenizer_load_json(struct rw_tokenizer *tokenizer, struct rw_str t
                                  struct rw_error *err);
 rw_status rw_tokenizer_load_spm(struct rw_tokenizer *tokenizer, struct rw_str model,
                                 struct rw_error *err);
+/* Adds the added_tokens_decoder of a tokenizer_config.json to a tokenizer loaded from
+ * tokenizer.model, which by itself does not know them. */
+rw_status rw_tokenizer_load_config(struct rw_tokenizer *tokenizer, struct rw_str text,
+                                   struct rw_error *err);
 
 /* False when the list is full. */
 bool rw_steps_add(struct rw_steps *steps, struct rw_step step);

@@ -221,21 +221,16 @@ static rw_status load_model(struct rw_tokenizer *t, const struct rw_json *model,
 
 /* ---- added tokens ---- */
 
-static rw_status load_added(struct rw_tokenizer *t, const struct rw_json *item, struct rw_error *err)
+/* An object with content and flags; the caller knows the id. */
+static rw_status fill_added(struct rw_tokenizer *t, const struct rw_json *item, int32_t id,
+                            struct rw_added *token, struct rw_error *err)
 {
     const struct rw_json *content = rw_json_get(item, "content");
-    struct rw_added *token = &t->added[t->added_count];
     if (content == NULL || content->type != RW_JSON_STRING || content->text.len == 0 ||
-        content->text.len > RW_ADDED_BYTES_MAX || !id_of(rw_json_get(item, "id"), &token->id)) {
-        return rw_fail(err, RW_MODEL_CORRUPT, "added_tokens[%zu] has no usable id and content",
-                       t->added_count);
+        content->text.len > RW_ADDED_BYTES_MAX) {
+        return rw_fail(err, RW_MODEL_CORRUPT, "the added token %d has no usable content", (int)id);
     }
-    int32_t known = rw_vocab_find(&t->vocab, content->text);
-    bool taken = (size_t)token->id < t->vocab.size && t->vocab.content[token->id].ptr != NULL;
-    if (known >= 0 ? known != token->id : taken) {
-        return rw_fail(err, RW_MODEL_CORRUPT, "added_tokens[%zu] and model.vocab disagree on id %d",
-                       t->added_count, (int)token->id);
-    }
+    *token = (struct rw_added){.id = id};
     token->content = rw_arena_copy(&t->arena, content->text);
     if (token->content.ptr == NULL) {
         return rw_fail(err, RW_NO_MEMORY, "no memory for the added tokens");
@@ -246,6 +241,26 @@ static rw_status load_added(struct rw_tokenizer *t, const struct rw_json *item, 
     token->lstrip = rw_pipeline_flag(item, "lstrip", false);
     token->rstrip = rw_pipeline_flag(item, "rstrip", false);
     token->single_word = rw_pipeline_flag(item, "single_word", false);
+    return RW_OK;
+}
+
+static rw_status load_added(struct rw_tokenizer *t, const struct rw_json *item, struct rw_error *err)
+{
+    int32_t id;
+    if (!id_of(rw_json_get(item, "id"), &id)) {
+        return rw_fail(err, RW_MODEL_CORRUPT, "added_tokens[%zu] has no usable id", t->added_count);
+    }
+    struct rw_added *token = &t->added[t->added_count];
+    rw_status status = fill_added(t, item, id, token, err);
+    if (status != RW_OK) {
+        return status;
+    }
+    int32_t known = rw_vocab_find(&t->vocab, token->content);
+    bool taken = (size_t)id < t->vocab.size && t->vocab.content[id].ptr != NULL;
+    if (known >= 0 ? known != id : taken) {
+        return rw_fail(err, RW_MODEL_CORRUPT, "added_tokens[%zu] and model.vocab disagree on id %d",
+                       t->added_count, (int)id);
+    }
     t->added_count++;
     return RW_OK;
 }
@@ -298,6 +313,68 @@ rw_status rw_tokenizer_load_json(struct rw_tokenizer *tokenizer, struct rw_str t
     rw_status status = rw_json_parse(&tree, text, &root, err);
     if (status == RW_OK) {
         status = load_root(tokenizer, root, err);
+    }
+    rw_arena_fini(&tree);
+    return status;
+}
+
+/* ---- tokenizer_config.json beside a tokenizer.model ---- */
+
+/* The entry replaces the user-defined or control piece with its id or content, so that a token the
+ * configuration calls special is not matched as a plain symbol in untrusted text. */
+static void drop_added(struct rw_tokenizer *t, size_t pieces, const struct rw_added *by)
+{
+    for (size_t i = 0; i < pieces; i++) {
+        if (t->added[i].id == by->id || rw_str_equal(t->added[i].content, by->content)) {
+            t->added[i].pattern.len = 0; /* never searched for */
+            t->added[i].content.len = 0;
+        }
+    }
+}
+
+static rw_status load_decoder(struct rw_tokenizer *t, const struct rw_json *decoder,
+                              struct rw_error *err)
+{
+    if (decoder->type != RW_JSON_OBJECT || decoder->count > RW_ADDED_MAX) {
+        return rw_fail(err, RW_MODEL_CORRUPT, "added_tokens_decoder is not a table of at most %d "
+                       "tokens", RW_ADDED_MAX);
+    }
+    size_t pieces = t->added_count;
+    struct rw_added *all = rw_arena_array(&t->arena, pieces + decoder->count, sizeof *all);
+    if (all == NULL) {
+        return rw_fail(err, RW_NO_MEMORY, "no memory for the added tokens");
+    }
+    for (size_t i = 0; i < pieces; i++) {
+        all[i] = t->added[i];
+    }
+    t->added = all;
+    RW_JSON_EACH (item, decoder) {
+        unsigned long long id;
+        if (!rw_str_to_u64(item->key, &id) || id >= RW_VOCAB_IDS_MAX) {
+            return rw_fail(err, RW_MODEL_CORRUPT, "added_tokens_decoder holds an unusable id");
+        }
+        struct rw_added *token = &t->added[t->added_count];
+        rw_status status = fill_added(t, item, (int32_t)id, token, err);
+        if (status != RW_OK) {
+            return status;
+        }
+        drop_added(t, pieces, token);
+        t->added_count++;
+    }
+    return RW_OK;
+}
+
+rw_status rw_tokenizer_load_config(struct rw_tokenizer *tokenizer, struct rw_str text,
+                                   struct rw_error *err)
+{
+    struct rw_arena tree;
+    rw_arena_init(&tree, RW_TOKENIZER_TREE_BYTES_MAX);
+    const struct rw_json *root = NULL;
+    rw_status status = rw_json_parse(&tree, text, &root, err);
+    const struct rw_json *decoder =
+        status == RW_OK ? rw_json_get(root, "added_tokens_decoder") : NULL;
+    if (!is_absent(decoder)) {
+        status = load_decoder(tokenizer, decoder, err);
     }
     rw_arena_fini(&tree);
     return status;
