@@ -73,19 +73,22 @@ static void set_position(struct composer *c, const struct mark *mark, size_t tok
     }
 }
 
-/* Tokens first .. count were made from the run; marks and ends both rise. */
+/* Tokens first .. count were made from the run; marks and ends both rise. A token that ends inside a
+ * character counts as ending before it, so the token that reaches a mark is the first one there: the
+ * next ones at the same offset are pieces of the character behind it. */
 static rw_status place_marks(struct composer *c, size_t first)
 {
-    size_t at = first; /* tokens that end at or before the mark */
+    size_t at = first;
     for (size_t i = 0; i < c->n_marks; i++) {
         const struct mark *mark = &c->marks[i];
-        while (at < c->tokens.count && c->tokens.ends[at] <= mark->offset) {
+        while (at < c->tokens.count && c->tokens.ends[at] < mark->offset) {
             at++;
         }
-        if (mark->is_score && (at == first || c->tokens.ends[at - 1] != mark->offset)) {
+        bool reached = at < c->tokens.count && c->tokens.ends[at] == mark->offset;
+        if (mark->is_score && !reached) {
             return mismatch(c, mark->step, "no token ends where its reward is read");
         }
-        set_position(c, mark, at);
+        set_position(c, mark, at + reached);
     }
     return RW_OK;
 }

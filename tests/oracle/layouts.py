@@ -74,7 +74,7 @@ def rlhflow(folder, _config, case):
     tok, meta = load(folder)
     turns, positions = list(case["messages"][:-1]), []
     for k, step in enumerate(case["steps"]):
-        step = step.strip()
+        step = step.removesuffix(" ки").strip()
         turns.append({"role": "user", "content": question(case) + " " + step if k == 0 else step})
         turns.append({"role": "assistant", "content": "+"})
         positions.append(len(enc(tok, render(meta, turns))) - 3)
@@ -90,7 +90,10 @@ def rlhflow_orm(folder, _config, case):
 
 def math_shepherd(folder, _config, case):
     tok, _ = load(folder)
-    output = "\n".join(f"Step {k + 1}: {s} ки" for k, s in enumerate(case["steps"]))
+    # A step may bring its own number or its own marker: neither is written twice.
+    steps = [s.removesuffix(" ки") for s in case["steps"]]
+    steps = [s if s.startswith(f"Step {k + 1}: ") else f"Step {k + 1}: {s}" for k, s in enumerate(steps)]
+    output = "\n".join(s + " ки" for s in steps)
     ids = tok.encode(f"{question(case)} {output}").ids  # adds BOS
     marker = enc(tok, "ки")[-1]
     return ids, [i for i, t in enumerate(ids) if t == marker]
