@@ -1,0 +1,184 @@
+/* rw-score DIR [--preset NAME] [--dtype f32|bf16] [--threads N] [--chunk N] [--kernel NAME]
+ *
+ * Loads a model package through rw_engine.h, reads one case per line from stdin and prints
+ * {"raw":[...],"reward":[...],"ids":N} or {"error":...}. A case is what case_json.h reads, or
+ * {"ids":[...],"positions":[...]}: an input made elsewhere. */
+#include <math.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "core/rw_engine.h"
+#include "tests/lib/case_json.h"
+
+struct settings {
+    const char *dir;
+    struct rw_engine_options engine;
+    struct rw_model_options model;
+};
+
+static void ignore_notify(void *ctx)
+{
+    (void)ctx;
+}
+
+static bool parse_arguments(int argc, char **argv, struct settings *s)
+{
+    *s = (struct settings){
+        .dir = argc > 1 ? argv[1] : NULL,
+        .engine = {.threads = 1,
+                   .kv_bytes_max = (size_t)1 << 30,
+                   .jobs_max = 64,
+                   .queued_tokens_max = 1 << 24,
+                   .notify = ignore_notify},
+    };
+    for (int i = 2; i + 1 < argc; i += 2) {
+        const char *value = argv[i + 1];
+        if (strcmp(argv[i], "--preset") == 0) {
+            s->model.preset = value;
+        } else if (strcmp(argv[i], "--dtype") == 0) {
+            s->model.dtype = strcmp(value, "bf16") == 0 ? RW_WEIGHTS_BF16 : RW_WEIGHTS_F32;
+        } else if (strcmp(argv[i], "--threads") == 0) {
+            s->engine.threads = (unsigned)strtoul(value, NULL, 10);
+        } else if (strcmp(argv[i], "--chunk") == 0) {
+            s->engine.chunk_tokens = (uint32_t)strtoul(value, NULL, 10);
+        } else if (strcmp(argv[i], "--kernel") == 0) {
+            s->engine.kernel = value;
+        } else {
+            return false;
+        }
+    }
+    s->model.dir = s->dir;
+    return s->dir != NULL;
+}
+
+/* {"ids","positions"}: every position is a step of a process model, the last one an outcome's. */
+static rw_status read_ids(const struct rw_json *root, struct rw_arena *arena, struct rw_input *out,
+                          struct rw_error *err)
+{
+    const struct rw_json *ids = rw_json_get(root, "ids");
+    const struct rw_json *positions = rw_json_get(root, "positions");
+    *out = (struct rw_input){0};
+    out->ids = rw_arena_array(arena, ids->count + 1, sizeof *out->ids);
+    out->steps = rw_arena_array(arena, positions->count + 1, sizeof *out->steps);
+    if (out->ids == NULL || out->steps == NULL) {
+        return rw_fail(err, RW_NO_MEMORY, "no memory for a case");
+    }
+    RW_JSON_EACH(item, ids)
+    {
+        out->ids[out->n_tokens++] = (int32_t)item->number;
+    }
+    RW_JSON_EACH(item, positions)
+    {
+        out->steps[out->n_steps++].position = (uint32_t)item->number;
+        out->outcome_position = (uint32_t)item->number;
+    }
+    out->n_scored_steps = out->n_steps;
+    return RW_OK;
+}
+
+static rw_status make_input(const struct rw_model *model, struct rw_str line,
+                            struct rw_arena *arena, struct rw_input *input, struct rw_error *err)
+{
+    const struct rw_json *root;
+    struct rw_trace_source source;
+    rw_status status = rw_json_parse(arena, line, &root, err);
+    if (status != RW_OK) {
+        return status;
+    }
+    if (rw_json_get(root, "messages") == NULL && rw_json_get(root, "ids") != NULL) {
+        return read_ids(root, arena, input, err);
+    }
+    if (!case_read(root, arena, &source)) {
+        return rw_fail(err, RW_INVALID_REQUEST, "not a case");
+    }
+    return rw_model_build_input(model, &source, arena, input, err);
+}
+
+static rw_status run_job(struct rw_engine *engine, const struct rw_model *model,
+                         const struct rw_input *input, struct rw_error *err)
+{
+    struct rw_job_spec spec = {.model = model, .input = input, .stop_below = NAN};
+    struct rw_job *job;
+    struct rw_job_view view = {0};
+    rw_status status = rw_engine_submit(engine, &spec, 1, &job, err);
+    if (status != RW_OK) {
+        return status;
+    }
+    do {
+        struct rw_job *changed[4];
+        while (rw_engine_poll(engine, changed, 4) > 0) {
+            rw_job_view(job, &view);
+        }
+        usleep(100);
+    } while (view.state == RW_JOB_QUEUED || view.state == RW_JOB_RUNNING);
+    if (view.state == RW_JOB_DONE) {
+        const struct rw_score *scores = rw_job_scores(job);
+        printf("{\"raw\":[");
+        for (uint32_t i = 0; i < view.scores_ready; i++) {
+            printf("%s%.9g", i > 0 ? "," : "", (double)scores[i].raw);
+        }
+        printf("],\"reward\":[");
+        for (uint32_t i = 0; i < view.scores_ready; i++) {
+            printf("%s%.9g", i > 0 ? "," : "", (double)scores[i].reward);
+        }
+        printf("],\"ids\":%u}\n", input->n_tokens);
+    } else {
+        *err = view.error;
+        status = err->status != RW_OK ? err->status : RW_INTERNAL;
+    }
+    rw_job_release(engine, job);
+    return status;
+}
+
+static void run_line(struct rw_engine *engine, const struct rw_model *model, struct rw_str line)
+{
+    struct rw_arena arena;
+    struct rw_error err = {0};
+    struct rw_input input;
+    rw_arena_init(&arena, (size_t)256 << 20);
+    rw_status status = make_input(model, line, &arena, &input, &err);
+    if (status == RW_OK) {
+        status = run_job(engine, model, &input, &err);
+    }
+    if (status != RW_OK) {
+        printf("{\"error\":\"%s\",\"param\":\"%s\"}\n", rw_status_code(status), err.param);
+        fprintf(stderr, "%s: %s\n", rw_status_code(status), err.message);
+    }
+    fflush(stdout);
+    rw_arena_fini(&arena);
+}
+
+int main(int argc, char **argv)
+{
+    struct settings settings;
+    struct rw_engine *engine = NULL;
+    const struct rw_model *model = NULL;
+    struct rw_error err = {0};
+    if (!parse_arguments(argc, argv, &settings)) {
+        fprintf(stderr, "usage: rw-score DIR [--preset|--dtype|--threads|--chunk|--kernel VALUE]...\n");
+        return 2;
+    }
+    settings.engine.clock = &RW_CLOCK_SYSTEM;
+    rw_status status = rw_engine_create(&settings.engine, &engine, &err);
+    if (status == RW_OK) {
+        status = rw_engine_load(engine, &settings.model, &model, &err);
+    }
+    if (status != RW_OK) {
+        printf("{\"error\":\"%s\",\"param\":\"%s\"}\n", rw_status_code(status), err.param);
+        fprintf(stderr, "%s: %s (%s)\n", rw_status_code(status), err.message, err.hint);
+        rw_engine_destroy(engine);
+        return 1;
+    }
+    const struct rw_model_info *info = rw_model_info(model);
+    fprintf(stderr, "preset %s dtype %s kernel %s\n", info->preset, info->dtype,
+            rw_engine_kernel(engine));
+    char *line = NULL;
+    size_t size = 0;
+    ssize_t n;
+    while ((n = getline(&line, &size, stdin)) > 0) {
+        run_line(engine, model, (struct rw_str){line, (size_t)n});
+    }
+    free(line);
+    rw_engine_destroy(engine);
+    return 0;
+}
