@@ -187,12 +187,12 @@ static rw_status parse_heads(const struct rw_json *root, struct rw_config *out,
     uint32_t dim_default = out->backbone == RW_BACKBONE_QWEN3 ? QWEN3_HEAD_DIM
                            : out->hidden % out->heads == 0    ? out->hidden / out->heads
                                                               : 0;
-    status = read_u32(root, "head_dim", 2, RW_HEAD_DIM_MAX, dim_default, &out->head_dim, err);
+    status = read_u32(root, "head_dim", 8, RW_HEAD_DIM_MAX, dim_default, &out->head_dim, err);
     if (status != RW_OK) {
         return status;
     }
-    if (out->head_dim < 2 || out->head_dim > RW_HEAD_DIM_MAX || out->head_dim % 2 != 0) {
-        return bad_value(err, "head_dim", "even and in 2..256");
+    if (out->head_dim < 8 || out->head_dim > RW_HEAD_DIM_MAX || out->head_dim % 8 != 0) {
+        return bad_value(err, "head_dim", "a multiple of 8 in 8..256");
     }
     if (out->heads * out->head_dim > 2 * RW_HIDDEN_MAX) {
         return bad_value(err, "num_attention_heads", "in range (heads * head_dim <= 65536)");
