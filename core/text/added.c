@@ -13,8 +13,8 @@ static int by_pattern(const void *left, const void *right)
     return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
 }
 
-bool rw_added_set_init(struct rw_added_set *set, struct rw_arena *arena,
-                       const struct rw_added *all, size_t count, bool normalized)
+bool rw_added_set_init(struct rw_added_set *set, struct rw_arena *arena, const struct rw_added *all,
+                       size_t count, bool normalized)
 {
     set->sorted = rw_arena_array(arena, count, sizeof(struct rw_added *));
     if (set->sorted == NULL) {
@@ -71,8 +71,8 @@ static size_t lower_bound(const struct rw_added_set *set, size_t low, size_t hig
 
 /* The longest admissible token whose pattern starts at `at`, or NULL. */
 static const struct rw_added *longest_at(const struct rw_added_set *set,
-                                         const struct rw_piece *piece,
-                                         const struct rw_trust *trust, size_t at)
+                                         const struct rw_piece *piece, const struct rw_trust *trust,
+                                         size_t at)
 {
     struct rw_str text = piece->text;
     unsigned byte = (unsigned char)text.ptr[at];
@@ -84,8 +84,8 @@ static const struct rw_added *longest_at(const struct rw_added_set *set,
         /* A pattern that ends here sorts before those it is a prefix of. */
         while (low < high && set->sorted[low]->pattern.len == depth) {
             const struct rw_added *token = set->sorted[low];
-            if (!token->special || is_trusted(trust, rw_piece_begin(piece, at),
-                                              rw_piece_begin(piece, at + depth))) {
+            if (!token->special ||
+                is_trusted(trust, rw_piece_begin(piece, at), rw_piece_begin(piece, at + depth))) {
                 found = token;
             }
             low++;

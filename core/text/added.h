@@ -40,8 +40,8 @@ struct rw_added_set {
 };
 
 /* Collects the tokens of `all` whose `normalized` is the given one. False: memory refused. */
-bool rw_added_set_init(struct rw_added_set *set, struct rw_arena *arena,
-                       const struct rw_added *all, size_t count, bool normalized);
+bool rw_added_set_init(struct rw_added_set *set, struct rw_arena *arena, const struct rw_added *all,
+                       size_t count, bool normalized);
 
 /* Where special tokens are recognised: sorted, disjoint, in bytes of the caller's text. */
 struct rw_trust {

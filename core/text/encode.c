@@ -20,8 +20,8 @@ struct run {
     struct rw_mapped normal[2]; /* text between raw added tokens; holds while it is cut further */
     struct rw_mapped ready[2];  /* text between normalised added tokens */
     struct rw_bpe bpe;
-    char *word;            /* a word in the byte alphabet, for ignore_merges */
-    uint32_t last_end;     /* of the token pushed last: ends never go back */
+    char *word;        /* a word in the byte alphabet, for ignore_merges */
+    uint32_t last_end; /* of the token pushed last: ends never go back */
 };
 
 static void run_init(struct run *run, const struct rw_tokenizer *tokenizer, struct rw_tokens *out)
@@ -97,8 +97,8 @@ rw_status rw_normalize_added(struct rw_tokenizer *t, struct rw_error *err)
     }
     rw_mapped_fini(&buffers[0]);
     rw_mapped_fini(&buffers[1]);
-    done = done && rw_added_set_init(&t->added_normalized, &t->arena, t->added, t->added_count,
-                                     true);
+    done =
+        done && rw_added_set_init(&t->added_normalized, &t->arena, t->added, t->added_count, true);
     return done ? RW_OK : rw_fail(err, RW_NO_MEMORY, "no memory for the added tokens");
 }
 

@@ -126,6 +126,21 @@ bool rw_normalize_replace(struct rw_piece *piece, struct rw_str from, struct rw_
     return true;
 }
 
+/* SentencePiece removes spaces from the end after it has escaped them: a U+2581 that was typed goes
+ * the same way. */
+static size_t without_trailing_space(struct rw_str text)
+{
+    for (;;) {
+        if (rw_str_ends(text, RW_STR(" "))) {
+            text.len -= 1;
+        } else if (rw_str_ends(text, RW_STR("\xE2\x96\x81"))) {
+            text.len -= 3;
+        } else {
+            return text.len;
+        }
+    }
+}
+
 bool rw_normalize_squeeze(struct rw_piece *piece, struct rw_mapped *to)
 {
     to->len = 0;
@@ -137,9 +152,7 @@ bool rw_normalize_squeeze(struct rw_piece *piece, struct rw_mapped *to)
         }
         after_space = is_space;
     }
-    if (to->len > 0 && to->text[to->len - 1] == ' ') {
-        to->len--;
-    }
+    to->len = without_trailing_space((struct rw_str){to->text, to->len});
     *piece = rw_mapped_piece(to, piece->base);
     return true;
 }

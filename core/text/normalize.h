@@ -26,7 +26,8 @@ void rw_mapped_fini(struct rw_mapped *mapped);
 /* Adds bytes that stand for the caller's bytes [begin, end). False when memory is refused. */
 bool rw_mapped_add(struct rw_mapped *mapped, struct rw_str bytes, uint32_t begin, uint32_t end);
 /* Adds bytes [begin, end) of a piece as they are, with their own offsets. */
-bool rw_mapped_copy(struct rw_mapped *mapped, const struct rw_piece *from, size_t begin, size_t end);
+bool rw_mapped_copy(struct rw_mapped *mapped, const struct rw_piece *from, size_t begin,
+                    size_t end);
 /* What was added, as a piece that starts at `base`; borrowed until the buffer changes. */
 struct rw_piece rw_mapped_piece(const struct rw_mapped *mapped, uint32_t base);
 

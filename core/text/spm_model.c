@@ -181,8 +181,10 @@ static rw_status check_supported(const struct spm *spm, struct rw_error *err)
     for (size_t i = 0; i < spm->count; i++) {
         if (spm->pieces[i].type < PIECE_NORMAL || spm->pieces[i].type > PIECE_BYTE ||
             spm->pieces[i].type == PIECE_UNUSED) {
-            return rw_fail(err, RW_MODEL_UNSUPPORTED, "SentencePiece piece type %u%s is not "
-                           "supported", spm->pieces[i].type,
+            return rw_fail(err, RW_MODEL_UNSUPPORTED,
+                           "SentencePiece piece type %u%s is not "
+                           "supported",
+                           spm->pieces[i].type,
                            spm->pieces[i].type == PIECE_UNUSED ? " (UNUSED)" : "");
         }
     }
@@ -238,7 +240,8 @@ static rw_status add_helpers(struct rw_tokenizer *t, const struct spm *spm, stru
                 continue;
             }
             if ((size_t)next_id == t->vocab.size) {
-                return rw_fail(err, RW_MODEL_CORRUPT, "most characters of the pieces are no pieces");
+                return rw_fail(err, RW_MODEL_CORRUPT,
+                               "most characters of the pieces are no pieces");
             }
             rw_vocab_put(&t->vocab, next_id++, character);
         }
@@ -328,8 +331,10 @@ static rw_status load_symbols(struct rw_tokenizer *t, const struct spm *spm, str
         }
         struct rw_str content = t->vocab.content[i];
         if (content.len > RW_ADDED_BYTES_MAX || t->added_count == RW_ADDED_MAX) {
-            return rw_fail(err, RW_MODEL_UNSUPPORTED, "piece %zu is one user-defined symbol too "
-                           "many or too long", i);
+            return rw_fail(err, RW_MODEL_UNSUPPORTED,
+                           "piece %zu is one user-defined symbol too "
+                           "many or too long",
+                           i);
         }
         t->added[t->added_count++] = (struct rw_added){
             .content = content,

@@ -63,16 +63,16 @@ struct rw_tokenizer {
 
     struct rw_vocab vocab; /* contents as in the file: byte-level ones in their alphabet */
     struct rw_merges merges;
-    size_t content_bytes_max; /* longest content */
-    bool ignore_merges; /* a word that is a token is that token */
-    bool byte_level;    /* symbols are bytes; else characters */
+    size_t content_bytes_max;           /* longest content */
+    bool ignore_merges;                 /* a word that is a token is that token */
+    bool byte_level;                    /* symbols are bytes; else characters */
     struct rw_byte_char byte_char[256]; /* byte_level */
-    int32_t byte_id[256]; /* byte_level: symbol of a byte; else: its <0xNN> token; -1: none */
+    int32_t byte_id[256];  /* byte_level: symbol of a byte; else: its <0xNN> token; -1: none */
     int32_t ascii_id[128]; /* character symbols: shortcut past the vocabulary; -1: none */
     bool byte_fallback;    /* an unknown character becomes byte_id of its bytes */
     int32_t unk_id;        /* else this token */
     bool fuse_unk;         /* neighbouring unknown characters are one token */
-    size_t emit_size; /* symbols with an id from here on exist for merging only */
+    size_t emit_size;      /* symbols with an id from here on exist for merging only */
 };
 
 /* Loaders: fill an empty tokenizer whose arena is initialised; the caller adds the derived tables

@@ -157,8 +157,8 @@ static rw_status check_model(const struct rw_json *model, struct rw_error *err)
     const struct rw_json *type = rw_json_get(model, "type");
     bool bpe = type != NULL ? rw_json_is_string(type, "BPE") : rw_json_get(model, "merges") != NULL;
     if (!bpe) {
-        struct rw_str name = type != NULL && type->type == RW_JSON_STRING ? type->text
-                                                                          : RW_STR("(none)");
+        struct rw_str name =
+            type != NULL && type->type == RW_JSON_STRING ? type->text : RW_STR("(none)");
         name.len = name.len < 40 ? name.len : 40;
         rw_fail(err, RW_MODEL_UNSUPPORTED, "tokenizer model %.*s is not supported",
                 RW_STR_ARG(name));
@@ -244,7 +244,8 @@ static rw_status fill_added(struct rw_tokenizer *t, const struct rw_json *item, 
     return RW_OK;
 }
 
-static rw_status load_added(struct rw_tokenizer *t, const struct rw_json *item, struct rw_error *err)
+static rw_status load_added(struct rw_tokenizer *t, const struct rw_json *item,
+                            struct rw_error *err)
 {
     int32_t id;
     if (!id_of(rw_json_get(item, "id"), &id)) {
@@ -336,8 +337,10 @@ static rw_status load_decoder(struct rw_tokenizer *t, const struct rw_json *deco
                               struct rw_error *err)
 {
     if (decoder->type != RW_JSON_OBJECT || decoder->count > RW_ADDED_MAX) {
-        return rw_fail(err, RW_MODEL_CORRUPT, "added_tokens_decoder is not a table of at most %d "
-                       "tokens", RW_ADDED_MAX);
+        return rw_fail(err, RW_MODEL_CORRUPT,
+                       "added_tokens_decoder is not a table of at most %d "
+                       "tokens",
+                       RW_ADDED_MAX);
     }
     size_t pieces = t->added_count;
     struct rw_added *all = rw_arena_array(&t->arena, pieces + decoder->count, sizeof *all);

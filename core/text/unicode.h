@@ -12,16 +12,16 @@
 #include "core/base/str.h"
 
 enum {
-    RW_UNICODE_BLOCK = 128,      /* code points per block of the two-stage table */
+    RW_UNICODE_BLOCK = 128, /* code points per block of the two-stage table */
     RW_UNICODE_MAX = 0x10FFFF,
     /* Low two bits of the flags: which of \p{L}, \p{N}, \s holds; they exclude each other. */
     RW_UNICODE_OTHER = 0,
     RW_UNICODE_LETTER = 1,
     RW_UNICODE_NUMBER = 2,
     RW_UNICODE_SPACE = 3,
-    RW_UNICODE_CLASS = 3,        /* mask */
-    RW_UNICODE_WORD = 4,         /* \w */
-    RW_UNICODE_NFC_CHECK = 8,    /* combining class is not 0, or NFC_Quick_Check is not Yes */
+    RW_UNICODE_CLASS = 3,     /* mask */
+    RW_UNICODE_WORD = 4,      /* \w */
+    RW_UNICODE_NFC_CHECK = 8, /* combining class is not 0, or NFC_Quick_Check is not Yes */
 };
 
 /* Canonical combining class of first..last; 0 for all code points not listed. */

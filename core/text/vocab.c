@@ -32,8 +32,7 @@ bool rw_vocab_init(struct rw_vocab *vocab, struct rw_arena *arena, size_t size)
 static size_t slot_of(const struct rw_vocab *vocab, struct rw_str content)
 {
     size_t at = (size_t)rw_hash64(content.ptr, content.len, 0) & vocab->mask;
-    while (vocab->slots[at] != 0 &&
-           !rw_str_equal(vocab->content[vocab->slots[at] - 1], content)) {
+    while (vocab->slots[at] != 0 && !rw_str_equal(vocab->content[vocab->slots[at] - 1], content)) {
         at = (at + 1) & vocab->mask;
     }
     return at;

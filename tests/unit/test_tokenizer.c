@@ -21,9 +21,9 @@ enum {
 #define QWEN_REGEX                                                          \
     "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\\\r\\\\n\\\\p{L}\\\\p{N}]?\\\\p{L}+|" \
     "\\\\p{N}| ?[^\\\\s\\\\p{L}\\\\p{N}]+[\\\\r\\\\n]*|\\\\s*[\\\\r\\\\n]+|\\\\s+(?!\\\\S)|\\\\s+"
-#define QWEN_PRE                                                                             \
-    "{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Split\",\"pattern\":{\"Regex\":\"" \
-    QWEN_REGEX "\"},\"behavior\":\"Isolated\",\"invert\":false},{\"type\":\"ByteLevel\","     \
+#define QWEN_PRE                                                                               \
+    "{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Split\",\"pattern\":{\"Regex\":"    \
+    "\"" QWEN_REGEX "\"},\"behavior\":\"Isolated\",\"invert\":false},{\"type\":\"ByteLevel\"," \
     "\"add_prefix_space\":false,\"use_regex\":false}]}"
 #define NO_PRE "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"use_regex\":false}"
 
@@ -39,7 +39,8 @@ static struct rw_str byte_level_json(struct rw_buf *buf, const char *normalizer,
     rw_buf_init(buf, JSON_BYTES_MAX);
     rw_buf_printf(buf, "{\"normalizer\":%s,\"pre_tokenizer\":%s,\"added_tokens\":[%s],", normalizer,
                   pre, added);
-    rw_buf_printf(buf, "\"model\":{\"type\":\"BPE\",%s\"merges\":[%s],\"vocab\":{", options, merges);
+    rw_buf_printf(buf, "\"model\":{\"type\":\"BPE\",%s\"merges\":[%s],\"vocab\":{", options,
+                  merges);
     for (int i = 0; i < 256; i++) {
         bool quote = alphabet[i].bytes[0] == '"' || alphabet[i].bytes[0] == '\\';
         rw_buf_printf(buf, "%s\"%s%.*s\":%d", i > 0 ? "," : "", quote ? "\\" : "",
@@ -151,9 +152,10 @@ END_TEST
 
 START_TEST(test_words_metaspace)
 {
-    expect_words(RW_PATTERN_METASPACE, "\xE2\x96\x81"
-                                       "a\xE2\x96\x81\xE2\x96\x81"
-                                       "b",
+    expect_words(RW_PATTERN_METASPACE,
+                 "\xE2\x96\x81"
+                 "a\xE2\x96\x81\xE2\x96\x81"
+                 "b",
                  "\xE2\x96\x81"
                  "a|\xE2\x96\x81|\xE2\x96\x81"
                  "b");
@@ -211,9 +213,9 @@ END_TEST
 
 START_TEST(test_nfc_ends)
 {
-    struct rw_tokenizer *t = open_byte_level("{\"type\":\"NFC\"}", QWEN_PRE,
-                                             "\"\xC3\x83\xC2\xA9\":256",
-                                             "\"\xC3\x83 \xC2\xA9\"", "", "");
+    struct rw_tokenizer *t =
+        open_byte_level("{\"type\":\"NFC\"}", QWEN_PRE, "\"\xC3\x83\xC2\xA9\":256",
+                        "\"\xC3\x83 \xC2\xA9\"", "", "");
     expect(t, "e\xCC\x81", "256:3");
     expect(t, "xe\xCC\x81y", "120:1 256:4 121:5");
     /* U+0227 = a with dot: two byte tokens; the first ends where the character begins. */
@@ -280,10 +282,10 @@ END_TEST
 
 START_TEST(test_trust)
 {
-    struct rw_tokenizer *t = open_byte_level(
-        "null", NO_PRE, "", "", "",
-        SPECIAL(256, "<s>") ",{\"id\":257,\"content\":\"<t>\",\"special\":false,"
-                            "\"normalized\":false}");
+    struct rw_tokenizer *t =
+        open_byte_level("null", NO_PRE, "", "", "",
+                        SPECIAL(256, "<s>") ",{\"id\":257,\"content\":\"<t>\",\"special\":false,"
+                                            "\"normalized\":false}");
     expect(t, "a<s>b<t>", "97:1 256:4 98:5 257:8");
     struct rw_segment untrusted = {RW_STR("<s><t>"), false};
     expect_segments(t, &untrusted, 1, "60:1 115:2 62:3 257:6");
@@ -293,7 +295,8 @@ START_TEST(test_trust)
     expect_segments(t, inverse, 2, "60:1 115:2 62:3");
     struct rw_segment joined[] = {{RW_STR("x<"), true}, {RW_STR(""), false}, {RW_STR("s>"), true}};
     expect_segments(t, joined, 3, "120:1 256:4");
-    struct rw_segment mixed[] = {{RW_STR("<s>"), true}, {RW_STR("<s>"), false}, {RW_STR("<s>"), true}};
+    struct rw_segment mixed[] = {
+        {RW_STR("<s>"), true}, {RW_STR("<s>"), false}, {RW_STR("<s>"), true}};
     expect_segments(t, mixed, 3, "256:3 60:4 115:5 62:6 256:9");
     ck_assert_uint_eq(rw_tokenizer_count_special(t, RW_STR("<s>a<s><t><s")), 2);
     ck_assert_int_eq(rw_tokenizer_find(t, RW_STR("<s>")), 256);
@@ -348,10 +351,14 @@ static struct rw_tokenizer *open_pieces(const char *stages, const char *options,
 {
     struct rw_buf buf;
     rw_buf_init(&buf, JSON_BYTES_MAX);
-    rw_buf_printf(&buf, "{%s,\"added_tokens\":[" SPECIAL(1, "<s>") "],\"model\":{\"type\":\"BPE\","
-                  "\"unk_token\":\"<unk>\",%s,\"merges\":[[\"" MARK "\",\"a\"],[\"a\",\"b\"]],"
-                  "\"vocab\":{\"<unk>\":0,\"<s>\":1,\"" MARK "\":2,\"a\":3,\"b\":4,\"" MARK
-                  "a\":5,\"ab\":6", stages, options);
+    rw_buf_printf(
+        &buf,
+        "{%s,\"added_tokens\":[" SPECIAL(1, "<s>") "],\"model\":{\"type\":\"BPE\","
+                                                   "\"unk_token\":\"<unk>\",%s,\"merges\":[[\"" MARK
+                                                   "\",\"a\"],[\"a\",\"b\"]],"
+                                                   "\"vocab\":{\"<unk>\":0,\"<s>\":1,\"" MARK
+                                                   "\":2,\"a\":3,\"b\":4,\"" MARK "a\":5,\"ab\":6",
+        stages, options);
     if (bytes) {
         append_byte_tokens(&buf);
     }
@@ -364,8 +371,9 @@ static struct rw_tokenizer *open_pieces(const char *stages, const char *options,
 START_TEST(test_sentencepiece_legacy)
 {
     struct rw_tokenizer *t = open_pieces(
-        "\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Prepend\",\"prepend\":\""
-        MARK "\"},{\"type\":\"Replace\",\"pattern\":{\"String\":\" \"},\"content\":\"" MARK "\"}]}",
+        "\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Prepend\",\"prepend\":"
+        "\"" MARK "\"},{\"type\":\"Replace\",\"pattern\":{\"String\":\" \"},\"content\":\"" MARK
+        "\"}]}",
         "\"byte_fallback\":true,\"fuse_unk\":true", true);
     expect(t, "ab a", "5:1 4:2 5:4");
     expect(t, " ab", "2:0 5:2 4:3");
@@ -378,10 +386,10 @@ END_TEST
 
 START_TEST(test_metaspace_first_and_unknown)
 {
-    struct rw_tokenizer *t = open_pieces(
-        "\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"" MARK
-        "\",\"prepend_scheme\":\"first\",\"split\":false}",
-        "\"byte_fallback\":false,\"fuse_unk\":true", false);
+    struct rw_tokenizer *t =
+        open_pieces("\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"" MARK
+                    "\",\"prepend_scheme\":\"first\",\"split\":false}",
+                    "\"byte_fallback\":false,\"fuse_unk\":true", false);
     expect(t, "a<s>a", "5:1 1:4 3:5");
     expect(t, "axyb", "5:1 0:3 4:4");
     rw_tokenizer_close(t);
@@ -449,6 +457,7 @@ START_TEST(test_spm_model)
         expect(t, "xqz", "3:0 0:1 0:3");
         expect(t, "aUDb<s>b", "7:1 2:3 5:4 1:7 3:7 5:8");
         expect(t, " a  a ", squeeze ? "7:2 7:5" : "3:0 7:2 3:3 7:5 3:6");
+        expect(t, "a " MARK " " MARK, squeeze ? "7:1" : "7:1 3:2 3:5 3:6 3:9");
         ck_assert_uint_eq(rw_tokenizer_size(t), 10);
         ck_assert_int_eq(rw_tokenizer_find(t, RW_STR("x")), -1);
         rw_tokenizer_close(t);
@@ -465,12 +474,14 @@ START_TEST(test_protobuf_refuses)
         const char *bytes;
         size_t len;
     } BAD[] = {
-        {"\x0A", 1},                                         /* length missing */
-        {"\x0A\x05" "ab", 4},                                /* longer than the file */
+        {"\x0A", 1}, /* length missing */
+        {"\x0A\x05"
+         "ab",
+         4},                                                  /* longer than the file */
         {"\x08\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF", 11}, /* varint without end */
-        {"\x0D\x00\x00", 3},                                 /* short fixed32 */
-        {"\x0B", 1},                                         /* group */
-        {"\x00\x00", 2},                                     /* field 0 */
+        {"\x0D\x00\x00", 3},                                  /* short fixed32 */
+        {"\x0B", 1},                                          /* group */
+        {"\x00\x00", 2},                                      /* field 0 */
     };
     for (size_t i = 0; i < sizeof BAD / sizeof BAD[0]; i++) {
         struct rw_pb pb = {.rest = {BAD[i].bytes, BAD[i].len}};
@@ -516,8 +527,8 @@ START_TEST(test_unsupported_is_named)
     };
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
         struct rw_buf buf;
-        struct rw_str json = byte_level_json(&buf, CASES[i].normalizer, CASES[i].pre, "", "",
-                                             CASES[i].options, "");
+        struct rw_str json =
+            byte_level_json(&buf, CASES[i].normalizer, CASES[i].pre, "", "", CASES[i].options, "");
         expect_refused(json, RW_MODEL_UNSUPPORTED, CASES[i].word);
         rw_buf_fini(&buf);
     }
@@ -604,9 +615,8 @@ static rw_status load_and_encode(void *ctx, struct rw_error *err)
 START_TEST(test_every_allocation_fails_once)
 {
     struct rw_buf buf;
-    struct rw_str json =
-        byte_level_json(&buf, "{\"type\":\"NFC\"}", QWEN_PRE, "\"ab\":256", "\"a b\"",
-                        "\"ignore_merges\":true,", SPECIAL(257, "<s>"));
+    struct rw_str json = byte_level_json(&buf, "{\"type\":\"NFC\"}", QWEN_PRE, "\"ab\":256",
+                                         "\"a b\"", "\"ignore_merges\":true,", SPECIAL(257, "<s>"));
     struct fault_case what = {{malloc(json.len), json.len},
                               RW_STR("ab e\xCC\x81 <s> aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")};
     memcpy((char *)what.json.ptr, json.ptr, json.len);
