@@ -218,6 +218,13 @@ static rw_status refuse_message(struct composer *c, size_t index, const char *wh
     return RW_INVALID_REQUEST;
 }
 
+/* Special tokens typed inside content are reported, whether or not they are parsed. */
+static rw_status count_special(struct composer *c, struct rw_str text)
+{
+    return rw_tokenizer_count_special(c->package->tokenizer, text, &c->out->special_token_texts,
+                                      c->err);
+}
+
 static rw_status add_message(struct composer *c, size_t index)
 {
     static const enum rw_section_id SECTION[] = {
@@ -233,9 +240,9 @@ static rw_status add_message(struct composer *c, size_t index)
     if (message->role == RW_ROLE_SYSTEM && index > 0) {
         return refuse_message(c, index, "a system message must come first");
     }
-    c->out->special_token_texts +=
-        rw_tokenizer_count_special(c->package->tokenizer, message->content);
-    return add_section(c, id, message->content, c->source->parse_special, 0);
+    rw_status status = count_special(c, message->content);
+    return status == RW_OK ? add_section(c, id, message->content, c->source->parse_special, 0)
+                           : status;
 }
 
 static rw_status add_system_default(struct composer *c)
@@ -273,7 +280,10 @@ static rw_status add_conversation(struct composer *c)
     if (status != RW_OK) {
         return status;
     }
-    c->out->special_token_texts += rw_tokenizer_count_special(c->package->tokenizer, c->prompt);
+    status = count_special(c, c->prompt);
+    if (status != RW_OK) {
+        return status;
+    }
     enum rw_section_id id =
         c->layout->section[RW_SECTION_PROMPT].present ? RW_SECTION_PROMPT : RW_SECTION_USER;
     status = add_section(c, id, c->prompt, source->parse_special, 0);
@@ -320,9 +330,8 @@ static rw_status add_step(struct composer *c, size_t index)
     if (!c->layout->keep_empty_steps && step_is_empty(c, id, step)) {
         return empty_trace(c, "the step is empty", index, true);
     }
-    c->out->special_token_texts += rw_tokenizer_count_special(c->package->tokenizer, step);
-    rw_status status = RW_OK;
-    if (index > 0) {
+    rw_status status = count_special(c, step);
+    if (status == RW_OK && index > 0) {
         status = add_section(c, RW_SECTION_BETWEEN, (struct rw_str){0}, false, index);
     }
     return status == RW_OK ? add_section(c, id, step, c->source->parse_special, index) : status;
@@ -416,8 +425,9 @@ static rw_status add_trace(struct composer *c)
         status = add_step(c, i);
     }
     if (status == RW_OK && c->response.len > 0) {
-        c->out->special_token_texts +=
-            rw_tokenizer_count_special(c->package->tokenizer, c->response);
+        status = count_special(c, c->response);
+    }
+    if (status == RW_OK && c->response.len > 0) {
         status = add_section(c, RW_SECTION_RESPONSE, c->response, c->source->parse_special, 0);
     }
     if (status == RW_OK) {

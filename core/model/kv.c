@@ -40,6 +40,7 @@ static rw_status pool_alloc(struct rw_kv_pool *pool, struct rw_error *err)
     pool->refs = rw_alloc_zero(pool->n_blocks, sizeof *pool->refs);
     pool->free = rw_alloc_array(pool->n_blocks, sizeof *pool->free);
     pool->base = rw_alloc_large((size_t)pool->n_blocks * pool->block_bytes);
+    pool->n_free = pool->n_blocks; /* none is taken, also when one of these was refused */
     if (pool->refs == NULL || pool->free == NULL || pool->base == NULL) {
         return rw_fail(err, RW_NO_MEMORY, "no address space for %u KV blocks of %zu bytes",
                        pool->n_blocks, pool->block_bytes);
@@ -47,7 +48,6 @@ static rw_status pool_alloc(struct rw_kv_pool *pool, struct rw_error *err)
     for (uint32_t i = 0; i < pool->n_blocks; i++) {
         pool->free[i] = pool->n_blocks - 1 - i; /* low addresses are used first */
     }
-    pool->n_free = pool->n_blocks;
     return RW_OK;
 }
 

@@ -404,18 +404,22 @@ rw_status rw_tokenizer_encode(const struct rw_tokenizer *tokenizer,
     return status;
 }
 
-size_t rw_tokenizer_count_special(const struct rw_tokenizer *tokenizer, struct rw_str text)
+rw_status rw_tokenizer_count_special(const struct rw_tokenizer *tokenizer, struct rw_str text,
+                                     size_t *count, struct rw_error *err)
 {
     struct rw_segment segment = {text, true};
     struct joined joined;
-    if (join(&segment, 1, &joined, NULL) != RW_OK) {
-        return 0;
+    rw_status status = join(&segment, 1, &joined, err);
+    if (status != RW_OK) {
+        return status;
     }
     struct run run;
     run_init(&run, tokenizer, NULL);
-    rw_status status = run_over(&run, &joined, NULL);
-    size_t specials = run.specials;
+    status = run_over(&run, &joined, err);
+    if (status == RW_OK) {
+        *count += run.specials;
+    }
     run_fini(&run);
     joined_fini(&joined);
-    return status == RW_OK ? specials : 0;
+    return status;
 }

@@ -62,7 +62,9 @@ rw_status rw_tokenizer_encode(const struct rw_tokenizer *tokenizer,
 int32_t rw_tokenizer_find(const struct rw_tokenizer *tokenizer, struct rw_str content);
 /* One more than the largest id. */
 size_t rw_tokenizer_size(const struct rw_tokenizer *tokenizer);
-/* How many special tokens the text would contain if it were trusted. */
-size_t rw_tokenizer_count_special(const struct rw_tokenizer *tokenizer, struct rw_str text);
+/* Adds to *count how many special tokens the text would contain if it were trusted. INVALID_UTF8,
+ * LIMIT_EXCEEDED, NO_MEMORY: then it is not known, which is not the same as none. */
+rw_status rw_tokenizer_count_special(const struct rw_tokenizer *tokenizer, struct rw_str text,
+                                     size_t *count, struct rw_error *err);
 
 #endif

@@ -142,14 +142,16 @@ static bool run_once(enum rw_fault_kind kind, long nth, rw_fault_body body, void
     rw_status status = body(ctx, &err);
     bool was_met = rw_fault_met();
     rw_fault_arm(RW_FAULT_NONE, 0);
-    if (rw_fault_live_allocations() != 0 || open_files() != files || err.status != status) {
+    /* On success the record says nothing: an optional file may have been looked for in vain. */
+    bool agrees = status == RW_OK || err.status == status;
+    if (rw_fault_live_allocations() != 0 || open_files() != files || !agrees) {
         fprintf(stderr, "fault %d at call %ld: %ld allocations left, %ld files, status %s, %s\n",
                 (int)kind, nth, rw_fault_live_allocations(), open_files() - files,
                 rw_status_code(status), err.message);
     }
     rw_assert(rw_fault_live_allocations() == 0);
     rw_assert(open_files() == files);
-    rw_assert(err.status == status);
+    rw_assert(agrees);
     bool survives = !was_met || kind == RW_FAULT_READ_EINTR || kind == RW_FAULT_READ_ONE;
     if ((status == RW_OK) != survives) {
         fprintf(stderr, "fault %d at call %ld (met: %d) ends with %s: %s\n", (int)kind, nth,
@@ -159,16 +161,21 @@ static bool run_once(enum rw_fault_kind kind, long nth, rw_fault_body body, void
     return was_met;
 }
 
-long rw_fault_each(enum rw_fault_kind kind, rw_fault_body body, void *ctx)
+long rw_fault_some(enum rw_fault_kind kind, long stride, rw_fault_body body, void *ctx)
 {
     long count = 0;
     rw_fault_install();
     run_once(RW_FAULT_NONE, 0, body, ctx);
-    while (run_once(kind, count + 1, body, ctx)) {
+    while (run_once(kind, count * stride + 1, body, ctx)) {
         count++;
         rw_assert(count < FAULTS_MAX);
     }
     run_once(RW_FAULT_NONE, 0, body, ctx);
     rw_fault_uninstall();
     return count;
+}
+
+long rw_fault_each(enum rw_fault_kind kind, rw_fault_body body, void *ctx)
+{
+    return rw_fault_some(kind, 1, body, ctx);
 }

@@ -1,5 +1,5 @@
 /* Making every fallible call fail once. The allocator and the file calls of core/base are replaced
- * by ones that count, and that fail the n-th call. A body under test is run with n = 1, 2, 3, …
+ * by ones that count, and that fail the n-th call. A body under test is run with n = 1, 2, 3, ...
  * until it no longer reaches the n-th call; after every run nothing may be left allocated. */
 #ifndef RW_TESTS_FAULT_H
 #define RW_TESTS_FAULT_H
@@ -28,6 +28,8 @@ typedef rw_status (*rw_fault_body)(void *ctx, struct rw_error *err);
  * met, so that a test can tell that there were any. The calling thread may start others only
  * inside the body. */
 long rw_fault_each(enum rw_fault_kind kind, rw_fault_body body, void *ctx);
+/* The same with n = 1, 1 + stride, 1 + 2 stride, ...: for bodies with thousands of calls. */
+long rw_fault_some(enum rw_fault_kind kind, long stride, rw_fault_body body, void *ctx);
 
 /* The pieces, for tests that need their own loop. install: before threads exist. */
 void rw_fault_install(void);
