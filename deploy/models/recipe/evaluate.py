@@ -38,13 +38,19 @@ class Context:
         self.data: Path = opt.data
         self.prm = Package(opt.prm, "prm") if opt.prm else None
         self.orm = Package(opt.orm, "orm") if opt.orm else None
-        self.size = opt.size
+        self.size, self.limit = opt.size, opt.limit
         self.rows: list[dict] = []
         train = Mixture(opt.data)
         self.dev = Mixture(opt.data, dev=True)
         sample = list(itertools.islice(train.stream(SEEDS["train"] + 1), FLOOR_TRACES))
         self.length, self.words = step_floors(sample)
         self.orm_length, self.orm_words = outcome_floors(sample)
+
+    def some(self, records: list) -> list:
+        """All records, or a seeded sample when --limit asks for one; n is printed with every figure."""
+        if not self.limit or len(records) <= self.limit:
+            return records
+        return random.Random(SEEDS["test"]).sample(records, self.limit)
 
     def add(self, section: str, name: str, figure: str, value: float, **more) -> None:
         row = {"section": section, "set": name, "figure": figure, "value": round(float(value), 4)} | more
@@ -167,10 +173,26 @@ def own_section(ctx: Context, own_threshold: float) -> None:
     report_steps(ctx, "held-out", "GSM8K train, held-back problems", *as_items(real), own_threshold)
 
 
+def errors_section(ctx: Context) -> None:
+    """Which errors are seen: the score at the first wrong step, by kind, against all valid steps of clean traces."""
+    rng = random.Random(SEEDS["test"] + 3)
+    traces = [draw_own(rng) if i % 2 else ctx.dev.gsm8k.make(rng) for i in range(8 * ctx.size)]
+    items, firsts = as_items(traces)
+    clean: list[float] = []
+    wrong: dict[str, list[float]] = {}
+    for trace, first, scores in zip(traces, firsts, ctx.prm.scores(items)):
+        if first < 0:
+            clean += scores
+        else:
+            wrong.setdefault(trace.error, []).append(scores[first])
+    for kind, values in sorted(wrong.items()):
+        ctx.add("errors", kind, "AUROC against valid steps", auroc([1] * len(clean) + [0] * len(values), clean + values), n=len(values))
+
+
 def processbench_section(ctx: Context, threshold: float, subsets: Sequence[str]) -> None:
     right_wrong: list[tuple[int, float, int]] = []
     for subset in subsets:
-        records = json.loads((ctx.data / "processbench" / f"{subset}.json").read_text(encoding="utf-8"))
+        records = ctx.some(json.loads((ctx.data / "processbench" / f"{subset}.json").read_text(encoding="utf-8")))
         items = [(r["problem"], r["steps"]) for r in records]
         firsts = [r["label"] for r in records]
         mine = report_steps(ctx, "ProcessBench", subset, items, firsts, threshold)
@@ -185,7 +207,7 @@ def processbench_section(ctx: Context, threshold: float, subsets: Sequence[str])
 def prmbench_section(ctx: Context, threshold: float) -> None:
     """PRMScore = 0.5 F1 + 0.5 negative F1 over steps, by error class, on the files over prm800k test problems."""
     records = [json.loads(line) for line in (ctx.data / "prmbench" / "prmbench_6216.jsonl").open(encoding="utf-8")]
-    records = [r for r in records if re.search(r"test_p1|test_p2|multi", r["file"])]
+    records = ctx.some([r for r in records if re.search(r"test_p1|test_p2|multi", r["file"])])
     scores = ctx.prm.scores([(r["modified_question"], r["modified_process"]) for r in records])
     by_class: dict[str, list[tuple[int, float]]] = {}
     for r, steps in zip(records, scores):
@@ -210,7 +232,7 @@ def prm_score(labels: Sequence[int], guess: Sequence[int]) -> float:
 
 def bigbench_section(ctx: Context, threshold: float) -> None:
     for path in sorted((ctx.data / "bigbench_mistake").glob("*.jsonl")):
-        records = [json.loads(line) for line in path.open(encoding="utf-8")]
+        records = ctx.some([json.loads(line) for line in path.open(encoding="utf-8")])
         firsts = [-1 if r["mistake_index"] is None else r["mistake_index"] for r in records]
         scores = ctx.prm.scores([(r["input"], r["steps"]) for r in records])
         found = [predicted_first(s, threshold) for s in scores]
@@ -275,7 +297,8 @@ def parse() -> argparse.Namespace:
     p.add_argument("--orm", type=Path)
     p.add_argument("--data", type=Path, required=True)
     p.add_argument("--size", type=int, default=500, help="traces of every generated test set")
-    p.add_argument("--sections", default="own,processbench,prmbench,bigbench,orm,shortcuts")
+    p.add_argument("--limit", type=int, default=0, help="at most this many records of each public set (0: all)")
+    p.add_argument("--sections", default="own,errors,processbench,prmbench,bigbench,orm,shortcuts")
     p.add_argument("--subsets", default="gsm8k,math,olympiadbench,omnimath")
     p.add_argument("--json", type=Path)
     p.add_argument("--threads", type=int, default=2)
@@ -291,6 +314,8 @@ def main() -> int:
     own, natural = thresholds(ctx) if ctx.prm else (0.5, 0.5)
     if "own" in wanted:
         own_section(ctx, own)
+    if "errors" in wanted:
+        errors_section(ctx)
     if "processbench" in wanted:
         processbench_section(ctx, natural, opt.subsets.split(","))
     if "prmbench" in wanted:
