@@ -10,9 +10,10 @@
 static rw_status parse(struct rw_call *call, struct rw_error *err)
 {
     static char nothing[1];
+    const char *marker = call->service->options->response_marker;
     return rw_openrlhf_parse(call->body.ptr != NULL ? call->body.ptr : nothing, call->body.len,
-                             (struct rw_str){NULL, 0}, &call->service->limits, &call->arena,
-                             &call->request, err);
+                             rw_str_from(marker != NULL ? marker : ""), &call->service->limits,
+                             &call->arena, &call->request, err);
 }
 
 /* Never a 4xx for want of room, and a connection the trainer will not reuse. */

@@ -106,11 +106,15 @@ def test_openapi_document_describes_the_replies(daemon):
     requests = [
         {"prompt": "p", "trace": {"steps": ["a", "b"]}},
         {"messages": [{"role": "user", "content": "p"}], "traces": ["a", ["b"], []]},
-        {"items": [{"prompt": "p", "trace": "t"}], "stop_below": 0.99, "aggregate": "mean"},
+        {"items": [{"prompt": "p", "trace": "t"}], "stop_below": 0.99, "aggregate": "mean",
+         "run": {"id": "r", "step": 1}},
+        {"prompt": "p", "trace": "<|im_end|>\0", "model": None},
     ]
     for body in requests:
         jsonschema.validate(body, schema_of(document, "Request"))
         jsonschema.validate(daemon.post("/v1/rewards", body), schema_of(document, "Reply"))
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({"promt": "p"}, schema_of(document, "Request"))
     with pytest.raises(urllib.error.HTTPError) as caught:
         daemon.post("/v1/rewards", {"promt": "p"})
     jsonschema.validate(json.load(caught.value), schema_of(document, "Error"))
