@@ -115,6 +115,16 @@ static bool take_turn(const struct family *family, struct rw_str text, size_t *a
     return true;
 }
 
+/* A rollout is thousands of queries: room for the turns there are, not for all there might be. */
+static size_t count_turns(const struct family *family, struct rw_str text, size_t max)
+{
+    size_t n = 0;
+    for (size_t at = rw_str_find(text, family->open, 0); at < text.len && n < max; n++) {
+        at = rw_str_find(text, family->open, at + family->open.len);
+    }
+    return n;
+}
+
 bool rw_chat_parse(struct rw_str text, size_t messages_max, struct rw_arena *arena,
                    struct rw_chat *out, bool *no_memory)
 {
@@ -126,13 +136,14 @@ bool rw_chat_parse(struct rw_str text, size_t messages_max, struct rw_arena *are
     if (family == NULL) {
         return false;
     }
-    out->messages = rw_arena_array(arena, messages_max, sizeof *out->messages);
+    size_t room = count_turns(family, body, messages_max);
+    out->messages = rw_arena_array(arena, room, sizeof *out->messages);
     *no_memory = out->messages == NULL;
     size_t at = 0;
     while (!*no_memory && at < body.len) {
         struct rw_request_message turn;
         bool open = false;
-        if (out->n_messages == messages_max || !take_turn(family, body, &at, &turn, &open)) {
+        if (out->n_messages == room || !take_turn(family, body, &at, &turn, &open)) {
             return false; /* text between the turns: not this template after all */
         }
         if (turn.role == RW_REQUEST_ASSISTANT && out->n_answers++ == 0) {

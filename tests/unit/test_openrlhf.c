@@ -229,6 +229,25 @@ START_TEST(replies)
 }
 END_TEST
 
+/* Old clients post a whole rollout: its memory follows its text, not the limit of messages. */
+START_TEST(a_whole_rollout)
+{
+    enum {
+        QUERIES = 2000
+    };
+    char *body = malloc(QUERIES * 256);
+    size_t len = (size_t)snprintf(body, 256, "{'query':[");
+    for (int i = 0; i < QUERIES; i++) {
+        len += (size_t)snprintf(body + len, 256, "%s'" CHATML "%d<|im_end|>'", i > 0 ? "," : "", i);
+    }
+    snprintf(body + len, 8, "]}");
+    ck_assert_int_eq(parse(body), RW_OK);
+    free(body);
+    check_item(QUERIES - 1, 2, "2+2?", "1999");
+    ck_assert_uint_lt(arena.used_bytes, QUERIES * 1500);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("openrlhf");
@@ -243,6 +262,7 @@ int main(void)
     tcase_add_test(tc, empty_lists_are_fine);
     tcase_add_test(tc, what_is_refused);
     tcase_add_test(tc, hidden_text_is_counted);
+    tcase_add_test(tc, a_whole_rollout);
     tcase_add_test(tc, replies);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
