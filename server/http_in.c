@@ -315,12 +315,29 @@ static void skip_empty_line(struct rw_http_in *in)
     }
 }
 
+/* name ":" ...; llhttp 8.1 takes an empty name and white space before the colon, which RFC 9112
+ * section 5.1 calls a way to smuggle. */
+static bool has_name(const struct rw_http_in *in)
+{
+    const char *line = in->head.ptr + in->line_begin;
+    size_t len = in->head.len - in->line_begin;
+    size_t i = 0;
+    while (i < len && is_token_char((unsigned char)line[i])) {
+        i++;
+    }
+    return i > 0 && i < len && line[i] == ':';
+}
+
 /* head ends in CRLF: counts the line, and parses the head when the line is the empty one. */
 static void end_line(struct rw_http_in *in)
 {
     bool empty = in->head.len - in->line_begin == 2;
     if (empty && in->lines == 0) {
         skip_empty_line(in);
+        return;
+    }
+    if (!empty && in->lines > 0 && !has_name(in)) {
+        bad(in, RW_BAD_HTTP, "a header line is not \"name: value\"");
         return;
     }
     in->lines++;
