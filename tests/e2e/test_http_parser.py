@@ -177,7 +177,7 @@ def test_pipelining_keeps_order(server):
 
 def test_pipelining_is_bounded(start):
     """A client that sends without reading is stopped by its own socket, not by our memory."""
-    daemon = start(models=["process:step=2000"])
+    daemon = start(models=["process:step2000"])
     before = daemon.rss()
     with daemon.connect(timeout=2) as s:
         s.setblocking(False)

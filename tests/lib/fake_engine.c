@@ -2,8 +2,8 @@
  * tests of everything above the engine, and for measuring what the server itself costs.
  *
  * A model folder is a text instead: "process" or "outcome", then options after colons:
- *   step=N   microseconds per step (0: all at once)      load=N  milliseconds to load
- *   ctx=N    context in tokens                           bad     loading fails
+ *   step5000   microseconds per step (0: all at once)      load500  milliseconds to load
+ *   ctx4096    context in tokens                           bad     loading fails
  * A token is four bytes of text; text is split into steps at empty lines. */
 #include <math.h>
 #include <pthread.h>
@@ -232,8 +232,8 @@ rw_status rw_engine_load(struct rw_engine *e, const struct rw_model_options *opt
                        "\"outcome\", not \"%s\"",
                        options->dir);
     }
-    struct timespec wait = {0, option(options->dir, ":load=", 0) % 1000 * 1000000L};
-    wait.tv_sec = option(options->dir, ":load=", 0) / 1000;
+    struct timespec wait = {0, option(options->dir, ":load", 0) % 1000 * 1000000L};
+    wait.tv_sec = option(options->dir, ":load", 0) / 1000;
     nanosleep(&wait, NULL);
     pthread_mutex_lock(&e->lock);
     struct rw_model *m = &e->model[e->n_models++];
@@ -243,7 +243,7 @@ rw_status rw_engine_load(struct rw_engine *e, const struct rw_model_options *opt
              : process             ? "fake-prm"
                                    : "fake-orm");
     memset(m->digest, process ? 'a' : 'b', 64);
-    m->step_us = option(options->dir, ":step=", 0);
+    m->step_us = option(options->dir, ":step", 0);
     m->info = (struct rw_model_info){
         .name = m->name,
         .digest = m->digest,
@@ -252,7 +252,7 @@ rw_status rw_engine_load(struct rw_engine *e, const struct rw_model_options *opt
         .kind = process ? RW_KIND_PROCESS : RW_KIND_OUTCOME,
         .dtype = "f32",
         .aggregate = RW_AGGREGATE_MIN,
-        .context_max = option(options->dir, ":ctx=", CONTEXT_DEFAULT),
+        .context_max = option(options->dir, ":ctx", CONTEXT_DEFAULT),
     };
     if (options->progress != NULL) {
         options->progress(options->progress_ctx, 1, 1);
