@@ -10,7 +10,8 @@ import subprocess
 import time
 
 import pytest
-from daemon import FAKE, TRACE, Daemon, body_of, error_of, post, read_all, read_reply, status, wait_for
+from fake_daemon import FAKE, TRACE, Daemon, body_of, error_of, post, read_all, read_reply, status, wait_for
+from fake_daemon import server, start  # noqa: F401 (fixtures)
 
 LONG = {"prompt": "p", "trace": {"steps": ["a step"] * 1000}}
 GET_READY = b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -163,12 +164,12 @@ def test_native_route_is_refused_and_trainers_wait(start):
         assert status(reply) == 429 and b"Retry-After: " in reply
         assert error_of(reply)["retryable"] is True
         began = time.monotonic()
-        reply = daemon.ask(post({"query": ["q a"]}, path="/get_reward", close=False))
+        reply = daemon.ask(post({"query": ["q a"], "prompts": ["q "]}, path="/get_reward", close=False))
         assert status(reply) == 503 and b"Connection: close\r\n" in reply
         assert 0.5 < time.monotonic() - began < 2
         # a trainer that waits gets in when the others are gone
         with daemon.connect() as trainer:
-            trainer.sendall(post({"query": ["q a"]}, path="/get_reward"))
+            trainer.sendall(post({"query": ["q a"], "prompts": ["q "]}, path="/get_reward"))
             time.sleep(0.2)
             busy.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
             busy.close()

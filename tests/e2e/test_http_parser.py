@@ -4,7 +4,8 @@ import random
 import socket
 
 import pytest
-from daemon import TRACE, body_of, error_of, post, read_all, read_reply, status
+from fake_daemon import TRACE, body_of, error_of, post, read_all, read_reply, status
+from fake_daemon import server, start  # noqa: F401 (fixtures)
 
 GET = b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
 POST = b"POST /v1/rewards HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"

@@ -9,9 +9,10 @@ import subprocess
 import textwrap
 
 import pytest
-from daemon import DATA, TRACE, body_of, error_of, post, status
+from fake_daemon import DATA, TRACE, body_of, error_of, post, status
+from fake_daemon import server, start  # noqa: F401 (fixtures)
 
-STEPS = ["3 * 4 = 12", "2 + 12 = 15"]
+CHAT = "<|im_start|>user\nq<|im_end|>\n<|im_start|>assistant\nan answer<|im_end|>"
 
 
 def score(daemon, body, **kw):
@@ -219,7 +220,7 @@ def test_text_rules(server):
 
 
 @pytest.mark.parametrize("body, expected", [
-    ({"query": ["q a"]}, 1),
+    ({"query": [CHAT]}, 1),
     ({"query": ["q a", "q b"], "prompts": ["q ", "q "]}, 2),
     ({"query": ["q a"], "prompts": ["q "], "labels": [None]}, 1),
     ({"query": ["q a"], "prompts": ["q "], "labels": ["42"], "extra": 1}, 1),
@@ -363,7 +364,7 @@ def test_key_in_the_url(keyed):
     requests = pytest.importorskip("requests")
     daemon, _ = keyed
     url = f"http://user:first-secret-key@127.0.0.1:{daemon.port}/get_reward"
-    assert requests.post(url, json={"query": ["a b"]}, timeout=10).status_code == 200
+    assert requests.post(url, json={"query": [CHAT]}, timeout=10).status_code == 200
 
 
 def test_refused_before_the_body(keyed):
