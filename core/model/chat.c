@@ -21,40 +21,40 @@ static const char CHATML_THINK[] =
     "\"close\":[\"<|im_end|>\\n\"]}";
 
 #define HEADER(role) "\"<|start_header_id|>" role "<|end_header_id|>\\n\\n\""
-#define LLAMA3_TURNS                                                                           \
-    "\"user\":[" HEADER("user") ",{\"content\":\"user\",\"trim\":\"both\"},\"<|eot_id|>\"],"   \
-    "\"assistant\":[" HEADER("assistant")                                                      \
-    ",{\"content\":\"assistant\",\"trim\":\"both\"},\"<|eot_id|>\"],"                          \
-    "\"open\":[" HEADER("assistant") "],"                                                      \
-    "\"response\":[{\"content\":\"response\",\"trim\":\"both\"}],"                             \
-    "\"close\":[\"<|eot_id|>\"]}"
+#define LLAMA3_TURNS                                                                               \
+    "\"user\":[" HEADER(                                                                           \
+        "user") ",{\"content\":\"user\",\"trim\":\"both\"},\"<|eot_id|>\"],"                       \
+                "\"assistant\":[" HEADER(                                                          \
+                    "assistant") ",{\"content\":\"assistant\",\"trim\":\"both\"},\"<|eot_id|>\"]," \
+                                 "\"open\":[" HEADER(                                              \
+                                     "assistant") "],"                                             \
+                                                  "\"response\":[{\"content\":\"response\","       \
+                                                  "\"trim\":\"both\"}],"                           \
+                                                  "\"close\":[\"<|eot_id|>\"]}"
 
 static const char LLAMA3[] =
     "{\"begin\":[{\"bos\":true}],"
-    "\"system\":[" HEADER("system") ",{\"content\":\"system\",\"trim\":\"both\"},\"<|eot_id|>\"],"
-    LLAMA3_TURNS;
+    "\"system\":[" HEADER(
+        "system") ",{\"content\":\"system\",\"trim\":\"both\"},\"<|eot_id|>\"]," LLAMA3_TURNS;
 
 /* Llama 3.1 and 3.2; where the template asks for today's date we take its fixed default. */
 static const char LLAMA3_DATED[] =
     "{\"begin\":[{\"bos\":true}],"
-    "\"system\":[" HEADER("system")
-    ",\"Cutting Knowledge Date: December 2023\\nToday Date: 26 Jul 2024\\n\\n\","
-    "{\"content\":\"system\",\"trim\":\"both\"},\"<|eot_id|>\"],\"system_default\":\"\","
-    LLAMA3_TURNS;
+    "\"system\":[" HEADER(
+        "system") ",\"Cutting Knowledge Date: December 2023\\nToday Date: 26 Jul 2024\\n\\n\","
+                  "{\"content\":\"system\",\"trim\":\"both\"},\"<|eot_id|>\"],\"system_default\":"
+                  "\"\"," LLAMA3_TURNS;
 
 /* No template: prompt and answer as they are, after the tokenizer's BOS if it has one. */
-static const char PLAIN[] =
-    "{\"begin\":[{\"bos\":true}],\"prompt\":[{\"content\":\"prompt\"}],"
-    "\"response\":[{\"content\":\"response\"}]}";
+static const char PLAIN[] = "{\"begin\":[{\"bos\":true}],\"prompt\":[{\"content\":\"prompt\"}],"
+                            "\"response\":[{\"content\":\"response\"}]}";
 
 static const struct {
     const char *name;
     const char *layout;
 } FAMILY[] = {
-    {"chatml", CHATML},
-    {"chatml-think", CHATML_THINK},
-    {"llama3", LLAMA3},
-    {"llama3-dated", LLAMA3_DATED},
+    {"chatml", CHATML}, {"chatml-think", CHATML_THINK},
+    {"llama3", LLAMA3}, {"llama3-dated", LLAMA3_DATED},
     {"plain", PLAIN},
 };
 

@@ -10,8 +10,8 @@
 #include "core/model/split.h"
 
 enum {
-    NFC_GROWTH_MAX = 3,    /* bytes out per byte in: the most that NFC can grow UTF-8 */
-    TOKENS_SPARE = 4096,   /* literals of the layout around one step are far below this */
+    NFC_GROWTH_MAX = 3,  /* bytes out per byte in: the most that NFC can grow UTF-8 */
+    TOKENS_SPARE = 4096, /* literals of the layout around one step are far below this */
     SEGMENTS_FIRST = 64,
     NUMBER_BYTES_MAX = 24, /* decimal digits of a step's number */
 };
@@ -73,9 +73,9 @@ static void set_position(struct composer *c, const struct mark *mark, size_t tok
     }
 }
 
-/* Tokens first .. count were made from the run; marks and ends both rise. A token that ends inside a
- * character counts as ending before it, so the token that reaches a mark is the first one there: the
- * next ones at the same offset are pieces of the character behind it. */
+/* Tokens first .. count were made from the run; marks and ends both rise. A token that ends inside
+ * a character counts as ending before it, so the token that reaches a mark is the first one there:
+ * the next ones at the same offset are pieces of the character behind it. */
 static rw_status place_marks(struct composer *c, size_t first)
 {
     size_t at = first;
@@ -191,8 +191,8 @@ static rw_status add_section(struct composer *c, enum rw_section_id id, struct r
             status = add_text(c, piece->text, true);
             break;
         case RW_PIECE_CONTENT:
-            status = add_text(
-                c, rw_layout_trim(rw_layout_part(content, piece->part), piece->trim), trusted);
+            status = add_text(c, rw_layout_trim(rw_layout_part(content, piece->part), piece->trim),
+                              trusted);
             break;
         case RW_PIECE_TOKEN:
             status = add_token(c, piece->id);
@@ -516,8 +516,8 @@ static rw_status fill_steps(struct composer *c)
             bytes = begin;
         }
         step->position = c->positions[i];
-        step->tokens = step->position + 1 -
-                       (i > 0 ? c->positions[i - 1] + 1 : c->out->prompt_tokens);
+        step->tokens =
+            step->position + 1 - (i > 0 ? c->positions[i - 1] + 1 : c->out->prompt_tokens);
         step->byte_begin = (uint32_t)bytes;
         step->char_begin = (uint32_t)chars;
         bytes += c->steps[i].len;
@@ -531,7 +531,8 @@ static rw_status fill_steps(struct composer *c)
 }
 
 /* Attention is causal: a prefix that ends at a score position gives that step the same reward as
- * the whole trace would. So dropping steps is cutting the ids behind the last position that fits. */
+ * the whole trace would. So dropping steps is cutting the ids behind the last position that fits.
+ */
 static rw_status fit_context(struct composer *c)
 {
     struct rw_input *out = c->out;
@@ -540,8 +541,8 @@ static rw_status fit_context(struct composer *c)
     if (out->n_tokens <= max) {
         return RW_OK;
     }
-    bool drop = c->source->overlong == RW_OVERLONG_DROP_STEPS &&
-                c->package->recipe.kind == RW_KIND_PROCESS;
+    bool drop =
+        c->source->overlong == RW_OVERLONG_DROP_STEPS && c->package->recipe.kind == RW_KIND_PROCESS;
     uint32_t fit = 0;
     while (drop && fit < out->n_steps && out->steps[fit].position < max) {
         fit++;
@@ -607,8 +608,8 @@ static size_t source_bytes(const struct rw_trace_source *source)
 
 static rw_status compose(struct composer *c)
 {
-    bool by_steps = c->package->recipe.kind == RW_KIND_PROCESS ||
-                    c->layout->section[RW_SECTION_STEP].present;
+    bool by_steps =
+        c->package->recipe.kind == RW_KIND_PROCESS || c->layout->section[RW_SECTION_STEP].present;
     rw_status status = by_steps ? take_steps(c) : take_response(c);
     if (status != RW_OK) {
         return status;

@@ -65,8 +65,9 @@ struct rw_input {
     /* Outcome models: the one position the reward is read at. Process models do not use it. */
     uint32_t outcome_position;
     size_t special_token_texts; /* special tokens typed inside content (reported, plain text) */
-    struct rw_str split; /* separator that cut `text` into steps; empty when it is one step or a list */
-    bool truncated;             /* steps were dropped by the client's own policy */
+    struct rw_str
+        split;      /* separator that cut `text` into steps; empty when it is one step or a list */
+    bool truncated; /* steps were dropped by the client's own policy */
 };
 
 struct rw_package;

@@ -94,8 +94,7 @@ static rw_status take_rows(struct rw_manifest *m, const struct rw_json *rows, st
         return bad(err, "head.rows", "not a list of 1 to 16 tokens");
     }
     head->n_out = 0;
-    RW_JSON_EACH(row, rows)
-    {
+    RW_JSON_EACH (row, rows) {
         rw_status status = take_token(m, "head.rows", row, &head->rows[head->n_out], err);
         if (status != RW_OK) {
             return status;
@@ -121,8 +120,7 @@ static rw_status apply_head(struct rw_manifest *m, const struct rw_json *value,
     } else {
         return bad(err, "head.type", "not one of linear, mlp_relu, lm_rows");
     }
-    RW_JSON_EACH(item, value)
-    {
+    RW_JSON_EACH (item, value) {
         rw_status status = RW_OK;
         bool mlp = head->type == RW_HEAD_MLP_RELU;
         bool rows = head->type == RW_HEAD_LM_ROWS;
@@ -180,7 +178,8 @@ static rw_status apply_post(struct rw_manifest *m, const struct rw_json *value,
         return bad(err, "post.type", "not one of softmax, sigmoid, normalized");
     }
     m->has_post = true;
-    return value->count == known ? RW_OK : bad(err, "post", "has a key that this post does not know");
+    return value->count == known ? RW_OK
+                                 : bad(err, "post", "has a key that this post does not know");
 }
 
 /* ---- layout ---------------------------------------------------------------------------------- */
@@ -315,8 +314,7 @@ static rw_status apply_section(struct rw_manifest *m, enum rw_section_id id,
         return no_memory(err);
     }
     size_t n = 0;
-    RW_JSON_EACH(item, value)
-    {
+    RW_JSON_EACH (item, value) {
         rw_status status;
         bool skip = false;
         if (item->type == RW_JSON_STRING) {
@@ -341,10 +339,8 @@ static rw_status apply_split(struct rw_manifest *m, const struct rw_json *value,
         return bad(err, "split", "not a list of at most 8 separators");
     }
     m->layout.n_split = 0;
-    RW_JSON_EACH(item, value)
-    {
-        rw_status status =
-            take_string(m->arena, item, &m->layout.split[m->layout.n_split], err);
+    RW_JSON_EACH (item, value) {
+        rw_status status = take_string(m->arena, item, &m->layout.split[m->layout.n_split], err);
         if (status == RW_OK && item->text.len == 0) {
             status = bad(err, "split", "a separator is empty");
         }
@@ -477,8 +473,7 @@ static rw_status take_golden(struct rw_manifest *m, const struct rw_json *value,
     }
     size_t n = 0;
     uint64_t number;
-    RW_JSON_EACH(item, ids)
-    {
+    RW_JSON_EACH (item, ids) {
         if (!rw_json_u64(item, &number) || number >= m->config->vocab) {
             return bad(err, "golden.ids", "not an id of the vocabulary");
         }
@@ -486,8 +481,7 @@ static rw_status take_golden(struct rw_manifest *m, const struct rw_json *value,
     }
     n = 0;
     const struct rw_json *value_of = raw->child;
-    RW_JSON_EACH(item, positions)
-    {
+    RW_JSON_EACH (item, positions) {
         if (!rw_json_u64(item, &number) || number >= ids->count ||
             (n > 0 && number <= to_positions[n - 1]) || value_of->type != RW_JSON_NUMBER) {
             return bad(err, "golden.positions", "not rising positions of the vector");
@@ -512,8 +506,7 @@ static rw_status take_vectors(struct rw_manifest *m, const struct rw_json *vecto
         return no_memory(err);
     }
     size_t n = 0;
-    RW_JSON_EACH(item, vectors)
-    {
+    RW_JSON_EACH (item, vectors) {
         rw_status status = take_golden(m, item, &golden[n++], err);
         if (status != RW_OK) {
             return status;
@@ -580,8 +573,7 @@ static rw_status apply_scalar(struct rw_manifest *m, const struct rw_json *item,
                    : bad(err, "kind", "neither process nor outcome");
     }
     if (rw_str_is(item->key, "aggregate")) {
-        return item->type == RW_JSON_STRING &&
-                       rw_aggregate_parse(item->text, &m->recipe.aggregate)
+        return item->type == RW_JSON_STRING && rw_aggregate_parse(item->text, &m->recipe.aggregate)
                    ? RW_OK
                    : bad(err, "aggregate", "not one of min, product, mean, last");
     }
@@ -615,8 +607,7 @@ rw_status rw_manifest_apply(struct rw_manifest *m, const struct rw_json *root, s
     if (root->type != RW_JSON_OBJECT) {
         return bad(err, "rewardd.json", "not a JSON object");
     }
-    RW_JSON_EACH(item, root)
-    {
+    RW_JSON_EACH (item, root) {
         size_t i = 0;
         while (i < sizeof PART / sizeof PART[0] && !rw_str_is(item->key, PART[i].key)) {
             i++;

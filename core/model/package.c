@@ -65,8 +65,8 @@ static rw_status parse_json(struct opening *o, const char *name, struct rw_str t
 static rw_status read_config(struct opening *o)
 {
     const struct rw_json *root;
-    rw_status status = read_file(o, "config.json", CONFIG_BYTES_MAX, false, &o->package->arena,
-                                 &o->config_text);
+    rw_status status =
+        read_file(o, "config.json", CONFIG_BYTES_MAX, false, &o->package->arena, &o->config_text);
     if (status == RW_OK) {
         status = parse_json(o, "config.json", o->config_text, &root);
     }
@@ -91,8 +91,7 @@ static struct rw_str token_text(const struct rw_json *value)
 static struct rw_str template_text(const struct rw_json *value)
 {
     if (value != NULL && value->type == RW_JSON_ARRAY) {
-        RW_JSON_EACH(item, value)
-        {
+        RW_JSON_EACH (item, value) {
             if (rw_json_is_string(rw_json_get(item, "name"), "default")) {
                 return token_text(rw_json_get(item, "template"));
             }
@@ -142,7 +141,7 @@ static rw_status choose_preset(struct opening *o, const char *wanted, const stru
 {
     struct rw_package *package = o->package;
     const struct rw_json *named = rw_json_get(own, "preset");
-    struct rw_str name = wanted != NULL ? rw_str_from(wanted)
+    struct rw_str name = wanted != NULL  ? rw_str_from(wanted)
                          : named != NULL ? named->text
                                          : (struct rw_str){0};
     if (name.len == 0 && rw_json_get(own, "head") != NULL) {
@@ -166,8 +165,8 @@ static rw_status read_recipe(struct opening *o, const char *wanted)
     struct rw_manifest *m = &o->manifest;
     const struct rw_json *own = NULL;
     const struct rw_json *root;
-    rw_status status = read_file(o, "rewardd.json", CONFIG_BYTES_MAX, true, &o->package->arena,
-                                 &o->manifest_text);
+    rw_status status =
+        read_file(o, "rewardd.json", CONFIG_BYTES_MAX, true, &o->package->arena, &o->manifest_text);
     if (status == RW_OK && o->manifest_text.len > 0) {
         status = parse_json(o, "rewardd.json", o->manifest_text, &own);
     }
@@ -202,7 +201,8 @@ static rw_status find_tensor(struct opening *o, const char *name, uint32_t dims,
 {
     *out = rw_checkpoint_find(o->package->checkpoint, name);
     if (*out == NULL) {
-        rw_fail(o->err, RW_MODEL_CORRUPT, "the head's tensor \"%s\" is not in the checkpoint", name);
+        rw_fail(o->err, RW_MODEL_CORRUPT, "the head's tensor \"%s\" is not in the checkpoint",
+                name);
         rw_error_param(o->err, "head");
         return RW_MODEL_CORRUPT;
     }
@@ -346,7 +346,8 @@ static rw_status compute_digest(struct opening *o)
         status = read_file(o, "tokenizer.json", TOKENIZER_BYTES_MAX, true, &o->scratch, &tokenizer);
     }
     if (status == RW_OK && tokenizer.len == 0) {
-        status = read_file(o, "tokenizer.model", TOKENIZER_BYTES_MAX, true, &o->scratch, &tokenizer);
+        status =
+            read_file(o, "tokenizer.model", TOKENIZER_BYTES_MAX, true, &o->scratch, &tokenizer);
     }
     if (status != RW_OK) {
         return status;

@@ -103,19 +103,16 @@ static const struct rw_preset PRESET[] = {
      "\"bias\":\"score.bias\",\"optional_bias\":true},\"post\":{\"type\":\"sigmoid\"},"
      "\"aggregate\":\"last\",\"layout\":{\"chat\":\"auto\",\"last_not_pad\":true},"
      "\"context_max\":16384}"},
-    {"seqcls",
-     "{\"kind\":\"outcome\",\"head\":{\"type\":\"linear\",\"weight\":\"score.weight\","
-     "\"bias\":\"score.bias\",\"optional_bias\":true},\"post\":{\"type\":\"sigmoid\"},"
-     "\"aggregate\":\"last\",\"layout\":{\"chat\":\"auto\",\"last_not_pad\":true}}"},
-    {"openrlhf",
-     "{\"kind\":\"outcome\",\"head\":{\"type\":\"linear\",\"weight\":"
-     "\"{value_head_prefix}.weight\",\"bias\":\"{value_head_prefix}.bias\","
-     "\"optional_bias\":true},\"post\":{\"type\":\"sigmoid\"},\"aggregate\":\"last\","
-     "\"layout\":{\"chat\":\"auto\"}}"},
-    {"verl-rm",
-     "{\"kind\":\"outcome\",\"head\":{\"type\":\"linear\",\"weight\":\"score.weight\","
-     "\"bias\":\"score.bias\",\"optional_bias\":true},\"post\":{\"type\":\"sigmoid\"},"
-     "\"aggregate\":\"last\",\"layout\":{\"chat\":\"auto\"}}"},
+    {"seqcls", "{\"kind\":\"outcome\",\"head\":{\"type\":\"linear\",\"weight\":\"score.weight\","
+               "\"bias\":\"score.bias\",\"optional_bias\":true},\"post\":{\"type\":\"sigmoid\"},"
+               "\"aggregate\":\"last\",\"layout\":{\"chat\":\"auto\",\"last_not_pad\":true}}"},
+    {"openrlhf", "{\"kind\":\"outcome\",\"head\":{\"type\":\"linear\",\"weight\":"
+                 "\"{value_head_prefix}.weight\",\"bias\":\"{value_head_prefix}.bias\","
+                 "\"optional_bias\":true},\"post\":{\"type\":\"sigmoid\"},\"aggregate\":\"last\","
+                 "\"layout\":{\"chat\":\"auto\"}}"},
+    {"verl-rm", "{\"kind\":\"outcome\",\"head\":{\"type\":\"linear\",\"weight\":\"score.weight\","
+                "\"bias\":\"score.bias\",\"optional_bias\":true},\"post\":{\"type\":\"sigmoid\"},"
+                "\"aggregate\":\"last\",\"layout\":{\"chat\":\"auto\"}}"},
     {"internlm2-reward",
      "{\"kind\":\"outcome\",\"head\":{\"type\":\"linear\",\"weight\":\"v_head.weight\"},"
      "\"post\":{\"type\":\"sigmoid\"},\"aggregate\":\"last\",\"layout\":{\"chat\":"
@@ -146,8 +143,8 @@ enum {
 static const struct {
     const char *preset;
     const char *class_name;
-    const char *named;  /* NULL = any */
-    uint64_t outputs; /* rows of score.weight; ANY */
+    const char *named; /* NULL = any */
+    uint64_t outputs;  /* rows of score.weight; ANY */
 } RULE[] = {
     {"reasonflux-prm", "Qwen2ForProcessRewardModel", "reasonflux", ANY},
     {"qwen2.5-math-prm", "Qwen2ForProcessRewardModel", NULL, ANY},
@@ -224,10 +221,11 @@ static rw_status refuse(const struct rw_config *config, struct rw_error *err)
         int n = snprintf(list + used, sizeof list - used, " %s", PRESET[i].name);
         used += n > 0 ? (size_t)n : 0;
     }
-    rw_fail(err, RW_MODEL_UNSUPPORTED,
-            "the class \"%s\" and its tensors do not say how this model is scored; name a preset, or "
-            "write rewardd.json",
-            config->architecture);
+    rw_fail(
+        err, RW_MODEL_UNSUPPORTED,
+        "the class \"%s\" and its tensors do not say how this model is scored; name a preset, or "
+        "write rewardd.json",
+        config->architecture);
     rw_error_param(err, "architectures");
     rw_error_hint(err, "presets:%s", list);
     return RW_MODEL_UNSUPPORTED;

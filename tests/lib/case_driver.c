@@ -63,12 +63,10 @@ static rw_status read_ids(const struct rw_json *root, struct rw_arena *arena, st
     if (out->ids == NULL || out->steps == NULL) {
         return rw_fail(err, RW_NO_MEMORY, "no memory for a case");
     }
-    RW_JSON_EACH(item, ids)
-    {
+    RW_JSON_EACH (item, ids) {
         out->ids[out->n_tokens++] = (int32_t)item->number;
     }
-    RW_JSON_EACH(item, positions)
-    {
+    RW_JSON_EACH (item, positions) {
         out->steps[out->n_steps++].position = (uint32_t)item->number;
         out->outcome_position = (uint32_t)item->number;
     }
@@ -155,7 +153,8 @@ int main(int argc, char **argv)
     const struct rw_model *model = NULL;
     struct rw_error err = {0};
     if (!parse_arguments(argc, argv, &settings)) {
-        fprintf(stderr, "usage: rw-score DIR [--preset|--dtype|--threads|--chunk|--kernel VALUE]...\n");
+        fprintf(stderr,
+                "usage: rw-score DIR [--preset|--dtype|--threads|--chunk|--kernel VALUE]...\n");
         return 2;
     }
     settings.engine.clock = &RW_CLOCK_SYSTEM;

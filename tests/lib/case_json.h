@@ -1,5 +1,5 @@
-/* Reads one test case {"messages":[{"role","content"}], "steps":[...] | "text": "..."} written by the
- * oracle. For test drivers only. */
+/* Reads one test case {"messages":[{"role","content"}], "steps":[...] | "text": "..."} written by
+ * the oracle. For test drivers only. */
 #ifndef RW_TESTS_CASE_JSON_H
 #define RW_TESTS_CASE_JSON_H
 
@@ -26,8 +26,8 @@ static inline bool case_read(const struct rw_json *root, struct rw_arena *arena,
     const struct rw_json *text = rw_json_get(root, "text");
     *out = (struct rw_trace_source){.steps_max = 100000, .tokens_max = SIZE_MAX};
     out->parse_special = rw_json_get(root, "parse_special") != NULL;
-    out->overlong = rw_json_get(root, "drop_steps") != NULL ? RW_OVERLONG_DROP_STEPS
-                                                            : RW_OVERLONG_ERROR;
+    out->overlong =
+        rw_json_get(root, "drop_steps") != NULL ? RW_OVERLONG_DROP_STEPS : RW_OVERLONG_ERROR;
     uint64_t max;
     if (rw_json_u64(rw_json_get(root, "tokens_max"), &max)) {
         out->tokens_max = (size_t)max;
@@ -37,8 +37,7 @@ static inline bool case_read(const struct rw_json *root, struct rw_arena *arena,
     if (to == NULL || list == NULL) {
         return false;
     }
-    RW_JSON_EACH(item, messages)
-    {
+    RW_JSON_EACH (item, messages) {
         const struct rw_json *content = rw_json_get(item, "content");
         if (content == NULL) {
             return false;
@@ -46,8 +45,7 @@ static inline bool case_read(const struct rw_json *root, struct rw_arena *arena,
         to[out->n_messages++] =
             (struct rw_message){case_role(rw_json_get(item, "role")), content->text};
     }
-    RW_JSON_EACH(item, steps)
-    {
+    RW_JSON_EACH (item, steps) {
         list[out->n_steps++] = item->text;
     }
     out->messages = to;

@@ -12,15 +12,20 @@ import sys
 
 import pytest
 
+pytest.importorskip("numpy")
+pytest.importorskip("tokenizers")
+pytest.importorskip("transformers")
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import checkpoints  # noqa: E402
 import layouts  # noqa: E402
 import make_checkpoints  # noqa: E402
 
-DRIVER = os.environ.get("RW_INPUT", "")
+BUILD = os.environ.get("REWARDD_BUILD", "")
+DRIVER = os.environ.get("RW_INPUT", os.path.join(BUILD, "tests", "rw-input") if BUILD else "")
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 DATA = os.environ.get("REWARDD_DATA", os.path.join(ROOT, "..", "shared", "data"))
-NPM = os.environ.get("REWARDD_NPM", os.path.join(ROOT, "node_modules"))
+CACHE = os.environ.get("REWARDD_CACHE", os.path.expanduser("~/.cache/rewardd"))
+NPM = os.environ.get("REWARDD_NPM", os.path.join(CACHE, "npm", "node_modules"))
 pytestmark = pytest.mark.skipif(not DRIVER, reason="RW_INPUT does not name the rw-input program")
 
 

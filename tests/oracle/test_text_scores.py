@@ -14,11 +14,15 @@ import sys
 
 import pytest
 
+pytest.importorskip("numpy")
+pytest.importorskip("tokenizers")
+pytest.importorskip("transformers")
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import checkpoints  # noqa: E402
 import make_checkpoints  # noqa: E402
 
-DRIVER = os.environ.get("RW_SCORE", "")
+BUILD = os.environ.get("REWARDD_BUILD", "")
+DRIVER = os.environ.get("RW_SCORE", os.path.join(BUILD, "tests", "rw-score") if BUILD else "")
 LONG = os.environ.get("RW_SCORE_LONG", "1") != "0"
 LENGTHS = [n for n in make_checkpoints.LENGTHS if LONG or n < 1100]
 TOLERANCE_F32 = 1e-4
