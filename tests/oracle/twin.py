@@ -23,17 +23,20 @@ def rope_of(config):
 
 
 def inverse_frequencies(config, head_dim):
+    """float32, as every reference computes and stores them: they are part of the model."""
+    f32 = np.float32
     theta, scaling = rope_of(config)
-    freq = theta ** -(np.arange(0, head_dim, 2, dtype=np.float64) / head_dim)
+    exponent = np.arange(0, head_dim, 2).astype(f32) / f32(head_dim)
+    freq = f32(1.0) / np.power(theta, exponent.astype(np.float64)).astype(f32)
     kind = scaling.get("rope_type", scaling.get("type", "default"))
     if kind == "linear":
-        freq = freq / scaling["factor"]
+        freq = freq / f32(scaling["factor"])
     elif kind == "llama3":
         factor, low, high = scaling["factor"], scaling["low_freq_factor"], scaling["high_freq_factor"]
         context = scaling["original_max_position_embeddings"]
-        turns = context * freq / (2 * np.pi)  # of one frequency over the original context
+        turns = context * freq.astype(np.float64) / (2 * np.pi)  # of one frequency over the original context
         smooth = np.clip((turns - low) / (high - low), 0.0, 1.0)
-        freq = (1 - smooth) * freq / factor + smooth * freq
+        freq = ((1 - smooth) * freq / factor + smooth * freq).astype(f32)
     elif kind not in ("default", "dynamic"):  # dynamic: default inside the original context
         raise ValueError(kind)
     return freq
@@ -109,7 +112,9 @@ def hidden_states(config, tensors, ids, dtype=np.float64):
     eps = config["rms_norm_eps"]
     ids = np.asarray(ids)
     T = len(ids)
-    angles = np.arange(T, dtype=np.float64)[:, None] * inverse_frequencies(config, dim)[None, :]
+    # Angles are float32 products in the references too; cosine and sine of them are exact here.
+    angles = np.arange(T).astype(np.float32)[:, None] * inverse_frequencies(config, dim)[None, :]
+    angles = angles.astype(np.float64)
     x = w["model.embed_tokens.weight"][ids]
 
     def linear(name, y):
