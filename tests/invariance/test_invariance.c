@@ -13,7 +13,7 @@ enum {
     STEPS_MAX = 64,
 };
 
-static const uint32_t LENGTHS[TRACES] = {1, 37, 64, 65, 200, 330};
+static const uint32_t LENGTHS[TRACES] = {1, 37, 64, 65, 130, 200};
 
 struct result {
     struct rw_score scores[TRACES][STEPS_MAX];
@@ -27,8 +27,8 @@ struct schedule {
 };
 
 static const struct schedule SCHEDULES[] = {
-    {1, 512, true}, {1, 512, false}, {2, 512, false}, {3, 64, false},
-    {2, 7, false},  {1, 1, true},    {2, 200, true},
+    {1, 512, true}, {1, 512, false}, {2, 512, false}, {3, 64, false}, {2, 50, true}, {1, 7, false},
+    {1, 1, true},
 };
 
 static void collect(struct rw_engine *e, struct rw_job *job, struct result *out, uint32_t t)
