@@ -122,6 +122,12 @@ rw_status rw_tokenizer_parse(struct rw_str json, struct rw_tokenizer **out, stru
     return load(rw_tokenizer_load_json, json, (struct rw_str){NULL, 0}, out, err);
 }
 
+rw_status rw_tokenizer_parse_spm(struct rw_str model, struct rw_tokenizer **out,
+                                 struct rw_error *err)
+{
+    return load(rw_tokenizer_load_spm, model, (struct rw_str){NULL, 0}, out, err);
+}
+
 /* False when the folder has no such file. */
 static bool find_file(const char *dir, const char *name, char path[PATH_BYTES_MAX])
 {

@@ -86,6 +86,10 @@ rw_status rw_tokenizer_load_spm(struct rw_tokenizer *tokenizer, struct rw_str mo
 rw_status rw_tokenizer_load_config(struct rw_tokenizer *tokenizer, struct rw_str text,
                                    struct rw_error *err);
 
+/* A tokenizer.model in memory without tokenizer_config.json, for fuzzing. */
+rw_status rw_tokenizer_parse_spm(struct rw_str model, struct rw_tokenizer **out,
+                                 struct rw_error *err);
+
 /* False when the list is full. */
 bool rw_steps_add(struct rw_steps *steps, struct rw_step step);
 
