@@ -3,8 +3,8 @@
 #ifndef RW_PROTO_REQUEST_ITEM_H
 #define RW_PROTO_REQUEST_ITEM_H
 
-#include "proto/tree.h"
 #include "proto/request.h"
+#include "proto/tree.h"
 
 struct rw_request_reader {
     const struct rw_limits *limits;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import json
 import os
 import random
@@ -17,7 +18,7 @@ BACKOFF_FIRST_S = 0.5
 BACKOFF_MAX_S = 8.0
 RETRY_AFTER_MAX_S = 60.0
 RETRY_STATUS = frozenset((429, 503))
-ITEM_FIELDS = ("prompt", "messages", "trace", "traces", "reference")
+SAMPLE_FIELDS = ("prompt", "messages", "trace", "steps", "text", "reference")
 
 Trace = Union[str, Sequence[str], Mapping[str, Any]]
 
@@ -58,7 +59,7 @@ def one_trace(trace: Optional[Trace], steps: Optional[Sequence[str]], text: Opti
 
 def sample_item(sample: Mapping[str, Any]) -> Dict[str, Any]:
     """One sample of score_many: an item with one trace."""
-    unknown = set(sample) - set(ITEM_FIELDS) - {"steps", "text"} | {"traces"} & set(sample)
+    unknown = set(sample) - set(SAMPLE_FIELDS)
     if unknown:
         raise ValueError(f"unknown fields of a sample: {sorted(unknown)}")
     item = {name: sample[name] for name in ("prompt", "messages", "reference") if name in sample}
@@ -117,8 +118,6 @@ def batches(items: Iterable[Any], size: int) -> List[List[Any]]:
 
 def renumber(first: int, scores: Scores) -> List[Score]:
     """Item numbers of a batch become those of the whole call."""
-    import dataclasses
-
     return [dataclasses.replace(score, item=first + score.item) for score in scores]
 
 
