@@ -218,8 +218,7 @@ static rw_status fill_options(struct rw_engine *e, const struct rw_engine_option
     o->kv_bytes_max = o->kv_bytes_max > 0 ? o->kv_bytes_max : KV_BYTES_DEFAULT;
     o->chunk_tokens = o->chunk_tokens > 0 ? o->chunk_tokens : RW_CHUNK_TOKENS_DEFAULT;
     o->jobs_max = o->jobs_max > 0 ? o->jobs_max : JOBS_MAX_DEFAULT;
-    o->queued_tokens_max =
-        o->queued_tokens_max > 0 ? o->queued_tokens_max : QUEUED_TOKENS_DEFAULT;
+    o->queued_tokens_max = o->queued_tokens_max > 0 ? o->queued_tokens_max : QUEUED_TOKENS_DEFAULT;
     if (o->chunk_tokens > RW_CHUNK_TOKENS_MAX) {
         return rw_fail(err, RW_CONFIG, "chunks of %u tokens; the most is %d", o->chunk_tokens,
                        RW_CHUNK_TOKENS_MAX);
@@ -425,7 +424,8 @@ static rw_status check_budgets(const struct rw_engine *e, size_t n, uint64_t tok
     }
     uint64_t queued = e->stats.queued_tokens;
     if (tokens > e->options.queued_tokens_max - queued) {
-        return rw_fail(err, RW_OVERLOADED, "%llu more tokens beside %llu waiting; the limit is %llu",
+        return rw_fail(err, RW_OVERLOADED,
+                       "%llu more tokens beside %llu waiting; the limit is %llu",
                        (unsigned long long)tokens, (unsigned long long)queued,
                        (unsigned long long)e->options.queued_tokens_max);
     }

@@ -95,8 +95,8 @@ static rw_status check(const struct rw_job_spec *spec, uint32_t n_scores, struct
 /* The record, its scores and its block table are one allocation. */
 static struct rw_job *job_alloc(uint32_t n_scores, uint32_t n_blocks)
 {
-    struct rw_job *job = rw_alloc_zero(
-        1, sizeof *job + n_scores * sizeof(struct rw_score) + n_blocks * sizeof(uint32_t));
+    struct rw_job *job = rw_alloc_zero(1, sizeof *job + n_scores * sizeof(struct rw_score) +
+                                              n_blocks * sizeof(uint32_t));
     if (job == NULL) {
         return NULL;
     }

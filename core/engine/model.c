@@ -169,7 +169,7 @@ void rw_model_read_scores(const struct rw_model *model, const float *hidden, siz
     const struct rw_head *head = &model->weights->head;
     rw_head_apply(head, model->kernels, hidden, stride, n, model->head_scratch, values);
     for (uint32_t i = 0; i < n; i++) {
-        statuses[i] = rw_recipe_post(&model->package->recipe, values + (size_t)i * head->n_out,
-                                     &scores[i]);
+        statuses[i] =
+            rw_recipe_post(&model->package->recipe, values + (size_t)i * head->n_out, &scores[i]);
     }
 }

@@ -125,8 +125,7 @@ void rw_pass_run(struct rw_pass *p, const struct rw_model_host *host)
     uint64_t cpu_before = rw_team_cpu_ns(host->team);
     const float *hidden = rw_forward_run(model->forward, &batch, &stride);
     p->cpu_ns = rw_team_cpu_ns(host->team) - cpu_before;
-    rw_model_read_scores(model, hidden, stride, batch.n_wanted, p->values, p->scores,
-                         p->statuses);
+    rw_model_read_scores(model, hidden, stride, batch.n_wanted, p->values, p->scores, p->statuses);
     rw_gate_leave(host->gate);
     charge(p, model);
     uint32_t first = 0;

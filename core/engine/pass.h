@@ -18,7 +18,7 @@ struct rw_pass {
     struct rw_slice *slices;     /* [chunk_tokens], filled by the scheduler */
     struct rw_outcome *outcomes; /* [chunk_tokens] */
     uint32_t n_slices;
-    double flops;    /* of the last pass */
+    double flops; /* of the last pass */
     uint64_t tokens;
     uint64_t cpu_ns;
 

@@ -63,8 +63,8 @@ static rw_status check_vector(const struct self_test *t, const struct rw_golden 
         sound = g->positions[i] < g->n_tokens && (i == 0 || g->positions[i] > g->positions[i - 1]);
     }
     if (!sound) {
-        return rw_fail(err, RW_MODEL_CORRUPT,
-                       "golden vector %zu has ids or positions out of range", index);
+        return rw_fail(err, RW_MODEL_CORRUPT, "golden vector %zu has ids or positions out of range",
+                       index);
     }
     return RW_OK;
 }

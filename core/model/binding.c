@@ -127,8 +127,16 @@ static const struct layer_names NAMES_LLAMA = {
 };
 
 static const struct layer_names NAMES_INTERNLM2 = {
-    "attention_norm", "ffn_norm", NULL, NULL, NULL, "attention.wqkv", "attention.wo",
-    "feed_forward.w1", "feed_forward.w3", "feed_forward.w2",
+    "attention_norm",
+    "ffn_norm",
+    NULL,
+    NULL,
+    NULL,
+    "attention.wqkv",
+    "attention.wo",
+    "feed_forward.w1",
+    "feed_forward.w3",
+    "feed_forward.w2",
 };
 
 static rw_status bind_attention(struct maker *m, uint32_t l, const struct layer_names *n)

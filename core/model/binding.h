@@ -37,11 +37,11 @@ enum rw_target {
 
 /* How row r of the tensor maps to a row of the target. */
 enum rw_row_map {
-    RW_ROWS_OFFSET,    /* offset + r */
-    RW_ROWS_GATE,      /* rw_swiglu_row(r, false) */
-    RW_ROWS_UP,        /* rw_swiglu_row(r, true) */
-    RW_ROWS_WQKV,      /* InternLM2: per KV group its query heads, its key, its value */
-    RW_ROWS_PICK,      /* LM_ROWS head: row head.rows[i] of the tensor to row i */
+    RW_ROWS_OFFSET, /* offset + r */
+    RW_ROWS_GATE,   /* rw_swiglu_row(r, false) */
+    RW_ROWS_UP,     /* rw_swiglu_row(r, true) */
+    RW_ROWS_WQKV,   /* InternLM2: per KV group its query heads, its key, its value */
+    RW_ROWS_PICK,   /* LM_ROWS head: row head.rows[i] of the tensor to row i */
 };
 
 struct rw_binding {

@@ -32,7 +32,7 @@ enum phase {
 /* Consecutive queries of one sequence: an item of attention work, times KV heads. */
 struct tile {
     uint32_t seq;
-    uint32_t row;     /* of the chunk */
+    uint32_t row; /* of the chunk */
     uint32_t rows;
     uint32_t out_row; /* of the attention output */
 };
@@ -59,23 +59,23 @@ struct rw_forward {
 
     size_t memory_bytes;
     void *memory;
-    size_t x_stride;           /* floats */
-    size_t qkv_stride;         /* floats */
-    size_t norm_stride;        /* acts */
-    size_t attn_stride;        /* acts */
-    size_t mlp_stride;         /* acts */
-    float *x;                  /* [chunk, hidden] residual stream */
-    float *y;                  /* [wanted, hidden] the same in the last layer, then the result */
-    unsigned char *norm;       /* act[chunk, hidden] */
-    float *qkv;                /* [chunk, (heads + 2 kv_heads) * head_dim] */
-    unsigned char *q;          /* act[kv_heads, chunk, group, head_dim_padded] */
-    unsigned char *attn;       /* act[chunk, heads * head_dim] */
-    unsigned char *mlp;        /* act[chunk, intermediate] */
-    float *cosines, *sines;    /* [chunk, head_dim / 2] */
-    unsigned char *scratch;    /* [members] at scratch_bytes */
+    size_t x_stride;        /* floats */
+    size_t qkv_stride;      /* floats */
+    size_t norm_stride;     /* acts */
+    size_t attn_stride;     /* acts */
+    size_t mlp_stride;      /* acts */
+    float *x;               /* [chunk, hidden] residual stream */
+    float *y;               /* [wanted, hidden] the same in the last layer, then the result */
+    unsigned char *norm;    /* act[chunk, hidden] */
+    float *qkv;             /* [chunk, (heads + 2 kv_heads) * head_dim] */
+    unsigned char *q;       /* act[kv_heads, chunk, group, head_dim_padded] */
+    unsigned char *attn;    /* act[chunk, heads * head_dim] */
+    unsigned char *mlp;     /* act[chunk, intermediate] */
+    float *cosines, *sines; /* [chunk, head_dim / 2] */
+    unsigned char *scratch; /* [members] at scratch_bytes */
     size_t scratch_bytes;
-    const void **block_ptrs;   /* [members, 2, blocks_max] */
-    atomic_uint *tickets;      /* [layers, PHASES] */
+    const void **block_ptrs; /* [members, 2, blocks_max] */
+    atomic_uint *tickets;    /* [layers, PHASES] */
 
     /* of the pass under way */
     const struct rw_forward_batch *batch;
@@ -97,8 +97,8 @@ static size_t at_least(size_t a, size_t b)
 static size_t scratch_bytes_of(const struct rw_forward *f)
 {
     size_t gemm = f->kernels->gemm_scratch_bytes(f->chunk);
-    size_t attention = f->kernels->attention_scratch_bytes(f->tile_rows * f->group,
-                                                           f->weights->config.head_dim);
+    size_t attention =
+        f->kernels->attention_scratch_bytes(f->tile_rows * f->group, f->weights->config.head_dim);
     return (at_least(gemm, attention) + RW_ALIGN - 1) / RW_ALIGN * RW_ALIGN;
 }
 
@@ -413,8 +413,7 @@ static void attend(struct member *m, uint32_t l, const struct tile *tile, uint32
         m->v_blocks[i] = rw_kv_block(f->batch->kv, kv->blocks[i], l, kv_head, true);
     }
     size_t q_slot = ((size_t)kv_head * f->chunk + tile->row) * f->group;
-    size_t out_slot =
-        tile->out_row * f->attn_stride + (size_t)kv_head * f->group * c->head_dim;
+    size_t out_slot = tile->out_row * f->attn_stride + (size_t)kv_head * f->group * c->head_dim;
     struct rw_attention attention = {
         .dtype = f->weights->dtype,
         .head_dim = c->head_dim,
@@ -449,12 +448,12 @@ static void phases_back(struct member *m, uint32_t l, float *x, uint32_t n)
     struct rw_forward *f = m->f;
     const struct rw_layer *layer = &f->weights->layers[l];
     size_t x_bytes = f->x_stride * sizeof(float);
-    struct rw_gemm o = {&layer->o, f->attn, f->attn_stride * f->element,
-                        n,         RW_EPILOGUE_ADD, x, x_bytes};
-    struct rw_gemm gate_up = {&layer->gate_up, f->norm, f->norm_stride * f->element, n,
-                              RW_EPILOGUE_SWIGLU, f->mlp, f->mlp_stride * f->element};
-    struct rw_gemm down = {&layer->down, f->mlp, f->mlp_stride * f->element, n, RW_EPILOGUE_ADD,
-                           x, x_bytes};
+    struct rw_gemm o = {&layer->o, f->attn, f->attn_stride * f->element, n, RW_EPILOGUE_ADD,
+                        x,         x_bytes};
+    struct rw_gemm gate_up = {&layer->gate_up,    f->norm, f->norm_stride * f->element, n,
+                              RW_EPILOGUE_SWIGLU, f->mlp,  f->mlp_stride * f->element};
+    struct rw_gemm down = {&layer->down, f->mlp, f->mlp_stride * f->element, n, RW_EPILOGUE_ADD, x,
+                           x_bytes};
     uint32_t begin, end;
     phase_gemm(m, l, PHASE_O, &o);
     while (take(m, l, PHASE_MLP_NORM, n, ROWS_PER_TICKET, &begin, &end)) {
@@ -549,8 +548,8 @@ double rw_forward_attention_flops(const struct rw_config *c, uint32_t position, 
     double per_key = 4.0 * c->heads * c->head_dim;
     double all = keys_seen(position, n, 0), windowed = keys_seen(position, n, c->window);
     uint32_t last = c->layers - 1;
-    uint32_t unwindowed = c->window == 0 || c->window_from_layer > last ? last
-                                                                        : c->window_from_layer;
+    uint32_t unwindowed =
+        c->window == 0 || c->window_from_layer > last ? last : c->window_from_layer;
     double last_mean = (last >= c->window_from_layer ? windowed : all) / n;
     return per_key * (unwindowed * all + (last - unwindowed) * windowed + scores * last_mean);
 }

@@ -15,8 +15,8 @@ struct rw_head {
     enum rw_head_type type;
     uint32_t hidden;
     uint32_t n_out;
-    float *w;    /* LM_ROWS, LINEAR: [n_out, hidden]; MLP_RELU: W0[hidden, hidden] */
-    float *b;    /* LINEAR: [n_out] or NULL; MLP_RELU: b0[hidden] or NULL */
+    float *w;     /* LM_ROWS, LINEAR: [n_out, hidden]; MLP_RELU: W0[hidden, hidden] */
+    float *b;     /* LINEAR: [n_out] or NULL; MLP_RELU: b0[hidden] or NULL */
     float *w_out; /* MLP_RELU: W2[n_out, hidden] */
     float *b_out; /* MLP_RELU: [n_out] or NULL */
 };

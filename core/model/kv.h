@@ -20,8 +20,8 @@
 #include "core/model/config.h"
 
 enum {
-    RW_KV_BLOCK_POSITIONS = RW_PANEL,  /* positions of one block, as the attention kernel wants */
-    RW_KV_POOL_BLOCKS_MAX = 1 << 20,   /* bookkeeping per pool stays under 16 MiB */
+    RW_KV_BLOCK_POSITIONS = RW_PANEL, /* positions of one block, as the attention kernel wants */
+    RW_KV_POOL_BLOCKS_MAX = 1 << 20,  /* bookkeeping per pool stays under 16 MiB */
 };
 
 struct rw_kv_pool;
@@ -35,10 +35,10 @@ struct rw_kv_budget {
 
 /* Block table of one sequence; `blocks` is the owner's memory. */
 struct rw_kv_seq {
-    uint32_t *blocks;   /* [max_blocks] indices into the pool */
+    uint32_t *blocks; /* [max_blocks] indices into the pool */
     uint32_t max_blocks;
-    uint32_t n_blocks;  /* taken */
-    uint32_t reserved;  /* promised and not yet taken */
+    uint32_t n_blocks; /* taken */
+    uint32_t reserved; /* promised and not yet taken */
 };
 
 static inline uint32_t rw_kv_blocks_of(uint32_t positions)

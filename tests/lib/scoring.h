@@ -20,7 +20,6 @@ uint32_t rw_test_vocab(const struct rw_model *model);
 void rw_test_await(struct rw_engine *engine, size_t n);
 /* One job, submitted. */
 struct rw_job *rw_test_submit(struct rw_engine *engine, const struct rw_model *model,
-                              const struct rw_input *input, float stop_below,
-                              uint64_t deadline_ns);
+                              const struct rw_input *input, float stop_below, uint64_t deadline_ns);
 
 #endif

@@ -29,8 +29,8 @@ static const struct rw_clock VIRTUAL = {virtual_now, virtual_now, NULL};
 
 START_TEST(scores_become_visible_and_stay)
 {
-    struct rw_engine *e = rw_test_engine(&(struct rw_engine_options){.threads = 2,
-                                                                     .chunk_tokens = 32});
+    struct rw_engine *e =
+        rw_test_engine(&(struct rw_engine_options){.threads = 2, .chunk_tokens = 32});
     const struct rw_model *m = rw_test_model(e, RW_TEST_PRM, NULL, RW_WEIGHTS_AUTO);
     struct rw_input in;
     rw_test_input(&in, rw_test_vocab(m), 200, 20, 1);
@@ -59,8 +59,8 @@ START_TEST(stop_below_is_a_prefix)
 {
     static const uint32_t chunks[] = {5, 64, 512};
     for (int c = 0; c < 3; c++) {
-        struct rw_engine *e = rw_test_engine(
-            &(struct rw_engine_options){.threads = 1, .chunk_tokens = chunks[c]});
+        struct rw_engine *e =
+            rw_test_engine(&(struct rw_engine_options){.threads = 1, .chunk_tokens = chunks[c]});
         const struct rw_model *m = rw_test_model(e, RW_TEST_PRM, NULL, RW_WEIGHTS_AUTO);
         struct rw_input in;
         rw_test_input(&in, rw_test_vocab(m), 300, 10, 2);
@@ -96,8 +96,8 @@ END_TEST
 
 START_TEST(cancel_queued_and_running)
 {
-    struct rw_engine *e = rw_test_engine(&(struct rw_engine_options){.threads = 1,
-                                                                     .chunk_tokens = 8});
+    struct rw_engine *e =
+        rw_test_engine(&(struct rw_engine_options){.threads = 1, .chunk_tokens = 8});
     const struct rw_model *m = rw_test_model(e, RW_TEST_PRM, NULL, RW_WEIGHTS_AUTO);
     struct rw_input in;
     struct rw_job *jobs[40];
@@ -156,8 +156,8 @@ END_TEST
 
 START_TEST(budgets_take_all_or_none)
 {
-    struct rw_engine *e = rw_test_engine(&(struct rw_engine_options){
-        .threads = 1, .jobs_max = 3, .queued_tokens_max = 1000});
+    struct rw_engine *e = rw_test_engine(
+        &(struct rw_engine_options){.threads = 1, .jobs_max = 3, .queued_tokens_max = 1000});
     const struct rw_model *m = rw_test_model(e, RW_TEST_PRM, NULL, RW_WEIGHTS_AUTO);
     struct rw_input in;
     rw_test_input(&in, rw_test_vocab(m), 100, 100, 5);
@@ -237,8 +237,7 @@ START_TEST(jobs_wait_for_kv_memory)
     rw_test_await(e, 10);
     for (int i = 0; i < 10; i++) {
         ck_assert_int_eq(view_of(jobs[i]).state, RW_JOB_DONE);
-        ck_assert_mem_eq(rw_job_scores(jobs[i]),
-                         rw_job_scores(jobs[jobs[i]->model == m ? 0 : 1]),
+        ck_assert_mem_eq(rw_job_scores(jobs[i]), rw_job_scores(jobs[jobs[i]->model == m ? 0 : 1]),
                          4 * sizeof(struct rw_score));
     }
     for (int i = 0; i < 10; i++) {
