@@ -32,8 +32,8 @@ static const char *const END[] = {
     "[PAD]",
     "<|end|>",
     "<end_of_turn>",
-    "<\xEF\xBD\x9C"
-    "end\xE2\x96\x81of\xE2\x96\x81sentence\xEF\xBD\x9C>",
+    ("<\xEF\xBD\x9C"
+     "end\xE2\x96\x81of\xE2\x96\x81sentence\xEF\xBD\x9C>"),
 };
 
 struct rw_str rw_chat_skip_begin(struct rw_str text)
