@@ -94,7 +94,7 @@ def test_layout(folders, name):
             assert got["ids"] == ids, case
             assert got["positions"] == positions, case
             exact += 1
-    assert exact > 100
+    assert exact > 60  # the others hold a marker, or nothing
 
 
 def real(tmp_path, tokenizer, architecture, preset, bos, name="real"):
