@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "core/base/assert.h"
-#include "server/http_out.h"
+#include "server/connection_parts.h"
 
 enum {
     BODY_FIRST_BYTES = 256 * 1024,  /* believed of a Content-Length before bytes arrive */
@@ -28,7 +28,7 @@ static const unsigned ALLOWED[] = {
     [RW_CONNECTION_CLOSED] = 0,
 };
 
-static void set_state(struct rw_connection *c, enum rw_connection_state next)
+void rw_connection_set_state(struct rw_connection *c, enum rw_connection_state next)
 {
     rw_assert((ALLOWED[c->state] & (1U << next)) != 0);
     c->state = next;
@@ -39,7 +39,7 @@ uint64_t rw_connection_now(const struct rw_connection *c)
     return rw_clock_now(c->all->clock);
 }
 
-static void arm(struct rw_connection *c, enum rw_deadline_kind kind)
+void rw_connection_arm(struct rw_connection *c, enum rw_deadline_kind kind)
 {
     rw_deadline_arm(&c->all->deadlines, &c->deadline, kind, rw_connection_now(c));
 }
@@ -97,150 +97,14 @@ void rw_connection_close(struct rw_connection *c)
         return;
     }
     exchange_lost(c);
-    set_state(c, RW_CONNECTION_CLOSED);
+    rw_connection_set_state(c, RW_CONNECTION_CLOSED);
     rw_deadline_disarm(&c->deadline);
     c->transport->ops->close(c->transport);
 }
 
-/* ---- writing -----------------------------------------------------------------------------------
- */
-
-static size_t pending(const struct rw_connection *c)
-{
-    return c->out.len + (c->writing ? c->transport->ops->write_pending(c->transport) : 0);
-}
-
-static uint64_t taken_by_peer(const struct rw_connection *c)
-{
-    return c->written +
-           (c->writing ? c->flight.len - c->transport->ops->write_pending(c->transport) : 0);
-}
-
-/* False when the peer is lost; the connection is closed then. */
-static bool flush(struct rw_connection *c)
-{
-    if (c->out.failed) {
-        rw_connection_close(c);
-        return false;
-    }
-    if (c->writing || c->out.len == 0) {
-        return true;
-    }
-    long n = c->transport->ops->try_write(c->transport, c->out.ptr, c->out.len);
-    if (n < 0) {
-        rw_connection_close(c);
-        return false;
-    }
-    c->written += (uint64_t)n;
-    c->all->bytes_out += (uint64_t)n;
-    if ((size_t)n == c->out.len) {
-        rw_buf_clear(&c->out);
-        return true;
-    }
-    rw_buf_consume(&c->out, (size_t)n);
-    struct rw_buf empty = c->flight;
-    c->flight = c->out;
-    c->out = empty;
-    c->writing = true;
-    c->transport->ops->write(c->transport, c->flight.ptr, c->flight.len);
-    return true;
-}
-
-/* One pull, framed as a chunk (HTTP/1.0: as bytes until the close). The size is written after the
- * fact into eight digits left free for it. */
-static enum rw_pull pull_once(struct rw_connection *c)
-{
-    static const char SPACE[] = "00000000\r\n";
-    enum {
-        SPACE_LEN = sizeof SPACE - 1
-    };
-    bool chunked = c->in.http_minor == 1;
-    size_t begin = c->out.len;
-    if (chunked) {
-        rw_buf_append(&c->out, SPACE, SPACE_LEN);
-    }
-    enum rw_pull result = c->ex.source.pull(c->ex.source.ctx, &c->out);
-    if (chunked && !c->out.failed) {
-        size_t bytes = c->out.len - begin - SPACE_LEN;
-        c->ex.reply_bytes += bytes;
-        if (bytes == 0) {
-            c->out.len = begin; /* an empty chunk would end the reply */
-        } else {
-            char digits[24];
-            snprintf(digits, sizeof digits, "%08zx", bytes);
-            memcpy(c->out.ptr + begin, digits, 8);
-            rw_buf_append(&c->out, "\r\n", 2);
-        }
-        if (result == RW_PULL_END) {
-            rw_buf_append(&c->out, "0\r\n\r\n", 5);
-        }
-    }
-    return result;
-}
-
-/* Pulls while little is waiting; true when there may be more to pull after a flush. */
-static bool pull(struct rw_connection *c)
-{
-    while (c->ex.streaming && !c->source_ended && pending(c) < RW_OUT_SOFT_BYTES) {
-        enum rw_pull result = pull_once(c);
-        if (result == RW_PULL_END) {
-            c->source_ended = true;
-            c->ex.work = NULL; /* the source has seen its end */
-        }
-        if (result != RW_PULL_MORE || c->out.failed) {
-            return false;
-        }
-    }
-    return c->ex.streaming && !c->source_ended;
-}
-
-static void arm_reply(struct rw_connection *c)
-{
-    if (pending(c) > 0) {
-        if (c->deadline.kind != RW_DEADLINE_WRITE) {
-            c->progress = taken_by_peer(c);
-            arm(c, RW_DEADLINE_WRITE);
-        }
-    } else if (c->peer_ended) {
-        arm(c, RW_DEADLINE_PROBE);
-    } else if (c->ex.streaming && c->ex.source.heartbeat != NULL) {
-        arm(c, RW_DEADLINE_HEARTBEAT);
-    } else {
-        rw_deadline_disarm(&c->deadline);
-    }
-}
-
-static void reply_done(struct rw_connection *c);
-
-void rw_connection_pump(struct rw_connection *c)
-{
-    if (c->pumping || c->state == RW_CONNECTION_CLOSED) {
-        return;
-    }
-    c->pumping = true;
-    bool more = true;
-    while (more) {
-        more = pull(c);
-        if (!flush(c)) {
-            c->pumping = false;
-            return;
-        }
-        more = more && pending(c) < RW_OUT_SOFT_BYTES;
-    }
-    c->pumping = false;
-    if (c->state != RW_CONNECTION_REPLYING) {
-        return; /* an interim reply went out */
-    }
-    if (pending(c) == 0 && !c->writing && (!c->ex.streaming || c->source_ended)) {
-        reply_done(c);
-    } else {
-        arm_reply(c);
-    }
-}
-
 void rw_connection_begin_reply(struct rw_connection *c)
 {
-    set_state(c, RW_CONNECTION_REPLYING);
+    rw_connection_set_state(c, RW_CONNECTION_REPLYING);
     rw_deadline_disarm(&c->deadline);
 }
 
@@ -263,16 +127,16 @@ static void interim_continue(struct rw_connection *c)
 
 static void begin_request(struct rw_connection *c)
 {
-    set_state(c, RW_CONNECTION_HEAD);
+    rw_connection_set_state(c, RW_CONNECTION_HEAD);
     c->ex.start_ns = rw_connection_now(c);
-    arm(c, RW_DEADLINE_HEADER);
+    rw_connection_arm(c, RW_DEADLINE_HEADER);
 }
 
 static void begin_work(struct rw_connection *c)
 {
-    set_state(c, RW_CONNECTION_WORKING);
+    rw_connection_set_state(c, RW_CONNECTION_WORKING);
     if (c->peer_ended) {
-        arm(c, RW_DEADLINE_PROBE);
+        rw_connection_arm(c, RW_DEADLINE_PROBE);
     } else {
         rw_deadline_disarm(&c->deadline);
     }
@@ -324,9 +188,9 @@ static void head_done(struct rw_connection *c, bool more)
         c->in.content_length < BODY_FIRST_BYTES ? c->in.content_length : BODY_FIRST_BYTES;
     rw_buf_reserve(&c->ex.body, (size_t)expected);
     c->ex.body.failed = false;
-    set_state(c, RW_CONNECTION_BODY);
+    rw_connection_set_state(c, RW_CONNECTION_BODY);
     c->progress = 0;
-    arm(c, RW_DEADLINE_BODY);
+    rw_connection_arm(c, RW_DEADLINE_BODY);
     if (!more && c->in.http_minor == 1 && c->in.header[RW_HEADER_EXPECT].ptr != NULL) {
         interim_continue(c);
     }
@@ -437,20 +301,20 @@ static void resume(struct rw_connection *c)
 static void end_connection(struct rw_connection *c, bool unread)
 {
     if (!unread || c->peer_ended) {
-        set_state(c, RW_CONNECTION_LINGER); /* for the table: nothing is lost now */
+        rw_connection_set_state(c, RW_CONNECTION_LINGER); /* for the table: nothing is lost now */
         rw_connection_close(c);
         return;
     }
-    set_state(c, RW_CONNECTION_LINGER);
+    rw_connection_set_state(c, RW_CONNECTION_LINGER);
     c->transport->ops->shutdown(c->transport);
-    arm(c, RW_DEADLINE_LINGER);
+    rw_connection_arm(c, RW_DEADLINE_LINGER);
     if (!c->reading) {
         c->reading = true;
         c->transport->ops->read_start(c->transport);
     }
 }
 
-static void reply_done(struct rw_connection *c)
+void rw_connection_reply_done(struct rw_connection *c)
 {
     bool complete = c->in.state == RW_HTTP_IN_DONE;
     bool end = c->ex.close_after || !complete || c->all->closing;
@@ -463,8 +327,8 @@ static void reply_done(struct rw_connection *c)
     }
     rw_buf_fini(&c->out);
     rw_buf_fini(&c->flight);
-    set_state(c, RW_CONNECTION_IDLE);
-    arm(c, RW_DEADLINE_IDLE);
+    rw_connection_set_state(c, RW_CONNECTION_IDLE);
+    rw_connection_arm(c, RW_DEADLINE_IDLE);
     if (!c->parsing) {
         resume(c);
     }
@@ -497,14 +361,14 @@ void rw_connection_on_eof(struct rw_connection *c)
         cut_short(c);
         break;
     case RW_CONNECTION_WORKING:
-        arm(c, RW_DEADLINE_PROBE);
+        rw_connection_arm(c, RW_DEADLINE_PROBE);
         if (c->in.http_minor == 1 && !c->probed) {
             c->probed = true;
             interim_continue(c);
         }
         break;
     case RW_CONNECTION_REPLYING:
-        arm_reply(c);
+        rw_connection_arm_reply(c);
         break;
     case RW_CONNECTION_CLOSED:
         break;
@@ -588,23 +452,23 @@ static void expired(struct rw_connection *c, enum rw_deadline_kind kind)
             break;
         }
         c->progress = c->in.body_bytes;
-        arm(c, RW_DEADLINE_BODY);
+        rw_connection_arm(c, RW_DEADLINE_BODY);
         return;
     case RW_DEADLINE_WRITE:
-        progress = taken_by_peer(c);
+        progress = rw_connection_taken_by_peer(c);
         if (progress == c->progress) {
             rw_connection_close(c);
             break;
         }
         c->progress = progress;
-        arm(c, RW_DEADLINE_WRITE);
+        rw_connection_arm(c, RW_DEADLINE_WRITE);
         return;
     case RW_DEADLINE_HEARTBEAT:
         heartbeat(c);
         return;
     case RW_DEADLINE_PROBE:
         if (!c->transport->ops->peer_lost(c->transport)) {
-            arm(c, RW_DEADLINE_PROBE);
+            rw_connection_arm(c, RW_DEADLINE_PROBE);
             return;
         }
         rw_connection_close(c);
@@ -657,7 +521,7 @@ void rw_connection_open(struct rw_connection *c, struct rw_connections *all,
     rw_buf_init(&c->out, RW_OUT_BYTES_MAX);
     rw_buf_init(&c->flight, RW_OUT_BYTES_MAX);
     c->ex = (struct rw_exchange){.connection = c, .in = &c->in};
-    arm(c, RW_DEADLINE_IDLE);
+    rw_connection_arm(c, RW_DEADLINE_IDLE);
     c->reading = true;
     transport->ops->read_start(transport);
     transport->ops->quick_ack(transport);
