@@ -42,7 +42,8 @@ static void encode(const struct rw_tokenizer *tokenizer, struct rw_str text)
     } else {
         rw_assert(err.status != RW_OK && tokens.count == 0);
     }
-    (void)rw_tokenizer_count_special(tokenizer, text);
+    size_t specials = 0;
+    (void)rw_tokenizer_count_special(tokenizer, text, &specials, &err);
     rw_tokens_fini(&tokens);
 }
 
