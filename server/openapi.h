@@ -1,4 +1,4 @@
-/* The API document as JSON, made at build time from proto/openapi.yaml. */
+/* The API document as JSON, made at build time from proto/openapi.json. */
 #ifndef RW_SERVER_OPENAPI_H
 #define RW_SERVER_OPENAPI_H
 
