@@ -1,0 +1,98 @@
+/* A calibration bank: how rare is this value among clean traces?
+ *
+ * Values of every signal on clean traces, sorted, per domain tag and length bin; and the mean,
+ * shrunk covariance and neighbours of step-boundary features. Conformal p-value of a value v:
+ *     p = (1 + #{calibration values at least as strange as v}) / (n + 1)
+ * which is valid for any distribution as long as the trace is exchangeable with the bank's (Vovk
+ * et al.). At p <= alpha the realised false-alarm rate of one bank varies as Beta(k, n + 1 - k),
+ * k = floor(alpha (n + 1)).
+ *
+ * A bank belongs to one model, template, splitter and version of the signals, and is refused with
+ * any other. It lives in the model's folder as RW_BANK_FILE. The file is hostile: parsing is
+ * bounded. Immutable once made: any thread may read it. */
+#ifndef RW_SHORTCUT_BANK_H
+#define RW_SHORTCUT_BANK_H
+
+#include "core/base/buf.h"
+#include "core/shortcut/signal.h"
+
+#define RW_BANK_FILE "calibration.json"
+
+enum {
+    RW_BANK_FILE_MAX = 64 << 20,   /* bytes */
+    RW_BANK_ROWS_MAX = 100000,     /* traces of one bank */
+    RW_BANK_DOMAINS_MAX = 32,      /* the pool included */
+    RW_BANK_BINS_MAX = 4,          /* length bins of one domain */
+    RW_BANK_BIN_ROWS_MIN = 400,    /* traces; smaller bins are merged with a neighbour */
+    RW_BANK_N_MIN = 99,            /* values behind any p; fewer = not calibrated */
+    RW_BANK_NEIGHBOURS_MAX = 1024, /* features kept for kNN */
+    RW_BANK_K = 10,                /* the neighbour whose distance counts */
+    RW_BANK_TAG_MAX = 64,          /* bytes of a domain tag and of each version string */
+};
+
+/* What a bank is bound to. Strings are NUL-terminated; any may be empty, and then must be equal. */
+struct rw_bank_version {
+    char model[65];                 /* digest of the model the bank belongs to */
+    char outcome[65];               /* digest of the outcome model beside it, or empty */
+    char layout[RW_BANK_TAG_MAX];   /* template version */
+    char splitter[RW_BANK_TAG_MAX]; /* how traces were cut into steps */
+};
+
+/* ---- use ----------------------------------------------------------------------------------------
+ */
+
+/* Reads and checks a bank. `text` is borrowed for the call. INVALID_JSON, MODEL_CORRUPT,
+ * LIMIT_EXCEEDED, NO_MEMORY. */
+rw_status rw_bank_parse(struct rw_str text, struct rw_bank **out, struct rw_error *err);
+/* dir/calibration.json. NOT_FOUND when there is none: the model is uncalibrated. */
+rw_status rw_bank_open(const char *dir, struct rw_bank **out, struct rw_error *err);
+void rw_bank_free(struct rw_bank *bank); /* NULL is fine */
+
+/* CONFIG with the name of what changed when the bank is for something else. An outcome model that
+ * differs is no error: pass same_outcome = NULL to ignore, else it says whether EARLY_COMMIT may be
+ * ranked. */
+rw_status rw_bank_check(const struct rw_bank *bank, const struct rw_bank_version *now,
+                        bool *same_outcome, struct rw_error *err);
+
+struct rw_bank_rank {
+    double p;       /* NaN when fewer than RW_BANK_N_MIN values */
+    uint64_t n_cal; /* values ranked against */
+};
+
+/* The group is (domain, or the pool when the tag is unknown or empty; bin of trace_bytes). */
+void rw_bank_rank(const struct rw_bank *bank, struct rw_str domain, uint64_t trace_bytes,
+                  enum rw_signal_id id, double value, struct rw_bank_rank *out);
+
+/* Latent outlier statistics of one feature [RW_SIGNAL_FEATURES]; false when the bank has none.
+ * d2 = (z - mu)^T Sigma^-1 (z - mu), knn = distance of z/|z| to its k-th neighbour. */
+bool rw_bank_latent(const struct rw_bank *bank, const float *feature, double *d2, double *knn);
+
+/* Fusion of everything known into one strangeness (README: combined); false when nothing is. */
+bool rw_bank_combine(const struct rw_bank *bank, struct rw_str domain,
+                     const struct rw_signals *signals, double *value);
+
+uint64_t rw_bank_rows(const struct rw_bank *bank); /* traces it was built from */
+/* Realised false-alarm rate at alpha with n values: mean and standard deviation of
+ * Beta(k, n + 1 - k). */
+void rw_bank_spread(uint64_t n, double alpha, double *mean, double *deviation);
+
+/* ---- build --------------------------------------------------------------------------------------
+ */
+
+/* One clean trace. Features of its steps are borrowed until rw_bank_build returns. */
+struct rw_bank_row {
+    struct rw_str domain;      /* empty = only in the pool */
+    struct rw_signals signals; /* computed without a bank; LATENT_* are filled by the build */
+    const float *features;     /* [n_features][RW_SIGNAL_FEATURES], or NULL */
+    size_t n_features;
+};
+
+/* Features of even rows make mean, covariance and neighbours; odd rows calibrate LATENT_* (split
+ * conformal). The order of the rows decides ties only through that split. LIMIT_EXCEEDED,
+ * INVALID_REQUEST (no rows), NO_MEMORY. */
+rw_status rw_bank_build(const struct rw_bank_version *version, const struct rw_bank_row *rows,
+                        size_t n_rows, struct rw_bank **out, struct rw_error *err);
+/* Appends the file; the buffer's own limit bounds it. */
+void rw_bank_write(const struct rw_bank *bank, struct rw_buf *out);
+
+#endif
