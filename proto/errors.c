@@ -47,6 +47,9 @@ static const struct rw_error_entry ENTRY[RW_STATUS_COUNT] = {
     [RW_CONFIG] = {500, SERVER, false},
     [RW_NOT_FINITE] = {500, MODEL, false},
     [RW_STOPPED] = {200, "ok", false},
+    [RW_NOT_APPLICABLE] = {200, "ok", false},
+    [RW_NOT_CALIBRATED] = {422, MODEL, false},
+    [RW_UNAVAILABLE] = {422, MODEL, false},
     [RW_INTERNAL] = {500, SERVER, false},
 };
 

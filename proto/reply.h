@@ -42,6 +42,7 @@ struct rw_reply_step {
 struct rw_reply_flag {
     const char *name;
     uint32_t version;
+    rw_status error; /* RW_OK, or why there is no value: it is null then, and `message` says more */
     double value;
     double p; /* NaN = not calibrated, written as null */
     bool fired;
@@ -51,6 +52,24 @@ struct rw_reply_flag {
     bool has_span;
     uint32_t char_begin, char_end;
     const char *message;
+};
+
+/* Whether the final answer equals the reference. */
+enum rw_reply_verified {
+    RW_REPLY_VERIFIED_UNKNOWN, /* no reference, or no final answer that could be read */
+    RW_REPLY_VERIFIED_WRONG,
+    RW_REPLY_VERIFIED_RIGHT,
+};
+
+/* What the gates that the client asked for made of the trace's reward. */
+struct rw_reply_gated {
+    bool scored;           /* else `error` says why */
+    const char *of;        /* "outcome" or "process": the reward that is gated */
+    float reward;          /* behind the gates */
+    float ungated;         /* as it stands in `of` */
+    const char *const *by; /* names of the gates that closed */
+    size_t n_by;
+    struct rw_error error;
 };
 
 struct rw_reply_trace {
@@ -68,8 +87,11 @@ struct rw_reply_trace {
     float outcome_reward;
     float outcome_raw;
     const struct rw_error *outcome_error;
-    bool split;     /* the trace was text: the steps' spans are the split */
-    bool truncated; /* steps were dropped by the client's policy */
+    bool has_reference; /* outcome is written for `verified` even without an outcome model */
+    enum rw_reply_verified verified;
+    const struct rw_reply_gated *gated; /* NULL = no gate was asked for */
+    bool split;                         /* the trace was text: the steps' spans are the split */
+    bool truncated;                     /* steps were dropped by the client's policy */
     const struct rw_reply_step *steps;
     size_t n_steps;
     const struct rw_reply_flag *flags;

@@ -94,21 +94,60 @@ static void write_process(struct rw_buf *out, const struct rw_reply_trace *trace
     rw_emit_close(out, '}');
 }
 
+static void write_verified(struct rw_buf *out, enum rw_reply_verified verified)
+{
+    rw_emit_name(out, "verified");
+    if (verified == RW_REPLY_VERIFIED_UNKNOWN) {
+        rw_emit_raw(out, "null");
+    } else {
+        rw_emit_bool(out, verified == RW_REPLY_VERIFIED_RIGHT);
+    }
+}
+
 static void write_outcome(struct rw_buf *out, const struct rw_reply_trace *trace)
 {
-    bool scored = trace->outcome_scored && trace->error == NULL;
+    static const struct rw_error NO_MODEL = {.status = RW_MODEL_NOT_FOUND,
+                                             .message = "no outcome model took part"};
+    bool scored = trace->has_outcome && trace->outcome_scored && trace->error == NULL;
     rw_emit_name(out, "outcome");
-    if (!trace->has_outcome) {
+    if (!trace->has_outcome && !trace->has_reference) {
         rw_emit_raw(out, "null");
         return;
     }
     rw_emit_open(out, '{');
     write_float_or_null(out, "reward", scored, trace->outcome_reward);
     write_float_or_null(out, "raw", scored, trace->outcome_raw);
-    rw_emit_name(out, "verified"); /* against the reference answer: not computed, hence null */
-    rw_emit_raw(out, "null");
-    write_error_or_null(out, trace->outcome_error);
+    write_verified(out, trace->verified);
+    write_error_or_null(out, trace->has_outcome ? trace->outcome_error : &NO_MODEL);
     rw_emit_close(out, '}');
+}
+
+static void write_gated(struct rw_buf *out, const struct rw_reply_gated *gated)
+{
+    rw_emit_name(out, "gated");
+    rw_emit_open(out, '{');
+    write_float_or_null(out, "reward", gated->scored, gated->reward);
+    write_float_or_null(out, "ungated", gated->scored, gated->ungated);
+    rw_emit_name(out, "of");
+    rw_emit_text_or_null(out, gated->of);
+    rw_emit_name(out, "by");
+    rw_emit_open(out, '[');
+    for (size_t i = 0; i < gated->n_by; i++) {
+        rw_emit_text(out, rw_str_from(gated->by[i]));
+    }
+    rw_emit_close(out, ']');
+    write_error_or_null(out, gated->scored ? NULL : &gated->error);
+    rw_emit_close(out, '}');
+}
+
+static void write_double_or_null(struct rw_buf *out, const char *name, bool present, double value)
+{
+    rw_emit_name(out, name);
+    if (present) {
+        rw_emit_double(out, value);
+    } else {
+        rw_emit_raw(out, "null");
+    }
 }
 
 static void write_flag(struct rw_buf *out, const struct rw_reply_flag *flag)
@@ -118,14 +157,8 @@ static void write_flag(struct rw_buf *out, const struct rw_reply_flag *flag)
     rw_emit_text(out, rw_str_from(flag->name));
     rw_emit_name(out, "version");
     rw_emit_unsigned(out, flag->version);
-    rw_emit_name(out, "value");
-    rw_emit_double(out, flag->value);
-    rw_emit_name(out, "p");
-    if (isnan(flag->p)) {
-        rw_emit_raw(out, "null");
-    } else {
-        rw_emit_double(out, flag->p);
-    }
+    write_double_or_null(out, "value", flag->error == RW_OK, flag->value);
+    write_double_or_null(out, "p", !isnan(flag->p), flag->p);
     rw_emit_name(out, "fired");
     rw_emit_bool(out, flag->fired);
     rw_emit_name(out, "n_cal");
@@ -146,6 +179,10 @@ static void write_flag(struct rw_buf *out, const struct rw_reply_flag *flag)
     }
     rw_emit_name(out, "message");
     rw_emit_text_or_null(out, flag->message);
+    if (flag->error != RW_OK) {
+        rw_emit_name(out, "error");
+        rw_emit_text(out, rw_str_from(rw_status_code(flag->error)));
+    }
     rw_emit_close(out, '}');
 }
 
@@ -170,6 +207,9 @@ void rw_reply_json_trace(struct rw_buf *out, const struct rw_reply_trace *trace,
     write_error_or_null(out, trace->error);
     write_process(out, trace);
     write_outcome(out, trace);
+    if (trace->gated != NULL) {
+        write_gated(out, trace->gated);
+    }
     rw_emit_name(out, "split");
     rw_emit_bool(out, trace->split);
     rw_emit_name(out, "truncated");

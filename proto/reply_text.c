@@ -163,8 +163,11 @@ static void write_process_line(struct rw_buf *out, const struct rw_reply_trace *
 
 static void write_outcome_line(struct rw_buf *out, const struct rw_reply_trace *trace)
 {
+    static const char *const VERIFIED[] = {"answer not verified", "answer wrong", "answer right"};
     rw_buf_append(out, "outcome  ", 9);
-    if (trace->outcome_scored) {
+    if (!trace->has_outcome) {
+        rw_buf_append(out, "-  ", 3);
+    } else if (trace->outcome_scored) {
         rw_buf_printf(out, "%.3f  (raw %.3f)", (double)trace->outcome_reward,
                       (double)trace->outcome_raw);
     } else {
@@ -173,22 +176,52 @@ static void write_outcome_line(struct rw_buf *out, const struct rw_reply_trace *
             write_error(out, trace->outcome_error);
         }
     }
+    if (trace->has_reference) {
+        rw_buf_printf(out, "  %s", VERIFIED[trace->verified]);
+    }
     rw_buf_append_char(out, '\n');
 }
 
+static void write_gated_line(struct rw_buf *out, const struct rw_reply_gated *gated)
+{
+    rw_buf_append(out, "gated    ", 9);
+    if (!gated->scored) {
+        rw_buf_append(out, "-  ", 3);
+        write_error(out, &gated->error);
+    } else {
+        rw_buf_printf(out, "%.3f  (%s %.3f%s", (double)gated->reward, gated->of,
+                      (double)gated->ungated, gated->n_by > 0 ? ", closed by" : ", no gate closed");
+        for (size_t i = 0; i < gated->n_by; i++) {
+            rw_buf_printf(out, " %s", gated->by[i]);
+        }
+        rw_buf_append_char(out, ')');
+    }
+    rw_buf_append_char(out, '\n');
+}
+
+/* Flags that fired, those that failed, and whatever else was asked for. */
 static void write_trace_flags(struct rw_buf *out, const struct rw_reply_trace *trace)
 {
     for (size_t i = 0; i < trace->n_flags; i++) {
         const struct rw_reply_flag *flag = &trace->flags[i];
-        if (!flag->fired) {
-            continue;
+        if (flag->fired) {
+            rw_buf_printf(out, "\xE2\x9A\x91 %s  ", flag->name);
+        } else {
+            rw_buf_printf(out, "  %s  ", flag->name);
         }
-        rw_buf_printf(out, "\xE2\x9A\x91 %s  ", flag->name);
         if (flag->step >= 0) {
             rw_buf_printf(out, "step %lld  ", (long long)flag->step + 1);
         }
+        if (flag->error != RW_OK) {
+            rw_buf_printf(out, "%s  ", rw_status_code(flag->error));
+        } else if (!flag->fired) {
+            rw_buf_printf(out, "%.4g  ", flag->value);
+        }
         if (flag->message != NULL) {
             write_one_line(out, rw_str_from(flag->message), RW_ERROR_MESSAGE_MAX);
+        }
+        if (!isnan(flag->p)) {
+            rw_buf_printf(out, "  (p %.3g of %llu)", flag->p, (unsigned long long)flag->n_cal);
         }
         rw_buf_append_char(out, '\n');
     }
@@ -234,8 +267,11 @@ void rw_reply_text_trace(struct rw_buf *out, const struct rw_reply_trace *trace,
     if (trace->has_process) {
         write_process_line(out, trace);
     }
-    if (trace->has_outcome) {
+    if (trace->has_outcome || trace->has_reference) {
         write_outcome_line(out, trace);
+    }
+    if (trace->gated != NULL) {
+        write_gated_line(out, trace->gated);
     }
     write_trace_flags(out, trace);
     if (trace->truncated) {

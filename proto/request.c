@@ -13,10 +13,10 @@ static const double DEADLINE_MS_MIN = 1;
 
 /* Top-level fields in the order of the documentation. The first five are those of an item. */
 static const char *const FIELD[] = {
-    "prompt",    "messages", "trace",      "traces",
-    "reference", "items",    "model",      "outcome_model",
-    "aggregate", "flags",    "stop_below", "deadline_ms",
-    "overlong",  "run",      "stream",     "allow_special_tokens",
+    "prompt",      "messages", "trace",         "traces",     "reference",
+    "items",       "model",    "outcome_model", "aggregate",  "flags",
+    "flags_all",   "gate",     "domain",        "prompt_gap", "stop_below",
+    "deadline_ms", "overlong", "run",           "stream",     "allow_special_tokens",
 };
 
 /* ---- options ----------------------------------------------------------------------------------
@@ -71,6 +71,64 @@ static rw_status read_flags(const cJSON *node, const struct rw_path *path, struc
         out->flags_set = true;
     }
     return status;
+}
+
+static rw_status read_flags_all(const cJSON *node, const struct rw_path *path,
+                                struct rw_request *out, struct rw_error *err)
+{
+    return rw_tree_want_bool(node, path, &out->flags_all, err);
+}
+
+static rw_status read_prompt_gap(const cJSON *node, const struct rw_path *path,
+                                 struct rw_request *out, struct rw_error *err)
+{
+    static const char *const WORD[] = {"start", "full"};
+    size_t form;
+    rw_status status = rw_tree_want_word(node, path, WORD, COUNT(WORD), &form, err);
+    if (status == RW_OK) {
+        out->prompt_gap = (enum rw_prompt_gap_form)form;
+    }
+    return status;
+}
+
+static rw_status add_gate(const cJSON *node, const struct rw_path *path, struct rw_request *out,
+                          struct rw_error *err)
+{
+    struct rw_str name;
+    rw_status status = read_name(node, path, &name, err);
+    for (size_t i = 0; status == RW_OK && i < out->n_gates; i++) {
+        if (rw_str_equal(name, out->gates[i])) {
+            return rw_path_fail(path, err, RW_INVALID_REQUEST, "gate \"%.*s\" is given twice",
+                                RW_STR_ARG(name));
+        }
+    }
+    if (status == RW_OK) {
+        out->gates[out->n_gates++] = name;
+    }
+    return status;
+}
+
+/* One name or a list of names. */
+static rw_status read_gate(const cJSON *node, const struct rw_path *path, struct rw_request *out,
+                           struct rw_error *err)
+{
+    if (!cJSON_IsArray(node)) {
+        return add_gate(node, path, out, err);
+    }
+    size_t n;
+    rw_status status = rw_tree_want_list(node, path, RW_GATES_MAX, "no option", &n, err);
+    const cJSON *name = node->child;
+    for (size_t i = 0; status == RW_OK && i < n; i++, name = name->next) {
+        struct rw_path at = {NULL, "gate", (long)i};
+        status = add_gate(name, &at, out, err);
+    }
+    return status;
+}
+
+static rw_status read_domain(const cJSON *node, const struct rw_path *path, struct rw_request *out,
+                             struct rw_error *err)
+{
+    return rw_request_domain(node, path, &out->domain, err);
 }
 
 static rw_status read_overlong(const cJSON *node, const struct rw_path *path,
@@ -148,6 +206,10 @@ static const struct {
     {"outcome_model", true, read_outcome_model},
     {"aggregate", false, read_aggregate},
     {"flags", false, read_flags},
+    {"flags_all", false, read_flags_all},
+    {"gate", false, read_gate},
+    {"domain", false, read_domain},
+    {"prompt_gap", false, read_prompt_gap},
     {"stop_below", false, read_stop_below},
     {"deadline_ms", false, read_deadline},
     {"overlong", false, read_overlong},
@@ -175,12 +237,15 @@ static rw_status read_option(const cJSON *member, struct rw_request *out, struct
 
 static rw_status read_listed_item(struct rw_request_reader *r, const cJSON *node, size_t index)
 {
-    static const char *const ITEM_FIELD[] = {"prompt", "messages", "trace", "traces", "reference"};
+    static const char *const ITEM_FIELD[] = {"prompt", "messages",  "trace",
+                                             "traces", "reference", "domain"};
     struct rw_path path = {NULL, "items", (long)index};
     rw_status status = rw_tree_want_object(node, &path, r->err);
     struct rw_item_nodes nodes = {0};
     for (const cJSON *m = node->child; m != NULL && status == RW_OK; m = m->next) {
-        if (!rw_request_item_take(m, &nodes)) {
+        if (rw_str_is(rw_str_from(m->string), "domain")) {
+            nodes.domain = cJSON_IsNull(m) ? NULL : m;
+        } else if (!rw_request_item_take(m, &nodes)) {
             status = rw_request_unknown_field(&path, m, ITEM_FIELD, COUNT(ITEM_FIELD), r->err);
         }
     }

@@ -31,7 +31,8 @@ struct rw_request_trace {
     struct rw_str text;
     struct rw_str *steps;
     size_t n_steps;
-    size_t hidden_texts; /* U+0000 and lone surrogates replaced inside this trace */
+    size_t hidden_texts;     /* U+0000 and lone surrogates replaced inside this trace */
+    struct rw_str reference; /* its own reference answer, else the item's; ptr NULL = none */
     /* Set when this trace alone is unusable (an empty step list, a text over its limit): the others
      * of the batch go on. */
     struct rw_error error;
@@ -43,6 +44,7 @@ struct rw_request_item {
     struct rw_request_trace *traces;
     size_t n_traces;
     struct rw_str reference; /* reference answer; ptr NULL when absent */
+    struct rw_str domain;    /* calibration domain, else the request's; ptr NULL when absent */
 };
 
 enum rw_flags_tier {
@@ -50,6 +52,14 @@ enum rw_flags_tier {
     RW_FLAGS_FREE,
     RW_FLAGS_CHEAP,
     RW_FLAGS_DEEP
+};
+enum rw_prompt_gap_form {
+    RW_PROMPT_GAP_START, /* first two steps: 0.2 to 0.4 of a pass */
+    RW_PROMPT_GAP_FULL,
+};
+enum {
+    RW_GATES_MAX = 32,        /* of a request */
+    RW_DOMAIN_BYTES_MAX = 64, /* of a domain tag */
 };
 enum rw_overlong_policy {
     RW_REQUEST_OVERLONG_ERROR,
@@ -76,6 +86,12 @@ struct rw_request {
     struct rw_str aggregate;     /* ptr NULL = the model's default; else min|product|mean|last */
     enum rw_flags_tier flags;
     bool flags_set;
+    bool flags_all; /* also those that did not fire */
+    enum rw_prompt_gap_form prompt_gap;
+    /* Names of gates, "min_process" or a flag's; which names exist is for the server to say. */
+    struct rw_str gates[RW_GATES_MAX];
+    size_t n_gates;
+    struct rw_str domain; /* of all items without their own; ptr NULL when absent */
     enum rw_overlong_policy overlong;
     bool allow_special_tokens; /* compat switch: parse special tokens in content */
     double stop_below;         /* NaN = none; in [0, 1] */

@@ -1,9 +1,14 @@
 #include "proto/request_item.h"
 
+#include <math.h>
+
 #include "core/base/assert.h"
+#include "proto/emit.h"
 #include "proto/suggest.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
+
+static const double REFERENCE_MAX = 9007199254740992.0; /* 2^53 */
 
 /* ---- unknown fields ---------------------------------------------------------------------------
  */
@@ -259,18 +264,71 @@ static rw_status read_trace_text(struct rw_request_reader *r, const cJSON *node,
     return status;
 }
 
+/* An answer is text, or a number as the client wrote it down in JSON: the shortest decimal of its
+ * double, so that 42 is "42". */
+static rw_status read_reference(struct rw_request_reader *r, const struct rw_path *path,
+                                const cJSON *node, struct rw_str *out)
+{
+    if (node == NULL) {
+        return RW_OK;
+    }
+    if (cJSON_IsNumber(node)) {
+        if (fabs(node->valuedouble) > REFERENCE_MAX) {
+            rw_path_fail(path, r->err, RW_INVALID_REQUEST,
+                         "a number this large is not exact in JSON");
+            rw_error_hint(r->err, "send the reference as a string");
+            return RW_INVALID_REQUEST;
+        }
+        struct rw_buf text;
+        rw_buf_init(&text, RW_EMIT_FLOAT_BYTES);
+        rw_emit_double(&text, node->valuedouble);
+        *out = rw_arena_copy(r->arena, rw_buf_str(&text));
+        bool failed = text.failed || out->ptr == NULL;
+        rw_buf_fini(&text);
+        return failed ? no_memory(r) : RW_OK;
+    }
+    if (!cJSON_IsString(node)) {
+        return rw_path_fail(path, r->err, RW_INVALID_REQUEST,
+                            "reference must be a string or a number, not %s",
+                            rw_tree_type_name(node));
+    }
+    rw_status status = rw_tree_want_text(node, path, out, r->err);
+    return status == RW_OK && out->len > 0 ? check_text(r->limits, *out, path, r->err) : status;
+}
+
+rw_status rw_request_domain(const cJSON *node, const struct rw_path *path, struct rw_str *out,
+                            struct rw_error *err)
+{
+    rw_status status = rw_tree_want_text(node, path, out, err);
+    bool good = out->len > 0 && out->len <= RW_DOMAIN_BYTES_MAX;
+    for (size_t i = 0; status == RW_OK && good && i < out->len; i++) {
+        unsigned char c = (unsigned char)out->ptr[i];
+        unsigned char lower = c | 0x20;
+        good = (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
+               c == '.' || c == '/';
+    }
+    return status != RW_OK || good
+               ? status
+               : rw_path_fail(path, err, RW_INVALID_REQUEST,
+                              "a domain has 1 to %d letters, digits, '_', '-', '.' or '/'",
+                              RW_DOMAIN_BYTES_MAX);
+}
+
 static rw_status read_trace_object(struct rw_request_reader *r, const cJSON *node,
                                    const struct rw_path *path, struct rw_request_trace *out)
 {
-    static const char *const FIELD[] = {"steps", "text"};
+    static const char *const FIELD[] = {"steps", "text", "reference"};
     const cJSON *steps = NULL;
     const cJSON *text = NULL;
+    const cJSON *reference = NULL;
     for (const cJSON *m = node->child; m != NULL; m = m->next) {
         struct rw_str name = rw_str_from(m->string);
         if (rw_str_is(name, "steps")) {
             steps = cJSON_IsNull(m) ? NULL : m;
         } else if (rw_str_is(name, "text")) {
             text = cJSON_IsNull(m) ? NULL : m;
+        } else if (rw_str_is(name, "reference")) {
+            reference = cJSON_IsNull(m) ? NULL : m;
         } else {
             return rw_request_unknown_field(path, m, FIELD, COUNT(FIELD), r->err);
         }
@@ -278,6 +336,11 @@ static rw_status read_trace_object(struct rw_request_reader *r, const cJSON *nod
     if ((steps != NULL) == (text != NULL)) {
         return rw_path_fail(path, r->err, RW_INVALID_REQUEST,
                             "a trace has either \"steps\" or \"text\"");
+    }
+    struct rw_path reference_at = {path, "reference", -1};
+    rw_status status = read_reference(r, &reference_at, reference, &out->reference);
+    if (status != RW_OK) {
+        return status;
     }
     struct rw_path at = {path, "text", -1};
     return steps != NULL ? read_steps(r, steps, path, out) : read_trace_text(r, text, &at, out);
@@ -340,17 +403,22 @@ static rw_status read_traces(struct rw_request_reader *r, const struct rw_path *
     return status;
 }
 
-static rw_status read_reference(struct rw_request_reader *r, const struct rw_path *up,
-                                const cJSON *node, struct rw_request_item *item)
+/* What all traces of the item share. */
+static rw_status read_labels(struct rw_request_reader *r, const struct rw_path *up,
+                             const struct rw_item_nodes *nodes, struct rw_request_item *item)
 {
-    struct rw_path path = {up, "reference", -1};
-    if (node == NULL) {
-        return RW_OK;
+    struct rw_path reference = {up, "reference", -1};
+    struct rw_path domain = {up, "domain", -1};
+    rw_status status = read_reference(r, &reference, nodes->reference, &item->reference);
+    for (size_t i = 0; status == RW_OK && i < item->n_traces; i++) {
+        if (item->traces[i].reference.ptr == NULL) {
+            item->traces[i].reference = item->reference;
+        }
     }
-    rw_status status = rw_tree_want_text(node, &path, &item->reference, r->err);
-    return status == RW_OK && item->reference.len > 0
-               ? check_text(r->limits, item->reference, &path, r->err)
-               : status;
+    if (status == RW_OK && nodes->domain != NULL) {
+        status = rw_request_domain(nodes->domain, &domain, &item->domain, r->err);
+    }
+    return status;
 }
 
 rw_status rw_request_item_read(struct rw_request_reader *reader, const struct rw_path *path,
@@ -362,7 +430,7 @@ rw_status rw_request_item_read(struct rw_request_reader *reader, const struct rw
         status = read_traces(reader, path, nodes, item);
     }
     if (status == RW_OK) {
-        status = read_reference(reader, path, nodes->reference, item);
+        status = read_labels(reader, path, nodes, item);
     }
     if (status != RW_OK || unusable.status == RW_OK) {
         return status;

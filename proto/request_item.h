@@ -20,6 +20,7 @@ struct rw_item_nodes {
     const cJSON *trace;
     const cJSON *traces;
     const cJSON *reference;
+    const cJSON *domain; /* of a listed item; the request's own is an option */
 };
 
 /* Takes `member` into `nodes`; false when it is not a member of an item. */
@@ -29,6 +30,10 @@ bool rw_request_item_take(const cJSON *member, struct rw_item_nodes *nodes);
  * the request; in a list of items it is one of each of the item's traces. */
 rw_status rw_request_item_read(struct rw_request_reader *reader, const struct rw_path *path,
                                const struct rw_item_nodes *nodes, struct rw_request_item *item);
+
+/* A domain tag: 1 to RW_DOMAIN_BYTES_MAX letters, digits, '_', '-', '.' or '/'. */
+rw_status rw_request_domain(const cJSON *node, const struct rw_path *path, struct rw_str *out,
+                            struct rw_error *err);
 
 /* INVALID_REQUEST for a name nobody knows, with a hint: the name other tools use for the same
  * thing, a misspelling, or the whole list. */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/base/log.h"
+#include "server/command.h"
 #include "server/lifecycle.h"
 #include "server/options.h"
 #include "server/version.h"
@@ -66,6 +67,10 @@ static int act(const struct rw_options *options)
 
 int main(int argc, char **argv)
 {
+    const struct rw_command *command = argc > 1 ? rw_command_find(argv[1]) : NULL;
+    if (command != NULL) {
+        return command->run(argc - 1, argv + 1);
+    }
     struct rw_options options;
     struct rw_error err = {0};
     int code = 2;

@@ -1,6 +1,7 @@
 /* --help, --print-config, the manual page and the shell completion, all from the option table. */
 #include <string.h>
 
+#include "server/command.h"
 #include "server/options.h"
 #include "server/version.h"
 
@@ -46,6 +47,9 @@ void rw_options_help(FILE *to)
     fputs("\nInstead of serving\n", to);
     for (size_t i = 0; i < ACTION_HELP_COUNT; i++) {
         fprintf(to, "  --%-26s %s\n", ACTION_HELP[i][0], ACTION_HELP[i][1]);
+    }
+    for (size_t i = 0; i < RW_COMMAND_COUNT; i++) {
+        fprintf(to, "  %-28s %s\n", RW_COMMAND[i].name, RW_COMMAND[i].help);
     }
     fputs("\nEvery option is also an environment variable (--body-max: REWARDD_BODY_MAX) and a key "
           "of the\nconfiguration file (body-max = 64M). A flag beats the environment, which beats "

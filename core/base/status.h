@@ -51,6 +51,9 @@
     /* scoring */                                                                                 \
     XX(NOT_FINITE, "score_not_finite", "the model produced NaN or infinity")                      \
     XX(STOPPED, "stopped_below", "an earlier step fell under stop_below")                         \
+    XX(NOT_APPLICABLE, "not_applicable", "the trace has nothing that this measures")              \
+    XX(NOT_CALIBRATED, "not_calibrated", "the model has no calibration bank for this")            \
+    XX(UNAVAILABLE, "unavailable", "no served model can compute this")                            \
     XX(INTERNAL, "internal_error", "a defect in rewardd")
 
 typedef enum rw_status {

@@ -239,6 +239,44 @@ START_TEST(json_document)
 }
 END_TEST
 
+START_TEST(verified_gated_and_a_flag_without_a_value)
+{
+    static const char *const BY[] = {"answer_first", "min_process"};
+    struct rw_reply_gated gated = {
+        .scored = true, .of = "outcome", .reward = 0, .ungated = 0.7F, .by = BY, .n_by = 2};
+    struct rw_reply_trace trace = scored_trace();
+    trace.has_outcome = trace.outcome_scored = trace.has_reference = true;
+    trace.outcome_reward = 0.7F;
+    trace.verified = RW_REPLY_VERIFIED_WRONG;
+    trace.gated = &gated;
+    flag.fired = false;
+    flag.error = RW_DEADLINE;
+    flag.value = NAN; /* must not be written */
+    rw_reply_trace(&out, RW_REPLY_JSON, &trace, true);
+    ck_assert(strstr(text(), "\"outcome\":{\"reward\":0.7,\"raw\":0,\"verified\":false,"
+                             "\"error\":null},\"gated\":{\"reward\":0,\"ungated\":0.7,"
+                             "\"of\":\"outcome\",\"by\":[\"answer_first\",\"min_process\"],"
+                             "\"error\":null}") != NULL);
+    ck_assert(strstr(text(), "\"value\":null,") != NULL);
+    ck_assert(strstr(text(), "\"error\":\"deadline_exceeded\"}") != NULL);
+    rw_buf_clear(&out);
+    gated = (struct rw_reply_gated){.of = "process"};
+    rw_fail(&gated.error, RW_NOT_CALIBRATED, "shape has no bank");
+    trace.has_outcome = false;
+    trace.verified = RW_REPLY_VERIFIED_RIGHT;
+    rw_reply_trace(&out, RW_REPLY_JSON, &trace, true);
+    ck_assert(strstr(text(), "\"outcome\":{\"reward\":null,\"raw\":null,\"verified\":true,"
+                             "\"error\":{\"code\":\"model_not_found\"") != NULL);
+    ck_assert(strstr(text(), "\"gated\":{\"reward\":null,\"ungated\":null,\"of\":\"process\","
+                             "\"by\":[],\"error\":{\"code\":\"not_calibrated\"") != NULL);
+    rw_buf_clear(&out);
+    rw_reply_trace(&out, RW_REPLY_TEXT, &trace, true);
+    ck_assert(strstr(text(), "outcome  -    answer right\n") != NULL);
+    ck_assert(strstr(text(), "gated    -  not_calibrated: shape has no bank\n") != NULL);
+    ck_assert(strstr(text(), "first_error  step 2  deadline_exceeded  the reward falls") != NULL);
+}
+END_TEST
+
 /* A trace that failed carries no number at all, whatever its other members say. */
 START_TEST(a_failed_trace_has_no_reward)
 {
@@ -491,6 +529,7 @@ int main(void)
     tcase_add_test(tc, doubles_and_integers);
     tcase_add_test(tc, text_is_escaped);
     tcase_add_test(tc, json_document);
+    tcase_add_test(tc, verified_gated_and_a_flag_without_a_value);
     tcase_add_test(tc, a_failed_trace_has_no_reward);
     tcase_add_test(tc, a_step_that_was_not_scored);
     tcase_add_test(tc, json_lines);

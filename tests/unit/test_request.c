@@ -125,6 +125,55 @@ START_TEST(every_option)
 }
 END_TEST
 
+START_TEST(flag_options)
+{
+    ck_assert_int_eq(parse("{'prompt':'p','trace':{'text':'t','reference':-2.5},'reference':42,"
+                           "'flags_all':true,'gate':['min_process','answer_first'],"
+                           "'domain':'gsm8k/train','prompt_gap':'full'}"),
+                     RW_OK);
+    check_str(req.items[0].reference, "42");
+    check_str(req.items[0].traces[0].reference, "-2.5"); /* its own is the stronger one */
+    ck_assert(req.flags_all && req.prompt_gap == RW_PROMPT_GAP_FULL);
+    ck_assert_uint_eq(req.n_gates, 2);
+    check_str(req.gates[1], "answer_first");
+    check_str(req.domain, "gsm8k/train");
+    ck_assert_int_eq(parse("{'prompt':'p','trace':'t','reference':'1/2','gate':'shape'}"), RW_OK);
+    check_str(req.items[0].traces[0].reference, "1/2");
+    ck_assert_uint_eq(req.n_gates, 1);
+    ck_assert(req.domain.ptr == NULL && !req.flags_all && req.prompt_gap == RW_PROMPT_GAP_START);
+    ck_assert_int_eq(parse("{'items':[{'prompt':'p','trace':'t','domain':'a'},"
+                           "{'prompt':'p','trace':'t'}],'domain':'b'}"),
+                     RW_OK);
+    check_str(req.items[0].domain, "a");
+    ck_assert_ptr_null(req.items[1].domain.ptr);
+    check_str(req.domain, "b");
+}
+END_TEST
+
+START_TEST(flag_options_that_are_refused)
+{
+    const rw_status BAD = RW_INVALID_REQUEST;
+    check_refused("{'prompt':'p','trace':'t','flags':'cheep'}", BAD, "flags", "", "\"cheap\"");
+    check_refused("{'prompt':'p','trace':'t','flag_all':true}", BAD, "flag_all", "unknown field",
+                  "flags_all");
+    check_refused("{'prompt':'p','trace':'t','flags_all':1}", BAD, "flags_all", "", "");
+    check_refused("{'prompt':'p','trace':'t','prompt_gap':'fulll'}", BAD, "prompt_gap", "", "full");
+    check_refused("{'prompt':'p','trace':'t','gate':[]}", BAD, "gate", "", "");
+    check_refused("{'prompt':'p','trace':'t','gate':['a','a']}", BAD, "gate[1]", "twice", "");
+    check_refused("{'prompt':'p','trace':'t','gate':[true]}", BAD, "gate[0]", "", "");
+    check_refused("{'prompt':'p','trace':'t','domain':''}", BAD, "domain", "", "");
+    check_refused("{'prompt':'p','trace':'t','domain':'a b'}", BAD, "domain", "letters", "");
+    check_refused("{'prompt':'p','trace':'t','reference':true}", BAD, "reference",
+                  "a string or a number", "");
+    check_refused("{'prompt':'p','trace':'t','reference':12345678901234567890}", BAD, "reference",
+                  "not exact", "string");
+    check_refused("{'prompt':'p','trace':{'text':'t','reference':[1]}}", BAD, "trace.reference",
+                  "a string or a number", "");
+    check_refused("{'items':[{'prompt':'p','trace':'t','domain':3}]}", BAD, "items[0].domain", "",
+                  "");
+}
+END_TEST
+
 START_TEST(short_forms_of_a_trace)
 {
     ck_assert_int_eq(parse("{'prompt':'p','traces':['text',['s1','s2'],{'steps':['s']},"
@@ -443,6 +492,8 @@ int main(void)
     tcase_add_test(tc, one_trace_of_steps);
     tcase_add_test(tc, defaults_are_absent);
     tcase_add_test(tc, every_option);
+    tcase_add_test(tc, flag_options);
+    tcase_add_test(tc, flag_options_that_are_refused);
     tcase_add_test(tc, short_forms_of_a_trace);
     tcase_add_test(tc, a_batch_of_items);
     tcase_add_test(tc, one_bad_trace_harms_no_other);

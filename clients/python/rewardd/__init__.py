@@ -2,6 +2,7 @@
 
 from ._types import (
     Flag,
+    Gated,
     RewarddError,
     RewardUnavailable,
     Score,
@@ -18,6 +19,7 @@ __all__ = [
     "AsyncClient",
     "Client",
     "Flag",
+    "Gated",
     "RewardUnavailable",
     "RewarddError",
     "Score",

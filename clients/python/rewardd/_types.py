@@ -82,17 +82,49 @@ class Step:
 
 @dataclass(frozen=True)
 class Flag:
+    """One shortcut flag. `value` is None when it could not be computed; `error` says why."""
+
     name: str
-    value: float
-    p: Optional[float]
+    value: Optional[float]
+    p: Optional[float]  # conformal, among n_cal clean values; None = not calibrated
     fired: bool
     severity: Optional[str]
     step: Optional[int]
     message: Optional[str]
+    version: int = 0
+    n_cal: int = 0
+    span: Optional[Tuple[int, int]] = None  # code points
+    error: Optional[str] = None
 
     @classmethod
     def parse(cls, data: Dict[str, Any]) -> "Flag":
-        return cls(**{name: data.get(name) for name in cls.__dataclass_fields__})
+        known = {name: data[name] for name in cls.__dataclass_fields__ if name in data}
+        if known.get("span") is not None:
+            known["span"] = (known["span"][0], known["span"][1])
+        return cls(**known)
+
+
+@dataclass(frozen=True)
+class Gated:
+    """What the gates made of a reward. `reward` is None when that could not be known."""
+
+    reward: Optional[float]
+    ungated: Optional[float]
+    of: Optional[str]  # "outcome" or "process"
+    by: List[str] = field(default_factory=list)  # gates that closed
+    error: Optional[TraceError] = None
+
+    @classmethod
+    def parse(cls, data: Optional[Dict[str, Any]]) -> Optional["Gated"]:
+        if not data:
+            return None
+        return cls(
+            reward=data["reward"],
+            ungated=data["ungated"],
+            of=data["of"],
+            by=list(data["by"]),
+            error=TraceError.parse(data["error"]),
+        )
 
 
 @dataclass(frozen=True)
@@ -112,6 +144,8 @@ class Score:
     stopped: bool = False
     split: bool = False
     truncated: bool = False
+    verified: Optional[bool] = None  # the final answer equals the reference
+    gated: Optional[Gated] = None  # when gates were asked for; `reward` stays as it is
 
     @property
     def reward(self) -> Optional[float]:
@@ -145,7 +179,14 @@ class Score:
             stopped=bool(process.get("stopped", False)),
             split=bool(data.get("split", False)),
             truncated=bool(data.get("truncated", False)),
+            verified=outcome.get("verified"),
+            gated=Gated.parse(data.get("gated")),
         )
+
+    @property
+    def fired(self) -> List[str]:
+        """Names of the flags that fired."""
+        return [flag.name for flag in self.flags if flag.fired]
 
 
 class Scores(List[Score]):

@@ -18,7 +18,8 @@ BACKOFF_FIRST_S = 0.5
 BACKOFF_MAX_S = 8.0
 RETRY_AFTER_MAX_S = 60.0
 RETRY_STATUS = frozenset((429, 503))
-SAMPLE_FIELDS = ("prompt", "messages", "trace", "steps", "text", "reference")
+ITEM_FIELDS = ("prompt", "messages", "reference", "domain")
+SAMPLE_FIELDS = ITEM_FIELDS + ("trace", "steps", "text")
 
 Trace = Union[str, Sequence[str], Mapping[str, Any]]
 
@@ -62,7 +63,7 @@ def sample_item(sample: Mapping[str, Any]) -> Dict[str, Any]:
     unknown = set(sample) - set(SAMPLE_FIELDS)
     if unknown:
         raise ValueError(f"unknown fields of a sample: {sorted(unknown)}")
-    item = {name: sample[name] for name in ("prompt", "messages", "reference") if name in sample}
+    item = {name: sample[name] for name in ITEM_FIELDS if name in sample}
     item["trace"] = one_trace(sample.get("trace"), sample.get("steps"), sample.get("text"))
     return item
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
-from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
 
 from . import _wire
 from ._types import RewarddError, RewardUnavailable, Score, Scores
@@ -206,7 +206,7 @@ class AsyncClient:
         trace: Optional[_wire.Trace] = None,
         steps: Optional[Sequence[str]] = None,
         text: Optional[str] = None,
-        reference: Optional[str] = None,
+        reference: Union[str, int, float, None] = None,
         on_error: str = "raise",
         **options: Any,
     ) -> Score:

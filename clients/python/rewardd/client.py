@@ -8,7 +8,7 @@ import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
 from . import _wire
 from ._types import RewarddError, RewardUnavailable, Score, Scores, StreamBroken, TraceError
@@ -161,12 +161,13 @@ class Client:
         trace: Optional[_wire.Trace] = None,
         steps: Optional[Sequence[str]] = None,
         text: Optional[str] = None,
-        reference: Optional[str] = None,
+        reference: Union[str, int, float, None] = None,
         on_error: str = "raise",
         **options: Any,
     ) -> Score:
         """One trace. Options are the wire's: model, outcome_model (False = none), aggregate, flags,
-        stop_below, deadline_ms, overlong, run, allow_special_tokens."""
+        flags_all, gate, domain, prompt_gap, stop_below, deadline_ms, overlong, run,
+        allow_special_tokens."""
         one = _wire.one_trace(trace, steps, text)
         return self.score_group(
             prompt, [one], messages=messages, reference=reference, on_error=on_error, **options
@@ -178,7 +179,7 @@ class Client:
         traces: Sequence[_wire.Trace] = (),
         *,
         messages: Optional[Sequence[Mapping[str, str]]] = None,
-        reference: Optional[str] = None,
+        reference: Union[str, int, float, None] = None,
         on_error: str = "none",
         **options: Any,
     ) -> Scores:

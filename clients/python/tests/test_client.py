@@ -28,6 +28,63 @@ def test_score(server):
     }
 
 
+FLAGGED = {
+    "item": 0,
+    "trace": 0,
+    "error": None,
+    "process": {"reward": 0.9, "aggregate": "min", "stopped": False, "error": None},
+    "outcome": {"reward": 0.8, "raw": 1.4, "verified": False, "error": None},
+    "gated": {"reward": 0, "ungated": 0.8, "of": "outcome", "by": ["answer_first"], "error": None},
+    "split": False,
+    "truncated": False,
+    "steps": [],
+    "flags": [
+        {"name": "answer_first", "version": 1, "value": 0.02, "p": 0.004, "fired": True,
+         "n_cal": 1000, "severity": "alarm", "step": 0, "span": [3, 5], "message": "early"},
+        {"name": "prompt_gap", "version": 1, "value": None, "p": None, "fired": False, "n_cal": 0,
+         "severity": "alarm", "step": None, "span": None, "message": "late",
+         "error": "deadline_exceeded"},
+    ],
+}  # fmt: skip
+
+
+def flagged(handler, body):
+    handler.reply(200, {"results": [FLAGGED], "usage": {}})
+
+
+def check_flagged(score, body):
+    reference = body["items"][0]["reference"] if "items" in body else body["reference"]
+    assert reference == 42 and body["gate"] == ["answer_first"] and body["domain"] == "d"
+    assert score.reward == 0.9 and score.verified is False
+    assert (score.gated.reward, score.gated.ungated, score.gated.of) == (0, 0.8, "outcome")
+    assert score.gated.by == ["answer_first"] and score.gated.error is None
+    assert score.fired == ["answer_first"]
+    first, second = score.flags
+    assert (first.p, first.n_cal, first.span, first.error) == (0.004, 1000, (3, 5), None)
+    assert (second.value, second.error, second.fired) == (None, "deadline_exceeded", False)
+
+
+def test_flags_and_gates(server):
+    server.plan = [flagged, flagged]
+    options = {"reference": 42, "gate": ["answer_first"], "flags": "cheap", "domain": "d"}
+    with Client(server.url) as client:
+        check_flagged(client.score("p", steps=["a"], **options), server.requests[-1][1])
+
+    async def again():
+        async with AsyncClient(server.url) as client:
+            return await client.score("p", steps=["a"], **options)
+
+    check_flagged(asyncio.run(again()), server.requests[-1][1])
+
+
+def test_a_sample_may_name_its_domain(server):
+    sample = {"prompt": "p", "text": "t", "reference": 1, "domain": "d"}
+    with Client(server.url) as client:
+        client.score_many([sample])
+    item = server.requests[0][1]["items"][0]
+    assert item == {"prompt": "p", "trace": "t", "reference": 1, "domain": "d"}
+
+
 def test_connections_are_kept(server):
     with Client(server.url) as client:
         for _ in range(20):
