@@ -56,6 +56,7 @@ count_meson() {
     passed=$((passed + ${ok:-0}))
     failed=$((failed + bad))
     skipped=$((skipped + ${skip:-0}))
+    grep -E ' SKIP ' "$1"
     [ "$bad" -eq 0 ] || grep -E 'FAIL|TIMEOUT' "$1"
 }
 

@@ -1,155 +1,238 @@
-/* Scores token ids with a model folder: the oracle's way to our float32 values.
+/* rw-score DIR [--preset NAME] [--dtype f32|bf16] [--threads N] [--chunk N] [--kernel NAME]
+ *          [--batch N]
  *
- *     score_driver DIR auto|f32|bf16 THREADS CHUNK_TOKENS [KERNEL]
- *
- * Standard input: one trace per line, "id id ... | position position ...". All traces are submitted
- * at once. Standard output: per trace one line of "raw reward" pairs, or "error CODE: MESSAGE". */
+ * Loads a model package through rw_engine.h, reads one case per line from stdin and prints
+ * {"raw":[...],"reward":[...],"ids":N} or {"error":...}, in the order of the lines. A case is what
+ * case_json.h reads, or {"ids":[...],"positions":[...]}: an input made elsewhere. N cases (default
+ * 1) are in the engine at once. */
 #include <math.h>
-#include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
+#include <unistd.h>
 
-#include "core/base/alloc.h"
-#include "core/base/assert.h"
 #include "core/rw_engine.h"
+#include "tests/lib/case_json.h"
 
-enum {
-    TRACES_MAX = 256,
-    LINE_MAX_BYTES = 1 << 20,
-    POSITIONS_MAX = 4096,
+struct settings {
+    const char *dir;
+    size_t batch;
+    struct rw_engine_options engine;
+    struct rw_model_options model;
 };
 
-static struct rw_input inputs[TRACES_MAX];
-static struct rw_job *jobs[TRACES_MAX];
-static struct rw_job_spec specs[TRACES_MAX];
-
-static uint32_t parse_numbers(char **at, int32_t *to, uint32_t max)
+static void ignore_notify(void *ctx)
 {
-    uint32_t n = 0;
-    for (;;) {
-        char *end;
-        long value = strtol(*at, &end, 10);
-        if (end == *at || n == max) {
-            return n;
-        }
-        to[n++] = (int32_t)value;
-        *at = end;
-    }
+    (void)ctx;
 }
 
-static void parse_line(char *line, struct rw_input *in)
+static bool parse_arguments(int argc, char **argv, struct settings *s)
 {
-    uint32_t ids_max = (uint32_t)(strlen(line) / 2 + 1);
-    static int32_t positions[POSITIONS_MAX];
-    in->ids = rw_alloc_array(ids_max, sizeof *in->ids);
-    rw_assert(in->ids != NULL);
-    in->n_tokens = parse_numbers(&line, in->ids, ids_max);
-    line = strchr(line, '|');
-    rw_assert(line != NULL);
-    line++;
-    in->n_steps = parse_numbers(&line, positions, POSITIONS_MAX);
-    in->n_scored_steps = in->n_steps;
-    in->steps = rw_alloc_zero(in->n_steps, sizeof *in->steps);
-    rw_assert(in->steps != NULL && in->n_steps > 0);
-    for (uint32_t i = 0; i < in->n_steps; i++) {
-        in->steps[i].position = (uint32_t)positions[i];
-    }
-    in->outcome_position = (uint32_t)positions[in->n_steps - 1];
-}
-
-static size_t read_traces(const struct rw_model *model)
-{
-    char *line = rw_alloc(LINE_MAX_BYTES);
-    rw_assert(line != NULL);
-    size_t n = 0;
-    while (n < TRACES_MAX && fgets(line, LINE_MAX_BYTES, stdin) != NULL) {
-        parse_line(line, &inputs[n]);
-        specs[n] = (struct rw_job_spec){.model = model, .input = &inputs[n], .stop_below = NAN};
-        n++;
-    }
-    rw_free(line);
-    return n;
-}
-
-static void await_all(struct rw_engine *engine, size_t n)
-{
-    size_t final = 0;
-    while (final < n) {
-        struct rw_job *changed[16];
-        size_t k = rw_engine_poll(engine, changed, 16);
-        for (size_t i = 0; i < k; i++) {
-            struct rw_job_view view;
-            rw_job_view(changed[i], &view);
-            final += view.state != RW_JOB_QUEUED && view.state != RW_JOB_RUNNING;
-        }
-        if (k == 0) {
-            poll(NULL, 0, 1);
+    *s = (struct settings){
+        .dir = argc > 1 ? argv[1] : NULL,
+        .batch = 1,
+        .engine = {.threads = 1,
+                   .kv_bytes_max = (size_t)1 << 30,
+                   .jobs_max = 64,
+                   .queued_tokens_max = 1 << 24,
+                   .notify = ignore_notify},
+    };
+    for (int i = 2; i + 1 < argc; i += 2) {
+        const char *value = argv[i + 1];
+        if (strcmp(argv[i], "--preset") == 0) {
+            s->model.preset = value;
+        } else if (strcmp(argv[i], "--dtype") == 0) {
+            s->model.dtype = strcmp(value, "bf16") == 0 ? RW_WEIGHTS_BF16 : RW_WEIGHTS_F32;
+        } else if (strcmp(argv[i], "--threads") == 0) {
+            s->engine.threads = (unsigned)strtoul(value, NULL, 10);
+        } else if (strcmp(argv[i], "--chunk") == 0) {
+            s->engine.chunk_tokens = (uint32_t)strtoul(value, NULL, 10);
+        } else if (strcmp(argv[i], "--batch") == 0) {
+            s->batch = strtoul(value, NULL, 10);
+        } else if (strcmp(argv[i], "--kernel") == 0) {
+            s->engine.kernel = value;
+        } else {
+            return false;
         }
     }
+    s->model.dir = s->dir;
+    return s->dir != NULL && s->batch > 0 && s->batch <= s->engine.jobs_max;
 }
 
-static void print_job(const struct rw_job *job)
+/* {"ids","positions"}: every position is a step of a process model, the last one an outcome's. */
+static rw_status read_ids(const struct rw_json *root, struct rw_arena *arena, struct rw_input *out,
+                          struct rw_error *err)
 {
-    struct rw_job_view view;
-    rw_job_view(job, &view);
-    if (view.state != RW_JOB_DONE) {
-        printf("error %s: %s\n", rw_status_code(view.error.status), view.error.message);
+    const struct rw_json *ids = rw_json_get(root, "ids");
+    const struct rw_json *positions = rw_json_get(root, "positions");
+    *out = (struct rw_input){0};
+    out->ids = rw_arena_array(arena, ids->count + 1, sizeof *out->ids);
+    out->steps = rw_arena_array(arena, positions->count + 1, sizeof *out->steps);
+    if (out->ids == NULL || out->steps == NULL) {
+        return rw_fail(err, RW_NO_MEMORY, "no memory for a case");
+    }
+    RW_JSON_EACH (item, ids) {
+        out->ids[out->n_tokens++] = (int32_t)item->number;
+    }
+    RW_JSON_EACH (item, positions) {
+        out->steps[out->n_steps++].position = (uint32_t)item->number;
+        out->outcome_position = (uint32_t)item->number;
+    }
+    out->n_scored_steps = out->n_steps;
+    return RW_OK;
+}
+
+static rw_status make_input(const struct rw_model *model, struct rw_str line,
+                            struct rw_arena *arena, struct rw_input *input, struct rw_error *err)
+{
+    const struct rw_json *root;
+    struct rw_trace_source source;
+    rw_status status = rw_json_parse(arena, line, &root, err);
+    if (status != RW_OK) {
+        return status;
+    }
+    if (rw_json_get(root, "messages") == NULL && rw_json_get(root, "ids") != NULL) {
+        return read_ids(root, arena, input, err);
+    }
+    if (!case_read(root, arena, &source)) {
+        return rw_fail(err, RW_INVALID_REQUEST, "not a case");
+    }
+    return rw_model_build_input(model, &source, arena, input, err);
+}
+
+/* ---- one case: a line, its input, its job ---------------------------------------------------- */
+
+struct one {
+    struct rw_arena arena;
+    struct rw_input input;
+    struct rw_job *job; /* NULL: status says why */
+    rw_status status;
+    struct rw_error err;
+};
+
+static void prepare(struct one *c, const struct rw_model *model, const char *line, size_t len)
+{
+    *c = (struct one){0};
+    rw_arena_init(&c->arena, (size_t)256 << 20);
+    char *copy = rw_arena_alloc(&c->arena, len);
+    if (copy == NULL) {
+        c->status = rw_fail(&c->err, RW_NO_MEMORY, "no memory for a case");
         return;
     }
-    const struct rw_score *scores = rw_job_scores(job);
-    for (uint32_t i = 0; i < view.scores_ready; i++) {
-        printf("%s%.9g %.9g", i > 0 ? " " : "", (double)scores[i].raw, (double)scores[i].reward);
-    }
-    printf("\n");
+    memcpy(copy, line, len);
+    c->status = make_input(model, (struct rw_str){copy, len}, &c->arena, &c->input, &c->err);
 }
 
-static int score(struct rw_engine *engine, const struct rw_model *model)
+static void submit(struct rw_engine *engine, const struct rw_model *model, struct one *c)
 {
-    struct rw_error err = {0};
-    size_t n = read_traces(model);
-    if (rw_engine_submit(engine, specs, n, jobs, &err) != RW_OK) {
-        fprintf(stderr, "submit: %s\n", err.message);
-        return 1;
+    struct rw_job_spec spec = {.model = model, .input = &c->input, .stop_below = NAN};
+    if (c->status == RW_OK) {
+        c->status = rw_engine_submit(engine, &spec, 1, &c->job, &c->err);
     }
-    await_all(engine, n);
-    for (size_t i = 0; i < n; i++) {
-        print_job(jobs[i]);
-        rw_job_release(engine, jobs[i]);
-        rw_free(inputs[i].ids);
-        rw_free(inputs[i].steps);
+}
+
+static void await(struct rw_engine *engine, struct one *c)
+{
+    struct rw_job_view view = {0};
+    while (c->job != NULL && c->status == RW_OK) {
+        struct rw_job *changed[16];
+        while (rw_engine_poll(engine, changed, 16) > 0) {
+        }
+        rw_job_view(c->job, &view);
+        if (view.state == RW_JOB_DONE) {
+            return;
+        }
+        if (view.state != RW_JOB_QUEUED && view.state != RW_JOB_RUNNING) {
+            c->err = view.error;
+            c->status = view.error.status != RW_OK ? view.error.status : RW_INTERNAL;
+        }
+        usleep(100);
     }
-    return 0;
+}
+
+static void print_scores(const struct one *c)
+{
+    struct rw_job_view view;
+    rw_job_view(c->job, &view);
+    const struct rw_score *scores = rw_job_scores(c->job);
+    printf("{\"raw\":[");
+    for (uint32_t i = 0; i < view.scores_ready; i++) {
+        printf("%s%.9g", i > 0 ? "," : "", (double)scores[i].raw);
+    }
+    printf("],\"reward\":[");
+    for (uint32_t i = 0; i < view.scores_ready; i++) {
+        printf("%s%.9g", i > 0 ? "," : "", (double)scores[i].reward);
+    }
+    printf("],\"ids\":%u}\n", c->input.n_tokens);
+}
+
+static void finish(struct rw_engine *engine, struct one *c)
+{
+    if (c->status == RW_OK) {
+        print_scores(c);
+    } else {
+        printf("{\"error\":\"%s\",\"param\":\"%s\"}\n", rw_status_code(c->status), c->err.param);
+        fprintf(stderr, "%s: %s\n", rw_status_code(c->status), c->err.message);
+    }
+    fflush(stdout);
+    if (c->job != NULL) {
+        rw_job_release(engine, c->job);
+    }
+    rw_arena_fini(&c->arena);
+}
+
+/* Without --batch a case has left the engine before the next one is read. */
+static int run_lines(struct rw_engine *engine, const struct rw_model *model, size_t batch)
+{
+    struct one *cases = calloc(batch, sizeof *cases);
+    char *line = NULL;
+    size_t size = 0;
+    ssize_t len = 0;
+    while (cases != NULL && len >= 0) {
+        size_t n = 0;
+        while (n < batch && (len = getline(&line, &size, stdin)) > 0) {
+            prepare(&cases[n++], model, line, (size_t)len);
+        }
+        for (size_t i = 0; i < n; i++) {
+            submit(engine, model, &cases[i]);
+        }
+        for (size_t i = 0; i < n; i++) {
+            await(engine, &cases[i]);
+        }
+        for (size_t i = 0; i < n; i++) {
+            finish(engine, &cases[i]);
+        }
+    }
+    free(line);
+    free(cases);
+    return cases != NULL ? 0 : 1;
 }
 
 int main(int argc, char **argv)
 {
-    if (argc < 5) {
-        fprintf(stderr, "usage: %s DIR auto|f32|bf16 THREADS CHUNK_TOKENS [KERNEL]\n", argv[0]);
+    struct settings settings;
+    struct rw_engine *engine = NULL;
+    const struct rw_model *model = NULL;
+    struct rw_error err = {0};
+    if (!parse_arguments(argc, argv, &settings)) {
+        fprintf(
+            stderr,
+            "usage: rw-score DIR [--preset|--dtype|--threads|--chunk|--kernel|--batch VALUE]...\n");
         return 2;
     }
-    struct rw_error err = {0};
-    struct rw_engine_options options = {
-        .threads = (unsigned)strtoul(argv[3], NULL, 10),
-        .chunk_tokens = (uint32_t)strtoul(argv[4], NULL, 10),
-        .kernel = argc > 5 ? argv[5] : NULL,
-    };
-    struct rw_engine *engine;
-    const struct rw_model *model;
-    if (rw_engine_create(&options, &engine, &err) != RW_OK) {
-        fprintf(stderr, "engine: %s\n", err.message);
+    settings.engine.clock = &RW_CLOCK_SYSTEM;
+    rw_status status = rw_engine_create(&settings.engine, &engine, &err);
+    if (status == RW_OK) {
+        status = rw_engine_load(engine, &settings.model, &model, &err);
+    }
+    if (status != RW_OK) {
+        printf("{\"error\":\"%s\",\"param\":\"%s\"}\n", rw_status_code(status), err.param);
+        fprintf(stderr, "%s: %s (%s)\n", rw_status_code(status), err.message, err.hint);
+        rw_engine_destroy(engine);
         return 1;
     }
-    struct rw_model_options model_options = {.dir = argv[1]};
-    model_options.dtype = strcmp(argv[2], "f32") == 0    ? RW_WEIGHTS_F32
-                          : strcmp(argv[2], "bf16") == 0 ? RW_WEIGHTS_BF16
-                                                         : RW_WEIGHTS_AUTO;
-    int rc = 1;
-    if (rw_engine_load(engine, &model_options, &model, &err) == RW_OK) {
-        rc = score(engine, model);
-    } else {
-        fprintf(stderr, "load: %s: %s\n", rw_status_code(err.status), err.message);
-    }
+    const struct rw_model_info *info = rw_model_info(model);
+    fprintf(stderr, "preset %s dtype %s kernel %s\n", info->preset, info->dtype,
+            rw_engine_kernel(engine));
+    int rc = run_lines(engine, model, settings.batch);
     rw_engine_destroy(engine);
     return rc;
 }

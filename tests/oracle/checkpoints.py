@@ -239,9 +239,9 @@ def recipe_of(spec, config, tokenizer):
     return {"head": head, "post": spec["post"]}
 
 
-def write(folder, name, tokenizer, seed=0):
+def write(folder, name, tokenizer, seed=0, spec=None):
     """Writes the Hugging Face folder; returns (config, recipe)."""
-    spec = SPECS[name]
+    spec = spec or SPECS[name]
     kind = spec["config"]["tokenizer"]
     os.makedirs(folder, exist_ok=True)
     config = config_of(spec, tokenizer)

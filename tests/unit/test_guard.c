@@ -332,7 +332,6 @@ int main(void)
     Suite *suite = suite_create("guard");
     TCase *tc = tcase_create("guard");
     tcase_add_checked_fixture(tc, setup, teardown);
-    tcase_add_test(tc, json_test_suite);
     tcase_add_test(tc, duplicate_names_are_refused);
     tcase_add_test(tc, members_are_bounded);
     tcase_add_test(tc, depth_is_bounded);
@@ -346,9 +345,14 @@ int main(void)
     tcase_add_test(tc, long_numbers_are_not_cut);
     tcase_add_test(tc, memory_is_the_arenas);
     suite_add_tcase(suite, tc);
+    tc = tcase_create("vectors");
+    tcase_set_tags(tc, "vectors");
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_test(tc, json_test_suite);
+    suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return rw_test_exit(failed);
 }

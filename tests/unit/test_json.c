@@ -366,6 +366,10 @@ int main(void)
     tcase_add_test(tc, depth_limit);
     tcase_add_test(tc, memory_is_bounded_by_the_arena);
     tcase_add_test(tc, large_maps);
+    suite_add_tcase(suite, tc);
+    tc = tcase_create("vectors");
+    tcase_set_tags(tc, "vectors");
+    tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, json_test_suite);
     tcase_add_test(tc, utf8_lines);
     suite_add_tcase(suite, tc);
@@ -373,5 +377,5 @@ int main(void)
     srunner_run_all(runner, CK_NORMAL);
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return rw_test_exit(failed);
 }
