@@ -20,6 +20,7 @@
 #include "core/base/clock.h"
 #include "core/base/status.h"
 #include "core/base/str.h"
+#include "core/model/feature.h"
 #include "core/model/input.h"
 #include "core/model/recipe.h"
 
@@ -96,12 +97,20 @@ rw_status rw_model_build_input(const struct rw_model *model, const struct rw_tra
 /* ---- jobs ---------------------------------------------------------------------------------------
  */
 
+enum rw_job_priority {
+    RW_PRIORITY_NORMAL,
+    RW_PRIORITY_LOW, /* runs when no normal job wants the pass, and in a small share beside them */
+};
+
 struct rw_job_spec {
     const struct rw_model *model;
     const struct rw_input *input; /* borrowed until rw_job_release */
     float stop_below;             /* NaN = compute all steps; process models only */
     uint64_t deadline_ns;         /* on the engine's clock; 0 = none */
     void *tag;                    /* the owner's own */
+    uint64_t client;              /* clients get equal shares: hash of key or peer, and run */
+    enum rw_job_priority priority;
+    bool want_features; /* see rw_job_features */
 };
 
 /*   QUEUED --> RUNNING --> DONE
@@ -145,6 +154,9 @@ void *rw_job_tag(const struct rw_job *job);
 void rw_job_view(const struct rw_job *job, struct rw_job_view *out);
 /* scores[0 .. scores_ready) are valid and never change. */
 const struct rw_score *rw_job_scores(const struct rw_job *job);
+/* features[scores_ready][RW_FEATURE_DIM], row i at the position of score i (core/model/feature.h);
+ * valid and final like the scores. NULL when the spec did not want them. */
+const float *rw_job_features(const struct rw_job *job);
 /* Only after poll has shown a final state. */
 void rw_job_release(struct rw_engine *engine, struct rw_job *job);
 

@@ -92,16 +92,20 @@ static rw_status check(const struct rw_job_spec *spec, uint32_t n_scores, struct
     return status;
 }
 
-/* The record, its scores and its block table are one allocation. */
-static struct rw_job *job_alloc(uint32_t n_scores, uint32_t n_blocks)
+/* The record, its scores, features and block table are one allocation. */
+static struct rw_job *job_alloc(uint32_t n_scores, uint32_t n_blocks, bool want_features)
 {
-    struct rw_job *job = rw_alloc_zero(1, sizeof *job + n_scores * sizeof(struct rw_score) +
-                                              n_blocks * sizeof(uint32_t));
+    size_t n_features = want_features ? (size_t)n_scores * RW_FEATURE_DIM : 0;
+    struct rw_job *job =
+        rw_alloc_zero(1, sizeof *job + n_scores * sizeof(struct rw_score) +
+                             n_features * sizeof(float) + n_blocks * sizeof(uint32_t));
     if (job == NULL) {
         return NULL;
     }
     job->scores = (struct rw_score *)(job + 1);
-    job->kv.blocks = (uint32_t *)(job->scores + n_scores);
+    float *features = (float *)(job->scores + n_scores);
+    job->features = want_features ? features : NULL;
+    job->kv.blocks = (uint32_t *)(features + n_features);
     job->kv.max_blocks = n_blocks;
     job->n_scores = n_scores;
     return job;
@@ -118,7 +122,7 @@ rw_status rw_job_create(const struct rw_job_spec *spec, uint64_t now_ns, struct 
         return status;
     }
     uint32_t needed = score_position(spec->input, kind, n_scores - 1) + 1;
-    struct rw_job *job = job_alloc(n_scores, rw_kv_blocks_of(needed));
+    struct rw_job *job = job_alloc(n_scores, rw_kv_blocks_of(needed), spec->want_features);
     if (job == NULL) {
         return rw_fail(err, RW_NO_MEMORY, "job of %u scores", n_scores);
     }
@@ -127,6 +131,8 @@ rw_status rw_job_create(const struct rw_job_spec *spec, uint64_t now_ns, struct 
     job->stop_below = kind == RW_KIND_PROCESS ? spec->stop_below : NAN;
     job->deadline_ns = spec->deadline_ns;
     job->tag = spec->tag;
+    job->client = spec->client;
+    job->priority = spec->priority;
     job->submitted_ns = now_ns;
     job->tokens_needed = needed;
     job->view.state = RW_JOB_QUEUED;
@@ -147,4 +153,9 @@ void *rw_job_tag(const struct rw_job *job)
 const struct rw_score *rw_job_scores(const struct rw_job *job)
 {
     return job->scores;
+}
+
+const float *rw_job_features(const struct rw_job *job)
+{
+    return job->features;
 }

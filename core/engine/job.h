@@ -22,6 +22,8 @@ struct rw_job {
     float stop_below;
     uint64_t deadline_ns;
     void *tag;
+    uint64_t client;
+    enum rw_job_priority priority;
     uint64_t submitted_ns;
     pthread_mutex_t *lock;  /* of the engine: rw_job_view has no other way to it */
     uint32_t n_scores;      /* positions read */
@@ -35,6 +37,7 @@ struct rw_job {
     uint64_t started_ns;
     struct rw_job_cost spent;
     struct rw_score *scores; /* [n_scores] */
+    float *features;         /* [n_scores, RW_FEATURE_DIM], NULL when not wanted */
 
     /* under the lock of the engine */
     struct rw_job_view view;

@@ -82,6 +82,21 @@ static double slice_flops(const struct rw_model *model, const struct rw_forward_
            rw_forward_attention_flops(&model->weights->config, seq->position, seq->n, scores);
 }
 
+/* Features of the rows of each slice whose job wants them, from its next score on. */
+static void project(struct rw_pass *p, const struct rw_model *model, const float *hidden,
+                    size_t stride)
+{
+    uint32_t row = 0;
+    for (uint32_t i = 0; i < p->n_slices; i++) {
+        struct rw_job *job = p->slices[i].job;
+        for (uint32_t s = 0; s < p->wanted_of[i] && job->features != NULL; s++) {
+            rw_feature_project(hidden + (row + s) * stride, model->weights->config.hidden,
+                               job->features + (size_t)(job->scores_done + s) * RW_FEATURE_DIM);
+        }
+        row += p->wanted_of[i];
+    }
+}
+
 /* Takes over the scores of one slice, in order, up to the first that ends the job. */
 static struct rw_outcome settle(struct rw_job *job, const struct rw_score *scores,
                                 const rw_status *statuses, uint32_t n)
@@ -126,6 +141,7 @@ void rw_pass_run(struct rw_pass *p, const struct rw_model_host *host)
     const float *hidden = rw_forward_run(model->forward, &batch, &stride);
     p->cpu_ns = rw_team_cpu_ns(host->team) - cpu_before;
     rw_model_read_scores(model, hidden, stride, batch.n_wanted, p->values, p->scores, p->statuses);
+    project(p, model, hidden, stride);
     rw_gate_leave(host->gate);
     charge(p, model);
     uint32_t first = 0;

@@ -17,6 +17,7 @@ static const uint32_t LENGTHS[TRACES] = {1, 37, 64, 65, 130, 200};
 
 struct result {
     struct rw_score scores[TRACES][STEPS_MAX];
+    float features[TRACES][STEPS_MAX][RW_FEATURE_DIM];
     uint32_t n[TRACES];
 };
 
@@ -39,6 +40,7 @@ static void collect(struct rw_engine *e, struct rw_job *job, struct result *out,
     out->n[t] = view.scores_ready;
     ck_assert_uint_le(view.scores_ready, STEPS_MAX);
     memcpy(out->scores[t], rw_job_scores(job), view.scores_ready * sizeof(struct rw_score));
+    memcpy(out->features[t], rw_job_features(job), view.scores_ready * sizeof *out->features[t]);
     rw_job_release(e, job);
 }
 
@@ -54,7 +56,7 @@ static void score_all(const char *kernel, enum rw_weights_dtype dtype, const str
     memset(out, 0, sizeof *out);
     for (uint32_t t = 0; t < TRACES; t++) {
         rw_test_input(&inputs[t], rw_test_vocab(m), LENGTHS[t], 9, t);
-        jobs[t] = rw_test_submit(e, m, &inputs[t], NAN, 0);
+        jobs[t] = rw_test_submit_features(e, m, &inputs[t]);
         if (how->alone) {
             rw_test_await(e, 1);
         }
@@ -73,7 +75,7 @@ START_TEST(bits_do_not_depend_on_the_schedule)
 {
     enum rw_weights_dtype dtype = _i == 0 ? RW_WEIGHTS_F32 : RW_WEIGHTS_BF16;
     for (const struct rw_kernels *const *k = rw_kernels_available(); *k != NULL; k++) {
-        struct result first, other;
+        static struct result first, other;
         score_all((*k)->name, dtype, &SCHEDULES[0], &first);
         for (size_t s = 1; s < sizeof SCHEDULES / sizeof *SCHEDULES; s++) {
             score_all((*k)->name, dtype, &SCHEDULES[s], &other);

@@ -1,10 +1,10 @@
 /* rw-score DIR [--preset NAME] [--dtype f32|bf16] [--threads N] [--chunk N] [--kernel NAME]
- *          [--batch N]
+ *          [--batch N] [--features 1]
  *
  * Loads a model package through rw_engine.h, reads one case per line from stdin and prints
- * {"raw":[...],"reward":[...],"ids":N} or {"error":...}, in the order of the lines. A case is what
- * case_json.h reads, or {"ids":[...],"positions":[...]}: an input made elsewhere. N cases (default
- * 1) are in the engine at once. */
+ * {"raw":[...],"reward":[...],"ids":N} (and "features":[[...],...]) or {"error":...}, in the order
+ * of the lines. A case is what case_json.h reads, or {"ids":[...],"positions":[...]}: an input made
+ * elsewhere. N cases (default 1) are in the engine at once. */
 #include <math.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -15,6 +15,7 @@
 struct settings {
     const char *dir;
     size_t batch;
+    bool features;
     struct rw_engine_options engine;
     struct rw_model_options model;
 };
@@ -47,6 +48,8 @@ static bool parse_arguments(int argc, char **argv, struct settings *s)
             s->engine.chunk_tokens = (uint32_t)strtoul(value, NULL, 10);
         } else if (strcmp(argv[i], "--batch") == 0) {
             s->batch = strtoul(value, NULL, 10);
+        } else if (strcmp(argv[i], "--features") == 0) {
+            s->features = strcmp(value, "1") == 0;
         } else if (strcmp(argv[i], "--kernel") == 0) {
             s->engine.kernel = value;
         } else {
@@ -121,9 +124,11 @@ static void prepare(struct one *c, const struct rw_model *model, const char *lin
     c->status = make_input(model, (struct rw_str){copy, len}, &c->arena, &c->input, &c->err);
 }
 
-static void submit(struct rw_engine *engine, const struct rw_model *model, struct one *c)
+static void submit(struct rw_engine *engine, const struct rw_model *model, struct one *c,
+                   bool features)
 {
-    struct rw_job_spec spec = {.model = model, .input = &c->input, .stop_below = NAN};
+    struct rw_job_spec spec = {
+        .model = model, .input = &c->input, .stop_below = NAN, .want_features = features};
     if (c->status == RW_OK) {
         c->status = rw_engine_submit(engine, &spec, 1, &c->job, &c->err);
     }
@@ -161,7 +166,14 @@ static void print_scores(const struct one *c)
     for (uint32_t i = 0; i < view.scores_ready; i++) {
         printf("%s%.9g", i > 0 ? "," : "", (double)scores[i].reward);
     }
-    printf("],\"ids\":%u}\n", c->input.n_tokens);
+    printf("],\"ids\":%u", c->input.n_tokens);
+    const float *features = rw_job_features(c->job);
+    for (uint32_t i = 0; features != NULL && i < view.scores_ready * RW_FEATURE_DIM; i++) {
+        bool first = i % RW_FEATURE_DIM == 0, last = (i + 1) % RW_FEATURE_DIM == 0;
+        printf("%s%s%.9g%s", i == 0 ? ",\"features\":[" : ",", first ? "[" : "",
+               (double)features[i], last ? "]" : "");
+    }
+    printf("%s}\n", features != NULL ? "]" : "");
 }
 
 static void finish(struct rw_engine *engine, struct one *c)
@@ -180,7 +192,8 @@ static void finish(struct rw_engine *engine, struct one *c)
 }
 
 /* Without --batch a case has left the engine before the next one is read. */
-static int run_lines(struct rw_engine *engine, const struct rw_model *model, size_t batch)
+static int run_lines(struct rw_engine *engine, const struct rw_model *model, size_t batch,
+                     bool features)
 {
     struct one *cases = calloc(batch, sizeof *cases);
     char *line = NULL;
@@ -192,7 +205,7 @@ static int run_lines(struct rw_engine *engine, const struct rw_model *model, siz
             prepare(&cases[n++], model, line, (size_t)len);
         }
         for (size_t i = 0; i < n; i++) {
-            submit(engine, model, &cases[i]);
+            submit(engine, model, &cases[i], features);
         }
         for (size_t i = 0; i < n; i++) {
             await(engine, &cases[i]);
@@ -213,9 +226,9 @@ int main(int argc, char **argv)
     const struct rw_model *model = NULL;
     struct rw_error err = {0};
     if (!parse_arguments(argc, argv, &settings)) {
-        fprintf(
-            stderr,
-            "usage: rw-score DIR [--preset|--dtype|--threads|--chunk|--kernel|--batch VALUE]...\n");
+        fprintf(stderr,
+                "usage: rw-score DIR "
+                "[--preset|--dtype|--threads|--chunk|--kernel|--batch|--features VALUE]...\n");
         return 2;
     }
     settings.engine.clock = &RW_CLOCK_SYSTEM;
@@ -232,7 +245,7 @@ int main(int argc, char **argv)
     const struct rw_model_info *info = rw_model_info(model);
     fprintf(stderr, "preset %s dtype %s kernel %s\n", info->preset, info->dtype,
             rw_engine_kernel(engine));
-    int rc = run_lines(engine, model, settings.batch);
+    int rc = run_lines(engine, model, settings.batch, settings.features);
     rw_engine_destroy(engine);
     return rc;
 }

@@ -1,5 +1,6 @@
 #include "tests/lib/scoring.h"
 
+#include <math.h>
 #include <poll.h>
 #include <stdio.h>
 
@@ -85,17 +86,30 @@ void rw_test_await(struct rw_engine *engine, size_t n)
     }
 }
 
-struct rw_job *rw_test_submit(struct rw_engine *engine, const struct rw_model *model,
-                              const struct rw_input *input, float stop_below, uint64_t deadline_ns)
+static struct rw_job *submit(struct rw_engine *engine, const struct rw_job_spec *spec)
 {
     struct rw_job *job;
     struct rw_error err = {0};
-    struct rw_job_spec spec = {
-        .model = model, .input = input, .stop_below = stop_below, .deadline_ns = deadline_ns};
-    rw_status status = rw_engine_submit(engine, &spec, 1, &job, &err);
+    rw_status status = rw_engine_submit(engine, spec, 1, &job, &err);
     if (status != RW_OK) {
         fprintf(stderr, "submit: %s\n", err.message);
     }
     rw_assert(status == RW_OK);
     return job;
+}
+
+struct rw_job *rw_test_submit(struct rw_engine *engine, const struct rw_model *model,
+                              const struct rw_input *input, float stop_below, uint64_t deadline_ns)
+{
+    struct rw_job_spec spec = {
+        .model = model, .input = input, .stop_below = stop_below, .deadline_ns = deadline_ns};
+    return submit(engine, &spec);
+}
+
+struct rw_job *rw_test_submit_features(struct rw_engine *engine, const struct rw_model *model,
+                                       const struct rw_input *input)
+{
+    struct rw_job_spec spec = {
+        .model = model, .input = input, .stop_below = NAN, .want_features = true};
+    return submit(engine, &spec);
 }

@@ -21,5 +21,8 @@ void rw_test_await(struct rw_engine *engine, size_t n);
 /* One job, submitted. */
 struct rw_job *rw_test_submit(struct rw_engine *engine, const struct rw_model *model,
                               const struct rw_input *input, float stop_below, uint64_t deadline_ns);
+/* The same with features; all steps, no deadline. */
+struct rw_job *rw_test_submit_features(struct rw_engine *engine, const struct rw_model *model,
+                                       const struct rw_input *input);
 
 #endif

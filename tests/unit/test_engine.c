@@ -43,6 +43,7 @@ START_TEST(scores_become_visible_and_stay)
     ck_assert(v.cost.flops > 200 * rw_model_info(m)->flops_per_token);
     ck_assert(v.cost.total_ns > v.cost.queue_ns && v.cost.cpu_ns > 0);
     ck_assert(!v.stopped);
+    ck_assert_ptr_null(rw_job_features(job));
     for (uint32_t i = 0; i < 10; i++) {
         ck_assert(rw_job_scores(job)[i].reward >= 0 && rw_job_scores(job)[i].reward <= 1);
     }
