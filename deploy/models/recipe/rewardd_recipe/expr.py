@@ -80,7 +80,7 @@ def number(value: Fraction, commas: bool = False, cents: bool = False) -> str:
     if value.denominator == 1:
         text = f"{value.numerator:,}" if commas else str(value.numerator)
         return text + ".00" if cents else text
-    for digits in (1, 2, 3, 4):
+    for digits in range(1, 7):
         if (value * 10**digits).denominator == 1:
             shown = max(digits, 2) if cents else digits
             return f"{float(value):,.{shown}f}" if commas else f"{float(value):.{shown}f}"

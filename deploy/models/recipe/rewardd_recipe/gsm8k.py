@@ -15,7 +15,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from . import expr
-from .program import Program, Quantity, write
+from .program import REASONING, Program, Quantity, write
 from .trace import Trace
 
 NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?|\.\d+")
@@ -186,6 +186,9 @@ def _program(problem: Problem, spans: list, given: expr.Env, new: expr.Env, node
     facts = _facts(problem.question, given, swap)
     quantities = [Quantity(k, None, "", "", facts.get(k, "")) for k in given]
     env, old = dict(new), dict(given)
+    for key, tree in nodes:  # a line may name its result before it derives it: "earns $4,000 because 48,000 / 12 = 4,000"
+        env[key], old[key] = expr.evaluate(tree, env), expr.evaluate(tree, old)
+        swap.setdefault(old[key], env[key])
     derived = iter(nodes)
     pending, glued = "", False
     for piece in problem.pieces:
@@ -200,9 +203,6 @@ def _program(problem: Problem, spans: list, given: expr.Env, new: expr.Env, node
         key, tree = next(derived)
         pending = ""
         quantities.append(Quantity(key, tree, "$" if piece.money else "", "", text + "{eq}", glued))
-        env[key] = expr.evaluate(tree, env)
-        old[key] = expr.evaluate(tree, old)
-        swap.setdefault(old[key], env[key])
     if quantities[-1].tree is not None:
         quantities[-1].sentence += pending
     return Program(question, new, quantities, target, "gsm8k", f"train-{problem.index}")
@@ -237,7 +237,10 @@ class Source:
 
     def __init__(self, path: Path, dev: bool = False) -> None:
         self.problems = load(path, dev)
-        self.linked = [p for p in self.problems if build(random.Random(SEED), p, False) is not None]
+        programs = [(p, build(random.Random(SEED), p, False)) for p in self.problems]
+        self.linked = [p for p, program in programs if program is not None]
+        self.sentences = [q.sentence for _, program in programs if program for q in program.derived()
+                          if not q.glued and 20 < len(q.sentence) < 90 and not re.search(r"\d|\$", q.sentence)]
 
     def program(self, rng: random.Random, resample: float = 0.7) -> Program:
         program = None
@@ -246,6 +249,6 @@ class Source:
         return program
 
     def make(self, rng: random.Random, resample: float = 0.7) -> Trace:
-        trace = write(rng, self.program(rng, resample))
+        trace = write(rng, self.program(rng, resample), kinds=REASONING)
         trace.group = trace.template
         return trace

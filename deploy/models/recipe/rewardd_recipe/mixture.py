@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Callable, Iterator
 
 from . import gsm8k, prm800k, shortcuts
-from .families import basen, chains, countdown, equations, states, words
+from .families import basen, chains, countdown, drills, equations, relations, states, words
 from .program import write
 from .trace import Trace
 
@@ -15,8 +15,9 @@ SEEDS = {"train": 1_000_003, "dev": 2_000_003, "test": 3_000_017}
 Maker = Callable[[random.Random], Trace]
 
 OWN: dict[str, tuple[float, Maker]] = {
-    "words": (4.0, words.make), "chains": (3.0, chains.make), "linear": (1.0, equations.make), "basen": (0.7, basen.make),
-    "countdown": (0.8, countdown.make), "stacks": (0.6, states.stacks), "tracking": (0.7, states.tracking), "logic": (0.7, states.logic),
+    "words": (2.0, words.make), "relations": (3.0, relations.make), "chains": (2.0, chains.make), "linear": (1.0, equations.make),
+    "basen": (1.2, basen.make), "countdown": (1.2, countdown.make), "stacks": (0.7, states.stacks), "tracking": (1.6, states.tracking),
+    "logic": (1.3, states.logic),
 }
 HELD_OUT: dict[str, Maker] = {
     "words (held-out templates)": lambda rng: words.make(rng, True),
@@ -38,7 +39,7 @@ class Mixture:
     def __init__(self, data: Path, dev: bool = False, shares: dict[str, float] | None = None) -> None:
         self.gsm8k = gsm8k.Source(data / "gsm8k" / "train.jsonl", dev)
         self.prm800k = prm800k.Source(data / "prm800k_phase1" / "train.tree.jsonl", dev)
-        self.shares = shares or {"own": 0.50, "gsm8k": 0.30, "shortcut": 0.08, "other": 0.02, "prm800k": 0.10}
+        self.shares = shares or {"drills": 0.30, "own": 0.38, "gsm8k": 0.20, "shortcut": 0.05, "other": 0.02, "prm800k": 0.05}
 
     def program(self, rng: random.Random):
         return words.build(rng) if rng.random() < 0.5 else self.gsm8k.program(rng)
@@ -49,6 +50,8 @@ class Mixture:
             return own_trace(rng)
         if kind == "gsm8k":
             return self.gsm8k.make(rng)
+        if kind == "drills":
+            return drills.make(rng, self.gsm8k.sentences)
         if kind == "prm800k":
             return self.prm800k.make(rng)
         if kind == "shortcut":

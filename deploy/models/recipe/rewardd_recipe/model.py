@@ -15,6 +15,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
+EXPLICIT_LENGTH = 272  # tokens; longer rows use the fused kernel, whose memory does not grow with the square
+
+
 @dataclass(frozen=True)
 class ModelConfig:
     """Shape of the trunk. head_dim and the widths are multiples of 32/64 for the benefit of the C kernels."""
@@ -75,11 +78,22 @@ class Attention(nn.Module):
         k = self.k_norm(self.k_proj(x).view(b, t, -1, d)).transpose(1, 2)
         v = self.v_proj(x).view(b, t, -1, d).transpose(1, 2)
         q, k = rotate(q, cos, sin).to(v.dtype), rotate(k, cos, sin).to(v.dtype)
-        group = self.cfg.num_heads // self.cfg.num_kv_heads
-        if group > 1:
-            k, v = k.repeat_interleave(group, 1), v.repeat_interleave(group, 1)
-        y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
-        return self.o_proj(y.transpose(1, 2).reshape(b, t, -1))
+        return self.o_proj(attend(q, k, v).transpose(1, 2).reshape(b, t, -1))
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """Causal attention with shared key-value heads. For short rows the scores are written out: the backward pass of the
+    fused CPU kernel took a third of a training step at length 128, this takes a third of that."""
+    b, heads, t, d = q.shape
+    group = heads // k.shape[1]
+    if t > EXPLICIT_LENGTH:
+        k, v = k.repeat_interleave(group, 1), v.repeat_interleave(group, 1)
+        return F.scaled_dot_product_attention(q, k, v, is_causal=True)
+    stacked = q.reshape(b, -1, group * t, d) * d**-0.5
+    scores = (stacked @ k.transpose(-1, -2)).view(b, -1, group, t, t)
+    future = torch.ones(t, t, dtype=torch.bool, device=q.device).triu(1)
+    weights = scores.float().masked_fill(future, float("-inf")).softmax(-1).to(v.dtype)
+    return (weights.view(b, -1, group * t, t) @ v).view(b, heads, t, d)
 
 
 class MLP(nn.Module):

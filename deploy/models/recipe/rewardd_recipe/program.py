@@ -154,8 +154,8 @@ class Writer:
         self.count = 0
         self.silent = rng.choice([0.0, 0.0, 0.0, 0.3])  # how often real text names a result without its arithmetic
 
-    def add(self, text: str, valid: bool, wrong_end: int | None = None, glued: bool = False) -> None:
-        step = Step(text, valid, wrong_end if not valid else None)
+    def add(self, text: str, valid: bool, wrong_end: int | None = None, glued: bool = False, truth: str | None = None) -> None:
+        step = Step(text, valid, wrong_end if not valid else None, truth=truth if not valid else None)
         if glued and self.steps:
             self.steps[-1] = merge_steps(self.steps[-1], step, "")
         else:
@@ -198,10 +198,24 @@ class Writer:
         tree = q.tree if tree is None else tree
         operands = {k: self.stated[k] for k in expr.refs(tree)} if operands is None else operands
         if result is None:
-            result = _after_error(tree, operands)
+            result = _result(tree, operands, self.program.truth[q.key])
         valid = self.state(Claim(q.key, result, tree, operands))
         text, end = self.word(q, tree, operands, result)
-        self.add(text, valid, end, q.glued)
+        cut, truth = self.deviation(text[:end], tree, operands, result) if not valid else (end, None)
+        self.add(text, valid, cut, q.glued, truth)
+
+    def deviation(self, text: str, tree: Tree, operands: Env, result: Fraction) -> tuple[int, str | None]:
+        """Where a slip first shows: the first digit of the result that is not the one the expression gives. An operand
+        or operation that is wrong is in doubt until the result is there."""
+        try:
+            value = expr.evaluate(tree, operands)
+        except ZeroDivisionError:
+            return len(text), None
+        said, truth = self.style.num(result), self.style.num(value)
+        if value == result or not text.endswith(said):
+            return len(text), None
+        at = next((i for i, (a, b) in enumerate(zip(said, truth)) if a != b), len(said))
+        return len(text) - len(said) + at, truth[at] if at < len(said) else None
 
     def word(self, q: Quantity, tree: Tree, operands: Env, result: Fraction) -> tuple[str, int]:
         """Text of a derivation step and the offset just after the result."""
@@ -243,7 +257,10 @@ class Writer:
         """For a nested expression, sometimes the line with its inner operations already done."""
         if not isinstance(tree, tuple) or not any(isinstance(x, tuple) for x in tree[1:]) or self.rng.random() < 0.4:
             return ""
-        parts = [_two_decimals(expr.evaluate(x, operands)) for x in tree[1:]]
+        try:
+            parts = [expr.evaluate(x, operands) for x in tree[1:]]
+        except ZeroDivisionError:
+            return ""
         if not all(expr.is_nice(p) for p in parts):
             return ""
         flat = (tree[0], parts[0], parts[1])
@@ -274,16 +291,14 @@ class Writer:
             self.add(self.rng.choice(options).format(desc=q.desc), True)
 
 
-def _after_error(tree: Tree, operands: Env) -> Fraction:
-    """Wrong values can make a later division impossible or endless: people round then, and so do we."""
+def _result(tree: Tree, operands: Env, truth: Fraction) -> Fraction:
+    """What a step without a slip states. A true value is exact, whatever its decimals. Wrong values can make a later
+    division impossible or endless: people round then, and so do we."""
     try:
-        return _two_decimals(expr.evaluate(tree, operands))
+        value = expr.evaluate(tree, operands)
     except ZeroDivisionError:
         return Fraction(0)
-
-
-def _two_decimals(value: Fraction) -> Fraction:
-    return value if expr.is_nice(value) else Fraction(round(value * 100), 100)
+    return value if value == truth or expr.is_nice(value) else Fraction(round(value * 100), 100)
 
 
 def outline(rng: random.Random, program: Program, facts: float = 0.25) -> list[tuple[str, Quantity]]:
@@ -301,14 +316,18 @@ def outline(rng: random.Random, program: Program, facts: float = 0.25) -> list[t
     return items
 
 
-def write(rng: random.Random, program: Program, error_rate: float = 0.5, style: Style | None = None) -> Trace:
+KINDS = ("slip", "slip", "operand", "operand", "operation", "copy", "skip")
+REASONING = ("slip", "operand", "operand", "operation", "operation", "copy", "skip", "skip")  # models slip less than they misread
+
+
+def write(rng: random.Random, program: Program, error_rate: float = 0.5, style: Style | None = None, kinds: tuple[str, ...] = KINDS) -> Trace:
     """A trace that is clean with probability 1 - error_rate, else has one planted error at a uniformly drawn place."""
     writer = Writer(rng, program, style)
     items = outline(rng, program)
     bad = rng.randrange(len(items)) if rng.random() < error_rate else -1
     if bad == len(items) - 1 and rng.random() < 0.4:
         bad = rng.randrange(len(items))  # conclusions that contradict their own derivation are rarer in the wild
-    skipped, kind = _pick_skip(rng, program, items, bad)
+    skipped, kind = _pick_skip(rng, program, items, bad, kinds)
     if writer.style.intro and rng.random() < 0.8:
         writer.intro()
     error = ""
@@ -333,10 +352,10 @@ def write(rng: random.Random, program: Program, error_rate: float = 0.5, style: 
     return finish(writer, error)
 
 
-def _pick_skip(rng: random.Random, program: Program, items: list, bad: int) -> tuple[Quantity | None, str]:
+def _pick_skip(rng: random.Random, program: Program, items: list, bad: int, kinds: tuple[str, ...]) -> tuple[Quantity | None, str]:
     if bad < 0 or items[bad][0] != "node":
         return None, ""
-    kind = rng.choice(("slip", "slip", "operand", "operand", "operation", "copy", "skip"))
+    kind = rng.choice(kinds)
     if kind == "skip":
         needs = set(expr.refs(items[bad][1].tree))
         before = [q for what, q in items[:bad] if what == "node" and q.key in needs and not q.glued]

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 @dataclass
 class Step:
     """One step. `valid` is the checker's verdict on this step given the question and the earlier steps; None means that
-    nobody knows (unrated). `wrong_end` is the character offset just after the text that first makes the step wrong, when
-    the generator knows it: tokens beyond it are trained as "already wrong"."""
+    nobody knows (unrated). `wrong_end` is the character offset from which the step is wrong, when the generator knows it:
+    tokens from there on are trained as "already wrong". `truth` is the character that should stand there instead."""
 
     text: str
     valid: bool | None = True
     wrong_end: int | None = None
     weight: float = 1.0
+    truth: str | None = None
 
 
 @dataclass
@@ -27,6 +28,8 @@ class Trace:
     shortcut: str = ""
     outcome: bool | None = None
     group: str = ""
+    independent: bool = False  # every step is judged by itself (drills)
+    dense_text: bool = False  # every token of a valid step follows from what stands before it (state machines)
     meta: dict = field(default_factory=dict)
 
     def first_error(self) -> int:
@@ -41,7 +44,7 @@ class Trace:
         out: list[int | None] = []
         broken = False
         for step in self.steps:
-            broken = broken or step.valid is False
+            broken = step.valid is False or (broken and not self.independent)
             out.append(0 if broken else (None if step.valid is None else 1))
         return out
 
@@ -52,7 +55,7 @@ def merge_steps(a: Step, b: Step, joint: str = " ") -> Step:
         joint = ". "
     text = a.text + joint + b.text
     if a.valid is False:
-        return Step(text, False, a.wrong_end, a.weight)
+        return Step(text, False, a.wrong_end, a.weight, a.truth)
     wrong = None if b.wrong_end is None else b.wrong_end + len(a.text) + len(joint)
     valid = b.valid if a.valid else None
-    return Step(text, False if b.valid is False else valid, wrong, min(a.weight, b.weight))
+    return Step(text, False if b.valid is False else valid, wrong, min(a.weight, b.weight), b.truth)

@@ -3,8 +3,10 @@
 python -m rewardd_recipe.train --data DIR --tokenizer tokenizer.json --work DIR --tokens 15e6 [--decay 0.25]
 
 Warm-up, constant rate, then linear decay over the last `--decay` share of the tokens (start over with a larger --tokens
-before the decay has begun to train longer). The data stream is seeded by the number of the pool, so a resumed run sees
-new traces. Optimizer: Muon on the matrices of the trunk, AdamW on the rest.
+before the decay has begun to train longer). On a machine whose speed nobody can promise, `--until 16:40 --decay-minutes 20`
+decays by the clock instead. `--init DIR` starts from the weights of an exported process model (the next-token head
+anew). The data stream is seeded by the number of the pool, so a resumed run sees new traces. Optimizer: Muon on the matrices
+of the trunk, AdamW on the rest.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import glob
 import json
 import random
 import time
+from datetime import datetime, timezone
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +29,7 @@ from .mixture import SEEDS, Mixture
 from .model import ModelConfig, RewardModel
 from .tokenizer import PAD
 
-LENGTHS = (64, 96, 128, 160, 208, 272, 384, 512, 768, 1024)
+LENGTHS = (48, 64, 96, 128, 160, 208, 272, 384, 576, 832)
 
 
 @dataclass
@@ -51,8 +54,7 @@ def collate(examples: list[Example], length: int, rows: int) -> Batch:
         n = len(ex.ids)
         ids[r, :n] = torch.tensor(ex.ids)
         dense[r, :n] = torch.tensor(ex.dense)
-        targets = [i if keep else IGNORE for i, keep in zip(ex.ids, ex.lm)]
-        lm[r, : n - 1] = torch.tensor(targets[1:])
+        lm[r, : n - 1] = torch.tensor(ex.lm[1:])
         for m, label, w in zip(ex.marks, ex.labels, ex.weights):
             if label != IGNORE and w > 0:
                 marks.append(r * length + m)
@@ -160,6 +162,24 @@ def rate(done: float, total: float, decay: float, warm: float = 150e3) -> float:
     return 1.0 if done < start else max(0.0, (total - done) / (total - start))
 
 
+def clock_rate(until: str, minutes: float) -> float:
+    """1 until `minutes` before the wall-clock time `until` (UTC, HH:MM, today), then linearly to 0."""
+    if not until:
+        return 1.0
+    now = datetime.now(timezone.utc)
+    hour, minute = map(int, until.split(":"))
+    left = (now.replace(hour=hour, minute=minute, second=0, microsecond=0) - now).total_seconds()
+    return min(1.0, max(0.0, left / (60 * minutes)))
+
+
+def exported(folder: Path) -> dict[str, Tensor]:
+    """The trunk and step head of an exported process model, in float32 and under the names used here."""
+    from safetensors.torch import load_file
+
+    heads = {"score.weight": "step_head.weight", "score.bias": "step_head.bias"}
+    return {heads.get(k, k): v.float() for k, v in load_file(folder / "model.safetensors").items()}
+
+
 def pause_while(pattern: str) -> None:
     while pattern and glob.glob(pattern):
         time.sleep(1.0)
@@ -182,7 +202,8 @@ class Run:
         if self.path.exists():
             self.load(self.path)
         elif opt.init is not None:
-            self.model.load_state_dict(torch.load(opt.init, weights_only=True)["model"])
+            state = exported(opt.init) if opt.init.is_dir() else torch.load(opt.init, weights_only=True)["model"]
+            self.model.load_state_dict(state, strict=not opt.init.is_dir())
 
     def load(self, path: Path) -> None:
         state = torch.load(path, weights_only=True)
@@ -199,7 +220,7 @@ class Run:
         part.rename(self.path)
 
     def set_rate(self) -> None:
-        scale = rate(self.tokens, self.opt.tokens, self.opt.decay, self.opt.warm)
+        scale = min(rate(self.tokens, self.opt.tokens, self.opt.decay, self.opt.warm), clock_rate(self.opt.until, self.opt.decay_minutes))
         for group in self.muon.param_groups:
             group["lr"] = self.opt.muon_lr * scale
         for group in self.adam.param_groups:
@@ -214,15 +235,17 @@ def options() -> argparse.Namespace:
     p.add_argument("--tokens", type=float, default=15e6)
     p.add_argument("--decay", type=float, default=0.25)
     p.add_argument("--warm", type=float, default=150e3)
+    p.add_argument("--until", default="", help="HH:MM (UTC): the run ends then, decaying over --decay-minutes")
+    p.add_argument("--decay-minutes", type=float, default=20.0)
     p.add_argument("--batch-tokens", type=int, default=8192)
     p.add_argument("--layers", type=int, default=6)
     p.add_argument("--hidden", type=int, default=256)
     p.add_argument("--muon-lr", type=float, default=0.02)
     p.add_argument("--adam-lr", type=float, default=3e-3)
     p.add_argument("--full-share", type=float, default=0.4, help="share of traces not cut at their first error")
-    p.add_argument("--mix", default="step=1,dense=0.3,outcome=0.2,lm=0.5", help="weights of the losses")
-    p.add_argument("--shares", default="", help="own=..,gsm8k=..,shortcut=..,other=..,prm800k=..")
-    p.add_argument("--init", type=Path, help="checkpoint whose weights a new run starts from")
+    p.add_argument("--mix", default="step=1,dense=0.5,outcome=0.1,lm=1", help="weights of the losses")
+    p.add_argument("--shares", default="", help="drills=..,own=..,gsm8k=..,shortcut=..,other=..,prm800k=..")
+    p.add_argument("--init", type=Path, help="checkpoint, or folder of an exported process model, whose weights a new run starts from")
     p.add_argument("--pause", default="", help="glob: training sleeps while a file matches")
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--seed", type=int, default=7)
@@ -246,7 +269,8 @@ def main() -> None:
     mix = {"step": 1.0, "dense": 0.0, "outcome": 0.0, "lm": 0.0} | pairs(opt.mix)
     log = (opt.work / "log.jsonl").open("a", buffering=1)
     saved, sums, count, since = time.time(), {}, 0, time.time()
-    while run.tokens < opt.tokens:
+    done = lambda: run.tokens >= opt.tokens or clock_rate(opt.until, opt.decay_minutes) <= 0.0
+    while not done():
         for batch in pools.batches(run.pool):
             pause_while(opt.pause)
             begin = time.time()
@@ -268,10 +292,10 @@ def main() -> None:
                 record = {"tokens": run.tokens, "hours": round(run.seconds / 3600, 4), "wall": round(time.time() - since, 1)} | means
                 log.write(json.dumps(record) + "\n")
                 sums, since = {}, time.time()
-            if time.time() - saved > 180:
+            if time.time() - saved > 120:
                 run.save()
                 saved = time.time()
-            if run.tokens >= opt.tokens:
+            if done():
                 break
         run.pool += 1
     run.save()

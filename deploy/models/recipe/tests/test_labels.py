@@ -13,7 +13,9 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from rewardd_recipe import shortcuts
-from rewardd_recipe.families import basen, chains, countdown, equations, states, words
+from rewardd_recipe import gsm8k
+from rewardd_recipe.families import basen, chains, countdown, drills, equations, relations, states, words
+from rewardd_recipe.program import write
 from rewardd_recipe.mixture import HELD_OUT, own_trace
 
 ROUNDS = 400
@@ -80,7 +82,7 @@ def atom(t: list[str]) -> Fraction:
     return Fraction(head)
 
 
-@pytest.mark.parametrize("maker", [words.make, chains.make])
+@pytest.mark.parametrize("maker", [words.make, chains.make, relations.make])
 def test_arithmetic_of_valid_steps_holds_and_slips_do_not(maker) -> None:
     rng = random.Random(11)
     slips = seen = 0
@@ -210,3 +212,48 @@ def test_held_out_templates_stay_out() -> None:
     seen = {own_trace(rng).template for _ in range(6 * ROUNDS)}
     assert not seen & (held | {"ledger", "systems", "held"})
     assert {maker(rng).template for maker in HELD_OUT.values() for _ in range(40)} >= {"ledger", "systems", "held"}
+
+
+def test_drill_lines_stand_alone_and_say_where_they_go_wrong() -> None:
+    """Each line is judged by evaluating its text anew; a wrong line's offset points at its first wrong digit."""
+    rng = random.Random(19)
+    checked = 0
+    for _ in range(ROUNDS):
+        trace = drills.make(rng, ["They have {eq} apples now."])
+        assert trace.prefix_labels() == [int(s.valid) for s in trace.steps]
+        for step in trace.steps:
+            found = EQUATION.findall(plain_math(step.text))
+            if len(found) != 1 or "/" in found[0][0]:
+                continue
+            checked += 1
+            assert step.valid == (false_equations(step.text) == 0), step.text
+            if step.truth is not None:
+                said = step.text[step.wrong_end]
+    assert checked > 5 * ROUNDS
+
+
+def problem(question: str, answer: str) -> gsm8k.Problem:
+    parsed = gsm8k.parse_problem(1, question, answer)
+    assert parsed is not None
+    return parsed
+
+
+def test_a_true_result_with_three_decimals_is_written_in_full_and_right() -> None:
+    """Such a result used to be rounded and then called wrong."""
+    p = problem("A bug of 5 grams loses 1 gram in 8 days. How much is that in a day?", "It loses 1/8=<<1/8=0.125>>0.125 grams a day.\n#### 0.125")
+    rng = random.Random(20)
+    for _ in range(40):
+        trace = write(rng, gsm8k.build(rng, p, False), 0.0)
+        assert trace.first_error() < 0 and trace.outcome
+        assert any("0.125" in s.text for s in trace.steps), [s.text for s in trace.steps]
+
+
+def test_numbers_named_before_they_are_derived_follow_the_new_numbers() -> None:
+    p = problem("Dawn has 48 cards in 12 packs. How many are in a pack?", "There are 4 cards in a pack because 48/12=<<48/12=4>>4.\n#### 4")
+    rng = random.Random(21)
+    for _ in range(40):
+        trace = write(rng, gsm8k.build(rng, p, True), 0.0)
+        body = " ".join(s.text for s in trace.steps)
+        named = re.search(r"(\d+) cards in a pack", body)
+        total = re.search(r"Dawn has (\d+)", trace.question)
+        assert Fraction(named[1]) == Fraction(total[1]) / 12, (trace.question, body)

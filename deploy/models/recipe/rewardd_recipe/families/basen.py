@@ -58,7 +58,7 @@ def make(rng: random.Random, held_out: bool = False) -> Trace:
     right = final == digits(a + b, base) or text_of(final).lstrip("0") == text_of(digits(a + b, base))
     text = f"The answer is {text_of(final)}."
     steps.append(Step(text, right, None if right else len(text)))
-    trace = Trace(question, steps, "basen", f"base{base}", error)
+    trace = Trace(question, steps, "basen", f"base{base}", error, dense_text=True)
     trace.outcome = right
     return trace
 

@@ -79,20 +79,29 @@ def _nested(rng: random.Random) -> Program | None:
     count = rng.randint(3, 5)
     names = [f"v{i}" for i in range(count)]
     given = {n: Fraction(rng.randint(2, 30)) for n in names}
+    known = dict(given)
     pool: list[tuple[str, expr.Tree]] = [(n, n) for n in names]
     quantities = [Quantity(n) for n in names]
     for i in range(count - 1):
         j = rng.randrange(len(pool) - 1)
         (left, tree_l), (right, tree_r) = pool[j], pool[j + 1]
         op = rng.choice("+-*+-*/")
+        if op == "*" and not _by_head(known[left], known[right]):
+            op = rng.choice("+-")
+        try:
+            known[f"r{i}"] = expr.evaluate((op, left, right), known)
+        except ZeroDivisionError:
+            return None
         quantities.append(Quantity(f"r{i}", (op, left, right)))
         pool[j : j + 2] = [(f"r{i}", (op, tree_l, tree_r))]
     shown = expr.render(pool[0][1], lambda leaf: expr.number(given[leaf]), "*", "/")
     question = rng.choice(ASKS).format(e=shown)
-    try:
-        return Program(question, given, quantities, f"r{count - 2}", "chains", "nested")
-    except ZeroDivisionError:
-        return None
+    return Program(question, given, quantities, f"r{count - 2}", "chains", "nested")
+
+
+def _by_head(a: Fraction, b: Fraction) -> bool:
+    """A product of the size that grade-school solutions write on one line."""
+    return min(a, b) <= 12 and a * b <= 5000
 
 
 def _ledger(rng: random.Random) -> Program:

@@ -33,7 +33,7 @@ def make(rng: random.Random, held_out: bool = False) -> Trace:
         error = "" if reached else "conclusion"
         text = rng.choice(["We reached {x}.", "The result is {x}.", "So we made {x}."]).format(x=shown)
         steps.append(Step(text, reached, None if reached else len(text)))
-    trace = Trace(question, steps, "countdown", f"n{count}", error)
+    trace = Trace(question, steps, "countdown", f"n{count}", error, dense_text=True)
     trace.outcome = None  # cut at the error: no final answer to judge
     return trace
 

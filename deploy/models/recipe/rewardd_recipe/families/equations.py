@@ -118,7 +118,7 @@ def _linear(rng: random.Random) -> Trace:
             stated, error = perturb(rng, abs(x)), "conclusion"
         text = rng.choice(["The answer is {v} = {x}.", "So {v} = {x}.", "Therefore {v} = \\boxed{{{x}}}."]).format(v=var, x=_plain(stated))
         steps.append(Step(text, stated == x, None if stated == x else len(text)))
-    trace = Trace(question, steps, "linear", "linear", error)
+    trace = Trace(question, steps, "linear", "linear", error, dense_text=True)
     trace.outcome = None  # cut at the error: no final answer to judge
     return trace
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import random
 
 from ..trace import Step, Trace
+from .nouns import COLORS, FIRST_NAMES, SINGULAR
 
 PAIRS = {"(": ")", "[": "]", "{": "}", "<": ">"}
 PEOPLE = ["Alice", "Bob", "Claire", "Dave", "Eve"]
-THINGS = [["red ball", "blue ball", "green ball", "yellow ball", "white ball"], ["book", "key", "lamp", "ring", "map"],
-          ["black box", "pink box", "brown box", "gray box", "gold box"]]
 HELD_OUT_THINGS = [["drum", "flute", "violin", "horn", "harp"]]
 BEINGS = "wumpus jompus zumpus tumpus vumpus yumpus numpus rompus dumpus impus gorpus shumpus lempus sterpus grimpus".split()
 TRAITS = "shy happy small bright loud sour red cold fast wooden".split()
@@ -60,15 +59,24 @@ def _damage_stack(rng: random.Random, before: list[str], truth: list[str], ch: s
     return rng.choice([o for o in options if o[0] != truth or o[1] != ch])
 
 
+def _things(rng: random.Random, n: int) -> list[str]:
+    """Different things, or one kind in different colours."""
+    if rng.random() < 0.6:
+        return rng.sample(SINGULAR, n)
+    kind = rng.choice(SINGULAR)
+    return [f"{color} {kind}" for color in rng.sample(COLORS, n)]
+
+
 def tracking(rng: random.Random, held_out: bool = False) -> Trace:
-    n = rng.randint(3, 4)
-    people = rng.sample(PEOPLE, n)
-    things = rng.sample(rng.choice(HELD_OUT_THINGS if held_out else THINGS), n)
+    n = rng.choice((3, 3, 4))
+    people = rng.sample(PEOPLE if rng.random() < 0.5 else FIRST_NAMES, n)
+    things = rng.sample(HELD_OUT_THINGS[0], n) if held_out else _things(rng, n)
     owner = dict(zip(people, things))
-    swaps = [rng.sample(people, 2) for _ in range(rng.randint(2, 4))]
+    swaps = [rng.sample(people, 2) for _ in range(rng.randint(1, 3))]
     asked = rng.choice(people)
+    then = rng.choice(("", "", "Then "))
     question = " ".join([", ".join(f"{p} has the {t}" for p, t in owner.items()) + "."]
-                        + [f"{a} and {b} swap." for a, b in swaps] + [f"What does {asked} have?"])
+                        + [f"{then}{a} and {b} swap." for a, b in swaps] + [f"What does {asked} have?"])
     bad = rng.randrange(len(swaps) + 2) if rng.random() < 0.5 else -1
     form = rng.choice([": {s}.", ", so {s}."])
     steps, error = [], ""
@@ -103,7 +111,7 @@ def tracking(rng: random.Random, held_out: bool = False) -> Trace:
 
 def logic(rng: random.Random, held_out: bool = False) -> Trace:
     """A chain of "every A is a B" with distractors; every step cites one rule and draws one conclusion."""
-    depth = rng.randint(2, 5)
+    depth = rng.randint(2, 4)
     kinds = rng.sample(BEINGS, depth + 5)
     chain, spare = kinds[: depth + 1], kinds[depth + 1 :]
     trait = rng.choice(TRAITS)
@@ -154,6 +162,6 @@ def _damage_rule(rng: random.Random, a: str, b: str, kinds: list[str], rules: se
 
 
 def _trace(question: str, steps: list[Step], family: str, template: str, error: str) -> Trace:
-    trace = Trace(question, steps, family, template, error)
+    trace = Trace(question, steps, family, template, error, dense_text=True)
     trace.outcome = None  # cut at the error: no final answer to judge
     return trace
