@@ -32,7 +32,12 @@ enum rw_weights_dtype {
     RW_WEIGHTS_AUTO, /* as stored: BF16 stays BF16, F16 and F32 are computed in F32 */
     RW_WEIGHTS_F32,
     RW_WEIGHTS_BF16,
+    RW_WEIGHTS_INT8, /* quantised at load: W8A8, attention stays BF16 */
+    RW_WEIGHTS_Q4,   /* 4-bit weights, 8-bit activations */
 };
+
+/* "auto", "f32", "bf16", "int8", "q4"; false when the name is none of them. */
+bool rw_weights_dtype_named(struct rw_str name, enum rw_weights_dtype *out);
 
 struct rw_engine_options {
     unsigned threads;           /* compute team; 0 = affinity mask and cgroup quota */
@@ -75,7 +80,7 @@ struct rw_model_info {
     const char *preset;
     const char *architecture;
     enum rw_model_kind kind;
-    const char *dtype;           /* "f32", "bf16" */
+    const char *dtype;           /* "f32", "bf16", "int8", "q4" */
     enum rw_aggregate aggregate; /* default */
     uint32_t context_max;        /* tokens */
     uint64_t parameters;

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "core/base/alloc.h"
+#include "core/base/assert.h"
+#include "core/base/clock.h"
 #include "core/base/log.h"
 #include "proto/suggest.h"
 
@@ -12,6 +14,8 @@ enum {
     POLL_JOBS = 256, /* per call of rw_engine_poll */
     PROGRESS_SCALE = 1000,
 };
+
+static const uint64_t PROGRESS_EVERY_NS = 1000 * 1000 * 1000; /* lines in the log, at most */
 
 struct rw_bridge {
     const struct rw_options *options;
@@ -25,7 +29,7 @@ struct rw_bridge {
     struct rw_error load_error;
     rw_status load_status;
     atomic_uint progress; /* of the model being read, per mille */
-    unsigned logged;      /* loading thread: last tenth that was logged */
+    uint64_t logged_ns;   /* loading thread: when progress was last logged */
     const char *reading;  /* loading thread: name of that model */
 };
 
@@ -97,11 +101,11 @@ static void on_progress(void *ctx, uint64_t done, uint64_t total)
     struct rw_bridge *b = ctx;
     double share = total > 0 ? (double)done / (double)total : 1.0;
     atomic_store(&b->progress, (unsigned)(share * PROGRESS_SCALE));
-    unsigned tenth = (unsigned)(share * 10.0);
-    if (tenth > b->logged) {
-        b->logged = tenth;
+    uint64_t now = rw_clock_now(&RW_CLOCK_SYSTEM);
+    if (now - b->logged_ns >= PROGRESS_EVERY_NS) {
+        b->logged_ns = now;
         rw_log(RW_LOG_INFO, "model_loading", "model=%s percent=%u bytes=%llu", b->reading,
-               tenth * 10, (unsigned long long)total);
+               (unsigned)(share * 100.0), (unsigned long long)total);
     }
 }
 
@@ -119,11 +123,11 @@ static rw_status load_one(struct rw_bridge *b, const char *value, struct rw_erro
                                        .skip_self_test = b->options->skip_self_test,
                                        .progress = on_progress,
                                        .progress_ctx = b};
-    if (choice.dtype != NULL) {
-        options.dtype = strcmp(choice.dtype, "f32") == 0 ? RW_WEIGHTS_F32 : RW_WEIGHTS_BF16;
-    }
+    const char *dtype = choice.dtype != NULL ? choice.dtype : b->options->dtype;
+    bool known = rw_weights_dtype_named(rw_str_from(dtype), &options.dtype);
+    rw_assert(known); /* rw_options_parse checked it */
     b->reading = choice.name != NULL ? choice.name : choice.dir;
-    b->logged = 0;
+    b->logged_ns = rw_clock_now(&RW_CLOCK_SYSTEM);
     const struct rw_model *model = NULL;
     status = rw_engine_load(b->engine, &options, &model, err);
     if (status != RW_OK) {

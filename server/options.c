@@ -424,6 +424,22 @@ static rw_status one_of(const char *name, const char *value, const char *const *
     return RW_CONFIG;
 }
 
+static const char *const DTYPE[] = {"auto", "f32", "bf16", "int8", "q4"};
+
+enum {
+    DTYPES = sizeof DTYPE / sizeof *DTYPE
+};
+
+static bool dtype_is_known(struct rw_str value)
+{
+    for (size_t i = 0; i < DTYPES; i++) {
+        if (rw_str_is(value, DTYPE[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static rw_status check_values(struct rw_options *options, struct rw_error *err)
 {
     static const char *const LEVEL[] = {"info", "debug", "warn", "error", "off"};
@@ -435,6 +451,9 @@ static rw_status check_values(struct rw_options *options, struct rw_error *err)
     }
     if (status == RW_OK) {
         status = one_of("access-log", options->access_log, ACCESS, 3, err);
+    }
+    if (status == RW_OK) {
+        status = one_of("dtype", options->dtype, DTYPE, DTYPES, err);
     }
     for (size_t i = 0; i < options->model.n && status == RW_OK; i++) {
         struct rw_model_choice choice;
@@ -506,15 +525,15 @@ static rw_status model_part(struct rw_str part, struct rw_arena *arena, struct r
         out->preset = text;
     } else if (value.len > 0 && rw_str_is(key, "name")) {
         out->name = text;
-    } else if (rw_str_is(key, "dtype") &&
-               (rw_str_is(value, "f32") || rw_str_is(value, "bf16") || rw_str_is(value, "auto"))) {
-        out->dtype = rw_str_is(value, "auto") ? NULL : text;
+    } else if (rw_str_is(key, "dtype") && dtype_is_known(value)) {
+        out->dtype = text;
     } else if (rw_str_is(key, "context") && rw_str_to_u64(value, &number) && number > 0 &&
                number <= UINT32_MAX) {
         out->context_max = (uint32_t)number;
     } else {
         rw_fail(err, RW_CONFIG, "model: cannot use \"%.*s\"", RW_STR_ARG(part));
-        rw_error_hint(err, "known are name=TEXT, preset=TEXT, dtype=f32|bf16|auto, context=N");
+        rw_error_hint(err, "known are name=TEXT, preset=TEXT, dtype=auto|f32|bf16|int8|q4, "
+                           "context=N");
         return RW_CONFIG;
     }
     return RW_OK;

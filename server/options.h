@@ -71,7 +71,7 @@ struct rw_model_choice {
     const char *dir;
     const char *name;   /* NULL = base name of dir */
     const char *preset; /* NULL = recognise */
-    const char *dtype;  /* NULL = as stored */
+    const char *dtype;  /* NULL = as --dtype says */
     uint32_t context_max;
 };
 

@@ -13,6 +13,10 @@ static enum rw_weights_wish wish_of(enum rw_weights_dtype dtype)
         return RW_WISH_F32;
     case RW_WEIGHTS_BF16:
         return RW_WISH_BF16;
+    case RW_WEIGHTS_INT8:
+        return RW_WISH_INT8;
+    case RW_WEIGHTS_Q4:
+        return RW_WISH_Q4;
     case RW_WEIGHTS_AUTO:
         break;
     }
@@ -90,7 +94,7 @@ static void fill_info(struct rw_model *m)
     m->info.preset = p->recipe.preset;
     m->info.architecture = p->config.architecture;
     m->info.kind = p->recipe.kind;
-    m->info.dtype = m->weights->dtype == RW_DTYPE_BF16 ? "bf16" : "f32";
+    m->info.dtype = rw_dtype_name(m->weights->dtype);
     m->info.aggregate = p->recipe.aggregate;
     m->info.parameters = m->weights->parameters;
     m->info.weight_bytes = m->weights->bytes;

@@ -6,10 +6,17 @@
 #include "core/base/assert.h"
 #include "core/engine/model.h"
 
-/* Weights rounded to BF16 move a raw value of a sound model by about a hundredth of its scale; a
- * wrong tensor, norm or rotation moves it by its whole scale. Between the two lies this. */
-static const float BF16_ABSOLUTE = 0.15f;
-static const float BF16_RELATIVE = 0.05f;
+/* Rounded weights move a raw value of a sound model by about a hundredth of its scale (BF16), a few
+ * hundredths (INT8: 0.22 at most over the oracle's random models) or a fifth (Q4: 1.46, on values
+ * up to 10); a wrong tensor, norm or rotation moves it by its whole scale. Between the two lies
+ * this: absolute + relative * |golden|. */
+static const struct {
+    float absolute, relative;
+} ROUNDED[RW_DTYPE_COUNT] = {
+    [RW_DTYPE_BF16] = {0.15f, 0.05f},
+    [RW_DTYPE_INT8] = {0.5f, 0.15f},
+    [RW_DTYPE_Q4] = {1.5f, 0.4f},
+};
 static const float F32_DEFAULT = 1e-3f; /* when the package states no tolerance */
 
 struct self_test {
@@ -28,10 +35,8 @@ static float tolerance(const struct rw_model *model, float golden)
 {
     float stated = model->package->golden_tolerance;
     float base = stated > 0 ? stated : F32_DEFAULT;
-    if (model->weights->dtype == RW_DTYPE_F32) {
-        return base;
-    }
-    return fmaxf(base, BF16_ABSOLUTE + BF16_RELATIVE * fabsf(golden));
+    enum rw_dtype dtype = model->weights->dtype;
+    return fmaxf(base, ROUNDED[dtype].absolute + ROUNDED[dtype].relative * fabsf(golden));
 }
 
 static rw_status compare(const struct self_test *t, const struct rw_golden *golden, size_t index,

@@ -24,6 +24,7 @@ const struct rw_kernels RW_KERNELS_TABLE = {
     .rms_norm_f32 = kernel_rms_norm_f32,
     .rope = kernel_rope,
     .to_act = kernel_to_act,
+    .quantise = kernel_quantise,
     .kv_store = kernel_kv_store,
     .attention = kernel_attention,
     .attention_scratch_bytes = kernel_attention_scratch_bytes,

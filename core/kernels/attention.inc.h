@@ -203,7 +203,7 @@ static size_t kernel_attention_scratch_bytes(uint32_t q_rows, uint32_t head_dim)
 
 static void kernel_attention(const struct rw_attention *in, void *scratch)
 {
-    rw_assert(in->dtype < RW_DTYPE_COUNT && in->group > 0);
+    rw_assert(in->dtype < RW_DTYPE_STATES && in->group > 0);
     rw_assert(in->head_dim > 0 && in->head_dim % 8 == 0 && in->head_dim <= RW_HEAD_DIM_MAX);
     rw_assert(in->out_stride >= (size_t)in->group * in->head_dim * rw_dtype_bytes(in->dtype));
     uint64_t q_rows = (uint64_t)in->rows * in->group;

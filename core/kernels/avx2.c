@@ -61,4 +61,9 @@ RW_INLINE vh vf_round_bf16(vf v)
     return vf_round_bf16_bits(v);
 }
 
+RW_INLINE vi vi_dot_pairs(vi acc, vshorts a, vshorts b)
+{
+    return acc + (vi)_mm256_madd_epi16((__m256i)a, (__m256i)b);
+}
+
 #include "core/kernels/algorithm.inc.h"

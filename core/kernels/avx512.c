@@ -10,4 +10,9 @@ RW_INLINE vh vf_round_bf16(vf v)
     return vf_round_bf16_bits(v);
 }
 
+RW_INLINE vi vi_dot_pairs(vi acc, vshorts a, vshorts b)
+{
+    return acc + (vi)_mm512_madd_epi16((__m512i)a, (__m512i)b);
+}
+
 #include "core/kernels/algorithm.inc.h"

@@ -3,9 +3,21 @@
 enum {
     GEMM_ROWS_MAX = 512, /* rows done before the next panel: x of a block stays near */
     GEMM_SLICE_BYTES_MAX = 640 * 1024, /* of a panel, so that it stays in L2 while rows pass */
+    GEMM_EXPANDED_BYTES = 256 * 1024,  /* the same of an expanded Q4 panel */
 };
 
-/* Writes n values of a row in the type that enters a GEMM, from element `at` on. */
+/* Scratch of one thread: an expanded slice (Q4 only), then sums[rows held, 64]. */
+struct gemm_scratch {
+    char *expanded;
+    float *sums;
+};
+
+static size_t expanded_bytes(enum rw_dtype dtype)
+{
+    return dtype == RW_DTYPE_Q4 ? GEMM_EXPANDED_BYTES : 0;
+}
+
+/* Writes n values of a row of state, from element `at` on. */
 RW_INLINE void act_store(enum rw_dtype dtype, void *out, size_t at, vf v, int n)
 {
     if (dtype == RW_DTYPE_F32) {
@@ -16,16 +28,34 @@ RW_INLINE void act_store(enum rw_dtype dtype, void *out, size_t at, vf v, int n)
     memcpy((uint16_t *)out + at, &half, 2 * (size_t)n);
 }
 
-RW_INLINE vf with_bias(const float *c, const float *bias)
+/* What turns the sums of one row of a panel into numbers. */
+struct finish {
+    const float *bias;   /* of the panel, or NULL */
+    const float *scales; /* of the panel, quantised linears */
+    const int32_t *offsets;
+    float row_scale;
+};
+
+/* Columns [j, j + RW_VL) of a row of sums. Every step is rounded on its own and the same in all
+ * instruction sets, so equal integers give equal floats. */
+RW_INLINE vf finish_value(const struct finish *f, bool quantised, const float *c, int j)
 {
-    return bias != NULL ? vf_load(c) + vf_load(bias) : vf_load(c);
+    vf y;
+    if (quantised) {
+        vi whole = vi_load(c + j) - vi_load(f->offsets + j);
+        y = __builtin_convertvector(whole, vf) * vf_load(f->scales + j) * vf_set1(f->row_scale);
+    } else {
+        y = vf_load(c + j);
+    }
+    return f->bias != NULL ? y + vf_load(f->bias + j) : y;
 }
 
 /* One row of a panel to float, added to what is there when `add`; columns of 64 are real. */
-static void finish_f32(const float *c, const float *bias, bool add, int columns, float *out)
+RW_INLINE void finish_f32(const struct finish *f, bool quantised, const float *c, bool add,
+                          int columns, float *out)
 {
     for (int j = 0; j < columns; j += RW_VL) {
-        vf y = with_bias(c + j, bias != NULL ? bias + j : NULL);
+        vf y = finish_value(f, quantised, c, j);
         int n = columns - j < RW_VL ? columns - j : RW_VL;
         if (add) {
             y = y + vf_load_n(out + j, n);
@@ -35,55 +65,109 @@ static void finish_f32(const float *c, const float *bias, bool add, int columns,
 }
 
 /* One row of a panel of 32 gates and 32 ups to 32 activations. */
-static void finish_swiglu(const float *c, const float *bias, enum rw_dtype dtype, void *out,
-                          size_t at)
+RW_INLINE void finish_swiglu(const struct finish *f, bool quantised, const float *c,
+                             enum rw_dtype state, void *out, size_t at)
 {
     for (int j = 0; j < RW_PANEL / 2; j += RW_VL) {
-        int up_at = j + RW_PANEL / 2;
-        vf gate = with_bias(c + j, bias != NULL ? bias + j : NULL);
-        vf up = with_bias(c + up_at, bias != NULL ? bias + up_at : NULL);
-        act_store(dtype, out, at + (size_t)j, vf_silu(gate) * up, RW_VL);
+        vf gate = finish_value(f, quantised, c, j);
+        vf up = finish_value(f, quantised, c, j + RW_PANEL / 2);
+        act_store(state, out, at + (size_t)j, vf_silu(gate) * up, RW_VL);
+    }
+}
+
+RW_INLINE void finish_rows_of(const struct rw_gemm *g, bool quantised, struct finish *f,
+                              uint32_t column, uint32_t first_row, int rows, const float *c)
+{
+    uint32_t left = g->linear->n_out - column;
+    int columns = left < RW_PANEL ? (int)left : RW_PANEL;
+    for (int i = 0; i < rows; i++) {
+        size_t at = first_row + (size_t)i;
+        char *out = (char *)g->out + at * g->out_stride;
+        const float *row = c + (size_t)i * RW_PANEL;
+        if (quantised) {
+            f->row_scale = rw_f32_at((const char *)g->x + at * g->x_stride + g->linear->k_padded);
+        }
+        if (g->epilogue == RW_EPILOGUE_SWIGLU) {
+            enum rw_dtype state = rw_dtype_state(g->linear->dtype);
+            finish_swiglu(f, quantised, row, state, out, column / 2);
+        } else {
+            bool add = g->epilogue == RW_EPILOGUE_ADD;
+            finish_f32(f, quantised, row, add, columns, (float *)out + column);
+        }
     }
 }
 
 static void finish_rows(const struct rw_gemm *g, uint32_t panel, uint32_t first_row, int rows,
                         const float *c)
 {
+    const struct rw_linear *l = g->linear;
     uint32_t column = panel * RW_PANEL;
-    uint32_t left = g->linear->n_out - column;
-    int columns = left < RW_PANEL ? (int)left : RW_PANEL;
-    const float *bias = g->linear->bias != NULL ? g->linear->bias + column : NULL;
-    for (int i = 0; i < rows; i++) {
-        char *out = (char *)g->out + (first_row + (size_t)i) * g->out_stride;
-        const float *row = c + (size_t)i * RW_PANEL;
-        if (g->epilogue == RW_EPILOGUE_SWIGLU) {
-            finish_swiglu(row, bias, g->linear->dtype, out, column / 2);
-        } else {
-            bool add = g->epilogue == RW_EPILOGUE_ADD;
-            finish_f32(row, bias, add, columns, (float *)out + column);
+    struct finish f = {.bias = l->bias != NULL ? l->bias + column : NULL};
+    if (!rw_dtype_is_quantised(l->dtype)) {
+        finish_rows_of(g, false, &f, column, first_row, rows, c);
+        return;
+    }
+    const char *tail = (const char *)l->packed + panel * rw_panel_bytes(l->dtype, l->k_padded) +
+                       rw_panel_weight_bytes(l->dtype, l->k_padded);
+    f.scales = (const float *)(const void *)tail;
+    f.offsets = (const int32_t *)(const void *)(tail + RW_PANEL_TAIL / 2);
+    finish_rows_of(g, true, &f, column, first_row, rows, c);
+}
+
+/* Q4 blocks to the int8 groups of the tile: value = m * bits - 8 m, four at a time, since neither
+ * product leaves its byte. */
+static void expand_q4(const char *packed, size_t blocks, char *out)
+{
+    for (size_t b = 0; b < blocks; b++, packed += RW_Q4_BLOCK_BYTES) {
+        for (int at = 0; at < RW_PANEL; at += RW_VL) {
+            vq bytes;
+            memcpy(&bytes, packed + RW_Q4_HALF_BYTES + at, sizeof bytes);
+            vu m = __builtin_convertvector(bytes, vu);
+            vbytes eights = (vbytes)(m * 0x08080808U);
+            for (int g = 0; g < RW_Q4_HALF_BYTES; g += RW_PANEL_STEP) {
+                vu bits = vu_load(packed + g + at * RW_GROUP_BYTES);
+                vbytes low = (vbytes)((bits & 0x0F0F0F0FU) * m) - eights;
+                vbytes high = (vbytes)(((bits >> 4) & 0x0F0F0F0FU) * m) - eights;
+                memcpy(out + g + at * RW_GROUP_BYTES, &low, sizeof low);
+                memcpy(out + RW_Q4_HALF_BYTES + g + at * RW_GROUP_BYTES, &high, sizeof high);
+            }
         }
+        out += 2 * RW_Q4_HALF_BYTES;
     }
 }
 
-/* Rows [begin, end) times one panel. K is cut into slices of equal size that depend on the shape
- * of the linear only; between slices the sums wait in `sums` as the floats they are. */
+/* Groups of one slice of a panel: slices are of equal size, whole blocks of Q4, and depend on the
+ * shape of the linear only. */
+static size_t slice_groups(const struct rw_linear *l, size_t groups)
+{
+    size_t most = l->dtype == RW_DTYPE_Q4 ? GEMM_EXPANDED_BYTES : GEMM_SLICE_BYTES_MAX;
+    size_t slices = (groups * RW_PANEL_STEP + most - 1) / most;
+    return rw_round_up((groups + slices - 1) / slices, RW_Q4_BLOCK / RW_GROUP_BYTES);
+}
+
+/* Rows [begin, end) times one panel. Between slices of K the sums wait in `sums` as they are. */
 static void gemm_panel(const struct rw_gemm *g, uint32_t panel, uint32_t begin, uint32_t end,
-                       float *sums)
+                       const struct gemm_scratch *scratch)
 {
     const struct rw_linear *l = g->linear;
     size_t groups = l->k_padded * rw_dtype_bytes(l->dtype) / RW_GROUP_BYTES;
-    size_t slices = (groups * RW_PANEL_STEP + GEMM_SLICE_BYTES_MAX - 1) / GEMM_SLICE_BYTES_MAX;
-    size_t slice = (groups + slices - 1) / slices;
-    const char *packed = (const char *)l->packed + panel * groups * RW_PANEL_STEP;
+    size_t slice = slice_groups(l, groups);
+    const char *packed = (const char *)l->packed + panel * rw_panel_bytes(l->dtype, l->k_padded);
     rw_tile_fn tile = TILES[l->dtype];
     for (size_t k = 0; k < groups; k += slice) {
         size_t count = groups - k < slice ? groups - k : slice;
+        const char *weights = packed + k * RW_PANEL_STEP;
+        if (l->dtype == RW_DTYPE_Q4) {
+            size_t block = k * RW_GROUP_BYTES / RW_Q4_BLOCK;
+            expand_q4(packed + block * RW_Q4_BLOCK_BYTES, count * RW_GROUP_BYTES / RW_Q4_BLOCK,
+                      scratch->expanded);
+            weights = scratch->expanded;
+        }
         for (uint32_t row = begin; row < end; row += RW_TILE_ROWS) {
             int rows = end - row < RW_TILE_ROWS ? (int)(end - row) : RW_TILE_ROWS;
-            float *c = slices > 1 ? sums + (size_t)(row - begin) * RW_PANEL : sums;
+            float *c = scratch->sums + (slice < groups ? (size_t)(row - begin) * RW_PANEL : 0);
             const char *x = (const char *)g->x + row * g->x_stride + k * RW_GROUP_BYTES;
-            tile(rows, (uint32_t)count, x, g->x_stride, packed + k * RW_PANEL_STEP, c, RW_PANEL,
-                 k > 0);
+            tile(rows, (uint32_t)count, x, g->x_stride, weights, c, RW_PANEL, k > 0);
             if (k + count == groups) {
                 finish_rows(g, panel, row, rows, c);
             }
@@ -91,38 +175,48 @@ static void gemm_panel(const struct rw_gemm *g, uint32_t panel, uint32_t begin, 
     }
 }
 
+/* What a GEMM reads of a row. */
+static size_t x_bytes(const struct rw_linear *l)
+{
+    size_t scale = rw_dtype_is_quantised(l->dtype) ? sizeof(float) : 0;
+    return l->k_padded * rw_dtype_bytes(l->dtype) + scale;
+}
+
 static void gemm_check(const struct rw_gemm *g, uint32_t panel_begin, uint32_t panel_end)
 {
     const struct rw_linear *l = g->linear;
-    size_t act = rw_dtype_bytes(l->dtype);
+    size_t state = rw_dtype_bytes(rw_dtype_state(l->dtype));
     rw_assert(l->dtype < RW_DTYPE_COUNT && l->packed != NULL);
     rw_assert(l->n_out > 0 && l->panels == rw_round_up(l->n_out, RW_PANEL) / RW_PANEL);
     rw_assert(l->n_in > 0 && l->k_padded == rw_round_up(l->n_in, RW_K_ALIGN));
+    rw_assert(!rw_dtype_is_quantised(l->dtype) || l->k_padded <= RW_QUANT_K_MAX);
     rw_assert(panel_begin <= panel_end && panel_end <= l->panels);
-    rw_assert(g->x_stride % RW_GROUP_BYTES == 0 && g->x_stride >= l->k_padded * act);
+    rw_assert(g->x_stride % RW_GROUP_BYTES == 0 && g->x_stride >= x_bytes(l));
     if (g->epilogue == RW_EPILOGUE_SWIGLU) {
         rw_assert(l->n_out % RW_PANEL == 0);
-        rw_assert(g->out_stride % act == 0 && g->out_stride >= l->n_out / 2 * act);
+        rw_assert(g->out_stride % state == 0 && g->out_stride >= l->n_out / 2 * state);
     } else {
         rw_assert(g->out_stride % sizeof(float) == 0);
         rw_assert(g->out_stride >= l->n_out * sizeof(float));
     }
 }
 
-static size_t kernel_gemm_scratch_bytes(uint32_t rows)
+static size_t kernel_gemm_scratch_bytes(enum rw_dtype dtype, uint32_t rows)
 {
     size_t held = rows < GEMM_ROWS_MAX ? rows : GEMM_ROWS_MAX;
-    return (held + RW_TILE_ROWS) * RW_PANEL * sizeof(float);
+    return expanded_bytes(dtype) + (held + RW_TILE_ROWS) * RW_PANEL * sizeof(float);
 }
 
 static void kernel_gemm(const struct rw_gemm *g, uint32_t panel_begin, uint32_t panel_end,
                         void *scratch)
 {
     gemm_check(g, panel_begin, panel_end);
+    size_t expanded = expanded_bytes(g->linear->dtype);
+    struct gemm_scratch s = {scratch, (float *)(void *)((char *)scratch + expanded)};
     for (uint32_t begin = 0; begin < g->rows; begin += GEMM_ROWS_MAX) {
         uint32_t end = g->rows - begin < GEMM_ROWS_MAX ? g->rows : begin + GEMM_ROWS_MAX;
         for (uint32_t panel = panel_begin; panel < panel_end; panel++) {
-            gemm_panel(g, panel, begin, end, scratch);
+            gemm_panel(g, panel, begin, end, &s);
         }
     }
 }

@@ -51,4 +51,11 @@ RW_INLINE vh vf_round_bf16(vf v)
     return vf_round_bf16_bits(v);
 }
 
+/* A product of int16 halves is exact in its lower 16 bits here: |a| <= 255, |b| <= 127. */
+RW_INLINE vi vi_dot_pairs(vi acc, vshorts a, vshorts b)
+{
+    vi products = (vi)(a * b);
+    return acc + ((products << 16) >> 16) + (products >> 16);
+}
+
 #include "core/kernels/algorithm.inc.h"

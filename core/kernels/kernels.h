@@ -7,7 +7,10 @@
  * attention walks the keys in blocks that are aligned to absolute positions.
  *
  * Elements: `act` means the type that enters a GEMM: float for F32, bfloat16 bits (uint16_t) for
- * BF16. Shapes are checked by assertions at every entry. Nothing here allocates. */
+ * BF16, bytes for INT8 and Q4: a row of uint8_t q + 128, q in [-127, 127], and behind the row (at
+ * byte k_padded) the float that a q of one stands for. `state` means the type of values between
+ * GEMMs, in attention and in the KV cache: float for F32, bfloat16 for all others. Shapes are
+ * checked by assertions at every entry. Nothing here allocates. */
 #ifndef RW_KERNELS_KERNELS_H
 #define RW_KERNELS_KERNELS_H
 
@@ -15,9 +18,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Weights of a linear. INT8 and Q4 are integers times one scale per output; a Q4 weight is 4 bits
+ * times a whole multiplier of its block of 32 inputs, which makes it an INT8 weight again: both go
+ * through the same integer products, so every instruction set gets the same integers. */
 enum rw_dtype {
     RW_DTYPE_F32,
     RW_DTYPE_BF16,
+    RW_DTYPE_STATES, /* those before this may be the state */
+    RW_DTYPE_INT8 = RW_DTYPE_STATES,
+    RW_DTYPE_Q4,
     RW_DTYPE_COUNT,
 };
 
@@ -26,16 +35,39 @@ enum {
     RW_K_ALIGN = 32, /* n_in is padded to this with zeros, in weights and activations */
     RW_ALIGN = 64,   /* bytes: packed weights, KV blocks and scratch start at a multiple of it */
     RW_HEAD_DIM_MAX = 256,
+    RW_QUANT_K_MAX = 65536, /* n_in of INT8 and Q4: 255 * 127 * n_in stays below 2^31 */
 };
 
-static inline size_t rw_dtype_bytes(enum rw_dtype dtype)
+static inline bool rw_dtype_is_quantised(enum rw_dtype dtype)
 {
-    return dtype == RW_DTYPE_F32 ? 4 : 2;
+    return dtype >= RW_DTYPE_STATES;
 }
 
+/* Bytes of one element of act. */
+static inline size_t rw_dtype_bytes(enum rw_dtype dtype)
+{
+    return dtype == RW_DTYPE_F32 ? 4 : dtype == RW_DTYPE_BF16 ? 2 : 1;
+}
+
+/* Type of values between GEMMs. */
+static inline enum rw_dtype rw_dtype_state(enum rw_dtype dtype)
+{
+    return dtype == RW_DTYPE_F32 ? RW_DTYPE_F32 : RW_DTYPE_BF16;
+}
+
+/* Bytes of a row of act that enters a linear of k_padded inputs: the elements, and room for the
+ * scale of a quantised row. */
+static inline size_t rw_act_bytes(enum rw_dtype dtype, size_t k_padded)
+{
+    return k_padded * rw_dtype_bytes(dtype) + (rw_dtype_is_quantised(dtype) ? RW_ALIGN : 0);
+}
+
+const char *rw_dtype_name(enum rw_dtype dtype); /* "f32", "bf16", "int8", "q4" */
+
 /* y[T, n_out] = x[T, n_in] @ W[n_out, n_in]^T (+ bias), W packed once at load.
- * Layout: panels of 64 outputs; inside a panel k runs in groups of 4 bytes (1 float or 2 bfloat16),
- * and a group holds those bytes of all 64 outputs. n_out is padded to 64, n_in to RW_K_ALIGN. */
+ * Layout: panels of 64 outputs; inside a panel k runs in groups of 4 bytes (1 float, 2 bfloat16 or
+ * 4 int8), and a group holds those bytes of all 64 outputs. n_out is padded to 64, n_in to
+ * RW_K_ALIGN. Quantised panels end with their scales and column sums: core/kernels/layout.h. */
 struct rw_linear {
     enum rw_dtype dtype;
     uint32_t n_out;
@@ -48,8 +80,11 @@ struct rw_linear {
 
 size_t rw_linear_bytes(enum rw_dtype dtype, uint32_t n_out, uint32_t n_in);
 /* Writes output row `out_index` from w[n_in]; packed memory must have been zero before. For BF16
- * the values are rounded to nearest even. */
+ * the values are rounded to nearest even; for INT8 to 254 steps of the row's largest magnitude; for
+ * Q4 as pack_quantised.c says. Rows may be packed by several threads at once. */
 void rw_linear_pack_row(struct rw_linear *linear, uint32_t out_index, const float *w);
+/* The values that a packed row stands for, into w[n_in]: for tests and accuracy reports. */
+void rw_linear_unpack_row(const struct rw_linear *linear, uint32_t out_index, float *w);
 /* Gate and up projections share one linear so that SwiGLU is done in the tile: packed row of gate
  * output i is 64 * (i / 32) + i % 32, of up output i is that + 32. Its n_out is therefore
  * 64 * ceil(intermediate / 32); outputs past `intermediate` have zero weights and come out as
@@ -62,32 +97,32 @@ static inline uint32_t rw_swiglu_row(uint32_t i, bool up)
 enum rw_epilogue {
     RW_EPILOGUE_STORE,  /* out float[T, n_out]  = y */
     RW_EPILOGUE_ADD,    /* out float[T, n_out] += y (residual) */
-    RW_EPILOGUE_SWIGLU, /* out act[T, n_out / 2] = silu(gate) * up */
+    RW_EPILOGUE_SWIGLU, /* out state[T, n_out / 2] = silu(gate) * up */
 };
 
 struct rw_gemm {
     const struct rw_linear *linear;
     const void *x;   /* act[rows, k_padded]; columns from n_in on are zero */
-    size_t x_stride; /* bytes between rows, a multiple of 4 */
+    size_t x_stride; /* bytes between rows, a multiple of 4, rw_act_bytes or more */
     uint32_t rows;
     enum rw_epilogue epilogue;
     void *out;
-    size_t out_stride; /* bytes between rows, a multiple of 4 (SWIGLU in BF16: of 2) */
+    size_t out_stride; /* bytes between rows, a multiple of 4 (SWIGLU to bfloat16: of 2) */
 };
 
 /* Attention of `rows` consecutive queries of one sequence for the query heads that share one KV
  * head. */
 struct rw_attention {
-    enum rw_dtype dtype;
-    uint32_t head_dim; /* multiple of 8, <= RW_HEAD_DIM_MAX */
-    uint32_t group;    /* query heads per KV head */
-    const void *q; /* act[rows, group, head_dim_padded], roped, times log2(e) / sqrt(head_dim) */
+    enum rw_dtype dtype; /* a state type: F32 or BF16 */
+    uint32_t head_dim;   /* multiple of 8, <= RW_HEAD_DIM_MAX */
+    uint32_t group;      /* query heads per KV head */
+    const void *q; /* state[rows, group, head_dim_padded], roped, times log2(e) / sqrt(head_dim) */
     uint32_t rows;
     uint32_t position;           /* absolute position of the first row */
     const void *const *k_blocks; /* one per 64 absolute positions, for this layer and KV head */
     const void *const *v_blocks;
     uint32_t window;   /* keys seen, the query's own included; 0 = all before it */
-    void *out;         /* act[rows][group, head_dim] at out + row * out_stride */
+    void *out;         /* state[rows][group, head_dim] at out + row * out_stride */
     size_t out_stride; /* bytes */
 };
 
@@ -100,12 +135,12 @@ size_t rw_kv_block_bytes(enum rw_dtype dtype, uint32_t head_dim);
 uint32_t rw_head_dim_padded(uint32_t head_dim);
 
 struct rw_kernels {
-    const char *name; /* "generic", "avx2", "avx512", "avx512-bf16" */
+    const char *name; /* "generic", "avx2", "avx512", "avx512-vnni", "avx512-bf16" */
 
-    /* Panels [begin, end) of the product. scratch: gemm_scratch_bytes(rows), one per thread. */
+    /* Panels [begin, end) of the product. scratch: gemm_scratch_bytes, one per thread. */
     void (*gemm)(const struct rw_gemm *gemm, uint32_t panel_begin, uint32_t panel_end,
                  void *scratch);
-    size_t (*gemm_scratch_bytes)(uint32_t rows);
+    size_t (*gemm_scratch_bytes)(enum rw_dtype dtype, uint32_t rows);
 
     /* y = x / sqrt(mean(x^2) + eps) * w, one row of n floats, written as act with zero padding up
      * to n_padded. */
@@ -120,6 +155,8 @@ struct rw_kernels {
     /* Float to act with a factor (query scale); pads with zeros up to n_padded. */
     void (*to_act)(const float *x, uint32_t n, uint32_t n_padded, float factor, enum rw_dtype dtype,
                    void *out);
+    /* One row of bfloat16 (attention, SwiGLU) to the bytes that enter the next quantised GEMM. */
+    void (*quantise)(const uint16_t *x, uint32_t n, uint32_t n_padded, void *out);
 
     /* Stores one key and one value row (float[head_dim]) at slot 0..63 of a KV block. */
     void (*kv_store)(const float *k, const float *v, uint32_t head_dim, enum rw_dtype dtype,

@@ -9,7 +9,8 @@
 
 /* Best first; a processor that runs one runs all that follow it. */
 static const struct rw_kernels *const TABLES[] = {
-    &rw_kernels_avx512_bf16, &rw_kernels_avx512, &rw_kernels_avx2, &rw_kernels_generic, NULL,
+    &rw_kernels_avx512_bf16, &rw_kernels_avx512_vnni, &rw_kernels_avx512,
+    &rw_kernels_avx2,        &rw_kernels_generic,     NULL,
 };
 
 static size_t first_usable(void)
@@ -18,10 +19,11 @@ static size_t first_usable(void)
     bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                   __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-    if (avx512) {
+    bool vnni = avx512 && __builtin_cpu_supports("avx512vnni");
+    if (vnni) {
         return __builtin_cpu_supports("avx512bf16") ? 0 : 1;
     }
-    return avx2 ? 2 : 3;
+    return avx512 ? 2 : avx2 ? 3 : 4;
 }
 
 #else

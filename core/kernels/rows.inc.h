@@ -27,17 +27,86 @@ static void zero_act(enum rw_dtype dtype, void *out, uint32_t from, uint32_t to)
     memset((char *)out + from * bytes, 0, (to - from) * bytes);
 }
 
+/* A row of floats on its way into a GEMM: x * factor (* w), or bfloat16 as it is. */
+struct row {
+    const float *x;
+    const float *w; /* or NULL */
+    vf factor;
+    const uint16_t *bf16; /* instead of x */
+};
+
+RW_INLINE vf row_at(const struct row *r, uint32_t k, int lanes)
+{
+    if (r->bf16 != NULL) {
+        vh half = {0};
+        memcpy(&half, r->bf16 + k, lanes == RW_VL ? sizeof half : 2 * (size_t)lanes);
+        return (vf)(__builtin_convertvector(half, vu) << 16);
+    }
+    vf y = vf_load_n(r->x + k, lanes) * r->factor;
+    return r->w != NULL ? y * vf_load_n(r->w + k, lanes) : y;
+}
+
+/* The largest magnitude of a row, or NaN when any value is NaN or infinite. */
+RW_INLINE float row_largest(const struct row *r, uint32_t n)
+{
+    vf top = vf_set1(0.0f), zero = vf_set1(0.0f);
+    for (uint32_t k = 0; k < n; k += RW_VL) {
+        vf y = row_at(r, k, lanes_left(n, k));
+        top = vf_max(top, (vf)((vi)y & 0x7FFFFFFF));
+        zero = zero + (y - y); /* NaN from then on */
+    }
+    return vf_highest(top) + vf_sum(zero);
+}
+
+/* q = round(127 y / largest) + 128 in bytes; largest / 127 behind them at n_padded. A row that is
+ * not finite gets the scale NaN, so that whatever is computed from it is NaN. */
+RW_INLINE void quantise_row(const struct row *r, uint32_t n, uint32_t n_padded, void *out)
+{
+    rw_assert(n > 0 && n_padded >= n && n_padded % RW_GROUP_BYTES == 0);
+    uint8_t *to = out;
+    float largest = row_largest(r, n);
+    bool finite = largest - largest == 0.0f;
+    largest = largest < 1e-30f ? 1e-30f : largest; /* keeps the inverse finite; NaN stays */
+    float scale = largest / 127.0f;
+    vf inverse = vf_set1(finite ? 127.0f / largest : 0.0f);
+    for (uint32_t k = 0; finite && k < n; k += RW_VL) {
+        int lanes = lanes_left(n, k);
+        vf q = vf_round(row_at(r, k, lanes) * inverse) + vf_set1((float)RW_INT8_OFFSET);
+        vq bytes = __builtin_convertvector(__builtin_convertvector(q, vi), vq);
+        memcpy(to + k, &bytes, lanes == RW_VL ? sizeof bytes : (size_t)lanes);
+    }
+    uint32_t done = finite ? n : 0;
+    memset(to + done, RW_INT8_OFFSET, n_padded - done);
+    memcpy(to + n_padded, &scale, sizeof scale);
+}
+
+static void kernel_quantise(const uint16_t *x, uint32_t n, uint32_t n_padded, void *out)
+{
+    struct row r = {.bf16 = x};
+    quantise_row(&r, n, n_padded, out);
+}
+
+/* A row to act. */
+RW_INLINE void write_act(const struct row *r, uint32_t n, uint32_t n_padded, enum rw_dtype dtype,
+                         void *out)
+{
+    rw_assert(dtype < RW_DTYPE_COUNT && n_padded >= n);
+    if (rw_dtype_is_quantised(dtype)) {
+        quantise_row(r, n, n_padded, out);
+        return;
+    }
+    for (uint32_t k = 0; k < n; k += RW_VL) {
+        int lanes = lanes_left(n, k);
+        act_store(dtype, out, k, row_at(r, k, lanes), lanes);
+    }
+    zero_act(dtype, out, n, n_padded);
+}
+
 static void kernel_rms_norm(const float *x, const float *w, uint32_t n, uint32_t n_padded,
                             float eps, enum rw_dtype dtype, void *out)
 {
-    rw_assert(dtype < RW_DTYPE_COUNT && n_padded >= n);
-    vf factor = vf_set1(rms_factor(x, n, eps));
-    for (uint32_t k = 0; k < n; k += RW_VL) {
-        int lanes = lanes_left(n, k);
-        vf y = vf_load_n(x + k, lanes) * factor * vf_load_n(w + k, lanes);
-        act_store(dtype, out, k, y, lanes);
-    }
-    zero_act(dtype, out, n, n_padded);
+    struct row r = {.x = x, .w = w, .factor = vf_set1(rms_factor(x, n, eps))};
+    write_act(&r, n, n_padded, dtype, out);
 }
 
 static void kernel_rms_norm_f32(float *x, const float *w, uint32_t n, float eps)
@@ -68,12 +137,8 @@ static void kernel_rope(float *head, const float *cos, const float *sin, uint32_
 static void kernel_to_act(const float *x, uint32_t n, uint32_t n_padded, float factor,
                           enum rw_dtype dtype, void *out)
 {
-    rw_assert(dtype < RW_DTYPE_COUNT && n_padded >= n);
-    for (uint32_t k = 0; k < n; k += RW_VL) {
-        int lanes = lanes_left(n, k);
-        act_store(dtype, out, k, vf_load_n(x + k, lanes) * vf_set1(factor), lanes);
-    }
-    zero_act(dtype, out, n, n_padded);
+    struct row r = {.x = x, .factor = vf_set1(factor)};
+    write_act(&r, n, n_padded, dtype, out);
 }
 
 /* Inf - Inf and NaN - NaN are NaN: the sum of x - x is 0 exactly when all of x is finite. The
@@ -114,7 +179,7 @@ static void kv_store_bf16(const float *k, const float *v, uint32_t head_dim, uin
 static void kernel_kv_store(const float *k, const float *v, uint32_t head_dim, enum rw_dtype dtype,
                             void *k_block, void *v_block, uint32_t slot)
 {
-    rw_assert(dtype < RW_DTYPE_COUNT && slot < RW_PANEL);
+    rw_assert(dtype < RW_DTYPE_STATES && slot < RW_PANEL);
     rw_assert(head_dim > 0 && head_dim % 8 == 0 && head_dim <= RW_HEAD_DIM_MAX);
     if (dtype == RW_DTYPE_F32) {
         kv_store_f32(k, v, head_dim, k_block, v_block, slot);

@@ -8,6 +8,7 @@
 extern const struct rw_kernels rw_kernels_generic;
 extern const struct rw_kernels rw_kernels_avx2;
 extern const struct rw_kernels rw_kernels_avx512;
+extern const struct rw_kernels rw_kernels_avx512_vnni;
 extern const struct rw_kernels rw_kernels_avx512_bf16;
 
 #endif

@@ -4,26 +4,30 @@
  * for the whole of K; each step broadcasts 4 bytes of a row of `a` and multiplies them into the 4
  * bytes of every column. Where 4 bytes hold two bfloat16 and no instruction takes both, a step is
  * done in two halves. The including file defines
- *   TILE_NAME, TILE_HALVES, TILE_VALUE (type of a loaded operand),
- *   TILE_LOAD(p, half), TILE_BROADCAST(p, half), TILE_DOT(acc, a, b).
- * The number of rows is a constant in each copy of the loop, and every copy does the same
+ *   TILE_NAME, TILE_HALVES, TILE_VALUE (type of a loaded operand), TILE_SUM (f or i: sums are
+ * floats, or int32 in the same memory), TILE_LOAD(p, half), TILE_BROADCAST(p, half), TILE_DOT(acc,
+ * a, b). The number of rows is a constant in each copy of the loop, and every copy does the same
  * operations on a row in the same order: this is what makes a row independent of its neighbours. */
 #define TILE_PASTE_(a, b) a##b
 #define TILE_PASTE(a, b)  TILE_PASTE_(a, b)
 #define TILE_ROWS_FN      TILE_PASTE(TILE_NAME, _rows)
+#define TILE_ACC          TILE_PASTE(v, TILE_SUM)
 #define TILE_STRIP        (RW_TILE_VECS * RW_VL) /* columns done at a time */
 
 RW_INLINE void TILE_ROWS_FN(const int rows, uint32_t groups, const char *a, size_t a_stride,
                             const char *panel, float *c, size_t c_stride, bool accumulate)
 {
-    vf acc[RW_TILE_ROWS][RW_TILE_VECS];
+    TILE_ACC acc[RW_TILE_ROWS][RW_TILE_VECS];
     const char *row[RW_TILE_ROWS];
 #pragma GCC unroll 6
     for (int i = 0; i < rows; i++) {
         row[i] = a + (size_t)i * a_stride;
 #pragma GCC unroll 4
         for (int j = 0; j < RW_TILE_VECS; j++) {
-            acc[i][j] = accumulate ? vf_load(c + (size_t)i * c_stride + j * RW_VL) : vf_set1(0.0f);
+            acc[i][j] = (TILE_ACC){0};
+            if (accumulate) {
+                memcpy(&acc[i][j], c + (size_t)i * c_stride + j * RW_VL, sizeof acc[i][j]);
+            }
         }
     }
     for (uint32_t k = 0; k < groups; k++) {
@@ -50,7 +54,7 @@ RW_INLINE void TILE_ROWS_FN(const int rows, uint32_t groups, const char *a, size
     for (int i = 0; i < rows; i++) {
 #pragma GCC unroll 4
         for (int j = 0; j < RW_TILE_VECS; j++) {
-            vf_store(c + (size_t)i * c_stride + j * RW_VL, acc[i][j]);
+            memcpy(c + (size_t)i * c_stride + j * RW_VL, &acc[i][j], sizeof acc[i][j]);
         }
     }
 }
@@ -90,6 +94,8 @@ static void TILE_NAME(int rows, uint32_t groups, const char *a, size_t a_stride,
 #undef TILE_LOAD
 #undef TILE_BROADCAST
 #undef TILE_DOT
+#undef TILE_SUM
+#undef TILE_ACC
 #undef TILE_ROWS_FN
 #undef TILE_STRIP
 #undef TILE_PASTE

@@ -21,6 +21,7 @@ RW_INLINE uint32_t rw_u32_at(const char *p)
 #define TILE_NAME               tile_f32
 #define TILE_HALVES             1
 #define TILE_VALUE              vf
+#define TILE_SUM                f
 #define TILE_LOAD(p, half)      vf_load(p)
 #define TILE_BROADCAST(p, half) vf_set1(rw_f32_at(p))
 #define TILE_DOT(acc, a, b)     vf_fma(a, b, acc)
@@ -31,6 +32,7 @@ RW_INLINE uint32_t rw_u32_at(const char *p)
 #define TILE_NAME               tile_bf16
 #define TILE_HALVES             1
 #define TILE_VALUE              vu
+#define TILE_SUM                f
 #define TILE_LOAD(p, half)      vu_load(p)
 #define TILE_BROADCAST(p, half) vu_set1(rw_u32_at(p))
 #define TILE_DOT(acc, a, b)     vf_dot_bf16(acc, a, b)
@@ -55,9 +57,47 @@ RW_INLINE vf vf_widen_at(const char *p, int half)
 #define TILE_NAME               tile_bf16
 #define TILE_HALVES             2
 #define TILE_VALUE              vf
+#define TILE_SUM                f
 #define TILE_LOAD(p, half)      vf_widen(vu_load(p), half)
 #define TILE_BROADCAST(p, half) vf_widen_at(p, half)
 #define TILE_DOT(acc, a, b)     vf_fma(a, b, acc)
+#include "core/kernels/tile.inc.h"
+
+#endif
+
+#ifdef RW_NATIVE_INT8
+
+#define TILE_NAME               tile_int8
+#define TILE_HALVES             1
+#define TILE_VALUE              vu
+#define TILE_SUM                i
+#define TILE_LOAD(p, half)      vu_load(p)
+#define TILE_BROADCAST(p, half) vu_set1(rw_u32_at(p))
+#define TILE_DOT(acc, a, b)     vi_dot_u8s8(acc, a, b)
+#include "core/kernels/tile.inc.h"
+
+#else
+
+/* Bytes 0 and 2 of a lane, then 1 and 3, as int16: products of uint8 and int8 fit an int16 and
+ * their sums an int32, so nothing saturates. */
+RW_INLINE vshorts vi_weights(vu bytes, int half)
+{
+    return half == 0 ? (vshorts)((vshorts)bytes << 8) >> 8 : (vshorts)bytes >> 8;
+}
+
+RW_INLINE vshorts vi_activations(const char *p, int half)
+{
+    uint32_t bytes = rw_u32_at(p);
+    return (vshorts)vu_set1(half == 0 ? bytes & 0x00FF00FFU : (bytes >> 8) & 0x00FF00FFU);
+}
+
+#define TILE_NAME               tile_int8
+#define TILE_HALVES             2
+#define TILE_VALUE              vshorts
+#define TILE_SUM                i
+#define TILE_LOAD(p, half)      vi_weights(vu_load(p), half)
+#define TILE_BROADCAST(p, half) vi_activations(p, half)
+#define TILE_DOT(acc, a, b)     vi_dot_pairs(acc, a, b)
 #include "core/kernels/tile.inc.h"
 
 #endif
@@ -68,4 +108,6 @@ typedef void (*rw_tile_fn)(int rows, uint32_t groups, const char *a, size_t a_st
 static const rw_tile_fn TILES[RW_DTYPE_COUNT] = {
     [RW_DTYPE_F32] = tile_f32,
     [RW_DTYPE_BF16] = tile_bf16,
+    [RW_DTYPE_INT8] = tile_int8,
+    [RW_DTYPE_Q4] = tile_int8, /* of the expanded slice */
 };

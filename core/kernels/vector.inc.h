@@ -4,7 +4,9 @@
  * an ISA file only supplies what the extension cannot say, after including this file:
  *   vf_set1, vf_fma(a, b, c) = a * b + c, vf_max(a, b) (b when either is NaN),
  *   vf_load_n, vf_store_n (n of RW_VL lanes, others zero / untouched),
- *   vf_sum, vf_highest (over lanes, in a fixed order), vf_round_bf16.
+ *   vf_sum, vf_highest (over lanes, in a fixed order), vf_round_bf16,
+ *   vi_dot_pairs(acc, a, b): per lane, acc + the two products of its int16 (or RW_NATIVE_INT8 and
+ *   vi_dot_u8s8: acc + the four products of its uint8 in a and int8 in b).
  * Multiplication and addition are only fused where vf_fma says so (-ffp-contract=off). */
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,6 +19,9 @@ typedef float vf __attribute__((vector_size(4 * RW_VL)));
 typedef int32_t vi __attribute__((vector_size(4 * RW_VL)));
 typedef uint32_t vu __attribute__((vector_size(4 * RW_VL)));
 typedef uint16_t vh __attribute__((vector_size(2 * RW_VL)));
+typedef uint8_t vq __attribute__((vector_size(RW_VL)));          /* a byte per lane */
+typedef uint8_t vbytes __attribute__((vector_size(4 * RW_VL)));  /* four bytes per lane */
+typedef int16_t vshorts __attribute__((vector_size(4 * RW_VL))); /* two int16 per lane */
 
 #define RW_INLINE static inline __attribute__((always_inline))
 
@@ -37,6 +42,18 @@ RW_INLINE vu vu_load(const void *p)
     vu v;
     memcpy(&v, p, sizeof v);
     return v;
+}
+
+RW_INLINE vi vi_load(const void *p)
+{
+    vi v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+RW_INLINE void vi_store(void *p, vi v)
+{
+    memcpy(p, &v, sizeof v);
 }
 
 RW_INLINE vu vu_set1(uint32_t x)

@@ -22,9 +22,11 @@ enum phase {
     PHASE_QKV,
     PHASE_ROPE,
     PHASE_ATTENTION,
+    PHASE_QUANTISE_O, /* of quantised models only */
     PHASE_O,
     PHASE_MLP_NORM,
     PHASE_GATE_UP,
+    PHASE_QUANTISE_DOWN,
     PHASE_DOWN,
     PHASES,
 };
@@ -51,8 +53,9 @@ struct rw_forward {
     uint32_t chunk;      /* rows of the workspaces */
     uint32_t blocks_max; /* KV blocks of the longest sequence */
     uint32_t tile_rows;
-    size_t element; /* bytes of an act */
-    uint32_t group; /* query heads per KV head */
+    enum rw_dtype state; /* of values between GEMMs, see kernels.h */
+    size_t element;      /* bytes of one */
+    uint32_t group;      /* query heads per KV head */
     uint32_t head_dim_padded;
     float query_factor; /* log2(e) / sqrt(head_dim): softmax runs on exp2 */
     float frequencies[RW_HEAD_DIM_MAX / 2];
@@ -61,16 +64,18 @@ struct rw_forward {
     void *memory;
     size_t x_stride;        /* floats */
     size_t qkv_stride;      /* floats */
-    size_t norm_stride;     /* acts */
-    size_t attn_stride;     /* acts */
-    size_t mlp_stride;      /* acts */
+    size_t norm_stride;     /* bytes */
+    size_t attn_stride;     /* state elements */
+    size_t mlp_stride;      /* state elements */
+    size_t act_stride;      /* bytes */
     float *x;               /* [chunk, hidden] residual stream */
     float *y;               /* [wanted, hidden] the same in the last layer, then the result */
     unsigned char *norm;    /* act[chunk, hidden] */
     float *qkv;             /* [chunk, (heads + 2 kv_heads) * head_dim] */
-    unsigned char *q;       /* act[kv_heads, chunk, group, head_dim_padded] */
-    unsigned char *attn;    /* act[chunk, heads * head_dim] */
-    unsigned char *mlp;     /* act[chunk, intermediate] */
+    unsigned char *q;       /* state[kv_heads, chunk, group, head_dim_padded] */
+    unsigned char *attn;    /* state[chunk, heads * head_dim] */
+    unsigned char *mlp;     /* state[chunk, intermediate] */
+    unsigned char *act;     /* of quantised models: attn, then mlp, as they enter the GEMM */
     float *cosines, *sines; /* [chunk, head_dim / 2] */
     unsigned char *scratch; /* [members] at scratch_bytes */
     size_t scratch_bytes;
@@ -96,7 +101,7 @@ static size_t at_least(size_t a, size_t b)
 
 static size_t scratch_bytes_of(const struct rw_forward *f)
 {
-    size_t gemm = f->kernels->gemm_scratch_bytes(f->chunk);
+    size_t gemm = f->kernels->gemm_scratch_bytes(f->weights->dtype, f->chunk);
     size_t attention =
         f->kernels->attention_scratch_bytes(f->tile_rows * f->group, f->weights->config.head_dim);
     return (at_least(gemm, attention) + RW_ALIGN - 1) / RW_ALIGN * RW_ALIGN;
@@ -109,11 +114,12 @@ static void carve_workspace(struct rw_forward *f, struct rw_carve *c)
     size_t q_row = (size_t)f->group * f->head_dim_padded;
     f->x = rw_carve(c, chunk * f->x_stride, sizeof(float));
     f->y = rw_carve(c, chunk * f->x_stride, sizeof(float));
-    f->norm = rw_carve(c, chunk * f->norm_stride, f->element);
+    f->norm = rw_carve(c, chunk, f->norm_stride);
     f->qkv = rw_carve(c, chunk * f->qkv_stride, sizeof(float));
     f->q = rw_carve(c, config->kv_heads * chunk * q_row, f->element);
     f->attn = rw_carve(c, chunk * f->attn_stride, f->element);
     f->mlp = rw_carve(c, chunk * f->mlp_stride, f->element);
+    f->act = rw_carve(c, chunk, f->act_stride);
     f->cosines = rw_carve(c, chunk * half, sizeof(float));
     f->sines = rw_carve(c, chunk * half, sizeof(float));
     f->scratch = rw_carve(c, f->members, f->scratch_bytes);
@@ -130,7 +136,8 @@ static void set_shapes(struct rw_forward *f, uint32_t context_max)
     const struct rw_layer *layer = &f->weights->layers[0];
     f->members = rw_team_size(f->team);
     f->blocks_max = rw_kv_blocks_of(context_max);
-    f->element = rw_dtype_bytes(f->weights->dtype);
+    f->state = rw_dtype_state(f->weights->dtype);
+    f->element = rw_dtype_bytes(f->state);
     f->group = config->heads / config->kv_heads;
     f->head_dim_padded = rw_head_dim_padded(config->head_dim);
     f->query_factor = (float)(1.4426950408889634 / sqrt((double)config->head_dim));
@@ -139,9 +146,15 @@ static void set_shapes(struct rw_forward *f, uint32_t context_max)
     f->tile_rows -= f->tile_rows > 6 ? f->tile_rows % 6 : 0;
     f->x_stride = (size_t)layer->down.panels * RW_PANEL;
     f->qkv_stride = (size_t)layer->qkv.panels * RW_PANEL;
-    f->norm_stride = layer->qkv.k_padded;
+    f->norm_stride = rw_act_bytes(f->weights->dtype, layer->qkv.k_padded);
     f->attn_stride = layer->o.k_padded;
     f->mlp_stride = at_least(layer->down.k_padded, (size_t)layer->gate_up.panels * RW_PANEL / 2);
+    f->act_stride = 0;
+    if (rw_dtype_is_quantised(f->weights->dtype)) {
+        uint32_t widest =
+            layer->down.k_padded > layer->o.k_padded ? layer->down.k_padded : layer->o.k_padded;
+        f->act_stride = rw_act_bytes(f->weights->dtype, widest);
+    }
     f->scratch_bytes = scratch_bytes_of(f);
     rw_rope_frequencies(&config->rope, config->head_dim, f->frequencies);
 }
@@ -284,8 +297,8 @@ static void embed_row(const struct rw_forward *f, uint32_t r)
 static void norm_row(const struct rw_forward *f, const float *x, const float *w, uint32_t r)
 {
     const struct rw_config *c = &f->weights->config;
-    f->kernels->rms_norm(x + r * f->x_stride, w, c->hidden, (uint32_t)f->norm_stride, c->rms_eps,
-                         f->weights->dtype, f->norm + r * f->norm_stride * f->element);
+    f->kernels->rms_norm(x + r * f->x_stride, w, c->hidden, f->weights->layers[0].qkv.k_padded,
+                         c->rms_eps, f->weights->dtype, f->norm + r * f->norm_stride);
 }
 
 static void phase_attn_norm(struct member *m, uint32_t l)
@@ -336,7 +349,7 @@ static void phase_qkv(struct member *m, uint32_t l)
     struct rw_gemm gemm = {
         .linear = &f->weights->layers[l].qkv,
         .x = f->norm,
-        .x_stride = f->norm_stride * f->element,
+        .x_stride = f->norm_stride,
         .rows = f->n_rows,
         .epilogue = RW_EPILOGUE_STORE,
         .out = f->qkv,
@@ -365,8 +378,8 @@ static void store_queries(const struct rw_forward *f, const struct rw_layer *lay
         size_t kv_head = h / f->group, in_group = h % f->group;
         size_t slot = (kv_head * f->chunk + r) * f->group + in_group;
         turn_head(f, head, layer->q_norm, r);
-        f->kernels->to_act(head, c->head_dim, f->head_dim_padded, f->query_factor,
-                           f->weights->dtype, f->q + slot * f->head_dim_padded * f->element);
+        f->kernels->to_act(head, c->head_dim, f->head_dim_padded, f->query_factor, f->state,
+                           f->q + slot * f->head_dim_padded * f->element);
     }
 }
 
@@ -380,8 +393,8 @@ static void store_keys(const struct rw_forward *f, const struct rw_layer *layer,
     for (uint32_t h = 0; h < c->kv_heads; h++) {
         float *k = keys + (size_t)h * c->head_dim;
         turn_head(f, k, layer->k_norm, r);
-        f->kernels->kv_store(k, k + (size_t)c->kv_heads * c->head_dim, c->head_dim,
-                             f->weights->dtype, rw_kv_block(f->batch->kv, block, l, h, false),
+        f->kernels->kv_store(k, k + (size_t)c->kv_heads * c->head_dim, c->head_dim, f->state,
+                             rw_kv_block(f->batch->kv, block, l, h, false),
                              rw_kv_block(f->batch->kv, block, l, h, true),
                              row->position % RW_KV_BLOCK_POSITIONS);
     }
@@ -415,7 +428,7 @@ static void attend(struct member *m, uint32_t l, const struct tile *tile, uint32
     size_t q_slot = ((size_t)kv_head * f->chunk + tile->row) * f->group;
     size_t out_slot = tile->out_row * f->attn_stride + (size_t)kv_head * f->group * c->head_dim;
     struct rw_attention attention = {
-        .dtype = f->weights->dtype,
+        .dtype = f->state,
         .head_dim = c->head_dim,
         .group = f->group,
         .q = f->q + q_slot * f->head_dim_padded * f->element,
@@ -442,27 +455,58 @@ static void phase_attention(struct member *m, uint32_t l, const struct tile *til
     barrier(m);
 }
 
+/* What enters the next GEMM: n rows of state as they are, or made bytes in `act`. */
+struct rows {
+    const unsigned char *x;
+    size_t stride; /* bytes */
+};
+
+static struct rows phase_quantise(struct member *m, uint32_t l, enum phase phase,
+                                  const struct rw_linear *linear, struct rows in, uint32_t n)
+{
+    struct rw_forward *f = m->f;
+    if (!rw_dtype_is_quantised(f->weights->dtype)) {
+        return in;
+    }
+    uint32_t begin, end;
+    while (take(m, l, phase, n, ROWS_PER_TICKET, &begin, &end)) {
+        for (uint32_t r = begin; r < end; r++) {
+            f->kernels->quantise((const uint16_t *)(const void *)(in.x + r * in.stride),
+                                 linear->n_in, linear->k_padded, f->act + r * f->act_stride);
+        }
+    }
+    barrier(m);
+    return (struct rows){f->act, f->act_stride};
+}
+
+static void phase_mlp_norm(struct member *m, uint32_t l, const float *x, uint32_t n)
+{
+    uint32_t begin, end;
+    while (take(m, l, PHASE_MLP_NORM, n, ROWS_PER_TICKET, &begin, &end)) {
+        for (uint32_t r = begin; r < end; r++) {
+            norm_row(m->f, x, m->f->weights->layers[l].mlp_norm, r);
+        }
+    }
+    barrier(m);
+}
+
 /* Output projection and MLP, both added to the residual stream `x` of n rows. */
 static void phases_back(struct member *m, uint32_t l, float *x, uint32_t n)
 {
     struct rw_forward *f = m->f;
     const struct rw_layer *layer = &f->weights->layers[l];
-    size_t x_bytes = f->x_stride * sizeof(float);
-    struct rw_gemm o = {&layer->o, f->attn, f->attn_stride * f->element, n, RW_EPILOGUE_ADD,
-                        x,         x_bytes};
-    struct rw_gemm gate_up = {&layer->gate_up,    f->norm, f->norm_stride * f->element, n,
-                              RW_EPILOGUE_SWIGLU, f->mlp,  f->mlp_stride * f->element};
-    struct rw_gemm down = {&layer->down, f->mlp, f->mlp_stride * f->element, n, RW_EPILOGUE_ADD, x,
-                           x_bytes};
-    uint32_t begin, end;
+    size_t x_bytes = f->x_stride * sizeof(float), mlp_bytes = f->mlp_stride * f->element;
+    struct rows in = {f->attn, f->attn_stride * f->element};
+    in = phase_quantise(m, l, PHASE_QUANTISE_O, &layer->o, in, n);
+    struct rw_gemm o = {&layer->o, in.x, in.stride, n, RW_EPILOGUE_ADD, x, x_bytes};
     phase_gemm(m, l, PHASE_O, &o);
-    while (take(m, l, PHASE_MLP_NORM, n, ROWS_PER_TICKET, &begin, &end)) {
-        for (uint32_t r = begin; r < end; r++) {
-            norm_row(f, x, layer->mlp_norm, r);
-        }
-    }
-    barrier(m);
+    phase_mlp_norm(m, l, x, n);
+    struct rw_gemm gate_up = {&layer->gate_up,    f->norm, f->norm_stride, n,
+                              RW_EPILOGUE_SWIGLU, f->mlp,  mlp_bytes};
     phase_gemm(m, l, PHASE_GATE_UP, &gate_up);
+    in = (struct rows){f->mlp, mlp_bytes};
+    in = phase_quantise(m, l, PHASE_QUANTISE_DOWN, &layer->down, in, n);
+    struct rw_gemm down = {&layer->down, in.x, in.stride, n, RW_EPILOGUE_ADD, x, x_bytes};
     phase_gemm(m, l, PHASE_DOWN, &down);
 }
 

@@ -46,7 +46,8 @@ static inline uint32_t rw_kv_blocks_of(uint32_t positions)
     return (positions + RW_KV_BLOCK_POSITIONS - 1) / RW_KV_BLOCK_POSITIONS;
 }
 
-/* Bytes of one block: what one sequence of up to 64 tokens costs. */
+/* Bytes of one block: what one sequence of up to 64 tokens costs. `dtype` is that of the weights;
+ * keys and values are kept as rw_dtype_state of it. */
 size_t rw_kv_pool_block_bytes(const struct rw_config *config, enum rw_dtype dtype);
 
 /* CONFIG when the budget does not hold a single block. The budget must outlive the pool. */

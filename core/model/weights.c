@@ -283,10 +283,19 @@ static rw_status fill_all(struct loader *l, const struct rw_bindings *bindings)
 
 static enum rw_dtype choose_dtype(enum rw_weights_wish wish, const struct rw_bindings *bindings)
 {
-    if (wish == RW_WISH_STORED) {
-        return bindings->linears_bf16 ? RW_DTYPE_BF16 : RW_DTYPE_F32;
+    switch (wish) {
+    case RW_WISH_F32:
+        return RW_DTYPE_F32;
+    case RW_WISH_BF16:
+        return RW_DTYPE_BF16;
+    case RW_WISH_INT8:
+        return RW_DTYPE_INT8;
+    case RW_WISH_Q4:
+        return RW_DTYPE_Q4;
+    case RW_WISH_STORED:
+        break;
     }
-    return wish == RW_WISH_BF16 ? RW_DTYPE_BF16 : RW_DTYPE_F32;
+    return bindings->linears_bf16 ? RW_DTYPE_BF16 : RW_DTYPE_F32;
 }
 
 static rw_status build(const struct rw_weights_request *request, const struct rw_bindings *bindings,

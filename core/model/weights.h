@@ -30,7 +30,7 @@ struct rw_layer {
 
 struct rw_weights {
     struct rw_config config;
-    enum rw_dtype dtype;     /* of the linears and of activations that enter them */
+    enum rw_dtype dtype;     /* of the linears; embedding, norms and head are finer */
     struct rw_layer *layers; /* [config.layers] */
     void *embed;             /* [vocab, hidden] of embed_dtype */
     enum rw_dtype embed_dtype;
@@ -46,6 +46,8 @@ enum rw_weights_wish {
     RW_WISH_STORED, /* BF16 when every linear weight of the backbone is stored so, else F32 */
     RW_WISH_F32,
     RW_WISH_BF16,
+    RW_WISH_INT8, /* quantised row by row while loading, whatever is stored */
+    RW_WISH_Q4,
 };
 
 struct rw_weights_request {

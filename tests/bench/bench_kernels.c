@@ -98,21 +98,21 @@ static struct work *add_work(enum rw_dtype dtype, unsigned threads)
 }
 
 static void add_gemm(const struct shape *s, enum rw_dtype dtype, struct rw_linear *linear,
-                     const void *x, void *out)
+                     const float *x, void *out)
 {
     *linear = bench_linear(dtype, s->n_out, s->n_in);
+    size_t stride = rw_act_bytes(dtype, linear->k_padded);
+    char *act = bench_memory(ROWS * stride);
+    for (size_t r = 0; r < ROWS; r++) {
+        kernels->to_act(x + r * s->n_in, s->n_in, linear->k_padded, 0.1f, dtype, act + r * stride);
+    }
     for (unsigned threads = 1; threads <= THREADS_MAX; threads++) {
         struct work *w = add_work(dtype, threads);
         snprintf(w->name, sizeof w->name, "gemm %s", s->name);
         w->operations = 2.0 * ROWS * s->n_out * s->n_in;
         w->run = run_gemm;
-        w->gemm = (struct rw_gemm){linear,
-                                   x,
-                                   linear->k_padded * rw_dtype_bytes(dtype),
-                                   ROWS,
-                                   s->epilogue,
-                                   out,
-                                   s->n_out * sizeof(float)};
+        w->gemm =
+            (struct rw_gemm){linear, act, stride, ROWS, s->epilogue, out, s->n_out * sizeof(float)};
     }
 }
 
@@ -134,7 +134,7 @@ static void fill_blocks(const struct heads *h, enum rw_dtype dtype, const void *
 
 static void add_attention(const struct heads *h, enum rw_dtype dtype, const void *q, void *out)
 {
-    static const void *blocks[2][2][2][TOKENS_MAX / RW_PANEL];
+    static const void *blocks[2][RW_DTYPE_STATES][2][TOKENS_MAX / RW_PANEL];
     const void **k = blocks[h - HEADS][dtype][0];
     const void **v = blocks[h - HEADS][dtype][1];
     fill_blocks(h, dtype, k, v);
@@ -163,7 +163,7 @@ static void add_attention(const struct heads *h, enum rw_dtype dtype, const void
 
 static void build(void)
 {
-    static struct rw_linear linears[2][sizeof GEMMS / sizeof *GEMMS];
+    static struct rw_linear linears[RW_DTYPE_COUNT][sizeof GEMMS / sizeof *GEMMS];
     enum {
         X_VALUES = ROWS * 8960,
         OUT_VALUES = ROWS * 17920
@@ -172,16 +172,19 @@ static void build(void)
     void *out = bench_memory(OUT_VALUES * sizeof(float));
     bench_fill(x, X_VALUES, 1.0f);
     for (enum rw_dtype d = RW_DTYPE_F32; d < RW_DTYPE_COUNT; d++) {
+        for (size_t i = 0; i < sizeof GEMMS / sizeof *GEMMS; i++) {
+            add_gemm(&GEMMS[i], d, &linears[d][i], x, out);
+        }
+        if (rw_dtype_is_quantised(d)) {
+            continue;
+        }
         void *act = bench_memory(X_VALUES * sizeof(float));
         kernels->to_act(x, X_VALUES, X_VALUES, 0.1f, d, act);
-        for (size_t i = 0; i < sizeof GEMMS / sizeof *GEMMS; i++) {
-            add_gemm(&GEMMS[i], d, &linears[d][i], act, out);
-        }
         for (size_t i = 0; i < sizeof HEADS / sizeof *HEADS; i++) {
             add_attention(&HEADS[i], d, act, out);
         }
     }
-    size_t bytes = kernels->gemm_scratch_bytes(ROWS);
+    size_t bytes = kernels->gemm_scratch_bytes(RW_DTYPE_Q4, ROWS);
     size_t attention_bytes = kernels->attention_scratch_bytes(QUERY_BLOCK * 7, 128);
     bytes = attention_bytes > bytes ? attention_bytes : bytes;
     for (size_t i = 0; i < THREADS_MAX; i++) {

@@ -69,6 +69,10 @@ PEAK_LOOP(dot_bf16, "avx512f,avx512bf16", __m512, _mm512_setzero_ps(), 16, 4,
           sum[i] = _mm512_dpbf16_ps(sum[i], (__m512bh)_mm512_set1_epi32(0x3F003F00),
                                     (__m512bh)_mm512_set1_epi32(0x3E803E80)))
 
+PEAK_LOOP(dot_int8, "avx512f,avx512vnni", __m512i, _mm512_setzero_si512(), 16, 8,
+          sum[i] = _mm512_dpbusd_epi32(sum[i], _mm512_set1_epi32(0x01020301),
+                                       _mm512_set1_epi32(0x01010101)))
+
 static double rate(double (*loop)(void))
 {
     double best = 0;
@@ -82,6 +86,9 @@ static double rate(double (*loop)(void))
 
 double bench_peak(enum rw_dtype dtype)
 {
+    if (rw_dtype_is_quantised(dtype)) {
+        return __builtin_cpu_supports("avx512vnni") ? rate(dot_int8) : 0;
+    }
     if (dtype == RW_DTYPE_BF16) {
         return __builtin_cpu_supports("avx512bf16") ? rate(dot_bf16) : 0;
     }
@@ -139,5 +146,5 @@ struct rw_linear bench_linear(enum rw_dtype dtype, uint32_t n_out, uint32_t n_in
 
 const char *bench_dtype_name(enum rw_dtype dtype)
 {
-    return dtype == RW_DTYPE_F32 ? "f32" : "bf16";
+    return rw_dtype_name(dtype);
 }

@@ -1,5 +1,5 @@
 /* The same trace gets the same bits whatever the batch, the threads and the chunks: for every
- * kernel table of this processor, in F32 and BF16. */
+ * kernel table of this processor and every type of weights. */
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
@@ -73,16 +73,18 @@ static void score_all(const char *kernel, enum rw_weights_dtype dtype, const str
 
 START_TEST(bits_do_not_depend_on_the_schedule)
 {
-    enum rw_weights_dtype dtype = _i == 0 ? RW_WEIGHTS_F32 : RW_WEIGHTS_BF16;
+    static const char *const DTYPES[] = {"f32", "bf16", "int8", "q4"};
+    enum rw_weights_dtype dtype;
+    ck_assert(rw_weights_dtype_named(rw_str_from(DTYPES[_i]), &dtype));
     for (const struct rw_kernels *const *k = rw_kernels_available(); *k != NULL; k++) {
         static struct result first, other;
         score_all((*k)->name, dtype, &SCHEDULES[0], &first);
         for (size_t s = 1; s < sizeof SCHEDULES / sizeof *SCHEDULES; s++) {
             score_all((*k)->name, dtype, &SCHEDULES[s], &other);
-            ck_assert_msg(memcmp(&first, &other, sizeof first) == 0, "%s dtype %d schedule %zu",
-                          (*k)->name, _i, s);
+            ck_assert_msg(memcmp(&first, &other, sizeof first) == 0, "%s %s schedule %zu",
+                          (*k)->name, DTYPES[_i], s);
         }
-        printf("%s %s: %zu schedules, same bits\n", (*k)->name, _i == 0 ? "f32" : "bf16",
+        printf("%s %s: %zu schedules, same bits\n", (*k)->name, DTYPES[_i],
                sizeof SCHEDULES / sizeof *SCHEDULES);
     }
 }
@@ -93,7 +95,7 @@ int main(void)
     Suite *suite = suite_create("invariance");
     TCase *tc = tcase_create("invariance");
     tcase_set_timeout(tc, 500);
-    tcase_add_loop_test(tc, bits_do_not_depend_on_the_schedule, 0, 2);
+    tcase_add_loop_test(tc, bits_do_not_depend_on_the_schedule, 0, 4);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -52,6 +52,16 @@ void act_set(enum rw_dtype dtype, void *act, size_t at, float value)
     }
 }
 
+double act_row_get(enum rw_dtype dtype, const void *row, uint32_t k_padded, size_t at)
+{
+    if (!rw_dtype_is_quantised(dtype)) {
+        return act_get(dtype, row, at);
+    }
+    float scale;
+    memcpy(&scale, (const uint8_t *)row + k_padded, sizeof scale);
+    return (double)scale * (((const uint8_t *)row)[at] - 128);
+}
+
 float act_round(enum rw_dtype dtype, float value)
 {
     return dtype == RW_DTYPE_F32 ? value : rw_bf16_to_f32(rw_bf16_from_f32(value));
@@ -68,9 +78,7 @@ struct rw_linear linear_random(enum rw_dtype dtype, uint32_t n_out, uint32_t n_i
         float *row = weights + (size_t)o * n_in;
         random_fill(row, n_in);
         rw_linear_pack_row(&l, o, row);
-        for (uint32_t k = 0; k < n_in; k++) {
-            row[k] = act_round(dtype, row[k]);
-        }
+        rw_linear_unpack_row(&l, o, row);
     }
     if (bias) {
         l.bias = aligned_zero(l.panels * RW_PANEL * sizeof(float));

@@ -9,12 +9,15 @@
 
 Suite *gemm_suite(void);
 Suite *rows_suite(void);
+Suite *quantised_suite(void);
 Suite *attention_suite(void);
 Suite *team_suite(void);
 
 #define FOR_EACH_TABLE(t) \
     for (const struct rw_kernels *const *t = rw_kernels_available(); *t != NULL; t++)
 #define FOR_EACH_DTYPE(d) for (enum rw_dtype d = RW_DTYPE_F32; d < RW_DTYPE_COUNT; d++)
+/* Those that values have between GEMMs. */
+#define FOR_EACH_STATE(d) for (enum rw_dtype d = RW_DTYPE_F32; d < RW_DTYPE_STATES; d++)
 
 /* Uniform in [-1, 1], the same sequence in every run. */
 void random_seed(uint64_t seed);
@@ -24,7 +27,9 @@ void random_fill(float *out, size_t n);
 /* Zeroed, aligned to RW_ALIGN, exactly `bytes` long for the address sanitizer; free() it. */
 void *aligned_zero(size_t bytes);
 
-/* Element `at` of act memory, as a double. */
+/* Element `at` of a row of act, as a double. */
+double act_row_get(enum rw_dtype dtype, const void *row, uint32_t k_padded, size_t at);
+/* The same for memory of a state type, where rows need not be known. */
 double act_get(enum rw_dtype dtype, const void *act, size_t at);
 void act_set(enum rw_dtype dtype, void *act, size_t at, float value);
 /* The value as the type holds it. */

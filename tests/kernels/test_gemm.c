@@ -28,18 +28,25 @@ struct problem {
     size_t columns; /* of out, more than n_out so that overruns show */
 };
 
+static void problem_set_row(struct problem *p, size_t row, const float *x)
+{
+    rw_kernels_pick("generic")->to_act(x, p->linear.n_in, p->linear.k_padded, 1.0f, p->linear.dtype,
+                                       (char *)p->x + row * p->x_stride);
+}
+
 static struct problem problem_make(enum rw_dtype dtype, struct shape s, bool bias)
 {
     struct problem p = {.rows = s.rows, .columns = s.n_out + 3};
     p.weights = aligned_zero((size_t)s.n_out * s.n_in * sizeof(float));
     p.linear = linear_random(dtype, s.n_out, s.n_in, bias, p.weights);
-    p.x_stride = (p.linear.k_padded + 2) * rw_dtype_bytes(dtype);
+    p.x_stride = rw_act_bytes(dtype, p.linear.k_padded) + 8;
     p.x = aligned_zero(s.rows * p.x_stride);
-    for (size_t r = 0; r < s.rows; r++) {
-        for (size_t k = 0; k < s.n_in; k++) {
-            act_set(dtype, (char *)p.x + r * p.x_stride, k, random_unit());
-        }
+    float *row = aligned_zero(s.n_in * sizeof(float));
+    for (uint32_t r = 0; r < s.rows; r++) {
+        random_fill(row, s.n_in);
+        problem_set_row(&p, r, row);
     }
+    free(row);
     p.out = aligned_zero(p.rows * p.columns * sizeof(float));
     for (size_t i = 0; i < p.rows * p.columns; i++) {
         p.out[i] = UNTOUCHED;
@@ -71,7 +78,7 @@ static struct rw_gemm problem_call(const struct problem *p, enum rw_epilogue epi
 static void run_panels(const struct rw_kernels *k, const struct rw_gemm *call, uint32_t begin,
                        uint32_t end)
 {
-    void *scratch = aligned_zero(k->gemm_scratch_bytes(call->rows));
+    void *scratch = aligned_zero(k->gemm_scratch_bytes(call->linear->dtype, call->rows));
     k->gemm(call, begin, end, scratch);
     free(scratch);
 }
@@ -86,7 +93,8 @@ static double expect(const struct problem *p, size_t row, size_t o, double *magn
     double sum = p->linear.bias != NULL ? p->linear.bias[o] : 0;
     *magnitude = fabs(sum);
     for (size_t k = 0; k < p->linear.n_in; k++) {
-        double x = act_get(p->linear.dtype, (char *)p->x + row * p->x_stride, k);
+        double x =
+            act_row_get(p->linear.dtype, (char *)p->x + row * p->x_stride, p->linear.k_padded, k);
         double term = x * p->weights[o * p->linear.n_in + k];
         sum += term;
         *magnitude += fabs(term);
@@ -100,14 +108,18 @@ static void check_store(const struct problem *p, double added, const char *name)
         for (size_t o = 0; o < p->columns; o++) {
             double got = p->out[r * p->columns + o];
             if (o >= p->linear.n_out) {
-                ck_assert_double_eq(got, UNTOUCHED);
+                if (got != UNTOUCHED) {
+                    ck_abort_msg("%s row %zu: %zu was written", name, r, o);
+                }
                 continue;
             }
             double magnitude;
             double want = expect(p, r, o, &magnitude) + added;
             double allowed = GEMM_ERROR_MAX * (magnitude + fabs(added));
-            ck_assert_msg(fabs(got - want) <= allowed, "%s row %zu out %zu: %.9g, want %.9g", name,
-                          r, o, got, want);
+            if (!(fabs(got - want) <=
+                  allowed)) { /* an assertion each would take most of the time */
+                ck_abort_msg("%s row %zu out %zu: %.9g, want %.9g", name, r, o, got, want);
+            }
         }
     }
 }
@@ -181,8 +193,12 @@ START_TEST(a_nan_stays_in_its_row_and_stays_nan)
     FOR_EACH_DTYPE(dtype)
     {
         struct problem p = problem_make(dtype, (struct shape){7, 64, 32}, false);
-        act_set(dtype, (char *)p.x + 3 * p.x_stride, 5, NAN);
-        act_set(dtype, (char *)p.x + 4 * p.x_stride, 5, INFINITY);
+        float row[32] = {1.0f};
+        row[5] = NAN;
+        problem_set_row(&p, 3, row);
+        row[5] = INFINITY;
+        problem_set_row(&p, 4, row);
+        bool quantised = rw_dtype_is_quantised(dtype); /* has no infinity */
         FOR_EACH_TABLE(table)
         {
             struct rw_gemm call = problem_call(&p, RW_EPILOGUE_STORE);
@@ -190,8 +206,8 @@ START_TEST(a_nan_stays_in_its_row_and_stays_nan)
             for (size_t r = 0; r < p.rows; r++) {
                 for (size_t o = 0; o < p.linear.n_out; o++) {
                     float y = p.out[r * p.columns + o];
-                    ck_assert_int_eq(isnan(y) != 0, r == 3);
-                    ck_assert_int_eq(isinf(y) != 0, r == 4);
+                    ck_assert_int_eq(isnan(y) != 0, r == 3 || (quantised && r == 4));
+                    ck_assert_int_eq(isinf(y) != 0, r == 4 && !quantised);
                 }
             }
         }
@@ -219,19 +235,23 @@ START_TEST(swiglu_matches_float64)
         struct problem p = problem_make(dtype, (struct shape){ROWS, 2 * PADDED, N_IN}, false);
         memset(p.linear.packed, 0, rw_linear_bytes(dtype, 2 * PADDED, N_IN));
         for (uint32_t i = 0; i < INTER; i++) {
-            rw_linear_pack_row(&p.linear, rw_swiglu_row(i, false), p.weights + i * N_IN);
-            rw_linear_pack_row(&p.linear, rw_swiglu_row(i, true), p.weights + (PADDED + i) * N_IN);
+            float *gate = p.weights + i * N_IN, *up = p.weights + (PADDED + i) * N_IN;
+            rw_linear_pack_row(&p.linear, rw_swiglu_row(i, false), gate);
+            rw_linear_unpack_row(&p.linear, rw_swiglu_row(i, false), gate);
+            rw_linear_pack_row(&p.linear, rw_swiglu_row(i, true), up);
+            rw_linear_unpack_row(&p.linear, rw_swiglu_row(i, true), up);
         }
-        void *act = aligned_zero(ROWS * PADDED * rw_dtype_bytes(dtype));
+        enum rw_dtype state = rw_dtype_state(dtype);
+        void *act = aligned_zero(ROWS * PADDED * rw_dtype_bytes(state));
         FOR_EACH_TABLE(table)
         {
             struct rw_gemm call = problem_call(&p, RW_EPILOGUE_SWIGLU);
             call.out = act;
-            call.out_stride = PADDED * rw_dtype_bytes(dtype);
+            call.out_stride = PADDED * rw_dtype_bytes(state);
             run(*table, &call);
             for (size_t r = 0; r < ROWS; r++) {
                 for (size_t i = 0; i < PADDED; i++) {
-                    double got = act_get(dtype, act, r * PADDED + i);
+                    double got = act_get(state, act, r * PADDED + i);
                     double unused;
                     double want = i < INTER ? silu(expect(&p, r, i, &unused)) *
                                                   expect(&p, r, PADDED + i, &unused)

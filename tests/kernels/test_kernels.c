@@ -7,6 +7,7 @@ int main(void)
 {
     SRunner *runner = srunner_create(gemm_suite());
     srunner_add_suite(runner, rows_suite());
+    srunner_add_suite(runner, quantised_suite());
     srunner_add_suite(runner, attention_suite());
     srunner_add_suite(runner, team_suite());
     srunner_run_all(runner, CK_NORMAL);

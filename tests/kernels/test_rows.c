@@ -33,7 +33,7 @@ START_TEST(rms_norm_matches_float64_and_pads)
         double factor = 1 / sqrt(mean_square(x, n) + 1e-6);
         FOR_EACH_TABLE(table)
         {
-            FOR_EACH_DTYPE(dtype)
+            FOR_EACH_STATE(dtype)
             {
                 void *act = aligned_zero(padded * rw_dtype_bytes(dtype));
                 memset(act, 0x5A, padded * rw_dtype_bytes(dtype));
@@ -94,7 +94,7 @@ START_TEST(to_act_rounds_and_pads)
     };
     FOR_EACH_TABLE(table)
     {
-        FOR_EACH_DTYPE(dtype)
+        FOR_EACH_STATE(dtype)
         {
             void *act = aligned_zero(PADDED * rw_dtype_bytes(dtype));
             memset(act, 0x7F, PADDED * rw_dtype_bytes(dtype));

@@ -1,4 +1,5 @@
-/* rw-score DIR [--preset NAME] [--dtype f32|bf16] [--threads N] [--chunk N] [--kernel NAME]
+/* rw-score DIR [--preset NAME] [--dtype auto|f32|bf16|int8|q4] [--threads N] [--chunk N] [--kernel
+ * NAME]
  *          [--batch N] [--features 1]
  *
  * Loads a model package through rw_engine.h, reads one case per line from stdin and prints
@@ -41,7 +42,9 @@ static bool parse_arguments(int argc, char **argv, struct settings *s)
         if (strcmp(argv[i], "--preset") == 0) {
             s->model.preset = value;
         } else if (strcmp(argv[i], "--dtype") == 0) {
-            s->model.dtype = strcmp(value, "bf16") == 0 ? RW_WEIGHTS_BF16 : RW_WEIGHTS_F32;
+            if (!rw_weights_dtype_named(rw_str_from(value), &s->model.dtype)) {
+                return false;
+            }
         } else if (strcmp(argv[i], "--threads") == 0) {
             s->engine.threads = (unsigned)strtoul(value, NULL, 10);
         } else if (strcmp(argv[i], "--chunk") == 0) {

@@ -1,0 +1,12 @@
+/* Inside core/kernels only: rows of INT8 and Q4 panels. */
+#ifndef RW_KERNELS_PACK_QUANTISED_H
+#define RW_KERNELS_PACK_QUANTISED_H
+
+#include "core/kernels/kernels.h"
+
+/* See rw_linear_pack_row and rw_linear_unpack_row. */
+void rw_pack_int8_row(struct rw_linear *linear, uint32_t out_index, const float *w);
+void rw_pack_q4_row(struct rw_linear *linear, uint32_t out_index, const float *w);
+void rw_unpack_quantised_row(const struct rw_linear *linear, uint32_t out_index, float *w);
+
+#endif
