@@ -1,0 +1,411 @@
+/* The run monitor's bookkeeping: state as bytes, replay, groups, alarms, what is not known. The
+ * statistics themselves are checked against numpy in tests/oracle/test_run.py. */
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/alloc.h"
+#include "core/shortcut/martingale.h"
+#include "core/shortcut/mix.h"
+#include "core/shortcut/run.h"
+
+static double uniform(uint64_t *seed)
+{
+    *seed += 1;
+    return rw_mix_unit(rw_mix(99, *seed));
+}
+
+static double normal(uint64_t *seed)
+{
+    return sqrt(-2 * log(uniform(seed))) * cos(6.283185307179586 * uniform(seed));
+}
+
+/* A plausible trace; `shift` moves its scores, features and reward. */
+static void make_trace(struct rw_run_trace *t, uint64_t i, double shift)
+{
+    uint64_t seed = i * 1000003 + 17;
+    memset(t, 0, sizeof *t);
+    snprintf(t->label.request, sizeof t->label.request, "req-%llu", (unsigned long long)i);
+    t->label.step = (int64_t)(i / 64);
+    t->label.sample_index = (int64_t)(i % 64);
+    t->prompt = i;
+    t->trace = rw_mix(i, 5);
+    t->group_size = 1;
+    t->has_features = true;
+    t->verified = uniform(&seed) < 0.5 ? 1 : 0;
+    t->steps = 3 + floor(uniform(&seed) * 6);
+    t->bytes = t->steps * (40 + floor(uniform(&seed) * 40));
+    for (int r = 0; r < RW_RUN_REWARDS; r++) {
+        t->reward[r] = 1 / (1 + exp(-normal(&seed) - shift));
+    }
+    for (int s = 0; s < RW_RUN_SCORES; s++) {
+        t->score[s] = normal(&seed) - 3 * shift;
+    }
+    for (int k = 0; k < RW_SURFACE_DIM; k++) {
+        t->surface[k] = normal(&seed);
+    }
+    for (int k = 0; k < RW_RUN_FEATURES; k++) {
+        t->features[k] = (float)(normal(&seed) * (shift > 0 && k > 2 ? 0.05 : 1));
+    }
+    t->flags = i % 10 == 0 ? 5 : 0;
+}
+
+static struct rw_run *create(uint64_t window, uint64_t warm)
+{
+    struct rw_run *run = rw_run_create(RW_STR("a run"), &(struct rw_run_options){window, warm});
+    ck_assert_ptr_nonnull(run);
+    return run;
+}
+
+/* Returns the rules that rang, as bits. */
+static uint32_t observe(struct rw_run *run, uint64_t from, uint64_t to, double shift)
+{
+    static struct rw_run_trace t;
+    static struct rw_run_news news;
+    struct rw_error err = {0};
+    uint32_t rang = 0;
+    for (uint64_t i = from; i < to; i++) {
+        make_trace(&t, i, shift);
+        ck_assert_int_eq(rw_run_observe(run, &t, &news, &err), RW_OK);
+        for (uint32_t k = 0; k < news.n_alarms; k++) {
+            rang |= UINT32_C(1) << news.alarm[k].rule;
+            ck_assert_uint_gt(strlen(news.alarm[k].sentence), 20);
+            ck_assert_uint_lt(strlen(news.alarm[k].sentence), RW_RUN_SENTENCE_MAX - 1);
+        }
+    }
+    return rang;
+}
+
+static void ck_same(const struct rw_run *a, const struct rw_run *b)
+{
+    struct rw_buf x;
+    struct rw_buf y;
+    rw_buf_init(&x, RW_RUN_BYTES_MAX);
+    rw_buf_init(&y, RW_RUN_BYTES_MAX);
+    rw_run_encode(a, &x);
+    rw_run_encode(b, &y);
+    ck_assert(!x.failed && !y.failed);
+    ck_assert_uint_eq(x.len, y.len);
+    ck_assert_int_eq(memcmp(x.ptr, y.ptr, x.len), 0);
+    rw_buf_fini(&x);
+    rw_buf_fini(&y);
+}
+
+static struct rw_run *round_trip(const struct rw_run *run)
+{
+    struct rw_buf bytes;
+    struct rw_run *out = NULL;
+    struct rw_error err = {0};
+    rw_buf_init(&bytes, RW_RUN_BYTES_MAX);
+    rw_run_encode(run, &bytes);
+    ck_assert_int_eq(rw_run_decode(rw_buf_str(&bytes), &out, &err), RW_OK);
+    rw_buf_fini(&bytes);
+    return out;
+}
+
+START_TEST(state_survives_as_bytes_at_any_time)
+{
+    static const uint64_t STOP[] = {0, 1, 63, 64, 65, 300, 777};
+    for (size_t i = 0; i < sizeof STOP / sizeof STOP[0]; i++) {
+        struct rw_run *a = create(64, 20);
+        observe(a, 0, STOP[i], 0);
+        struct rw_run *b = round_trip(a);
+        ck_same(a, b);
+        observe(a, STOP[i], STOP[i] + 200, 0.5);
+        observe(b, STOP[i], STOP[i] + 200, 0.5);
+        ck_same(a, b);
+        rw_run_destroy(a);
+        rw_run_destroy(b);
+    }
+}
+END_TEST
+
+START_TEST(a_stored_trace_is_the_trace)
+{
+    struct rw_run_trace t;
+    struct rw_run_trace back;
+    struct rw_error err = {0};
+    struct rw_buf bytes;
+    make_trace(&t, 3, 0);
+    t.reward[RW_RUN_OUTCOME] = NAN;
+    rw_buf_init(&bytes, 1 << 16);
+    rw_run_trace_encode(&t, &bytes);
+    ck_assert_int_eq(rw_run_trace_decode(rw_buf_str(&bytes), &back, &err), RW_OK);
+    ck_assert_int_eq(memcmp(&t, &back, sizeof t), 0);
+    for (size_t i = 0; i < bytes.len; i++) { /* every byte counts */
+        bytes.ptr[i] ^= 0x10;
+        ck_assert_int_ne(rw_run_trace_decode(rw_buf_str(&bytes), &back, &err), RW_OK);
+        bytes.ptr[i] ^= 0x10;
+    }
+    rw_buf_fini(&bytes);
+}
+END_TEST
+
+START_TEST(damaged_state_is_refused)
+{
+    struct rw_run *run = create(64, 20);
+    struct rw_run *out = NULL;
+    struct rw_error err = {0};
+    struct rw_buf bytes;
+    observe(run, 0, 200, 0);
+    rw_buf_init(&bytes, RW_RUN_BYTES_MAX);
+    rw_run_encode(run, &bytes);
+    for (size_t i = 0; i < bytes.len; i += bytes.len / 50) {
+        bytes.ptr[i] ^= 1;
+        ck_assert_int_ne(rw_run_decode(rw_buf_str(&bytes), &out, &err), RW_OK);
+        bytes.ptr[i] ^= 1;
+        struct rw_str cut = {bytes.ptr, i};
+        ck_assert_int_ne(rw_run_decode(cut, &out, &err), RW_OK);
+    }
+    rw_buf_fini(&bytes);
+    rw_run_destroy(run);
+}
+END_TEST
+
+START_TEST(a_run_that_changes_rings_and_acknowledging_arms_it_again)
+{
+    struct rw_run *run = create(256, 200);
+    ck_assert_uint_eq(observe(run, 0, 1024, 0), 0);
+    uint32_t rang = observe(run, 1024, 2048, 2);
+    ck_assert_uint_ne(rang & 1 << RW_RUN_RULE_MIN_LOGIT, 0);
+    ck_assert_uint_ne(rang & 1 << RW_RUN_RULE_COLLAPSE, 0);
+    ck_assert_uint_eq(observe(run, 2048, 2560, 2) & rang, 0); /* once each */
+    struct rw_run_view v;
+    rw_run_view(run, &v);
+    ck_assert_uint_gt(v.n_alarms, 0);
+    ck_assert(!rw_run_alarm(run, 0)->acknowledged);
+    ck_assert_uint_gt(rw_run_alarm(run, 0)->n_suspects, 0);
+    rw_run_acknowledge(run);
+    rw_run_view(run, &v);
+    ck_assert(rw_run_alarm(run, 0)->acknowledged);
+    ck_assert_ptr_null(v.first);
+    ck_assert_uint_eq(v.acknowledged, 1);
+    ck_assert_uint_eq(observe(run, 3000, 4024, 2), 0); /* the new normal */
+    ck_assert_uint_ne(observe(run, 5000, 6024, 5), 0);
+    rw_run_destroy(run);
+}
+END_TEST
+
+START_TEST(what_is_not_known_is_not_a_number)
+{
+    struct rw_run *run = create(64, 10);
+    struct rw_run_news news;
+    struct rw_error err = {0};
+    for (uint64_t i = 0; i < 300; i++) {
+        struct rw_run_trace t;
+        make_trace(&t, i, 0);
+        t.has_features = false;
+        t.verified = NAN;
+        t.reward[RW_RUN_OUTCOME] = NAN;
+        for (int s = 0; s < RW_RUN_SCORES; s++) {
+            t.score[s] = NAN;
+        }
+        ck_assert_int_eq(rw_run_observe(run, &t, &news, &err), RW_OK);
+        ck_assert_uint_eq(news.n_alarms, 0);
+    }
+    struct rw_run_view v;
+    rw_run_view(run, &v);
+    ck_assert_uint_eq(v.score[RW_RUN_MIN_LOGIT].ranked, 0);
+    ck_assert_uint_eq(v.reference, 0);
+    const struct rw_run_window *w = rw_run_window(run, v.n_windows - 1);
+    ck_assert(isnan(w->coverage.eta_bar.value) && isnan(w->participation.value));
+    ck_assert(isnan(w->reward[RW_RUN_OUTCOME].value) && isnan(w->accuracy.value));
+    ck_assert(!isnan(w->reward[RW_RUN_PROCESS].value));
+    rw_run_destroy(run);
+}
+END_TEST
+
+START_TEST(failed_and_validation_traces_are_counted_only)
+{
+    struct rw_run *run = create(64, 10);
+    struct rw_run_news news;
+    struct rw_error err = {0};
+    struct rw_run_view v;
+    for (uint64_t i = 0; i < 128; i++) {
+        struct rw_run_trace t;
+        make_trace(&t, i, 0);
+        t.validate = i % 2 == 0;
+        if (i % 4 == 1) {
+            t.reward[0] = NAN;
+            t.reward[1] = NAN;
+        }
+        ck_assert_int_eq(rw_run_observe(run, &t, &news, &err), RW_OK);
+    }
+    rw_run_view(run, &v);
+    ck_assert_uint_eq(v.traces, 128);
+    ck_assert_uint_eq(v.validation, 64);
+    ck_assert_uint_eq(v.failed, 32);
+    ck_assert_uint_eq(v.score[RW_RUN_MIN_LOGIT].ranked, 32);
+    const struct rw_run_window *w = rw_run_window(run, 0);
+    ck_assert_uint_eq(w->traces, 64);
+    ck_assert_uint_eq(w->failed, 32);
+    ck_assert_uint_eq(w->points, 32);
+    rw_run_destroy(run);
+}
+END_TEST
+
+/* Degenerate input must neither crash nor ring: all traces equal, features zero or infinite. */
+START_TEST(degenerate_input)
+{
+    static const float FEATURE[] = {0, 1e-30F, 1e30F, INFINITY, NAN};
+    for (size_t k = 0; k < sizeof FEATURE / sizeof FEATURE[0]; k++) {
+        struct rw_run *run = create(64, 10);
+        struct rw_run_news news;
+        struct rw_error err = {0};
+        for (uint64_t i = 0; i < 400; i++) {
+            struct rw_run_trace t;
+            make_trace(&t, 1, 0);
+            t.label.step = (int64_t)i;
+            for (int d = 0; d < RW_RUN_FEATURES; d++) {
+                t.features[d] = FEATURE[k];
+            }
+            t.bytes = 0;
+            t.steps = 0;
+            t.score[0] = i % 2 == 0 ? INFINITY : -INFINITY;
+            ck_assert_int_eq(rw_run_observe(run, &t, &news, &err), RW_OK);
+            ck_assert_uint_eq(news.n_alarms, 0);
+        }
+        struct rw_run *copy = round_trip(run);
+        ck_same(run, copy);
+        rw_run_destroy(run);
+        rw_run_destroy(copy);
+    }
+}
+END_TEST
+
+START_TEST(the_bins_are_monotone)
+{
+    uint64_t seed = 1;
+    double last = -INFINITY;
+    ck_assert_uint_eq(rw_martingale_bin(-INFINITY), 0);
+    ck_assert_uint_eq(rw_martingale_bin(INFINITY), RW_MARTINGALE_BINS - 1);
+    static double x[4000];
+    for (size_t i = 0; i < 4000; i++) {
+        x[i] = normal(&seed) * pow(10, 6 * uniform(&seed) - 3);
+    }
+    for (size_t i = 1; i < 4000; i++) {
+        double a = x[i - 1] < x[i] ? x[i - 1] : x[i];
+        double b = x[i - 1] < x[i] ? x[i] : x[i - 1];
+        ck_assert_uint_le(rw_martingale_bin(a), rw_martingale_bin(b));
+    }
+    for (double v = -70; v < 70; v += 0.001) {
+        ck_assert_uint_ge(rw_martingale_bin(v), isinf(last) ? 0 : rw_martingale_bin(last));
+        last = v;
+    }
+}
+END_TEST
+
+START_TEST(merge_refuses_strangers_and_adds_counts)
+{
+    struct rw_error err = {0};
+    struct rw_run *a = create(64, 10);
+    struct rw_run *b = create(64, 10);
+    struct rw_run *other = create(128, 10);
+    struct rw_run_view v;
+    observe(a, 0, 100, 0);
+    observe(b, 100, 150, 0);
+    ck_assert_int_eq(rw_run_merge(a, other, &err), RW_CONFIG);
+    ck_assert_int_eq(rw_run_merge(a, b, &err), RW_OK);
+    rw_run_view(a, &v);
+    ck_assert_uint_eq(v.traces, 150);
+    ck_assert_uint_eq(v.score[RW_RUN_MIN_LOGIT].ranked, 150);
+    ck_assert_uint_eq(v.in_window, 36 + 50);
+    observe(a, 150, 300, 0); /* the long window ends at once */
+    struct rw_run *copy = round_trip(a);
+    ck_same(a, copy);
+    rw_run_destroy(a);
+    rw_run_destroy(b);
+    rw_run_destroy(other);
+    rw_run_destroy(copy);
+}
+END_TEST
+
+static bool refuse;
+
+static void *fake_alloc(void *ctx, size_t bytes)
+{
+    (void)ctx;
+    return refuse ? NULL : malloc(bytes);
+}
+
+static void *fake_resize(void *ctx, void *old, size_t bytes)
+{
+    (void)ctx;
+    return refuse ? NULL : realloc(old, bytes);
+}
+
+static void fake_release(void *ctx, void *ptr)
+{
+    (void)ctx;
+    free(ptr);
+}
+
+START_TEST(refused_memory_at_the_end_of_a_window)
+{
+    static const struct rw_allocator FAKE = {fake_alloc, fake_resize, fake_release, NULL};
+    struct rw_run_trace t;
+    struct rw_run_news news;
+    struct rw_error err = {0};
+    rw_alloc_set(&FAKE);
+    struct rw_run *run = create(64, 10);
+    observe(run, 0, 63, 0);
+    refuse = true;
+    make_trace(&t, 63, 0);
+    ck_assert_int_eq(rw_run_observe(run, &t, &news, &err), RW_OK);
+    ck_assert_ptr_null(news.window);
+    make_trace(&t, 64, 0);
+    ck_assert_int_eq(rw_run_observe(run, &t, &news, &err), RW_NO_MEMORY);
+    refuse = false;
+    ck_assert_int_eq(rw_run_observe(run, &t, &news, &err), RW_OK);
+    ck_assert_ptr_nonnull(news.window);
+    ck_assert_uint_eq(news.window->traces, 64);
+    rw_run_destroy(run);
+    rw_alloc_set(NULL);
+}
+END_TEST
+
+START_TEST(the_surface_of_a_trace)
+{
+    struct rw_str steps[] = {RW_STR("2 + 3 = 5"), RW_STR("so $5$ is 5"), RW_STR("")};
+    double x[RW_SURFACE_DIM];
+    rw_surface_measure(steps, 3, x);
+    ck_assert_double_eq_tol(x[RW_SURFACE_STEPS], log(4), 1e-12);
+    ck_assert_double_eq_tol(x[RW_SURFACE_BYTES], log(21), 1e-12);
+    ck_assert_double_eq_tol(x[RW_SURFACE_LARGEST], 11.0 / 20, 1e-12);
+    ck_assert_double_eq_tol(x[RW_SURFACE_DIGITS], 5.0 / 20, 1e-12);
+    ck_assert_double_eq_tol(x[RW_SURFACE_LETTERS], 4.0 / 20, 1e-12);
+    ck_assert_double_eq_tol(x[RW_SURFACE_SPACES], 7.0 / 20, 1e-12);
+    ck_assert_double_eq_tol(x[RW_SURFACE_MARKUP], 2.0 / 20, 1e-12);
+    ck_assert_double_eq_tol(x[RW_SURFACE_EQUALS], log(1 + 1.0 / 3), 1e-12);
+    ck_assert_double_eq_tol(x[RW_SURFACE_DISTINCT], 8.0 / 9, 1e-12);
+    rw_surface_measure(NULL, 0, x);
+    for (int i = 0; i < RW_SURFACE_DIM; i++) {
+        ck_assert(isfinite(x[i]));
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("run");
+    TCase *tc = tcase_create("run");
+    tcase_add_test(tc, state_survives_as_bytes_at_any_time);
+    tcase_add_test(tc, a_stored_trace_is_the_trace);
+    tcase_add_test(tc, damaged_state_is_refused);
+    tcase_add_test(tc, a_run_that_changes_rings_and_acknowledging_arms_it_again);
+    tcase_add_test(tc, what_is_not_known_is_not_a_number);
+    tcase_add_test(tc, failed_and_validation_traces_are_counted_only);
+    tcase_add_test(tc, degenerate_input);
+    tcase_add_test(tc, the_bins_are_monotone);
+    tcase_add_test(tc, merge_refuses_strangers_and_adds_counts);
+    tcase_add_test(tc, refused_memory_at_the_end_of_a_window);
+    tcase_add_test(tc, the_surface_of_a_trace);
+    suite_add_tcase(suite, tc);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}
