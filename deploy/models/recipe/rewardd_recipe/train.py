@@ -94,8 +94,7 @@ class Pools:
 
 
 class Muon(torch.optim.Optimizer):
-    """Momentum, orthogonalised by a quintic Newton-Schulz iteration; for matrices only. Matrices of one shape go
-    through it as one batch."""
+    """Momentum, orthogonalised by a quintic Newton-Schulz iteration; for matrices only."""
 
     def __init__(self, params, lr: float, momentum: float = 0.95, weight_decay: float = 0.02) -> None:
         super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
@@ -103,34 +102,29 @@ class Muon(torch.optim.Optimizer):
     @torch.no_grad()
     def step(self) -> None:
         for group in self.param_groups:
-            shapes: dict[tuple, list] = {}
             for p in group["params"]:
-                shapes.setdefault(tuple(p.shape), []).append(p)
-            for shape, params in shapes.items():
-                self.update(params, shape, group)
+                self.update(p, group)
 
-    def update(self, params: list, shape: tuple, group: dict) -> None:
-        looks = []
-        for p in params:
-            if "buf" not in self.state[p]:
-                self.state[p]["buf"] = torch.zeros_like(p)
-            buf = self.state[p]["buf"]
-            buf.lerp_(p.grad, 1 - group["momentum"])
-            looks.append(p.grad.lerp(buf, group["momentum"]))
-        updates = orthogonalise(torch.stack(looks))
-        scale = -group["lr"] * max(1.0, shape[0] / shape[1]) ** 0.5
-        for p, update in zip(params, updates):
-            p.mul_(1 - group["lr"] * group["weight_decay"]).add_(update, alpha=scale)
+    def update(self, p: Tensor, group: dict) -> None:
+        if "buf" not in self.state[p]:
+            self.state[p]["buf"] = torch.zeros_like(p)
+        buf = self.state[p]["buf"]
+        buf.lerp_(p.grad, 1 - group["momentum"])
+        update = orthogonalise(p.grad.lerp(buf, group["momentum"]))
+        scale = -group["lr"] * max(1.0, p.shape[0] / p.shape[1]) ** 0.5
+        p.mul_(1 - group["lr"] * group["weight_decay"]).add_(update, alpha=scale)
 
 
 def orthogonalise(g: Tensor, steps: int = 5) -> Tensor:
-    """(n, rows, cols): each matrix towards U V^T of its singular value decomposition."""
-    x = g.bfloat16() / (g.norm(dim=(1, 2), keepdim=True) + 1e-7)
-    tall = x.shape[1] > x.shape[2]
+    """A matrix towards U V^T of its singular value decomposition. One matrix at a time: on a CPU the batched product of
+    bfloat16 matrices takes four times as long."""
+    x = g.bfloat16() / (g.norm() + 1e-7)
+    tall = x.shape[0] > x.shape[1]
     x = x.mT.contiguous() if tall else x
     for _ in range(steps):
         a = x @ x.mT
-        x = 3.4445 * x + (-4.7750 * a + 2.0315 * a @ a) @ x
+        b = torch.addmm(a, a, a, beta=-4.7750, alpha=2.0315)
+        x = torch.addmm(x, b, x, beta=3.4445)
     return (x.mT if tall else x).to(g.dtype)
 
 
