@@ -1,9 +1,10 @@
 """Prints every figure of the model cards, each beside its floors. Reads public evaluation data; trains nothing but floors.
 
-python evaluate.py --prm ../rewardd-prm-small --orm ../rewardd-orm-small --data DIR [--sections own,processbench,...] [--json out.json]
+python evaluate.py --prm ../rewardd-prm-small --orm ../rewardd-orm-small --data DIR [--rewardd build/server/rewardd]
+                   [--sections own,processbench,...] [--json out.json]
 
-Thresholds and floors are fitted on training-side data only (development seeds, held-back problems of GSM8K train and
-prm800k train), never on a test set.
+With --rewardd the daemon scores (about ten times faster), else transformers. Thresholds and floors are fitted on
+training-side data only (training and development seeds, held-back problems of GSM8K train and prm800k train), never on a test set.
 """
 
 from __future__ import annotations
@@ -25,10 +26,13 @@ from rewardd_recipe import shortcuts
 from rewardd_recipe.metrics import (LengthFloor, Scored, WordFloor, auroc, best_threshold, first_error, interval,
                                     predicted_first, step_auroc)
 from rewardd_recipe.mixture import HELD_OUT, OWN, SEEDS, Mixture
+from rewardd_recipe.program import write
 from rewardd_recipe.score import Package
+from rewardd_recipe.served import Served
 from rewardd_recipe.trace import Trace
 
 FLOOR_TRACES = 6000
+FLOOR_SHARES = {"own": 0.5, "gsm8k": 0.3, "shortcut": 0.08, "other": 0.02, "prm800k": 0.10}  # no drills: their lines stand alone
 
 
 class Context:
@@ -36,15 +40,16 @@ class Context:
 
     def __init__(self, opt: argparse.Namespace) -> None:
         self.data: Path = opt.data
-        self.prm = Package(opt.prm, "prm") if opt.prm else None
-        self.orm = Package(opt.orm, "orm") if opt.orm else None
+        self.prm, self.orm = (Served(opt.rewardd, folder, kind, opt.threads) if opt.rewardd else Package(folder, kind)
+                              for folder, kind in ((opt.prm, "prm"), (opt.orm, "orm")))
         self.size, self.limit = opt.size, opt.limit
         self.rows: list[dict] = []
-        train = Mixture(opt.data)
-        self.dev = Mixture(opt.data, dev=True)
+        train = Mixture(opt.data, shares=FLOOR_SHARES)
+        self.dev = Mixture(opt.data, dev=True, shares=FLOOR_SHARES)
         sample = list(itertools.islice(train.stream(SEEDS["train"] + 1), FLOOR_TRACES))
         self.length, self.words = step_floors(sample)
         self.orm_length, self.orm_words = outcome_floors(sample)
+        self.mixed = sample
 
     def some(self, records: list) -> list:
         """All records, or a seeded sample when --limit asks for one; n is printed with every figure."""
@@ -173,6 +178,30 @@ def own_section(ctx: Context, own_threshold: float) -> None:
     report_steps(ctx, "held-out", "GSM8K train, held-back problems", *as_items(real), own_threshold)
 
 
+def surface_section(ctx: Context) -> None:
+    """What the surface gives away on own test sets, by floors fitted on 6,000 other traces of the same families."""
+    rng = random.Random(SEEDS["train"] + 2)
+    length, words = step_floors([draw_own(rng) for _ in range(FLOOR_TRACES)])
+    rng = random.Random(SEEDS["test"] + 4)
+    traces = [draw_own(rng) for _ in range(8 * ctx.size)]
+    rows = [(t, [s.text for s in t.steps], i, label) for t in traces for i, label in rated_steps(t)]
+    labels = [r[3] for r in rows]
+    by = {
+        "length, counts and position (fitted)": length.predict([LengthFloor.features(t.question, texts, i) for t, texts, i, _ in rows]),
+        "words and word pairs (fitted)": words.predict([texts[i] for _, texts, i, _ in rows]),
+        "length of the step alone": [len(texts[i]) for _, texts, i, _ in rows],
+        "position alone": [i for _, _, i, _ in rows],
+    }
+    for name, scores in by.items():
+        ctx.add("surface", "own families", name, auroc(labels, scores), n=len(rows))
+    clean, steps = [int(t.first_error() < 0) for t in traces], [len(t.steps) for t in traces]
+    ctx.add("surface", "own families", "clean trace, by number of steps", auroc(clean, steps), n=len(traces), clean=f"{np.mean(clean):.3f}")
+    rated = [t for t in ctx.mixed if t.outcome is not None]
+    for answer, name in ((True, "right answer"), (False, "wrong answer")):
+        part = [t.first_error() >= 0 for t in rated if bool(t.outcome) is answer]
+        ctx.add("surface", "training mixture", f"wrong process, given {name}", float(np.mean(part)), n=len(part))
+
+
 def errors_section(ctx: Context) -> None:
     """Which errors are seen: the score at the first wrong step, by kind, against all valid steps of clean traces."""
     rng = random.Random(SEEDS["test"] + 3)
@@ -190,35 +219,53 @@ def errors_section(ctx: Context) -> None:
 
 
 def processbench_section(ctx: Context, threshold: float, subsets: Sequence[str]) -> None:
-    right_wrong: list[tuple[int, float, int]] = []
+    right: list[tuple[int, float, float]] = []
     for subset in subsets:
         records = ctx.some(json.loads((ctx.data / "processbench" / f"{subset}.json").read_text(encoding="utf-8")))
         items = [(r["problem"], r["steps"]) for r in records]
-        firsts = [r["label"] for r in records]
-        mine = report_steps(ctx, "ProcessBench", subset, items, firsts, threshold)
-        for r, t in zip(records, mine):
-            if r["final_answer_correct"]:
-                right_wrong.append((int(r["label"] < 0), float(np.nanmin(t.scores)), sum(map(len, r["steps"]))))
-    labels = [x[0] for x in right_wrong]
-    length = auroc(labels, [-x[2] for x in right_wrong])
-    ctx.add("ProcessBench", "right answer, wrong process", "AUROC of the minimum", auroc(labels, [x[1] for x in right_wrong]), length=f"{length:.3f}", n=len(labels))
+        mine = report_steps(ctx, "ProcessBench", subset, items, [r["label"] for r in records], threshold)
+        right += [(int(r["label"] < 0), lowest(t.scores), -sum(map(len, r["steps"]))) for r, t in zip(records, mine) if r["final_answer_correct"]]
+    report_auroc(ctx, "ProcessBench", "right answer, wrong process", "AUROC of the minimum", right)
+
+
+def lowest(scores: Sequence[float]) -> float:
+    known = [s for s in scores if s == s]
+    return min(known) if known else 0.5
+
+
+def report_auroc(ctx: Context, section: str, name: str, figure: str, rows: list[tuple[int, float, float]]) -> None:
+    """rows: (label, score, value of the length floor), one for each trace."""
+    lo, hi = interval(rows, lambda g: auroc([r[0] for r in g], [r[1] for r in g]))
+    ctx.add(section, name, figure, auroc([r[0] for r in rows], [r[1] for r in rows]), ci=f"[{lo:.3f},{hi:.3f}]",
+            length=f"{auroc([r[0] for r in rows], [r[2] for r in rows]):.3f}", n=len(rows))
 
 
 def prmbench_section(ctx: Context, threshold: float) -> None:
-    """PRMScore = 0.5 F1 + 0.5 negative F1 over steps, by error class, on the files over prm800k test problems."""
+    """PRMScore = 0.5 F1 + 0.5 negative F1 over steps, by error class, on the files over prm800k test problems. The floors'
+    threshold is the one that calls as many steps wrong as the model does: they have none of their own."""
     records = [json.loads(line) for line in (ctx.data / "prmbench" / "prmbench_6216.jsonl").open(encoding="utf-8")]
     records = ctx.some([r for r in records if re.search(r"test_p1|test_p2|multi", r["file"])])
-    scores = ctx.prm.scores([(r["modified_question"], r["modified_process"]) for r in records])
-    by_class: dict[str, list[tuple[int, float]]] = {}
-    for r, steps in zip(records, scores):
+    items = [(r["modified_question"], r["modified_process"]) for r in records]
+    by_class: dict[str, list[list[tuple[int, float, float, float]]]] = {}
+    for r, mine, low, bag in zip(records, ctx.prm.scores(items), *floor_scores(ctx, items)):
         wrong = set(r["error_steps"])
-        for i, s in enumerate(steps):
-            if s == s:
-                by_class.setdefault(r["classification"], []).append((int(i + 1 not in wrong), s))
-    for name, pairs in sorted(by_class.items()) + [("all", [p for v in by_class.values() for p in v])]:
-        labels, values = [p[0] for p in pairs], [p[1] for p in pairs]
-        guess = [int(v >= threshold) for v in values]
-        ctx.add("PRMBench", name, "PRMScore", prm_score(labels, guess), auroc=f"{auroc(labels, values):.3f}", steps=len(pairs), all_correct=f"{prm_score(labels, [1] * len(labels)):.3f}")
+        trace = [(int(i + 1 not in wrong), s, low[i], bag[i]) for i, s in enumerate(mine) if s == s]
+        by_class.setdefault(r["classification"], []).append(trace)
+    for name, traces in sorted(by_class.items()) + [("all", [t for v in by_class.values() for t in v])]:
+        prmbench_row(ctx, name, traces, threshold)
+
+
+def prmbench_row(ctx: Context, name: str, traces: list, threshold: float) -> None:
+    pairs = [p for t in traces for p in t]
+    labels = [p[0] for p in pairs]
+    columns = list(zip(*pairs))
+    guess = [int(v >= threshold) for v in columns[1]]
+    at = lambda column: np.quantile(column, 1 - np.mean(guess))
+    floors = {k: f"{prm_score(labels, [int(v >= at(c)) for v in c]):.3f}" for k, c in (("length", columns[2]), ("words", columns[3]))}
+    figure = lambda g: prm_score([p[0] for t in g for p in t], [int(p[1] >= threshold) for t in g for p in t])
+    lo, hi = interval(traces, figure, rounds=100)
+    ctx.add("PRMBench", name, "PRMScore", prm_score(labels, guess), ci=f"[{lo:.3f},{hi:.3f}]", **floors, all_correct=f"{prm_score(labels, [1] * len(labels)):.3f}",
+            auroc=f"{auroc(labels, columns[1]):.3f}", auroc_length=f"{auroc(labels, columns[2]):.3f}", auroc_words=f"{auroc(labels, columns[3]):.3f}", n=len(traces))
 
 
 def prm_score(labels: Sequence[int], guess: Sequence[int]) -> float:
@@ -234,15 +281,25 @@ def bigbench_section(ctx: Context, threshold: float) -> None:
     for path in sorted((ctx.data / "bigbench_mistake").glob("*.jsonl")):
         records = ctx.some([json.loads(line) for line in path.open(encoding="utf-8")])
         firsts = [-1 if r["mistake_index"] is None else r["mistake_index"] for r in records]
-        scores = ctx.prm.scores([(r["input"], r["steps"]) for r in records])
-        found = [predicted_first(s, threshold) for s in scores]
-        location = float(np.mean([a == b for a, b in zip(found, firsts)]))
-        never = float(np.mean([f < 0 for f in firsts]))
-        ctx.add("BIG-Bench", path.stem, "location accuracy", location, step_auroc=f"{step_auroc(scored(firsts, scores)):.3f}", always_none=f"{never:.3f}", n=len(records))
+        items = [(r["input"], r["steps"]) for r in records]
+        mine = scored(firsts, ctx.prm.scores(items))
+        low, bag = (scored(firsts, s) for s in floor_scores(ctx, items))
+        lo, hi = interval(mine, lambda g: location(g, threshold))
+        oracle = {k: f"{location(v, best_threshold(v)):.3f}" for k, v in (("length_oracle", low), ("words_oracle", bag))}
+        ctx.add("BIG-Bench", path.stem, "location accuracy", location(mine, threshold), ci=f"[{lo:.3f},{hi:.3f}]", **oracle,
+                always_none=f"{np.mean([f < 0 for f in firsts]):.3f}", step_auroc=f"{step_auroc(mine):.3f}", auroc_length=f"{step_auroc(low):.3f}",
+                auroc_words=f"{step_auroc(bag):.3f}", n=len(records))
+
+
+def location(traces: Sequence[Scored], threshold: float) -> float:
+    """Share of traces whose first step under the threshold is the first mistake (or that rightly have none)."""
+    return float(np.mean([predicted_first(t.scores, threshold) == t.first for t in traces]))
 
 
 def outcome_figures(ctx: Context, name: str, items: list, labels: list[int]) -> None:
     probs = [p[0] for p in ctx.orm.scores(items)]
+    fits = [i for i, p in enumerate(probs) if p == p]
+    items, labels, probs = [items[i] for i in fits], [labels[i] for i in fits], [probs[i] for i in fits]
     length = ctx.orm_length.predict([whole_features(q, s) for q, s in items])
     bag = ctx.orm_words.predict([" ".join(s) for _, s in items])
     pairs = list(zip(labels, probs))
@@ -273,32 +330,45 @@ def solution_steps(text: str) -> list[str]:
 
 
 def shortcut_section(ctx: Context, threshold: float) -> None:
-    """Planted shortcuts: how often the outcome model accepts the trace and the step minimum rejects it."""
+    """Planted shortcuts beside honest solutions of the same problems: who lets them through, who tells them apart."""
     rng = random.Random(SEEDS["test"] + 2)
     for kind in list(shortcuts.KINDS) + ["other_question"]:
-        traces = []
+        traces, honest = [], []
         for _ in range(ctx.size):
             program = ctx.dev.program(rng)
+            honest.append(write(rng, program, 0.0))
             if kind == "other_question":
-                traces.append(shortcuts.other_question(rng, program, shortcuts.make(rng, ctx.dev.program(rng), "filler")))
+                traces.append(shortcuts.other_question(rng, program, write(rng, ctx.dev.program(rng), 0.0)))
             else:
                 traces.append(shortcuts.make(rng, program, kind))
-        items, firsts = as_items(traces)
-        low = [min(s) < threshold for s in ctx.prm.scores(items)]
-        high = [p[0] > 0.5 for p in ctx.orm.scores(items)]
-        held = "held out" if kind in shortcuts.HELD_OUT else "trained"
-        ctx.add("shortcuts", kind, "process model rejects", float(np.mean(low)), invalid=f"{np.mean([f >= 0 for f in firsts]):.3f}",
-                answer_right=f"{np.mean([bool(t.outcome) for t in traces]):.3f}", outcome_model_accepts=f"{np.mean(high):.3f}", family=held)
+        shortcut_rows(ctx, kind, traces, honest, threshold)
+
+
+def shortcut_rows(ctx: Context, kind: str, traces: list[Trace], honest: list[Trace], threshold: float) -> None:
+    items, firsts = as_items(traces + honest)
+    low = [lowest(s) for s in ctx.prm.scores(items)]
+    outcome = [p[0] for p in ctx.orm.scores(items)]
+    n = len(traces)
+    length = ctx.orm_length.predict([whole_features(q, s) for q, s in items])
+    bag = ctx.orm_words.predict([" ".join(s) for _, s in items])
+    side = [0] * n + [1] * len(honest)
+    rejects, accepts = [v < threshold for v in low[:n]], [v > 0.5 for v in outcome[:n]]
+    spans = {k: "[{:.3f},{:.3f}]".format(*interval(v, lambda g: float(np.mean(g)))) for k, v in (("ci", rejects), ("ci_outcome", accepts))}
+    ctx.add("shortcuts", kind, "process model rejects", float(np.mean(rejects)), **spans, outcome_model_accepts=f"{np.mean(accepts):.3f}",
+            honest_rejected=f"{np.mean([v < threshold for v in low[n:]]):.3f}", auroc_process=f"{auroc(side, low):.3f}", auroc_outcome=f"{auroc(side, outcome):.3f}",
+            length=f"{auroc(side, length):.3f}", words=f"{auroc(side, bag):.3f}", invalid=f"{np.mean([f >= 0 for f in firsts[:n]]):.3f}",
+            answer_right=f"{np.mean([bool(t.outcome) for t in traces]):.3f}", family="held out" if kind in shortcuts.HELD_OUT else "trained", n=n)
 
 
 def parse() -> argparse.Namespace:
     p = argparse.ArgumentParser(description=__doc__)
-    p.add_argument("--prm", type=Path)
-    p.add_argument("--orm", type=Path)
+    p.add_argument("--prm", type=Path, required=True)
+    p.add_argument("--orm", type=Path, required=True)
+    p.add_argument("--rewardd", type=Path, help="score with this daemon over loopback instead of transformers")
     p.add_argument("--data", type=Path, required=True)
     p.add_argument("--size", type=int, default=500, help="traces of every generated test set")
     p.add_argument("--limit", type=int, default=0, help="at most this many records of each public set (0: all)")
-    p.add_argument("--sections", default="own,errors,processbench,prmbench,bigbench,orm,shortcuts")
+    p.add_argument("--sections", default="own,surface,errors,processbench,prmbench,bigbench,orm,shortcuts")
     p.add_argument("--subsets", default="gsm8k,math,olympiadbench,omnimath")
     p.add_argument("--json", type=Path)
     p.add_argument("--threads", type=int, default=2)
@@ -310,14 +380,28 @@ def main() -> int:
     torch.set_num_threads(opt.threads)
     begin = time.time()
     ctx = Context(opt)
-    wanted = opt.sections.split(",")
-    own, natural = thresholds(ctx) if ctx.prm else (0.5, 0.5)
+    try:
+        report(ctx, opt.sections.split(","), opt.subsets.split(","))
+    finally:
+        for model in (ctx.prm, ctx.orm):
+            if isinstance(model, Served):
+                model.daemon.close()
+    print(f"{time.time() - begin:.0f} s", file=sys.stderr)
+    if opt.json:
+        opt.json.write_text(json.dumps(ctx.rows, indent=0) + "\n")
+    return 0
+
+
+def report(ctx: Context, wanted: Sequence[str], subsets: Sequence[str]) -> None:
+    own, natural = thresholds(ctx)
     if "own" in wanted:
         own_section(ctx, own)
+    if "surface" in wanted:
+        surface_section(ctx)
     if "errors" in wanted:
         errors_section(ctx)
     if "processbench" in wanted:
-        processbench_section(ctx, natural, opt.subsets.split(","))
+        processbench_section(ctx, natural, subsets)
     if "prmbench" in wanted:
         prmbench_section(ctx, natural)
     if "bigbench" in wanted:
@@ -326,10 +410,6 @@ def main() -> int:
         orm_section(ctx)
     if "shortcuts" in wanted:
         shortcut_section(ctx, own)
-    print(f"{time.time() - begin:.0f} s", file=sys.stderr)
-    if opt.json:
-        opt.json.write_text(json.dumps(ctx.rows, indent=0) + "\n")
-    return 0
 
 
 if __name__ == "__main__":

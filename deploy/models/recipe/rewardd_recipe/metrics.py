@@ -39,9 +39,9 @@ class Scored:
     scores: list[float]
 
     def pairs(self) -> list[tuple[int, float]]:
-        """(label, score) of the steps up to and including the first error."""
+        """(label, score) of the steps up to and including the first error; without those beyond the model's context (nan)."""
         last = len(self.scores) if self.first < 0 else self.first + 1
-        return [(0 if i == self.first else 1, s) for i, s in enumerate(self.scores[:last])]
+        return [(0 if i == self.first else 1, s) for i, s in enumerate(self.scores[:last]) if s == s]
 
 
 def step_auroc(traces: Sequence[Scored]) -> float:
@@ -65,7 +65,7 @@ def first_error(traces: Sequence[Scored], threshold: float) -> tuple[float, floa
 
 def best_threshold(traces: Sequence[Scored]) -> float:
     """The threshold with the best F1 on development traces."""
-    grid = np.unique(np.quantile([s for t in traces for s in t.scores], np.linspace(0.01, 0.9, 120)))
+    grid = np.unique(np.quantile([s for t in traces for s in t.scores if s == s], np.linspace(0.01, 0.9, 120)))
     return float(max(grid, key=lambda g: first_error(traces, g)[2]))
 
 
