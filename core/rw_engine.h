@@ -42,7 +42,8 @@ bool rw_weights_dtype_named(struct rw_str name, enum rw_weights_dtype *out);
 struct rw_engine_options {
     unsigned threads;           /* compute team; 0 = affinity mask and cgroup quota */
     const char *kernel;         /* NULL = best of this processor */
-    size_t kv_bytes_max;        /* memory for keys and values of all running jobs */
+    size_t kv_bytes_max;        /* memory for keys and values: running jobs, then prefix cache */
+    size_t prefix_cache_bytes;  /* of it, kept for later jobs; 0 = no prefix is shared */
     uint32_t chunk_tokens;      /* tokens of one forward pass over all jobs; 0 = default (512) */
     uint32_t jobs_max;          /* queued and running */
     uint64_t queued_tokens_max; /* admission: tokens waiting, over all models */
@@ -173,8 +174,14 @@ struct rw_engine_stats {
     uint64_t cpu_ns_total;
     uint64_t passes_total;
     double flops_total;
-    size_t kv_bytes_used;
+    size_t kv_bytes_used; /* by running jobs */
     size_t kv_bytes_max;
+    uint64_t cache_lookup_tokens; /* of jobs that started */
+    uint64_t cache_hit_tokens;    /* of jobs that ended: not computed, since they were there */
+    uint64_t cache_evictions;     /* blocks */
+    uint64_t cache_blocks;        /* kept and in no job's use */
+    size_t cache_bytes;
+    size_t cache_bytes_max;
 };
 
 void rw_engine_stats(const struct rw_engine *engine, struct rw_engine_stats *out); /* any thread */

@@ -64,6 +64,12 @@ static void on_load_wake(uv_async_t *handle)
     }
 }
 
+static size_t prefix_cache_bytes(const struct rw_options *options)
+{
+    uint64_t percent = options->prefix_cache < 100 ? options->prefix_cache : 100;
+    return (size_t)(options->kv_memory / 100 * percent);
+}
+
 rw_status rw_bridge_open(uv_loop_t *loop, const struct rw_options *options,
                          const struct rw_clock *clock, const struct rw_bridge_events *events,
                          struct rw_bridge **out, struct rw_error *err)
@@ -78,6 +84,7 @@ rw_status rw_bridge_open(uv_loop_t *loop, const struct rw_options *options,
     struct rw_engine_options engine = {.threads = (unsigned)options->threads,
                                        .kernel = options->kernel,
                                        .kv_bytes_max = options->kv_memory,
+                                       .prefix_cache_bytes = prefix_cache_bytes(options),
                                        .chunk_tokens = (uint32_t)options->chunk_tokens,
                                        .jobs_max = RW_JOBS_MAX,
                                        /* admission.h holds the budget */

@@ -172,6 +172,25 @@ static void write_engine(struct rw_buf *out, struct rw_service *s)
            (double)stats.jobs_running);
     number(out, "rewardd_kv_cache_usage_ratio", "gauge", "Share of --kv-memory in use.",
            stats.kv_bytes_max > 0 ? (double)stats.kv_bytes_used / (double)stats.kv_bytes_max : 0);
+    number(out, "rewardd_kv_bytes", "gauge", "Keys and values of running jobs.",
+           (double)stats.kv_bytes_used);
+    number(out, "rewardd_kv_limit_bytes", "gauge", "--kv-memory.", (double)stats.kv_bytes_max);
+    number(out, "rewardd_prefix_cache_lookup_tokens_total", "counter",
+           "Tokens of jobs that started with the prefix cache on.",
+           (double)stats.cache_lookup_tokens);
+    number(out, "rewardd_prefix_cache_hit_tokens_total", "counter",
+           "Of them, tokens that were not computed again.", (double)stats.cache_hit_tokens);
+    number(out, "rewardd_prefix_cache_blocks", "gauge",
+           "Blocks of 64 tokens kept for later jobs and in no job's use.",
+           (double)stats.cache_blocks);
+    number(out, "rewardd_prefix_cache_bytes", "gauge", "Memory of these blocks.",
+           (double)stats.cache_bytes);
+    number(out, "rewardd_prefix_cache_limit_bytes", "gauge", "The most they may take.",
+           (double)stats.cache_bytes_max);
+    number(out, "rewardd_prefix_cache_evictions_total", "counter",
+           "Blocks given up, least recently used first.", (double)stats.cache_evictions);
+    number(out, "rewardd_queued_tokens", "gauge", "Tokens of jobs waiting for their first pass.",
+           (double)stats.queued_tokens);
     number(out, "rewardd_admitted_tokens", "gauge", "Tokens admitted and not yet scored.",
            (double)s->admission.tokens);
     number(out, "rewardd_admitted_tokens_limit", "gauge", "--queue-tokens.",

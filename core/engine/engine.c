@@ -40,7 +40,8 @@ static void finish(struct rw_engine *e, struct rw_job *job, enum rw_job_state st
         e->stats.jobs_running--;
     }
     e->deadlines_alive -= job->deadline_ns > 0;
-    rw_kv_release(job->model->kv, &job->kv);
+    rw_cache_release(&e->cache, job);
+    e->stats.cache_hit_tokens += job->spent.cached_tokens;
     job->spent.total_ns = rw_clock_now(e->options.clock) - job->submitted_ns;
     if (job->view.state == RW_JOB_QUEUED) {
         job->spent.queue_ns = job->spent.total_ns;
@@ -124,11 +125,41 @@ static void start_jobs(struct rw_engine *e)
     }
 }
 
+static bool start_job(void *ctx, struct rw_job *job)
+{
+    struct rw_engine *e = ctx;
+    bool fits = rw_cache_start(&e->cache, job);
+    e->stats.cache_lookup_tokens += fits && job->model->radix != NULL ? job->tokens_needed : 0;
+    return fits;
+}
+
+/* Cached scores are news at once. */
+static enum rw_cache_step advance_job(void *ctx, struct rw_job *job, uint32_t *tokens_max,
+                                      struct rw_job **owner)
+{
+    struct rw_engine *e = ctx;
+    enum rw_cache_step step = rw_cache_advance(&e->cache, job, tokens_max, owner);
+    if (job->scores_done > job->view.scores_ready) {
+        job->view.scores_ready = job->scores_done;
+        tell(e, job);
+    }
+    return step;
+}
+
+static void publish_done(struct rw_engine *e, struct rw_job_list *done)
+{
+    struct rw_job *job;
+    while ((job = rw_job_list_pop(done)) != NULL) {
+        job->view.stopped = job->stopped;
+        finish(e, job, RW_JOB_DONE);
+    }
+}
+
 static void publish_slice(struct rw_engine *e, struct rw_job *job, const struct rw_outcome *outcome)
 {
     bool news = job->scores_done > job->view.scores_ready;
     job->view.scores_ready = job->scores_done;
-    job->view.stopped = outcome->stopped;
+    job->view.stopped = job->stopped;
     if (outcome->status != RW_OK) {
         fail(e, job, outcome->status);
     } else if (outcome->finished) {
@@ -151,7 +182,14 @@ static void publish(struct rw_engine *e)
     for (uint32_t i = 0; i < pass->n_slices; i++) {
         publish_slice(e, pass->slices[i].job, &pass->outcomes[i]);
     }
+}
+
+static void count_memory(struct rw_engine *e)
+{
     e->stats.kv_bytes_used = e->kv.reserved_bytes;
+    e->stats.cache_bytes = e->kv.cached_bytes;
+    e->stats.cache_blocks = e->cache.idle;
+    e->stats.cache_evictions = e->cache.evictions;
 }
 
 /* The owner is woken outside the lock, so that it may poll at once. */
@@ -173,16 +211,23 @@ static bool turn(struct rw_engine *e)
     take_submitted(e);
     sweep(e);
     start_jobs(e);
-    e->stats.kv_bytes_used = e->kv.reserved_bytes;
+    struct rw_job_list done = {0};
+    e->pass.n_slices = rw_scheduler_fill(&e->scheduler, e->pass.slices, &done);
+    bool progress = done.head != NULL;
+    pthread_mutex_unlock(&e->lock);
+    rw_pass_prepare(&e->pass);
+    pthread_mutex_lock(&e->lock);
+    publish_done(e, &done);
+    count_memory(e);
     notify_if_due(e);
-    e->pass.n_slices = rw_scheduler_fill(&e->scheduler, e->pass.slices);
     if (e->pass.n_slices == 0) {
-        return false;
+        return progress;
     }
     pthread_mutex_unlock(&e->lock);
     rw_pass_run(&e->pass, &e->host);
     pthread_mutex_lock(&e->lock);
     publish(e);
+    count_memory(e);
     notify_if_due(e);
     return true;
 }
@@ -225,6 +270,10 @@ static rw_status fill_options(struct rw_engine *e, const struct rw_engine_option
     }
     e->kv.max_bytes = o->kv_bytes_max;
     e->stats.kv_bytes_max = o->kv_bytes_max;
+    o->prefix_cache_bytes =
+        o->prefix_cache_bytes < o->kv_bytes_max ? o->prefix_cache_bytes : o->kv_bytes_max;
+    e->stats.cache_bytes_max = o->prefix_cache_bytes;
+    rw_prefix_cache_init(&e->cache, &e->kv, o->prefix_cache_bytes);
     return RW_OK;
 }
 
@@ -241,6 +290,7 @@ static rw_status fill_host(struct rw_engine *e, struct rw_error *err)
         .team = e->team,
         .gate = &e->gate,
         .kv = &e->kv,
+        .prefix_cache = e->options.prefix_cache_bytes > 0,
         .clock = e->options.clock,
         .chunk_tokens = e->options.chunk_tokens,
     };
@@ -280,7 +330,8 @@ rw_status rw_engine_create(const struct rw_engine_options *options, struct rw_en
     if (status != RW_OK) {
         goto err_after_locks;
     }
-    rw_scheduler_init(&e->scheduler, e->options.chunk_tokens);
+    e->scheduler_host = (struct rw_scheduler_host){start_job, advance_job, e};
+    rw_scheduler_init(&e->scheduler, &e->scheduler_host, e->options.chunk_tokens);
     status = rw_pass_init(&e->pass, e->options.chunk_tokens, err);
     if (status != RW_OK) {
         goto err_after_team;
@@ -313,10 +364,11 @@ void rw_engine_destroy(struct rw_engine *e)
     pthread_cond_signal(&e->work);
     pthread_mutex_unlock(&e->lock);
     pthread_join(e->thread, NULL);
+    rw_prefix_cache_clear(&e->cache);
     for (uint32_t i = 0; i < e->n_models; i++) {
         rw_model_destroy(e->models[i]);
     }
-    rw_assert(e->kv.reserved_bytes == 0 && e->kv.resident_bytes == 0);
+    rw_assert(e->kv.reserved_bytes == 0 && e->kv.cached_bytes == 0 && e->kv.resident_bytes == 0);
     rw_pass_fini(&e->pass);
     rw_team_destroy(e->team);
     fini_locks(e);

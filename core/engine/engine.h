@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 
+#include "core/engine/cache.h"
 #include "core/engine/gate.h"
 #include "core/engine/model.h"
 #include "core/engine/pass.h"
@@ -18,9 +19,11 @@ struct rw_engine {
     pthread_t thread;
 
     /* engine thread */
+    struct rw_scheduler_host scheduler_host;
     struct rw_scheduler scheduler;
     struct rw_pass pass;
     struct rw_kv_budget kv;
+    struct rw_prefix_cache cache;
 
     /* under the lock */
     pthread_mutex_t lock;

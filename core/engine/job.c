@@ -1,6 +1,7 @@
 #include "core/engine/job.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "core/base/alloc.h"
 #include "core/base/assert.h"
@@ -30,6 +31,20 @@ static uint32_t score_position(const struct rw_input *input, enum rw_model_kind 
 uint32_t rw_job_position(const struct rw_job *job, uint32_t score)
 {
     return score_position(job->input, rw_model_recipe(job->model)->kind, score);
+}
+
+bool rw_job_take_score(struct rw_job *job, const struct rw_score *score, const float *feature)
+{
+    uint32_t i = job->scores_done++;
+    rw_assert(i < job->n_scores);
+    job->scores[i] = *score;
+    if (feature != NULL && job->features != NULL) {
+        memcpy(job->features + (size_t)i * RW_FEATURE_DIM, feature,
+               RW_FEATURE_DIM * sizeof *feature);
+    }
+    /* Comparison with NaN (no threshold) is false. */
+    job->stopped = score->reward < job->stop_below && job->scores_done < job->n_scores;
+    return job->stopped;
 }
 
 static rw_status check_ids(const struct rw_input *input, uint32_t vocab, struct rw_error *err)

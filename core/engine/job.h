@@ -35,6 +35,7 @@ struct rw_job {
     uint32_t tokens_done;
     uint32_t scores_done;
     uint64_t started_ns;
+    bool stopped; /* a reward fell under stop_below */
     struct rw_job_cost spent;
     struct rw_score *scores; /* [n_scores] */
     float *features;         /* [n_scores, RW_FEATURE_DIM], NULL when not wanted */
@@ -54,6 +55,9 @@ void rw_job_destroy(struct rw_job *job);
 
 /* Token index at which score i is read. */
 uint32_t rw_job_position(const struct rw_job *job, uint32_t score);
+/* The next score, its feature already in place when `feature` is NULL; true when it ends the job
+ * because it is under stop_below. */
+bool rw_job_take_score(struct rw_job *job, const struct rw_score *score, const float *feature);
 /* Asserts that the table of transitions allows it. Under the lock. */
 void rw_job_move(struct rw_job *job, enum rw_job_state to);
 bool rw_job_is_final(enum rw_job_state state);

@@ -78,7 +78,11 @@ static rw_status make_workspace(struct rw_model *m, const struct rw_model_host *
     if (status != RW_OK) {
         return status;
     }
-    return rw_kv_pool_create(host->kv, &m->weights->config, m->weights->dtype, &m->kv, err);
+    status = rw_kv_pool_create(host->kv, &m->weights->config, m->weights->dtype, &m->kv, err);
+    if (status != RW_OK || !host->prefix_cache) {
+        return status;
+    }
+    return rw_radix_create(m->kv, &m->radix, err);
 }
 
 static uint32_t context_of(const struct rw_package *package, uint32_t asked)
@@ -152,6 +156,7 @@ void rw_model_destroy(struct rw_model *model)
     if (model == NULL) {
         return;
     }
+    rw_radix_destroy(model->radix);
     rw_kv_pool_destroy(model->kv);
     rw_forward_destroy(model->forward);
     rw_free(model->head_scratch);

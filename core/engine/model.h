@@ -5,6 +5,7 @@
 #ifndef RW_ENGINE_MODEL_H
 #define RW_ENGINE_MODEL_H
 
+#include "core/engine/cache.h"
 #include "core/engine/gate.h"
 #include "core/kernels/team.h"
 #include "core/model/forward.h"
@@ -25,6 +26,7 @@ struct rw_model {
     struct rw_weights *weights;
     struct rw_forward *forward;
     struct rw_kv_pool *kv;
+    struct rw_radix *radix; /* NULL: no prefix cache */
     const struct rw_kernels *kernels;
     float *head_scratch; /* for a whole chunk of positions */
     struct rw_model_info info;
@@ -36,6 +38,7 @@ struct rw_model_host {
     struct rw_team *team;
     struct rw_gate *gate;
     struct rw_kv_budget *kv;
+    bool prefix_cache;
     const struct rw_clock *clock;
     uint32_t chunk_tokens;
 };

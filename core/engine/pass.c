@@ -4,6 +4,7 @@
 
 #include "core/base/alloc.h"
 #include "core/base/assert.h"
+#include "core/engine/cache.h"
 
 rw_status rw_pass_init(struct rw_pass *p, uint32_t chunk_tokens, struct rw_error *err)
 {
@@ -53,13 +54,19 @@ static uint32_t want_rows(const struct rw_slice *slice, uint32_t row, uint32_t *
     return n;
 }
 
+void rw_pass_prepare(struct rw_pass *p)
+{
+    for (uint32_t i = 0; i < p->n_slices; i++) {
+        rw_cache_prepare(p->slices[i].job, p->slices[i].tokens);
+    }
+}
+
 static struct rw_forward_batch plan(struct rw_pass *p, const struct rw_model *model)
 {
     uint32_t row = 0, n_wanted = 0;
     for (uint32_t i = 0; i < p->n_slices; i++) {
         struct rw_job *job = p->slices[i].job;
         rw_assert(job->model == model);
-        rw_kv_grow(model->kv, &job->kv, job->tokens_done + p->slices[i].tokens);
         p->seqs[i] = (struct rw_forward_seq){
             .kv = &job->kv,
             .ids = job->input->ids + job->tokens_done,
@@ -103,15 +110,13 @@ static struct rw_outcome settle(struct rw_job *job, const struct rw_score *score
 {
     for (uint32_t i = 0; i < n; i++) {
         if (statuses[i] != RW_OK) {
-            return (struct rw_outcome){true, false, statuses[i]};
+            return (struct rw_outcome){true, statuses[i]};
         }
-        job->scores[job->scores_done++] = scores[i];
-        /* Comparison with NaN (no threshold) is false. */
-        if (scores[i].reward < job->stop_below && job->scores_done < job->n_scores) {
-            return (struct rw_outcome){true, true, RW_OK};
+        if (rw_job_take_score(job, &scores[i], NULL)) {
+            break;
         }
     }
-    return (struct rw_outcome){job->scores_done == job->n_scores, false, RW_OK};
+    return (struct rw_outcome){job->stopped || job->scores_done == job->n_scores, RW_OK};
 }
 
 /* CPU time is shared out by operations: members of the team work on all slices at once. */
@@ -147,8 +152,10 @@ void rw_pass_run(struct rw_pass *p, const struct rw_model_host *host)
     uint32_t first = 0;
     for (uint32_t i = 0; i < p->n_slices; i++) {
         struct rw_job *job = p->slices[i].job;
+        uint32_t begin = job->tokens_done, first_score = job->scores_done;
         job->tokens_done += p->slices[i].tokens;
         p->outcomes[i] = settle(job, p->scores + first, p->statuses + first, p->wanted_of[i]);
+        rw_cache_settle(job, begin, first_score);
         first += p->wanted_of[i];
     }
 }

@@ -8,8 +8,7 @@
 
 /* What a pass did for one slice; the engine publishes it under its lock. */
 struct rw_outcome {
-    bool finished;    /* no more to compute */
-    bool stopped;     /* finished early: a reward fell under stop_below */
+    bool finished;    /* no more to compute, or stopped */
     rw_status status; /* NOT_FINITE: the job fails */
 };
 
@@ -33,6 +32,9 @@ struct rw_pass {
 rw_status rw_pass_init(struct rw_pass *pass, uint32_t chunk_tokens, struct rw_error *err);
 void rw_pass_fini(struct rw_pass *pass);
 
+/* KV blocks for the slices. Before any job ends that took part in the same fill: blocks may be
+ * copied from its own. */
+void rw_pass_prepare(struct rw_pass *pass);
 /* Runs the slices and raises tokens_done, scores_done and spent of their jobs. */
 void rw_pass_run(struct rw_pass *pass, const struct rw_model_host *host);
 

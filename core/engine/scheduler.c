@@ -34,10 +34,11 @@ struct rw_job *rw_job_list_pop(struct rw_job_list *list)
     return job;
 }
 
-void rw_scheduler_init(struct rw_scheduler *scheduler, uint32_t chunk_tokens)
+void rw_scheduler_init(struct rw_scheduler *scheduler, const struct rw_scheduler_host *host,
+                       uint32_t chunk_tokens)
 {
     rw_assert(chunk_tokens > 0);
-    *scheduler = (struct rw_scheduler){.chunk_tokens = chunk_tokens};
+    *scheduler = (struct rw_scheduler){.host = host, .chunk_tokens = chunk_tokens};
 }
 
 static struct rw_lane *lane_of(struct rw_scheduler *s, const struct rw_job *job)
@@ -78,7 +79,7 @@ struct rw_job *rw_scheduler_start(struct rw_scheduler *s)
         if (job == NULL || lane_is_full(s, lane)) {
             continue;
         }
-        if (!rw_kv_reserve(job->model->kv, &job->kv, rw_kv_blocks_of(job->tokens_needed))) {
+        if (!s->host->start(s->host->ctx, job)) {
             s->start_lane = index;
             return NULL;
         }
@@ -100,38 +101,49 @@ static uint32_t slice_tokens(const struct rw_scheduler *s, uint32_t running)
 static void top_up(struct rw_slice *slices, uint32_t n, uint32_t budget)
 {
     for (uint32_t i = 0; i < n && budget > 0; i++) {
-        uint32_t room = tokens_left(slices[i].job) - slices[i].tokens;
+        uint32_t room = slices[i].tokens_max - slices[i].tokens;
         uint32_t more = room < budget ? room : budget;
         slices[i].tokens += more;
         budget -= more;
     }
 }
 
-static uint32_t fill_from(struct rw_scheduler *s, struct rw_lane *lane, struct rw_slice *slices)
+static uint32_t fill_from(struct rw_scheduler *s, struct rw_lane *lane, struct rw_slice *slices,
+                          struct rw_job_list *done)
 {
     uint32_t budget = s->chunk_tokens, n = 0;
     uint32_t slice = slice_tokens(s, lane->running.count);
+    struct rw_job_list blocked = {0};
     while (budget > 0 && lane->running.head != NULL) {
-        struct rw_job *job = rw_job_list_pop(&lane->running);
-        uint32_t tokens = tokens_left(job);
-        lane->running_tokens -= tokens;
-        tokens = tokens < slice ? tokens : slice;
+        struct rw_job *job = rw_job_list_pop(&lane->running), *owner;
+        uint32_t tokens_max;
+        lane->running_tokens -= tokens_left(job);
+        enum rw_cache_step step = s->host->advance(s->host->ctx, job, &tokens_max, &owner);
+        if (step != RW_CACHE_COMPUTE) {
+            rw_job_list_push(step == RW_CACHE_DONE ? done : &blocked, job);
+            continue;
+        }
+        uint32_t tokens = tokens_max < slice ? tokens_max : slice;
         tokens = tokens < budget ? tokens : budget;
         rw_assert(tokens > 0 && n < s->chunk_tokens);
-        slices[n++] = (struct rw_slice){job, tokens};
+        slices[n++] = (struct rw_slice){job, tokens, tokens_max};
         budget -= tokens;
+    }
+    for (struct rw_job *job; (job = rw_job_list_pop(&blocked)) != NULL;) {
+        run(lane, job);
     }
     top_up(slices, n, budget);
     return n;
 }
 
-uint32_t rw_scheduler_fill(struct rw_scheduler *s, struct rw_slice *slices)
+uint32_t rw_scheduler_fill(struct rw_scheduler *s, struct rw_slice *slices,
+                           struct rw_job_list *done)
 {
     for (uint32_t i = 0; i < s->n_lanes; i++) {
         uint32_t index = (s->pass_lane + i) % s->n_lanes;
         if (s->lanes[index].running.head != NULL) {
             s->pass_lane = (index + 1) % s->n_lanes;
-            return fill_from(s, &s->lanes[index], slices);
+            return fill_from(s, &s->lanes[index], slices, done);
         }
     }
     return 0;

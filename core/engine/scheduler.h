@@ -14,6 +14,7 @@
 
 #include <stdint.h>
 
+#include "core/engine/cache.h"
 #include "core/engine/job.h"
 
 enum {
@@ -33,7 +34,10 @@ struct rw_lane {
     uint64_t running_tokens; /* left to compute in `running` */
 };
 
+struct rw_scheduler_host;
+
 struct rw_scheduler {
+    const struct rw_scheduler_host *host;
     uint32_t chunk_tokens;
     struct rw_lane lanes[RW_MODELS_MAX];
     uint32_t n_lanes;
@@ -45,18 +49,31 @@ struct rw_scheduler {
 struct rw_slice {
     struct rw_job *job;
     uint32_t tokens;
+    uint32_t tokens_max;
+};
+
+/* What the scheduler asks its surroundings; the engine answers with its prefix cache. */
+struct rw_scheduler_host {
+    /* Reserves memory for a waiting job; false: not now. */
+    bool (*start)(void *ctx, struct rw_job *job);
+    /* As rw_cache_advance. */
+    enum rw_cache_step (*advance)(void *ctx, struct rw_job *job, uint32_t *tokens_max,
+                                  struct rw_job **owner);
+    void *ctx;
 };
 
 void rw_job_list_push(struct rw_job_list *list, struct rw_job *job);
 struct rw_job *rw_job_list_pop(struct rw_job_list *list); /* NULL when empty */
 
-void rw_scheduler_init(struct rw_scheduler *scheduler, uint32_t chunk_tokens);
+void rw_scheduler_init(struct rw_scheduler *scheduler, const struct rw_scheduler_host *host,
+                       uint32_t chunk_tokens);
 void rw_scheduler_add(struct rw_scheduler *scheduler, struct rw_job *job);
 /* Next job that may start: its KV blocks are reserved and it is in its lane's ring. NULL: none. */
 struct rw_job *rw_scheduler_start(struct rw_scheduler *scheduler);
 /* Slices of the next pass, all of one model; their jobs leave the ring. slices[chunk_tokens].
- * Returns how many, 0 when nothing runs. */
-uint32_t rw_scheduler_fill(struct rw_scheduler *scheduler, struct rw_slice *slices);
+ * Returns how many. Jobs that need no pass any more leave it too, into `done`. */
+uint32_t rw_scheduler_fill(struct rw_scheduler *scheduler, struct rw_slice *slices,
+                           struct rw_job_list *done);
 /* A job of a pass that has more to compute goes back, its tokens_done already raised. */
 void rw_scheduler_requeue(struct rw_scheduler *scheduler, struct rw_job *job);
 /* Takes out every job, waiting or running, that `unwanted` says true of. */

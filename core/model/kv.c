@@ -14,11 +14,12 @@ struct rw_kv_pool {
     size_t unit_bytes;  /* keys or values of one layer and head in one block */
     size_t block_bytes; /* whole pages */
     uint32_t n_blocks;
-    unsigned char *base; /* n_blocks * block_bytes of address space */
-    uint32_t *refs;      /* [n_blocks] owners */
-    uint32_t *free;      /* stack of unused blocks; the resident ones are on top */
+    unsigned char *base;     /* n_blocks * block_bytes of address space */
+    uint32_t *refs;          /* [n_blocks] sequences that hold it */
+    unsigned char *kept;     /* [n_blocks] the cache holds it */
+    unsigned char *resident; /* [n_blocks] its pages are touched */
+    uint32_t *free;          /* stack of unused blocks; the last one dropped is on top */
     uint32_t n_free;
-    uint32_t n_free_resident;
 };
 
 static size_t page_bytes(void)
@@ -38,10 +39,13 @@ size_t rw_kv_pool_block_bytes(const struct rw_config *config, enum rw_dtype dtyp
 static rw_status pool_alloc(struct rw_kv_pool *pool, struct rw_error *err)
 {
     pool->refs = rw_alloc_zero(pool->n_blocks, sizeof *pool->refs);
+    pool->kept = rw_alloc_zero(pool->n_blocks, sizeof *pool->kept);
+    pool->resident = rw_alloc_zero(pool->n_blocks, sizeof *pool->resident);
     pool->free = rw_alloc_array(pool->n_blocks, sizeof *pool->free);
     pool->base = rw_alloc_large((size_t)pool->n_blocks * pool->block_bytes);
     pool->n_free = pool->n_blocks; /* none is taken, also when one of these was refused */
-    if (pool->refs == NULL || pool->free == NULL || pool->base == NULL) {
+    if (pool->refs == NULL || pool->kept == NULL || pool->resident == NULL || pool->free == NULL ||
+        pool->base == NULL) {
         return rw_fail(err, RW_NO_MEMORY, "no address space for %u KV blocks of %zu bytes",
                        pool->n_blocks, pool->block_bytes);
     }
@@ -103,6 +107,21 @@ static void budget_link(struct rw_kv_pool *pool)
     pool->budget->pools = pool;
 }
 
+/* Gives the pages of all free blocks back to the system. */
+static void pool_trim(struct rw_kv_pool *pool)
+{
+    for (uint32_t i = 0; i < pool->n_free; i++) {
+        uint32_t block = pool->free[i];
+        if (pool->resident[block]) {
+            int rc = madvise(pool->base + (size_t)block * pool->block_bytes, pool->block_bytes,
+                             MADV_DONTNEED);
+            rw_assert(rc == 0);
+            pool->resident[block] = 0;
+            pool->budget->resident_bytes -= pool->block_bytes;
+        }
+    }
+}
+
 void rw_kv_pool_destroy(struct rw_kv_pool *pool)
 {
     if (pool == NULL) {
@@ -110,11 +129,15 @@ void rw_kv_pool_destroy(struct rw_kv_pool *pool)
     }
     if (pool->base != NULL) {
         rw_assert(pool->n_free == pool->n_blocks);
-        pool->budget->resident_bytes -= pool->n_free_resident * pool->block_bytes;
+        for (uint32_t i = 0; pool->resident != NULL && i < pool->n_blocks; i++) {
+            pool->budget->resident_bytes -= pool->resident[i] ? pool->block_bytes : 0;
+        }
         rw_free_large(pool->base, (size_t)pool->n_blocks * pool->block_bytes);
     }
     budget_unlink(pool);
     rw_free(pool->refs);
+    rw_free(pool->kept);
+    rw_free(pool->resident);
     rw_free(pool->free);
     rw_free(pool);
 }
@@ -124,87 +147,154 @@ uint32_t rw_kv_pool_blocks_max(const struct rw_kv_pool *pool)
     return pool->n_blocks;
 }
 
+size_t rw_kv_bytes_per_block(const struct rw_kv_pool *pool)
+{
+    return pool->block_bytes;
+}
+
+bool rw_kv_would_fit(const struct rw_kv_pool *pool, uint32_t blocks)
+{
+    const struct rw_kv_budget *budget = pool->budget;
+    return blocks * pool->block_bytes <= budget->max_bytes - budget->reserved_bytes;
+}
+
 bool rw_kv_reserve(struct rw_kv_pool *pool, struct rw_kv_seq *seq, uint32_t blocks)
 {
     struct rw_kv_budget *budget = pool->budget;
-    rw_assert(seq->n_blocks == 0 && seq->reserved == 0);
-    rw_assert(blocks <= seq->max_blocks && blocks <= pool->n_blocks);
-    size_t bytes = blocks * pool->block_bytes;
-    if (bytes > budget->max_bytes - budget->reserved_bytes) {
+    rw_assert(seq->reserved == 0);
+    rw_assert(seq->n_blocks + blocks <= seq->max_blocks && blocks <= pool->n_blocks);
+    if (!rw_kv_would_fit(pool, blocks)) {
         return false;
     }
     budget_link(pool);
-    budget->reserved_bytes += bytes;
+    budget->reserved_bytes += blocks * pool->block_bytes;
     seq->reserved = blocks;
+    while (budget->reserved_bytes + budget->cached_bytes > budget->max_bytes) {
+        size_t before = budget->cached_bytes;
+        budget->evict(budget->evict_ctx);
+        rw_assert(budget->cached_bytes < before);
+    }
     return true;
 }
 
-/* Gives the pages of all free blocks back to the system. */
-static void pool_trim(struct rw_kv_pool *pool)
+void rw_kv_unpromise(struct rw_kv_pool *pool, struct rw_kv_seq *seq)
 {
-    while (pool->n_free_resident > 0) {
-        uint32_t block = pool->free[pool->n_free - pool->n_free_resident];
-        int rc = madvise(pool->base + (size_t)block * pool->block_bytes, pool->block_bytes,
-                         MADV_DONTNEED);
-        rw_assert(rc == 0);
-        pool->n_free_resident--;
-        pool->budget->resident_bytes -= pool->block_bytes;
-    }
+    rw_assert(seq->reserved > 0);
+    seq->reserved--;
+    pool->budget->reserved_bytes -= pool->block_bytes;
 }
 
-static uint32_t take_block(struct rw_kv_pool *pool)
+/* The pages of the block count as touched from here on. */
+static void make_resident(struct rw_kv_pool *pool, uint32_t block)
 {
     struct rw_kv_budget *budget = pool->budget;
-    rw_assert(pool->n_free > 0);
-    uint32_t block = pool->free[--pool->n_free];
-    rw_assert(pool->refs[block] == 0);
-    pool->refs[block] = 1;
-    if (pool->n_free_resident > 0) {
-        /* Stale values, above all a NaN of a failed trace, must not meet the zero weights of masked
-         * keys. It costs 1/10000 of the pass that follows. */
-        pool->n_free_resident--;
-        memset(pool->base + (size_t)block * pool->block_bytes, 0, pool->block_bytes);
-        return block;
-    }
     if (budget->resident_bytes + pool->block_bytes > budget->max_bytes) {
         for (struct rw_kv_pool *p = budget->pools; p != NULL; p = p->next) {
             pool_trim(p);
         }
     }
     budget->resident_bytes += pool->block_bytes;
+    pool->resident[block] = 1;
+}
+
+uint32_t rw_kv_take(struct rw_kv_pool *pool, struct rw_kv_seq *seq)
+{
+    rw_assert(seq->reserved > 0 && pool->n_free > 0);
+    uint32_t block = pool->free[--pool->n_free];
+    rw_assert(pool->refs[block] == 0 && !pool->kept[block]);
+    pool->refs[block] = 1;
+    seq->reserved--;
+    seq->blocks[seq->n_blocks++] = block;
     return block;
 }
 
-static void drop_block(struct rw_kv_pool *pool, uint32_t block)
+void rw_kv_clear(struct rw_kv_pool *pool, uint32_t block)
 {
-    rw_assert(block < pool->n_blocks && pool->refs[block] > 0);
-    if (--pool->refs[block] > 0) {
+    if (!pool->resident[block]) {
+        make_resident(pool, block); /* fresh pages are zero */
         return;
     }
-    pool->free[pool->n_free++] = block;
-    pool->n_free_resident++;
+    /* Stale values, above all a NaN of a failed trace, must not meet the zero weights of masked
+     * keys. It costs 1/10000 of the pass that follows. */
+    memset(pool->base + (size_t)block * pool->block_bytes, 0, pool->block_bytes);
+}
+
+void rw_kv_copy(struct rw_kv_pool *pool, uint32_t to, uint32_t from)
+{
+    rw_assert(to != from && pool->resident[from]);
+    if (!pool->resident[to]) {
+        make_resident(pool, to);
+    }
+    memcpy(pool->base + (size_t)to * pool->block_bytes,
+           pool->base + (size_t)from * pool->block_bytes, pool->block_bytes);
 }
 
 void rw_kv_grow(struct rw_kv_pool *pool, struct rw_kv_seq *seq, uint32_t positions)
 {
     uint32_t want = rw_kv_blocks_of(positions);
     while (seq->n_blocks < want) {
-        rw_assert(seq->reserved > 0);
-        seq->reserved--;
-        seq->blocks[seq->n_blocks++] = take_block(pool);
+        rw_kv_clear(pool, rw_kv_take(pool, seq));
     }
+}
+
+void rw_kv_share(struct rw_kv_pool *pool, struct rw_kv_seq *seq, uint32_t block)
+{
+    rw_assert(block < pool->n_blocks && (pool->refs[block] > 0 || pool->kept[block]));
+    rw_assert(seq->n_blocks < seq->max_blocks);
+    if (pool->refs[block]++ == 0) {
+        pool->budget->cached_bytes -= pool->block_bytes;
+        pool->budget->reserved_bytes += pool->block_bytes;
+    }
+    seq->blocks[seq->n_blocks++] = block;
+}
+
+uint32_t rw_kv_pop(struct rw_kv_pool *pool, struct rw_kv_seq *seq)
+{
+    rw_assert(seq->n_blocks > 0);
+    uint32_t block = seq->blocks[--seq->n_blocks];
+    rw_assert(block < pool->n_blocks && pool->refs[block] > 0);
+    if (--pool->refs[block] > 0) {
+        return block;
+    }
+    rw_assert(pool->budget->reserved_bytes >= pool->block_bytes);
+    pool->budget->reserved_bytes -= pool->block_bytes;
+    if (pool->kept[block]) {
+        pool->budget->cached_bytes += pool->block_bytes;
+    } else {
+        pool->free[pool->n_free++] = block;
+    }
+    return block;
 }
 
 void rw_kv_release(struct rw_kv_pool *pool, struct rw_kv_seq *seq)
 {
-    size_t held = (size_t)seq->n_blocks + seq->reserved;
-    rw_assert(pool->budget->reserved_bytes >= held * pool->block_bytes);
-    pool->budget->reserved_bytes -= held * pool->block_bytes;
-    for (uint32_t i = 0; i < seq->n_blocks; i++) {
-        drop_block(pool, seq->blocks[i]);
+    while (seq->n_blocks > 0) {
+        rw_kv_pop(pool, seq);
     }
-    seq->n_blocks = 0;
-    seq->reserved = 0;
+    while (seq->reserved > 0) {
+        rw_kv_unpromise(pool, seq);
+    }
+}
+
+void rw_kv_keep(struct rw_kv_pool *pool, uint32_t block)
+{
+    rw_assert(pool->refs[block] > 0 && !pool->kept[block]);
+    pool->kept[block] = 1;
+}
+
+void rw_kv_forget(struct rw_kv_pool *pool, uint32_t block)
+{
+    rw_assert(pool->kept[block]);
+    pool->kept[block] = 0;
+    if (pool->refs[block] == 0) {
+        pool->budget->cached_bytes -= pool->block_bytes;
+        pool->free[pool->n_free++] = block;
+    }
+}
+
+uint32_t rw_kv_holders(const struct rw_kv_pool *pool, uint32_t block)
+{
+    return pool->refs[block];
 }
 
 void *rw_kv_block(const struct rw_kv_pool *pool, uint32_t block, uint32_t layer, uint32_t kv_head,

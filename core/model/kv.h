@@ -6,7 +6,9 @@
  * pool needs the budget. A sequence reserves all its blocks before it starts, so that two half-done
  * sequences never wait for each other, and takes them one by one as it grows.
  *
- * This is not a prefix cache: it only makes one possible (a block may be held by several owners).
+ * A block may be held by several sequences, and be kept by a cache beyond them; which ones, the
+ * cache knows (core/engine/radix.h). What only the cache holds is given up, block by block, when a
+ * sequence needs the memory: a cache never makes a reservation fail.
  * Threads: one at a time, over all pools of a budget (the engine thread). */
 #ifndef RW_MODEL_KV_H
 #define RW_MODEL_KV_H
@@ -28,9 +30,13 @@ struct rw_kv_pool;
 
 struct rw_kv_budget {
     size_t max_bytes;
-    size_t reserved_bytes; /* promised to sequences, taken or not */
+    size_t reserved_bytes; /* held by sequences (each block once) or promised to them */
+    size_t cached_bytes;   /* held by the cache alone */
     size_t resident_bytes; /* pages touched and not given back */
     struct rw_kv_pool *pools;
+    /* Forgets one block that the cache alone holds; asked while there is one. NULL: no cache. */
+    void (*evict)(void *ctx);
+    void *evict_ctx;
 };
 
 /* Block table of one sequence; `blocks` is the owner's memory. */
@@ -58,12 +64,31 @@ void rw_kv_pool_destroy(struct rw_kv_pool *pool); /* NULL is fine */
 /* Blocks a sequence could ever get: the whole budget. */
 uint32_t rw_kv_pool_blocks_max(const struct rw_kv_pool *pool);
 
-/* Promises `blocks` to the sequence, or changes nothing and returns false. */
+/* Promises `blocks` more to the sequence, or changes nothing and returns false. */
 bool rw_kv_reserve(struct rw_kv_pool *pool, struct rw_kv_seq *seq, uint32_t blocks);
+bool rw_kv_would_fit(const struct rw_kv_pool *pool, uint32_t blocks); /* what reserve would say */
 /* Takes zeroed blocks until `positions` are covered; the reservation must hold them. */
 void rw_kv_grow(struct rw_kv_pool *pool, struct rw_kv_seq *seq, uint32_t positions);
 /* Drops the blocks and what is left of the reservation. */
 void rw_kv_release(struct rw_kv_pool *pool, struct rw_kv_seq *seq);
+
+/* ---- for a cache ---- */
+
+/* Takes one promised block as the sequence's next; its content is anything until clear or copy. */
+uint32_t rw_kv_take(struct rw_kv_pool *pool, struct rw_kv_seq *seq);
+void rw_kv_clear(struct rw_kv_pool *pool, uint32_t block);
+void rw_kv_copy(struct rw_kv_pool *pool, uint32_t to, uint32_t from);
+/* Makes a block that others hold or that is kept the sequence's next, without a promise. */
+void rw_kv_share(struct rw_kv_pool *pool, struct rw_kv_seq *seq, uint32_t block);
+/* Gives one promised block back. */
+void rw_kv_unpromise(struct rw_kv_pool *pool, struct rw_kv_seq *seq);
+/* Drops the sequence's last block; a block that is kept stays. Returns it. */
+uint32_t rw_kv_pop(struct rw_kv_pool *pool, struct rw_kv_seq *seq);
+/* The cache holds the block too, from now on or no longer. */
+void rw_kv_keep(struct rw_kv_pool *pool, uint32_t block);
+void rw_kv_forget(struct rw_kv_pool *pool, uint32_t block);
+uint32_t rw_kv_holders(const struct rw_kv_pool *pool, uint32_t block); /* sequences */
+size_t rw_kv_bytes_per_block(const struct rw_kv_pool *pool);
 
 /* Start of the keys (or values) of one layer and KV head in a block. */
 void *rw_kv_block(const struct rw_kv_pool *pool, uint32_t block, uint32_t layer, uint32_t kv_head,

@@ -89,6 +89,7 @@ static rw_status life(void *ctx, struct rw_error *err)
     struct rw_engine_options options = {
         .threads = 2,
         .kv_bytes_max = 64 << 20,
+        .prefix_cache_bytes = 32 << 20,
         .jobs_max = 4,
         .queued_tokens_max = 10000,
         .clock = &RW_CLOCK_SYSTEM,

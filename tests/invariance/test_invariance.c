@@ -90,12 +90,132 @@ START_TEST(bits_do_not_depend_on_the_schedule)
 }
 END_TEST
 
+/* ---- the prefix cache ---- */
+
+enum {
+    SHARERS = 12,
+    LONGEST = 300,
+};
+
+struct shared {
+    struct rw_score scores[SHARERS][LONGEST];
+    float features[SHARERS][LONGEST][RW_FEATURE_DIM];
+    uint32_t n[SHARERS];
+};
+
+/* Traces that share prefixes of all kinds: growing ones, other tails, other steps, equal ones. */
+static void make_sharers(struct rw_input *inputs, uint32_t vocab)
+{
+    static const uint32_t length[SHARERS] = {300, 100, 101, 150, 300, 300,
+                                             64,  128, 230, 300, 20,  300};
+    for (uint32_t t = 0; t < SHARERS; t++) {
+        uint32_t stride = t == 5 ? 7 : 9; /* steps where no other trace has them */
+        rw_test_input(&inputs[t], vocab, length[t], stride, 42);
+    }
+    inputs[4].ids[299] ^= 1; /* the last token differs */
+    inputs[8].ids[200] ^= 1; /* inside a block */
+    inputs[9].ids[128] ^= 1; /* at its begin */
+}
+
+static struct rw_job *submit_sharer(struct rw_engine *e, const struct rw_model *m,
+                                    const struct rw_input *in, bool features)
+{
+    return features ? rw_test_submit_features(e, m, in) : rw_test_submit(e, m, in, NAN, 0);
+}
+
+static void keep(struct rw_engine *e, struct rw_job *job, struct shared *out, uint32_t t)
+{
+    struct rw_job_view view;
+    rw_job_view(job, &view);
+    ck_assert_int_eq(view.state, RW_JOB_DONE);
+    out->n[t] = view.scores_ready;
+    memcpy(out->scores[t], rw_job_scores(job), view.scores_ready * sizeof(struct rw_score));
+    if (rw_job_features(job) != NULL) {
+        memcpy(out->features[t], rw_job_features(job),
+               view.scores_ready * sizeof *out->features[t]);
+    }
+    rw_job_release(e, job);
+}
+
+static void score_sharers(struct rw_engine *e, const struct rw_model *m, struct rw_input *inputs,
+                          bool at_once, bool features, struct shared *out)
+{
+    struct rw_job *jobs[SHARERS];
+    memset(out, 0, sizeof *out);
+    for (uint32_t t = 0; t < SHARERS; t++) {
+        jobs[t] = submit_sharer(e, m, &inputs[t], features);
+        if (!at_once) {
+            rw_test_await(e, 1);
+        }
+    }
+    if (at_once) {
+        rw_test_await(e, SHARERS);
+    }
+    for (uint32_t t = 0; t < SHARERS; t++) {
+        keep(e, jobs[t], out, t);
+    }
+}
+
+/* Cold once, then with a cache: at once, one by one, warm; with features not wanted the first time.
+ */
+static void warm_is_cold(const char *kernel, const char *path, enum rw_weights_dtype dtype)
+{
+    static struct shared cold, warm;
+    static const uint32_t chunks[] = {512, 50};
+    struct rw_input inputs[SHARERS];
+    struct rw_engine *e =
+        rw_test_engine(&(struct rw_engine_options){.threads = 1, .kernel = kernel});
+    const struct rw_model *m = rw_test_model(e, path, NULL, dtype);
+    make_sharers(inputs, rw_test_vocab(m));
+    score_sharers(e, m, inputs, false, true, &cold);
+    rw_engine_destroy(e);
+    for (int c = 0; c < 2; c++) {
+        e = rw_test_engine(&(struct rw_engine_options){.threads = 2,
+                                                       .kernel = kernel,
+                                                       .chunk_tokens = chunks[c],
+                                                       .prefix_cache_bytes = (size_t)1 << 30});
+        m = rw_test_model(e, path, NULL, dtype);
+        for (int round = 0; round < 4; round++) {
+            bool features = round > 1 || c == 1; /* in the first chunk size: none, none, then all */
+            score_sharers(e, m, inputs, round % 2 == c, features, &warm);
+            ck_assert_msg(memcmp(cold.n, warm.n, sizeof cold.n) == 0 &&
+                              memcmp(cold.scores, warm.scores, sizeof cold.scores) == 0,
+                          "scores: %s %s dtype %d chunk %u round %d", kernel, path, dtype,
+                          chunks[c], round);
+            ck_assert_msg(!features ||
+                              memcmp(cold.features, warm.features, sizeof cold.features) == 0,
+                          "features: %s %s dtype %d chunk %u round %d", kernel, path, dtype,
+                          chunks[c], round);
+        }
+        struct rw_engine_stats stats;
+        rw_engine_stats(e, &stats);
+        ck_assert_uint_gt(stats.cache_hit_tokens, stats.tokens_total);
+        rw_engine_destroy(e);
+    }
+    for (uint32_t t = 0; t < SHARERS; t++) {
+        rw_test_input_free(&inputs[t]);
+    }
+}
+
+START_TEST(a_warm_cache_changes_no_bit)
+{
+    static const char *const DTYPES[] = {"f32", "bf16", "int8", "q4", "bf16"};
+    const char *path = _i < 4 ? RW_TEST_PRM : RW_TEST_ORM;
+    enum rw_weights_dtype dtype;
+    ck_assert(rw_weights_dtype_named(rw_str_from(DTYPES[_i]), &dtype));
+    for (const struct rw_kernels *const *k = rw_kernels_available(); *k != NULL; k++) {
+        warm_is_cold((*k)->name, path, dtype);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("invariance");
     TCase *tc = tcase_create("invariance");
     tcase_set_timeout(tc, 500);
     tcase_add_loop_test(tc, bits_do_not_depend_on_the_schedule, 0, 4);
+    tcase_add_loop_test(tc, a_warm_cache_changes_no_bit, 0, 5);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

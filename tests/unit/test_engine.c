@@ -274,10 +274,11 @@ START_TEST(process_and_outcome_models_side_by_side)
 END_TEST
 
 /* One trace meets NaN weights; its neighbours in the same passes keep their bits, and so does the
- * next trace that gets its KV blocks. */
+ * next trace that gets its KV blocks; with a prefix cache too. */
 START_TEST(not_finite_stays_its_own)
 {
-    struct rw_engine *e = rw_test_engine(&(struct rw_engine_options){.threads = 2});
+    struct rw_engine *e = rw_test_engine(
+        &(struct rw_engine_options){.threads = 2, .prefix_cache_bytes = (size_t)_i << 24});
     const struct rw_model *m = rw_test_model(e, RW_TEST_PRM, NULL, RW_WEIGHTS_F32);
     struct rw_input good, bad;
     rw_test_input(&good, rw_test_vocab(m), 150, 30, 10);
@@ -310,6 +311,122 @@ START_TEST(not_finite_stays_its_own)
 }
 END_TEST
 
+/* A group of 16 traces on one prompt, submitted at once: what is computed is what is distinct. The
+ * second time nothing is. */
+START_TEST(a_group_shares_its_prompt)
+{
+    enum {
+        PROMPT = 1500,
+        TRACE = 100,
+        GROUP = 16,
+    };
+    struct rw_engine *e = rw_test_engine(
+        &(struct rw_engine_options){.threads = 2, .prefix_cache_bytes = (size_t)1 << 30});
+    const struct rw_model *m = rw_test_model(e, RW_TEST_PRM, NULL, RW_WEIGHTS_AUTO);
+    struct rw_input in[GROUP];
+    struct rw_job_spec specs[GROUP];
+    struct rw_job *jobs[GROUP];
+    for (uint32_t t = 0; t < GROUP; t++) {
+        rw_test_input(&in[t], rw_test_vocab(m), PROMPT + TRACE, PROMPT + TRACE, 20);
+        for (uint32_t i = PROMPT; i < PROMPT + TRACE; i++) {
+            in[t].ids[i] = (int32_t)((i + 3 * t) % 50);
+        }
+        specs[t] = (struct rw_job_spec){.model = m, .input = &in[t], .stop_below = NAN};
+    }
+    struct rw_engine_stats stats = {0};
+    double flops = 0;
+    for (int round = 0; round < 2; round++) {
+        uint64_t before = stats.tokens_total, tokens = 0, cached = 0;
+        ck_assert_int_eq(rw_engine_submit(e, specs, GROUP, jobs, NULL), RW_OK);
+        rw_test_await(e, GROUP);
+        for (uint32_t t = 0; t < GROUP; t++) {
+            struct rw_job_view v = view_of(jobs[t]);
+            ck_assert_int_eq(v.state, RW_JOB_DONE);
+            ck_assert_uint_eq(v.cost.tokens + v.cost.cached_tokens, PROMPT + TRACE);
+            ck_assert(round == 0 ? v.cost.flops > 0 : v.cost.flops == 0);
+            tokens += v.cost.tokens;
+            cached += v.cost.cached_tokens;
+            flops += v.cost.flops;
+            rw_job_release(e, jobs[t]);
+        }
+        rw_engine_stats(e, &stats);
+        ck_assert_uint_eq(stats.tokens_total - before, tokens);
+        ck_assert_uint_eq(tokens, round == 0 ? PROMPT + GROUP * TRACE : 0);
+        ck_assert_uint_eq(stats.cache_lookup_tokens, (round + 1) * GROUP * (PROMPT + TRACE));
+    }
+    ck_assert(flops == stats.flops_total);
+    ck_assert_uint_gt(stats.cache_bytes, 0);
+    ck_assert_uint_eq(stats.kv_bytes_used, 0);
+    for (uint32_t t = 0; t < GROUP; t++) {
+        rw_test_input_free(&in[t]);
+    }
+    rw_engine_destroy(e);
+}
+END_TEST
+
+/* Equal traces in flight are computed once, and the one that computes may be cancelled. */
+START_TEST(equal_traces_in_flight_are_one)
+{
+    struct rw_engine *e = rw_test_engine(&(struct rw_engine_options){
+        .threads = 1, .chunk_tokens = 16, .prefix_cache_bytes = (size_t)1 << 30});
+    const struct rw_model *m = rw_test_model(e, RW_TEST_PRM, NULL, RW_WEIGHTS_AUTO);
+    struct rw_input in;
+    struct rw_job *jobs[10];
+    rw_test_input(&in, rw_test_vocab(m), 400, 40, 21);
+    struct rw_job_spec spec = {.model = m, .input = &in, .stop_below = NAN};
+    struct rw_job_spec specs[10];
+    for (int i = 0; i < 10; i++) {
+        specs[i] = spec;
+    }
+    ck_assert_int_eq(rw_engine_submit(e, specs, 10, jobs, NULL), RW_OK);
+    rw_engine_cancel(e, jobs[0]); /* it was first: now or later */
+    rw_test_await(e, 10);
+    for (int i = 1; i < 10; i++) {
+        ck_assert_int_eq(view_of(jobs[i]).state, RW_JOB_DONE);
+        ck_assert_mem_eq(rw_job_scores(jobs[i]), rw_job_scores(jobs[1]),
+                         10 * sizeof(struct rw_score));
+    }
+    struct rw_engine_stats stats;
+    rw_engine_stats(e, &stats);
+    ck_assert_uint_eq(stats.tokens_total, 400);
+    for (int i = 0; i < 10; i++) {
+        rw_job_release(e, jobs[i]);
+    }
+    rw_test_input_free(&in);
+    rw_engine_destroy(e);
+}
+END_TEST
+
+/* Memory for little more than one trace: the cache gives way, every trace is scored. */
+START_TEST(a_full_cache_keeps_no_job_out)
+{
+    struct rw_engine *e = rw_test_engine(&(struct rw_engine_options){.threads = 1});
+    const struct rw_model *m = rw_test_model(e, RW_TEST_PRM, NULL, RW_WEIGHTS_AUTO);
+    size_t block = rw_kv_pool_block_bytes(&m->weights->config, m->weights->dtype);
+    rw_engine_destroy(e);
+    e = rw_test_engine(&(struct rw_engine_options){
+        .threads = 1, .kv_bytes_max = 5 * block, .prefix_cache_bytes = 5 * block});
+    m = rw_test_model(e, RW_TEST_PRM, NULL, RW_WEIGHTS_AUTO);
+    struct rw_input in[12];
+    struct rw_job *jobs[12];
+    for (uint32_t t = 0; t < 12; t++) {
+        rw_test_input(&in[t], rw_test_vocab(m), 64 * (1 + t % 5), 32, 30 + t % 3);
+        jobs[t] = rw_test_submit(e, m, &in[t], NAN, 0);
+    }
+    rw_test_await(e, 12);
+    for (uint32_t t = 0; t < 12; t++) {
+        ck_assert_int_eq(view_of(jobs[t]).state, RW_JOB_DONE);
+        rw_job_release(e, jobs[t]);
+        rw_test_input_free(&in[t]);
+    }
+    struct rw_engine_stats stats;
+    rw_engine_stats(e, &stats);
+    ck_assert_uint_gt(stats.cache_evictions, 0);
+    ck_assert_uint_le(stats.cache_bytes, 5 * block);
+    rw_engine_destroy(e);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("engine");
@@ -323,7 +440,10 @@ int main(void)
     tcase_add_test(tc, inputs_that_cannot_run_are_refused);
     tcase_add_test(tc, jobs_wait_for_kv_memory);
     tcase_add_test(tc, process_and_outcome_models_side_by_side);
-    tcase_add_test(tc, not_finite_stays_its_own);
+    tcase_add_loop_test(tc, not_finite_stays_its_own, 0, 2);
+    tcase_add_test(tc, a_group_shares_its_prompt);
+    tcase_add_test(tc, equal_traces_in_flight_are_one);
+    tcase_add_test(tc, a_full_cache_keeps_no_job_out);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
