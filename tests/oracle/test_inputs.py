@@ -12,20 +12,19 @@ import sys
 
 import pytest
 
-pytest.importorskip("numpy")
+np = pytest.importorskip("numpy")
 pytest.importorskip("tokenizers")
 pytest.importorskip("transformers")
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import checkpoints  # noqa: E402
 import layouts  # noqa: E402
 import make_checkpoints  # noqa: E402
+import twin  # noqa: E402
+import vocab_sources  # noqa: E402
+import weights  # noqa: E402
 
 BUILD = os.environ.get("REWARDD_BUILD", "")
 DRIVER = os.environ.get("RW_INPUT", os.path.join(BUILD, "tests", "rw-input") if BUILD else "")
-ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
-DATA = os.environ.get("REWARDD_DATA", os.path.join(ROOT, "..", "shared", "data"))
-CACHE = os.environ.get("REWARDD_CACHE", os.path.expanduser("~/.cache/rewardd"))
-NPM = os.environ.get("REWARDD_NPM", os.path.join(CACHE, "npm", "node_modules"))
 pytestmark = pytest.mark.skipif(not DRIVER, reason="RW_INPUT does not name the rw-input program")
 
 
@@ -97,47 +96,60 @@ def test_layout(folders, name):
     assert exact > 60  # the others hold a marker, or nothing
 
 
-def real(tmp_path, tokenizer, architecture, preset, bos, name="real"):
+REAL_VOCAB = {"qwen2_5": 152064, "llama3_1": 128256, "mistral": 32000}  # of config.json: ids are checked against it
+# Vector of prm_input_vectors.json, its vocabulary, our preset, and the tiny checkpoint whose files it borrows.
+VECTORS = [
+    ("qwen25_math_prm", "qwen2_5", "qwen2.5-math-prm", "Qwen2.5-Math-PRM-7B"),
+    ("skywork_o1_prm", "qwen2_5", "skywork-o1-prm", "Skywork-o1-Open-PRM-Qwen-2.5-1.5B"),
+    ("rlhflow_llama31_short", "llama3_1", "rlhflow-prm-mistral", "RLHFlow-Llama3.1-8B-PRM-Mistral-Data"),
+    ("rlhflow_llama31_date", "llama3_1", "rlhflow-prm-deepseek", "RLHFlow-Llama3.1-8B-PRM-Deepseek-Data"),
+    ("math_shepherd", "mistral", "math-shepherd", "math-shepherd-mistral-7b-prm"),
+    ("versaprm", "llama3_1", "versaprm-llama", "VersaPRM-Llama-merged"),
+    ("trl_prm_qwen_nl", "qwen2_5", "trl-prm", "PURE-PRM-7B"),
+    ("trl_prm_qwen_nlnl", "qwen2_5", "trl-prm-nlnl", "PURE-PRM-7B"),
+]
+
+
+def real_package(tmp_path, vocabulary, preset, source):
     """A package around a real vocabulary: only the tokenizer matters, the weights are tiny."""
-    package = {"qwen": "tokenizer-qwen2_5", "llama3": "tokenizer-llama3_1"}[tokenizer]
-    path = os.path.join(NPM, "@lenml", package, "models", "tokenizer.json")
-    if not os.path.exists(path):
-        pytest.skip(f"{package} is not at hand (REWARDD_NPM)")
-    source = next(n for n, s in checkpoints.SPECS.items() if s["preset"] == preset)
-    folder = str(tmp_path / name)
-    vectors = os.path.join(DATA, "tokenizers", "prm_input_vectors.json")
-    if not os.path.exists(vectors):
-        pytest.skip("prm_input_vectors.json is not at hand (REWARDD_DATA)")
+    tokenizer = vocab_sources.folder_of(vocabulary, tmp_path / "vocabulary")
+    if tokenizer is None:
+        pytest.skip(f"no vocabulary of {vocabulary}: neither REWARDD_TOKENIZERS nor npm has it")
     make_checkpoints.build(str(tmp_path), source, [1], with_layouts=False)
+    folder = str(tmp_path / "real")
     shutil.move(str(tmp_path / source), folder)
-    with open(path, encoding="utf-8") as f:
-        text = f.read()
+    if vocabulary == "mistral":  # "+" and "-" are 648 and 387 there: the matrix needs these rows
+        _, tensors = twin.load_folder(folder)
+        tensors["lm_head.weight"] = np.resize(tensors["lm_head.weight"], (1024, tensors["lm_head.weight"].shape[1]))
+        weights.write_checkpoint(folder, tensors, "F32")
+    text = (tokenizer / "tokenizer.json").read_text(encoding="utf-8")
     if preset == "qwen2.5-math-prm":
         text = text.replace("<|quad_end|>", "<extra_0>")  # as that model's tokenizer renames it
     with open(os.path.join(folder, "tokenizer.json"), "w", encoding="utf-8") as f:
         f.write(text)
-    with open(os.path.join(folder, "config.json"), encoding="utf-8") as f:
-        config = json.load(f)
-    # The vocabulary of the config is what ids are checked against; weights are not read here.
-    config["vocab_size"] = 152064 if tokenizer == "qwen" else 128256
-    with open(os.path.join(folder, "config.json"), "w", encoding="utf-8") as f:
+    path = os.path.join(folder, "config.json")
+    with open(path, encoding="utf-8") as f:
+        config = dict(json.load(f), vocab_size=REAL_VOCAB[vocabulary])
+    with open(path, "w", encoding="utf-8") as f:
         json.dump(config, f)
-    with open(vectors, encoding="utf-8") as f:
-        return folder, json.load(f)
+    return folder
 
 
-@pytest.mark.parametrize("key,tokenizer,preset", [
-    ("qwen25_math_prm", "qwen", "qwen2.5-math-prm"), ("skywork_o1_prm", "qwen", "skywork-o1-prm"),
-    ("rlhflow_llama31_short", "llama3", "rlhflow-prm-mistral"),
-    ("rlhflow_llama31_date", "llama3", "rlhflow-prm-deepseek"), ("versaprm", "llama3", "versaprm-llama"),
-    ("trl_prm_qwen_nl", "qwen", "pure-prm"), ("trl_prm_qwen_nlnl", "qwen", "trl-prm-nlnl")])
-def test_third_party_vector(tmp_path, key, tokenizer, preset):
-    if preset == "trl-prm-nlnl":  # the tiny one is a Mistral; this vector is of a Qwen vocabulary
-        folder, vectors = real(tmp_path, tokenizer, None, "pure-prm", None)
-    else:
-        folder, vectors = real(tmp_path, tokenizer, None, preset, None)
-    got = run(folder, [layouts.TEXTS[0]], preset)[0]
-    if got.get("error") and preset.startswith(("rlhflow", "versaprm")):
-        pytest.fail(str(got))
-    assert got["ids"] == vectors[key]["ids"]
-    assert got["positions"] == vectors[key]["score_positions"]
+def third_party():
+    path = vocab_sources.data_folder() / "tokenizers" / "prm_input_vectors.json"
+    if not path.exists():
+        pytest.skip("prm_input_vectors.json is not at hand (REWARDD_DATA)")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def test_every_third_party_layout_is_here():
+    assert {v[0] for v in VECTORS} == set(third_party()) - {"hazard"}
+
+
+@pytest.mark.parametrize("key,vocabulary,preset,source", VECTORS)
+def test_third_party_layout(tmp_path, key, vocabulary, preset, source):
+    vector = third_party()[key]
+    got = run(real_package(tmp_path, vocabulary, preset, source), [layouts.TEXTS[0]], preset)[0]
+    assert got.get("error") is None, got
+    assert got["ids"] == vector["ids"]
+    assert got["positions"] == vector["score_positions"]

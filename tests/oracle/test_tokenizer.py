@@ -54,7 +54,7 @@ def _read(path):  # as bytes: line ends are part of the text
 
 
 @pytest.mark.parametrize("vectors, name", [("qwen2", "qwen2_5"), ("llama-bpe", "llama3_1"),
-                                           ("llama-spm", "llama_spm")])
+                                           ("llama-spm", "llama_spm"), ("gpt-2", "gpt2")])
 def test_third_party_vectors(driver, folder, vectors, name):
     if not (DATA / f"{vectors}.inp").exists():
         pytest.skip("REWARDD_DATA has no tokenizers/")
@@ -88,7 +88,15 @@ def test_layout_texts(driver, folder, layout, name, bos):
     assert bos + encode(driver, folder(name), [text])[0] == vector["ids"]
 
 
-@pytest.mark.parametrize("name", ["qwen2_5", "llama3_1", "llama_spm", "mistral"])
+def test_joined_text_is_another_input(driver, folder):
+    """Why steps are encoded one by one: ".\\n\\n" of joined text is one token, and no separator is left to read."""
+    steps = [s.strip() for s in _layouts()["qwen25_math_prm"]["text"].split("assistant\n")[1].split("<extra_0>")[:3]]
+    want = _layouts()["hazard"]["joined_text_qwen"]
+    assert encode(driver, folder("qwen2_5"), ["".join(s + "\n\n" for s in steps)])[0] == want
+    assert 271 not in want
+
+
+@pytest.mark.parametrize("name", ["qwen2_5", "llama3_1", "gpt2", "llama_spm", "mistral"])
 @pytest.mark.parametrize("mode", ["trusted", "untrusted"])
 def test_differential(driver, folder, name, mode):
     reference = tokenizers.Tokenizer.from_file(os.path.join(folder(name), "tokenizer.json"))

