@@ -412,12 +412,16 @@ void rw_call_start(struct rw_service *service, struct rw_exchange *ex,
     call->fresh_end = &call->fresh;
     memcpy(call->id, ex->request_id, sizeof call->id);
     rw_arena_init(&call->arena, service->limits.arena_bytes_max);
-    call->accept = rw_arena_copy(&call->arena, rw_exchange_header(ex, RW_HEADER_ACCEPT));
     call->body = ex->body;
     rw_buf_init(&ex->body, 0);
     ex->work = call;
     ex->gone = on_gone;
-    if (call->body.len <= INLINE_BODY_MAX) {
+    struct rw_str accept = rw_exchange_header(ex, RW_HEADER_ACCEPT);
+    call->accept = rw_arena_copy(&call->arena, accept);
+    if (accept.len > 0 && call->accept.len == 0) { /* never another form than the one asked for */
+        rw_fail(&err, RW_NO_MEMORY, "no memory for the request");
+        fail(call, &err);
+    } else if (call->body.len <= INLINE_BODY_MAX) {
         run_prepare(&call->task);
         prepared(&call->task);
     } else if (rw_prepare_submit(service->prepare, &call->task, &err) != RW_OK) {

@@ -53,7 +53,15 @@ void rw_exchange_fail_as(struct rw_exchange *ex, const struct rw_error *error, i
     rw_buf_init(&body, ERROR_BODY_MAX);
     rw_error_write_body(&body, error, ex->request_id[0] != '\0' ? ex->request_id : NULL);
     rw_buf_append_char(&body, '\n');
-    struct rw_str text = body.failed ? RW_STR("{}\n") : rw_buf_str(&body);
+    char brief[256];
+    const struct rw_error_entry *entry = rw_error_entry(error->status);
+    snprintf(brief, sizeof brief,
+             "{\"error\":{\"code\":\"%s\",\"type\":\"%s\",\"status\":%d,\"param\":null,"
+             "\"message\":\"no memory for the message\",\"hint\":null,\"retryable\":%s,"
+             "\"request_id\":null}}\n",
+             rw_status_code(error->status), entry->type, status,
+             entry->retryable ? "true" : "false");
+    struct rw_str text = body.failed ? rw_str_from(brief) : rw_buf_str(&body);
     rw_exchange_reply(ex, status, "application/json", text, extra_headers);
     rw_buf_fini(&body);
 }
@@ -72,6 +80,18 @@ void rw_exchange_fail(struct rw_exchange *ex, const struct rw_error *error)
         extra = "Retry-After: 1\r\n";
     }
     rw_exchange_fail_as(ex, error, rw_error_entry(error->status)->http_status, extra);
+}
+
+void rw_exchange_reply_buf(struct rw_exchange *ex, int status, const char *content_type,
+                           const struct rw_buf *body, const char *extra_headers)
+{
+    struct rw_error err = {0};
+    if (body->failed) {
+        rw_fail(&err, RW_NO_MEMORY, "no memory for the reply");
+        rw_exchange_fail(ex, &err);
+    } else {
+        rw_exchange_reply(ex, status, content_type, rw_buf_str(body), extra_headers);
+    }
 }
 
 void rw_exchange_stream(struct rw_exchange *ex, const char *content_type,

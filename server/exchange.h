@@ -58,6 +58,10 @@ struct rw_exchange {
  * handler must not use it again. */
 void rw_exchange_reply(struct rw_exchange *ex, int status, const char *content_type,
                        struct rw_str body, const char *extra_headers);
+/* The same with a body that was written into a buffer: an error when memory ran out on the way, so
+ * that half a document is never sent as a whole one. */
+void rw_exchange_reply_buf(struct rw_exchange *ex, int status, const char *content_type,
+                           const struct rw_buf *body, const char *extra_headers);
 void rw_exchange_fail(struct rw_exchange *ex, const struct rw_error *error);
 /* The same with another HTTP status than the error table's (dialects have their own habits). */
 void rw_exchange_fail_as(struct rw_exchange *ex, const struct rw_error *error, int status,

@@ -87,6 +87,11 @@ static void send_rows(struct rw_call *call)
     if (err.status == RW_OK) {
         rw_openrlhf_write(&out, rows, call->n_traces, call->model[RW_PART_PROCESS] != NULL,
                           call->model[RW_PART_OUTCOME] != NULL);
+        if (out.failed) { /* half a list would be read as a whole one */
+            rw_fail(&err, RW_NO_MEMORY, "no memory for the reply");
+        }
+    }
+    if (err.status == RW_OK) {
         rw_exchange_reply(call->ex, 200, "application/json", rw_buf_str(&out), NULL);
     } else {
         fail(call, &err);

@@ -101,7 +101,7 @@ void rw_handle_models(struct rw_service *service, struct rw_exchange *ex)
     rw_emit_close(&out, ']');
     rw_emit_close(&out, '}');
     rw_buf_append_char(&out, '\n');
-    rw_exchange_reply(ex, 200, "application/json", rw_buf_str(&out), NULL);
+    rw_exchange_reply_buf(ex, 200, "application/json", &out, NULL);
     rw_buf_fini(&out);
 }
 
@@ -110,7 +110,7 @@ void rw_handle_metrics(struct rw_service *service, struct rw_exchange *ex)
     struct rw_buf out;
     rw_buf_init(&out, PAGE_MAX);
     rw_metrics_write(&out, service);
-    rw_exchange_reply(ex, 200, "text/plain; version=0.0.4; charset=utf-8", rw_buf_str(&out), NULL);
+    rw_exchange_reply_buf(ex, 200, "text/plain; version=0.0.4; charset=utf-8", &out, NULL);
     rw_buf_fini(&out);
 }
 

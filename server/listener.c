@@ -26,6 +26,35 @@ static void refuse(struct rw_listeners *all, struct client *client)
     uv_close((uv_handle_t *)&client->tcp.handle, on_refused_close);
 }
 
+static void on_connection(uv_stream_t *server, int status);
+
+static void on_rejected(uv_handle_t *handle)
+{
+    struct rw_listener *l = handle->data;
+    l->rejecting = false;
+    if (l->stalled && l->open) {
+        l->stalled = false;
+        on_connection((uv_stream_t *)&l->handle, 0);
+    }
+}
+
+/* No memory for a client. It must be accepted all the same: libuv tells of no other connection
+ * before this one is taken. The listener's own handle takes one at a time. */
+static void reject(struct rw_listener *l)
+{
+    if (l->rejecting) {
+        l->stalled = true; /* until that handle is free again */
+        return;
+    }
+    if (uv_tcp_init(l->handle.loop, &l->reject) != 0) {
+        return;
+    }
+    l->rejecting = true;
+    l->reject.data = l;
+    uv_accept((uv_stream_t *)&l->handle, (uv_stream_t *)&l->reject);
+    uv_close((uv_handle_t *)&l->reject, on_rejected);
+}
+
 static void on_connection(uv_stream_t *server, int status)
 {
     struct rw_listener *listener = server->data;
@@ -35,10 +64,14 @@ static void on_connection(uv_stream_t *server, int status)
         all->refused++;
         rw_log(RW_LOG_WARN, "accept_failed", "reason=\"%s\"",
                status != 0 ? uv_strerror(status) : "no memory");
+        if (status == 0) {
+            reject(listener);
+        }
         return;
     }
     if (uv_tcp_init(server->loop, &client->tcp.handle) != 0) {
         rw_free(client);
+        reject(listener);
         return;
     }
     if (uv_accept(server, (uv_stream_t *)&client->tcp.handle) != 0 ||

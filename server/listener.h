@@ -20,6 +20,9 @@ struct rw_listener {
     struct rw_listeners *all;
     char url[128]; /* "http://127.0.0.1:7392" */
     bool open;
+    uv_tcp_t reject; /* takes a connection there is no memory for */
+    bool rejecting;  /* until it is closed */
+    bool stalled;    /* another one waits for it */
 };
 
 struct rw_listeners {

@@ -103,13 +103,7 @@ static void send_document(struct rw_call *call)
     struct rw_buf out;
     rw_buf_init(&out, RW_OUT_BYTES_MAX);
     write_document(call, &out, SIZE_MAX);
-    if (out.failed) {
-        struct rw_error err = {0};
-        rw_fail(&err, RW_NO_MEMORY, "no memory for the reply");
-        rw_exchange_fail(ex, &err);
-    } else {
-        rw_exchange_reply(ex, 200, type, rw_buf_str(&out), extra);
-    }
+    rw_exchange_reply_buf(ex, 200, type, &out, extra);
     rw_buf_fini(&out);
     rw_call_end(call);
 }
