@@ -5,8 +5,11 @@
  * m' = max(m, s); O = O 2^(m - m') + 2^(s - m') V; l likewise; at the end out = O / l. Blocks start
  * at absolute multiples of 64, a row meets exactly the blocks that hold a key it sees, in ascending
  * order, and always all 64 slots of them with weight 0 for the hidden ones: nothing depends on how
- * the rows were cut into calls and tiles. */
+ * the rows were cut into calls and tiles. The maximum is let grow by 2^LAZY before O and l are
+ * rescaled (weights up to 2^LAZY are as exact as those up to 1); the total is kept lane by lane and
+ * summed once at the end. */
 enum {
+    ATTENTION_LAZY = 8,      /* binary orders of magnitude */
     ATTENTION_ROWS_MAX = 96, /* query rows that meet a block before the next: O stays in L1 */
 };
 
@@ -17,11 +20,12 @@ struct attend {
     size_t width;   /* head_dim rounded up to a panel */
     float *sums;    /* O[rows, width] */
     float *highest; /* m[rows] */
-    float *total;   /* l[rows] */
+    float *total;   /* l[rows, RW_VL] */
     void *values;   /* a V block, for values that may not be multiplied with a weight of zero */
 };
 
-/* One query row against one block. */
+/* One query row against one block. The weights of a row may not depend on which rows share its
+ * tile: hence all 64 slots, and zeros beyond `end` wherever the longest row of the tile ends. */
 struct score_row {
     float *scores;  /* [64] in: s; out: weights as float */
     uint16_t *bf16; /* [64] out: weights for the BF16 tile */
@@ -41,44 +45,58 @@ RW_INLINE vi visible_lanes(const struct score_row *r, int at)
     return (vi)(slot >= r->begin) & (vi)(slot < r->end);
 }
 
-static void rescale(float *sums, size_t width, vf factor)
+static void rescale(float *sums, size_t width, float *total, float by)
 {
+    vf factor = vf_exp2(vf_set1(by));
     for (size_t d = 0; d < width; d += RW_VL) {
         vf_store(sums + d, vf_load(sums + d) * factor);
     }
+    vf_store(total, vf_load(total) * factor);
 }
 
 /* Scores to weights, with the running maximum and total brought up to date. */
-static void soften_row(const struct score_row *r, enum rw_dtype dtype, size_t width, float *highest,
-                       float *total)
+RW_INLINE void soften_row(const struct score_row *r, bool coarse, bool partial, size_t width,
+                          float *highest, float *total)
 {
-    bool partial = r->begin > 0 || r->end < RW_PANEL;
-    vf top = vf_set1(-INFINITY);
-    for (int j = 0; j < RW_PANEL; j += RW_VL) {
-        vf s = vf_load(r->scores + j);
+    vf s[RW_PANEL / RW_VL], top = vf_set1(-INFINITY);
+#pragma GCC unroll 16
+    for (int j = 0; j < RW_PANEL / RW_VL; j++) {
+        s[j] = vf_load(r->scores + j * RW_VL);
         if (partial) {
-            s = vf_pick(visible_lanes(r, j), s, vf_set1(-INFINITY));
-            vf_store(r->scores + j, s);
+            s[j] = vf_pick(visible_lanes(r, j * RW_VL), s[j], vf_set1(-INFINITY));
         }
-        top = vf_max(top, s);
+        top = vf_max(top, s[j]);
     }
     float block_highest = vf_highest(top);
-    if (block_highest > *highest) {
-        vf factor = vf_exp2(vf_set1(*highest - block_highest));
-        rescale(r->sums, width, factor);
-        *total *= factor[0];
+    if (block_highest > *highest + (float)ATTENTION_LAZY) {
+        rescale(r->sums, width, total, *highest - block_highest);
         *highest = block_highest;
     }
-    vf sum = vf_set1(0.0f);
-    for (int j = 0; j < RW_PANEL; j += RW_VL) {
-        vf p = vf_exp2(vf_load(r->scores + j) - vf_set1(*highest));
-        if (partial) {
-            p = vf_pick(visible_lanes(r, j), p, vf_set1(0.0f));
+    vf sum = vf_load(total), base = vf_set1(*highest);
+#pragma GCC unroll 16
+    for (int j = 0; j < RW_PANEL / RW_VL; j++) {
+        vf p = coarse ? vf_exp2_coarse(s[j] - base) : vf_exp2(s[j] - base);
+        if (partial) { /* where the maximum is infinite, hidden scores are not minus infinity */
+            p = vf_pick(visible_lanes(r, j * RW_VL), p, vf_set1(0.0f));
         }
         sum = sum + p;
-        act_store(dtype, dtype == RW_DTYPE_F32 ? (void *)r->scores : r->bf16, (size_t)j, p, RW_VL);
+        act_store(coarse ? RW_DTYPE_BF16 : RW_DTYPE_F32, coarse ? (void *)r->bf16 : r->scores,
+                  (size_t)j * RW_VL, p, RW_VL);
     }
-    *total += vf_sum(sum);
+    vf_store(total, sum);
+}
+
+static void soften_any(const struct score_row *r, enum rw_dtype dtype, size_t width, float *highest,
+                       float *total)
+{
+    bool coarse = dtype == RW_DTYPE_BF16;
+    if (r->begin > 0 || r->end < RW_PANEL) {
+        soften_row(r, coarse, true, width, highest, total);
+    } else if (coarse) {
+        soften_row(r, true, false, width, highest, total);
+    } else {
+        soften_row(r, false, false, width, highest, total);
+    }
 }
 
 static bool block_has_special(enum rw_dtype dtype, uint32_t head_dim, const void *v_block)
@@ -100,15 +118,19 @@ static void copy_visible(const struct rw_attention *in, const void *v_block, int
     }
 }
 
-/* O[rows, width] += P[rows, 64] @ V[64, width] */
-static void add_values(const struct attend *a, int rows, const char *weights, const char *v_block,
-                       float *sums)
+/* O[rows, width] += P[rows, end] @ V[end, width]: weights from `end` on are zeros. */
+static void add_values(const struct attend *a, int rows, int end, const char *weights,
+                       const char *v_block, float *sums)
 {
     enum rw_dtype dtype = a->in->dtype;
     size_t stride = RW_PANEL * rw_dtype_bytes(dtype);
-    uint32_t groups = (uint32_t)(stride / RW_GROUP_BYTES);
+    uint32_t groups =
+        (uint32_t)(rw_round_up((size_t)end, 2) * rw_dtype_bytes(dtype) / RW_GROUP_BYTES);
     for (size_t d = 0; d < a->width; d += RW_PANEL) {
-        TILES[dtype](rows, groups, weights, stride, v_block + d * stride, sums + d, a->width, true);
+        const char *panel = v_block + d * stride;
+        struct tile_start start = {sums + d, a->width};
+        TILES[dtype](rows, groups, weights, stride, panel, sums + d, a->width, start,
+                     (struct tile_ahead){panel + stride * RW_PANEL, 0});
     }
 }
 
@@ -123,7 +145,8 @@ static void attend_tile(const struct attend *a, uint64_t row, int rows, uint64_t
     uint32_t groups = (uint32_t)(in->head_dim * rw_dtype_bytes(in->dtype) / RW_GROUP_BYTES);
     const char *v_block = in->v_blocks[block];
     TILES[in->dtype](rows, groups, (const char *)in->q + row * q_stride, q_stride,
-                     in->k_blocks[block], scores, RW_PANEL, false);
+                     in->k_blocks[block], scores, RW_PANEL, (struct tile_start){0},
+                     (struct tile_ahead){v_block, 0});
     size_t at = (size_t)(row - a->first);
     bool partial = false;
     for (int i = 0; i < rows; i++) {
@@ -133,19 +156,19 @@ static void attend_tile(const struct attend *a, uint64_t row, int rows, uint64_t
         r[i].scores = scores + i * RW_PANEL;
         r[i].bf16 = bf16 + i * RW_PANEL;
         r[i].sums = a->sums + (at + (size_t)i) * a->width;
-        soften_row(&r[i], in->dtype, a->width, &a->highest[at + (size_t)i],
-                   &a->total[at + (size_t)i]);
+        soften_any(&r[i], in->dtype, a->width, &a->highest[at + (size_t)i],
+                   a->total + (at + (size_t)i) * RW_VL);
         partial = partial || r[i].begin > 0 || r[i].end < RW_PANEL;
     }
     const char *weights = in->dtype == RW_DTYPE_F32 ? (const char *)scores : (const char *)bf16;
     if (!partial || !block_has_special(in->dtype, in->head_dim, v_block)) {
-        add_values(a, rows, weights, v_block, r[0].sums);
+        add_values(a, rows, r[rows - 1].end, weights, v_block, r[0].sums);
         return;
     }
     for (int i = 0; i < rows; i++) {
         copy_visible(in, v_block, r[i].begin, r[i].end, a->values);
-        add_values(a, 1, weights + (size_t)i * RW_PANEL * rw_dtype_bytes(in->dtype), a->values,
-                   r[i].sums);
+        add_values(a, 1, r[i].end, weights + (size_t)i * RW_PANEL * rw_dtype_bytes(in->dtype),
+                   a->values, r[i].sums);
     }
 }
 
@@ -172,7 +195,7 @@ static void attend_begin(struct attend *a)
 {
     size_t rows = (size_t)(a->end - a->first);
     memset(a->sums, 0, rows * a->width * sizeof(float));
-    memset(a->total, 0, rows * sizeof(float));
+    memset(a->total, 0, rows * RW_VL * sizeof(float));
     for (size_t i = 0; i < rows; i++) {
         a->highest[i] = -INFINITY;
     }
@@ -185,7 +208,7 @@ static void attend_finish(const struct attend *a)
         size_t at = (size_t)(row - a->first);
         char *out = (char *)in->out + row / in->group * in->out_stride;
         size_t element = row % in->group * in->head_dim;
-        vf total = vf_set1(a->total[at]);
+        vf total = vf_set1(vf_sum(vf_load(a->total + at * RW_VL)));
         for (uint32_t d = 0; d < in->head_dim; d += RW_VL) {
             vf y = vf_load(a->sums + at * a->width + d) / total;
             act_store(in->dtype, out, element + d, y, lanes_left(in->head_dim, d));
@@ -198,7 +221,7 @@ static size_t kernel_attention_scratch_bytes(uint32_t q_rows, uint32_t head_dim)
     size_t rows = q_rows < ATTENTION_ROWS_MAX ? q_rows : ATTENTION_ROWS_MAX;
     rows = rw_round_up(rows, RW_PANEL / sizeof(float));
     size_t width = rw_round_up(head_dim, RW_PANEL);
-    return rows * (width + 2) * sizeof(float) + rw_kv_block_bytes(RW_DTYPE_F32, head_dim);
+    return rows * (width + RW_VL + 1) * sizeof(float) + rw_kv_block_bytes(RW_DTYPE_F32, head_dim);
 }
 
 static void kernel_attention(const struct rw_attention *in, void *scratch)
@@ -212,8 +235,8 @@ static void kernel_attention(const struct rw_attention *in, void *scratch)
     struct attend a = {.in = in, .width = rw_round_up(in->head_dim, RW_PANEL)};
     a.values = scratch;
     a.sums = (float *)((char *)scratch + rw_kv_block_bytes(RW_DTYPE_F32, in->head_dim));
-    a.highest = a.sums + held * a.width;
-    a.total = a.highest + held;
+    a.total = a.sums + held * a.width;
+    a.highest = a.total + held * RW_VL;
     for (a.first = 0; a.first < q_rows; a.first = a.end) {
         a.end = q_rows - a.first < ATTENTION_ROWS_MAX ? q_rows : a.first + ATTENTION_ROWS_MAX;
         uint64_t oldest = row_position(in, a.first);

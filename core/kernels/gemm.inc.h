@@ -2,7 +2,7 @@
  * epilogues that end a tile. */
 enum {
     GEMM_ROWS_MAX = 512, /* rows done before the next panel: x of a block stays near */
-    GEMM_SLICE_BYTES_MAX = 640 * 1024, /* of a panel, so that it stays in L2 while rows pass */
+    GEMM_SLICE_BYTES_MAX = 320 * 1024, /* of a panel: it and the next one stay in L2 of 1 MiB */
     GEMM_EXPANDED_BYTES = 256 * 1024,  /* the same of an expanded Q4 panel */
 };
 
@@ -25,14 +25,13 @@ RW_INLINE void act_store(enum rw_dtype dtype, void *out, size_t at, vf v, int n)
         return;
     }
     vh half = vf_round_bf16(v);
-    memcpy((uint16_t *)out + at, &half, 2 * (size_t)n);
+    memcpy((uint16_t *)out + at, &half, n == RW_VL ? sizeof half : 2 * (size_t)n);
 }
 
 /* What turns the sums of one row of a panel into numbers. */
 struct finish {
     const float *bias;   /* of the panel, or NULL */
     const float *scales; /* of the panel, quantised linears */
-    const int32_t *offsets;
     float row_scale;
 };
 
@@ -42,8 +41,8 @@ RW_INLINE vf finish_value(const struct finish *f, bool quantised, const float *c
 {
     vf y;
     if (quantised) {
-        vi whole = vi_load(c + j) - vi_load(f->offsets + j);
-        y = __builtin_convertvector(whole, vf) * vf_load(f->scales + j) * vf_set1(f->row_scale);
+        vf whole = __builtin_convertvector(vi_load(c + j), vf);
+        y = whole * vf_load(f->scales + j) * vf_set1(f->row_scale);
     } else {
         y = vf_load(c + j);
     }
@@ -71,7 +70,8 @@ RW_INLINE void finish_swiglu(const struct finish *f, bool quantised, const float
     for (int j = 0; j < RW_PANEL / 2; j += RW_VL) {
         vf gate = finish_value(f, quantised, c, j);
         vf up = finish_value(f, quantised, c, j + RW_PANEL / 2);
-        act_store(state, out, at + (size_t)j, vf_silu(gate) * up, RW_VL);
+        act_store(state, out, at + (size_t)j,
+                  (state == RW_DTYPE_F32 ? vf_silu(gate) : vf_silu_coarse(gate)) * up, RW_VL);
     }
 }
 
@@ -97,6 +97,13 @@ RW_INLINE void finish_rows_of(const struct rw_gemm *g, bool quantised, struct fi
     }
 }
 
+/* Scales of a quantised panel; its sums follow. */
+static const char *panel_tail(const struct rw_linear *l, uint32_t panel)
+{
+    return (const char *)l->packed + panel * rw_panel_bytes(l->dtype, l->k_padded) +
+           rw_panel_weight_bytes(l->dtype, l->k_padded);
+}
+
 static void finish_rows(const struct rw_gemm *g, uint32_t panel, uint32_t first_row, int rows,
                         const float *c)
 {
@@ -107,10 +114,7 @@ static void finish_rows(const struct rw_gemm *g, uint32_t panel, uint32_t first_
         finish_rows_of(g, false, &f, column, first_row, rows, c);
         return;
     }
-    const char *tail = (const char *)l->packed + panel * rw_panel_bytes(l->dtype, l->k_padded) +
-                       rw_panel_weight_bytes(l->dtype, l->k_padded);
-    f.scales = (const float *)(const void *)tail;
-    f.offsets = (const int32_t *)(const void *)(tail + RW_PANEL_TAIL / 2);
+    f.scales = (const float *)(const void *)panel_tail(l, panel);
     finish_rows_of(g, true, &f, column, first_row, rows, c);
 }
 
@@ -145,33 +149,85 @@ static size_t slice_groups(const struct rw_linear *l, size_t groups)
     return rw_round_up((groups + slices - 1) / slices, RW_Q4_BLOCK / RW_GROUP_BYTES);
 }
 
-/* Rows [begin, end) times one panel. Between slices of K the sums wait in `sums` as they are. */
+/* The output of a tile is not in the cache when its sums are done, unless asked for before. */
+static void prefetch_out(const struct rw_gemm *g, uint32_t panel, uint32_t row, int rows)
+{
+    bool swiglu = g->epilogue == RW_EPILOGUE_SWIGLU;
+    size_t element = swiglu ? rw_dtype_bytes(rw_dtype_state(g->linear->dtype)) : sizeof(float);
+    size_t bytes = (swiglu ? RW_PANEL / 2 : RW_PANEL) * element;
+    for (int i = 0; i < rows; i++) {
+        const char *out = (const char *)g->out + (row + (size_t)i) * g->out_stride + panel * bytes;
+        for (size_t at = 0; at < bytes; at += RW_ALIGN) {
+            __builtin_prefetch(out + at, 1, 3);
+        }
+    }
+}
+
+/* One slice of K of one panel. */
+struct slice {
+    uint32_t panel;
+    size_t group; /* first of the slice */
+    size_t groups;
+    const char *weights; /* int8 when Q4 */
+    const char *next;    /* what memory holds behind the slice: it is wanted next */
+    bool last;           /* of the panel */
+};
+
+static void gemm_slice(const struct rw_gemm *g, const struct slice *s, uint32_t begin, uint32_t end,
+                       float *sums)
+{
+    const struct rw_linear *l = g->linear;
+    rw_tile_fn tile = TILES[l->dtype];
+    bool held = s->group > 0 || !s->last; /* sums of all rows wait for the next slice */
+    unsigned shift = 0;
+    while (RW_TILE_ROWS << (shift + 1) <= end - begin) {
+        shift++;
+    }
+    for (uint32_t row = begin; row < end; row += RW_TILE_ROWS) {
+        int rows = end - row < RW_TILE_ROWS ? (int)(end - row) : RW_TILE_ROWS;
+        size_t done = row - begin;
+        float *c = sums + (held ? done * RW_PANEL : 0);
+        struct tile_start start = {s->group > 0 ? c : NULL, RW_PANEL};
+        if (s->group == 0 && rw_dtype_is_quantised(l->dtype)) {
+            const char *tail = panel_tail(l, s->panel);
+            start = (struct tile_start){(const float *)(const void *)tail + RW_PANEL, 0};
+        }
+        size_t share = s->groups * RW_PANEL_STEP >> shift;
+        struct tile_ahead ahead = {s->next + done / RW_TILE_ROWS * share, shift};
+        if (s->last) {
+            prefetch_out(g, s->panel, row, rows);
+        }
+        tile(rows, (uint32_t)s->groups,
+             (const char *)g->x + row * g->x_stride + s->group * RW_GROUP_BYTES, g->x_stride,
+             s->weights, c, RW_PANEL, start, ahead);
+        if (s->last) {
+            finish_rows(g, s->panel, row, rows, c);
+        }
+    }
+}
+
+/* Rows [begin, end) times one panel. Between slices of K the sums wait as they are. */
 static void gemm_panel(const struct rw_gemm *g, uint32_t panel, uint32_t begin, uint32_t end,
                        const struct gemm_scratch *scratch)
 {
     const struct rw_linear *l = g->linear;
     size_t groups = l->k_padded * rw_dtype_bytes(l->dtype) / RW_GROUP_BYTES;
-    size_t slice = slice_groups(l, groups);
+    size_t step = slice_groups(l, groups);
     const char *packed = (const char *)l->packed + panel * rw_panel_bytes(l->dtype, l->k_padded);
-    rw_tile_fn tile = TILES[l->dtype];
-    for (size_t k = 0; k < groups; k += slice) {
-        size_t count = groups - k < slice ? groups - k : slice;
-        const char *weights = packed + k * RW_PANEL_STEP;
+    for (size_t k = 0; k < groups; k += step) {
+        struct slice s = {.panel = panel, .group = k};
+        s.groups = groups - k < step ? groups - k : step;
+        s.last = k + s.groups == groups;
+        s.weights = packed;
+        packed += s.groups * RW_PANEL_STEP;
         if (l->dtype == RW_DTYPE_Q4) {
-            size_t block = k * RW_GROUP_BYTES / RW_Q4_BLOCK;
-            expand_q4(packed + block * RW_Q4_BLOCK_BYTES, count * RW_GROUP_BYTES / RW_Q4_BLOCK,
-                      scratch->expanded);
-            weights = scratch->expanded;
+            size_t blocks = s.groups * RW_GROUP_BYTES / RW_Q4_BLOCK;
+            packed = s.weights + blocks * RW_Q4_BLOCK_BYTES;
+            expand_q4(s.weights, blocks, scratch->expanded);
+            s.weights = scratch->expanded;
         }
-        for (uint32_t row = begin; row < end; row += RW_TILE_ROWS) {
-            int rows = end - row < RW_TILE_ROWS ? (int)(end - row) : RW_TILE_ROWS;
-            float *c = scratch->sums + (slice < groups ? (size_t)(row - begin) * RW_PANEL : 0);
-            const char *x = (const char *)g->x + row * g->x_stride + k * RW_GROUP_BYTES;
-            tile(rows, (uint32_t)count, x, g->x_stride, weights, c, RW_PANEL, k > 0);
-            if (k + count == groups) {
-                finish_rows(g, panel, row, rows, c);
-            }
-        }
+        s.next = packed;
+        gemm_slice(g, &s, begin, end, scratch->sums);
     }
 }
 

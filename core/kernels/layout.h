@@ -7,7 +7,7 @@
  *   V block   column = element of the head, k = key slot          (ceil(head_dim / 64) panels)
  * A quantised weight panel ends with 64 float scales and 64 int32 sums, one per column. A weight is
  * scale * w, w in [-127, 127], an activation row_scale * (u - 128): since
- * sum (u - 128) w = sum u w - 128 sum w, the second term is kept ready as the column's sum.
+ * sum (u - 128) w = sum u w - 128 sum w, the column's sum is -128 sum w: what a tile begins with.
  * A Q4 panel holds, per block of 32 inputs, 1,024 bytes and 64 multipliers m in [1, 15]: byte i of
  * the first has w / m + 8 of byte i of the INT8 block in its lower half, of byte 1,024 + i in its
  * upper half. m * (0..15) fits a byte, so 4 weights are expanded by one 32-bit product.

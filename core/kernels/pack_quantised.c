@@ -71,7 +71,7 @@ void rw_pack_int8_row(struct rw_linear *linear, uint32_t out_index, const float 
         sum += q;
     }
     *c.scale = factor > 0 ? top / INT8_STEPS : 0.0f;
-    *c.sum = RW_INT8_OFFSET * sum;
+    *c.sum = -RW_INT8_OFFSET * sum;
 }
 
 /* Squared error of a block of weights in steps when its multiplier is m. */
@@ -143,7 +143,7 @@ void rw_pack_q4_row(struct rw_linear *linear, uint32_t out_index, const float *w
         sum += pack_block(c.panel + k / RW_Q4_BLOCK * RW_Q4_BLOCK_BYTES, c.index, steps, n);
     }
     *c.scale = factor > 0 ? top / (float)steps_max : 0.0f;
-    *c.sum = RW_INT8_OFFSET * sum;
+    *c.sum = -RW_INT8_OFFSET * sum;
 }
 
 static int unpacked_step(const struct rw_linear *l, const struct column *c, size_t k)

@@ -1,5 +1,22 @@
 /* Everything that works on one row: norms, RoPE, conversion, stores to the KV cache, dot. */
 
+/* For every vector of a row: BODY with `k` and the constant RW_VL as `lanes`, then once for the
+ * rest. The copy for whole vectors has no partial loads and stores in it. */
+#define EACH_VECTOR(n, BODY)                   \
+    do {                                       \
+        uint32_t k = 0;                        \
+        for (; k + RW_VL <= (n); k += RW_VL) { \
+            enum {                             \
+                lanes = RW_VL                  \
+            };                                 \
+            BODY                               \
+        }                                      \
+        if (k < (n)) {                         \
+            int lanes = (int)((n)-k);          \
+            BODY                               \
+        }                                      \
+    } while (0)
+
 RW_INLINE int lanes_left(uint32_t n, uint32_t at)
 {
     return n - at < RW_VL ? (int)(n - at) : RW_VL;
@@ -8,10 +25,7 @@ RW_INLINE int lanes_left(uint32_t n, uint32_t at)
 static float kernel_dot(const float *x, const float *w, uint32_t n)
 {
     vf sum = vf_set1(0.0f);
-    for (uint32_t k = 0; k < n; k += RW_VL) {
-        int lanes = lanes_left(n, k);
-        sum = vf_fma(vf_load_n(x + k, lanes), vf_load_n(w + k, lanes), sum);
-    }
+    EACH_VECTOR(n, sum = vf_fma(vf_load_n(x + k, lanes), vf_load_n(w + k, lanes), sum););
     return vf_sum(sum);
 }
 
@@ -50,11 +64,11 @@ RW_INLINE vf row_at(const struct row *r, uint32_t k, int lanes)
 RW_INLINE float row_largest(const struct row *r, uint32_t n)
 {
     vf top = vf_set1(0.0f), zero = vf_set1(0.0f);
-    for (uint32_t k = 0; k < n; k += RW_VL) {
-        vf y = row_at(r, k, lanes_left(n, k));
+    EACH_VECTOR(n, {
+        vf y = row_at(r, k, lanes);
         top = vf_max(top, (vf)((vi)y & 0x7FFFFFFF));
         zero = zero + (y - y); /* NaN from then on */
-    }
+    });
     return vf_highest(top) + vf_sum(zero);
 }
 
@@ -69,13 +83,12 @@ RW_INLINE void quantise_row(const struct row *r, uint32_t n, uint32_t n_padded, 
     largest = largest < 1e-30f ? 1e-30f : largest; /* keeps the inverse finite; NaN stays */
     float scale = largest / 127.0f;
     vf inverse = vf_set1(finite ? 127.0f / largest : 0.0f);
-    for (uint32_t k = 0; finite && k < n; k += RW_VL) {
-        int lanes = lanes_left(n, k);
+    uint32_t done = finite ? n : 0;
+    EACH_VECTOR(done, {
         vf q = vf_round(row_at(r, k, lanes) * inverse) + vf_set1((float)RW_INT8_OFFSET);
         vq bytes = __builtin_convertvector(__builtin_convertvector(q, vi), vq);
         memcpy(to + k, &bytes, lanes == RW_VL ? sizeof bytes : (size_t)lanes);
-    }
-    uint32_t done = finite ? n : 0;
+    });
     memset(to + done, RW_INT8_OFFSET, n_padded - done);
     memcpy(to + n_padded, &scale, sizeof scale);
 }
@@ -95,18 +108,28 @@ RW_INLINE void write_act(const struct row *r, uint32_t n, uint32_t n_padded, enu
         quantise_row(r, n, n_padded, out);
         return;
     }
-    for (uint32_t k = 0; k < n; k += RW_VL) {
-        int lanes = lanes_left(n, k);
-        act_store(dtype, out, k, row_at(r, k, lanes), lanes);
-    }
+    EACH_VECTOR(n, act_store(dtype, out, k, row_at(r, k, lanes), lanes););
     zero_act(dtype, out, n, n_padded);
+}
+
+/* The same, with a copy of the loop per type. */
+RW_INLINE void write_any_act(const struct row *r, uint32_t n, uint32_t n_padded,
+                             enum rw_dtype dtype, void *out)
+{
+    if (rw_dtype_is_quantised(dtype)) {
+        write_act(r, n, n_padded, RW_DTYPE_INT8, out);
+    } else if (dtype == RW_DTYPE_BF16) {
+        write_act(r, n, n_padded, RW_DTYPE_BF16, out);
+    } else {
+        write_act(r, n, n_padded, RW_DTYPE_F32, out);
+    }
 }
 
 static void kernel_rms_norm(const float *x, const float *w, uint32_t n, uint32_t n_padded,
                             float eps, enum rw_dtype dtype, void *out)
 {
     struct row r = {.x = x, .w = w, .factor = vf_set1(rms_factor(x, n, eps))};
-    write_act(&r, n, n_padded, dtype, out);
+    write_any_act(&r, n, n_padded, dtype, out);
 }
 
 static void kernel_rms_norm_f32(float *x, const float *w, uint32_t n, float eps)
@@ -123,22 +146,21 @@ static void kernel_rope(float *head, const float *cos, const float *sin, uint32_
 {
     rw_assert(head_dim > 0 && head_dim % 8 == 0);
     uint32_t half = head_dim / 2;
-    for (uint32_t k = 0; k < half; k += RW_VL) {
-        int lanes = lanes_left(half, k);
+    EACH_VECTOR(half, {
         vf a = vf_load_n(head + k, lanes);
         vf b = vf_load_n(head + half + k, lanes);
         vf c = vf_load_n(cos + k, lanes);
         vf s = vf_load_n(sin + k, lanes);
         vf_store_n(head + k, a * c - b * s, lanes);
         vf_store_n(head + half + k, b * c + a * s, lanes);
-    }
+    });
 }
 
 static void kernel_to_act(const float *x, uint32_t n, uint32_t n_padded, float factor,
                           enum rw_dtype dtype, void *out)
 {
     struct row r = {.x = x, .factor = vf_set1(factor)};
-    write_act(&r, n, n_padded, dtype, out);
+    write_any_act(&r, n, n_padded, dtype, out);
 }
 
 /* Inf - Inf and NaN - NaN are NaN: the sum of x - x is 0 exactly when all of x is finite. The

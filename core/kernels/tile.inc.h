@@ -1,4 +1,4 @@
-/* The register tile: c[rows, 64] (+)= a[rows, K] @ panel[K, 64], rows <= RW_TILE_ROWS.
+/* The register tile: c[rows, 64] = start + a[rows, K] @ panel[K, 64], rows <= RW_TILE_ROWS.
  *
  * Included once per element type. Accumulators of 6 rows by RW_TILE_VECS vectors stay in registers
  * for the whole of K; each step broadcasts 4 bytes of a row of `a` and multiplies them into the 4
@@ -15,7 +15,8 @@
 #define TILE_STRIP        (RW_TILE_VECS * RW_VL) /* columns done at a time */
 
 RW_INLINE void TILE_ROWS_FN(const int rows, uint32_t groups, const char *a, size_t a_stride,
-                            const char *panel, float *c, size_t c_stride, bool accumulate)
+                            const char *panel, float *c, size_t c_stride, struct tile_start start,
+                            struct tile_ahead ahead)
 {
     TILE_ACC acc[RW_TILE_ROWS][RW_TILE_VECS];
     const char *row[RW_TILE_ROWS];
@@ -25,14 +26,15 @@ RW_INLINE void TILE_ROWS_FN(const int rows, uint32_t groups, const char *a, size
 #pragma GCC unroll 4
         for (int j = 0; j < RW_TILE_VECS; j++) {
             acc[i][j] = (TILE_ACC){0};
-            if (accumulate) {
-                memcpy(&acc[i][j], c + (size_t)i * c_stride + j * RW_VL, sizeof acc[i][j]);
+            if (start.sums != NULL) {
+                const float *from = start.sums + (size_t)i * start.stride + j * RW_VL;
+                memcpy(&acc[i][j], from, sizeof acc[i][j]);
             }
         }
     }
     for (uint32_t k = 0; k < groups; k++) {
         const char *step = panel + (size_t)k * RW_PANEL_STEP;
-        __builtin_prefetch(step + TILE_PREFETCH_BYTES);
+        __builtin_prefetch(ahead.from + ((size_t)k * RW_PANEL_STEP >> ahead.shift), 0, 2);
 #pragma GCC unroll 2
         for (int half = 0; half < TILE_HALVES; half++) {
             TILE_VALUE w[RW_TILE_VECS];
@@ -59,30 +61,31 @@ RW_INLINE void TILE_ROWS_FN(const int rows, uint32_t groups, const char *a, size
     }
 }
 
-/* a_stride in bytes, c_stride in floats. */
+/* a_stride in bytes, c_stride in floats; start.sums may be c. */
 static void TILE_NAME(int rows, uint32_t groups, const char *a, size_t a_stride, const char *panel,
-                      float *c, size_t c_stride, bool accumulate)
+                      float *c, size_t c_stride, struct tile_start start, struct tile_ahead ahead)
 {
     for (int at = 0; at < RW_PANEL; at += TILE_STRIP) {
         const char *strip = panel + at * RW_GROUP_BYTES;
+        struct tile_start from = {start.sums != NULL ? start.sums + at : NULL, start.stride};
         switch (rows) {
         case 6:
-            TILE_ROWS_FN(6, groups, a, a_stride, strip, c + at, c_stride, accumulate);
+            TILE_ROWS_FN(6, groups, a, a_stride, strip, c + at, c_stride, from, ahead);
             break;
         case 5:
-            TILE_ROWS_FN(5, groups, a, a_stride, strip, c + at, c_stride, accumulate);
+            TILE_ROWS_FN(5, groups, a, a_stride, strip, c + at, c_stride, from, ahead);
             break;
         case 4:
-            TILE_ROWS_FN(4, groups, a, a_stride, strip, c + at, c_stride, accumulate);
+            TILE_ROWS_FN(4, groups, a, a_stride, strip, c + at, c_stride, from, ahead);
             break;
         case 3:
-            TILE_ROWS_FN(3, groups, a, a_stride, strip, c + at, c_stride, accumulate);
+            TILE_ROWS_FN(3, groups, a, a_stride, strip, c + at, c_stride, from, ahead);
             break;
         case 2:
-            TILE_ROWS_FN(2, groups, a, a_stride, strip, c + at, c_stride, accumulate);
+            TILE_ROWS_FN(2, groups, a, a_stride, strip, c + at, c_stride, from, ahead);
             break;
         default:
-            TILE_ROWS_FN(1, groups, a, a_stride, strip, c + at, c_stride, accumulate);
+            TILE_ROWS_FN(1, groups, a, a_stride, strip, c + at, c_stride, from, ahead);
             break;
         }
     }

@@ -1,7 +1,19 @@
 /* One tile per element type, and the table that picks it. */
 enum {
     RW_TILE_ROWS = 6,
-    TILE_PREFETCH_BYTES = 4096, /* ahead in the panel: 16 steps */
+};
+
+/* Sums (of the tile's type) that a tile begins with: [rows, 64] at `stride` floats; NULL: zeros. */
+struct tile_start {
+    const float *sums;
+    size_t stride;
+};
+
+/* Memory that the next tiles will read, to be brought into L2 meanwhile: step k of a tile fetches
+ * the line of byte (256 k) >> shift. */
+struct tile_ahead {
+    const char *from;
+    unsigned shift;
 };
 
 RW_INLINE float rw_f32_at(const char *p)
@@ -103,7 +115,8 @@ RW_INLINE vshorts vi_activations(const char *p, int half)
 #endif
 
 typedef void (*rw_tile_fn)(int rows, uint32_t groups, const char *a, size_t a_stride,
-                           const char *panel, float *c, size_t c_stride, bool accumulate);
+                           const char *panel, float *c, size_t c_stride, struct tile_start start,
+                           struct tile_ahead ahead);
 
 static const rw_tile_fn TILES[RW_DTYPE_COUNT] = {
     [RW_DTYPE_F32] = tile_f32,
