@@ -28,72 +28,75 @@ RW_INLINE void act_store(enum rw_dtype dtype, void *out, size_t at, vf v, int n)
     memcpy((uint16_t *)out + at, &half, n == RW_VL ? sizeof half : 2 * (size_t)n);
 }
 
-/* What turns the sums of one row of a panel into numbers. */
+/* How the sums of a panel become numbers. Copies of the loops are made for the usual combinations,
+ * with these as constants; `full` means that all 64 columns are real. */
 struct finish {
-    const float *bias;   /* of the panel, or NULL */
+    bool quantised, biased, full;
+    enum rw_epilogue epilogue;
+    enum rw_dtype state;
+    const float *bias;   /* of the panel */
     const float *scales; /* of the panel, quantised linears */
     float row_scale;
 };
 
 /* Columns [j, j + RW_VL) of a row of sums. Every step is rounded on its own and the same in all
  * instruction sets, so equal integers give equal floats. */
-RW_INLINE vf finish_value(const struct finish *f, bool quantised, const float *c, int j)
+RW_INLINE vf finish_value(const struct finish *f, const float *c, int j)
 {
-    vf y;
-    if (quantised) {
-        vf whole = __builtin_convertvector(vi_load(c + j), vf);
-        y = whole * vf_load(f->scales + j) * vf_set1(f->row_scale);
-    } else {
-        y = vf_load(c + j);
+    vf y = vf_load(c + j);
+    if (f->quantised) {
+        y = __builtin_convertvector((vi)y, vf) * vf_load(f->scales + j) * vf_set1(f->row_scale);
     }
-    return f->bias != NULL ? y + vf_load(f->bias + j) : y;
+    return f->biased ? y + vf_load(f->bias + j) : y;
 }
 
-/* One row of a panel to float, added to what is there when `add`; columns of 64 are real. */
-RW_INLINE void finish_f32(const struct finish *f, bool quantised, const float *c, bool add,
-                          int columns, float *out)
+/* One row of a panel to float, added to what is there when ADD. */
+RW_INLINE void finish_f32(const struct finish *f, const float *c, int columns, float *out)
 {
-    for (int j = 0; j < columns; j += RW_VL) {
-        vf y = finish_value(f, quantised, c, j);
-        int n = columns - j < RW_VL ? columns - j : RW_VL;
-        if (add) {
-            y = y + vf_load_n(out + j, n);
+    bool add = f->epilogue == RW_EPILOGUE_ADD;
+    if (f->full) {
+#pragma GCC unroll 4
+        for (int j = 0; j < RW_PANEL; j += RW_VL) {
+            vf y = finish_value(f, c, j);
+            vf_store(out + j, add ? y + vf_load(out + j) : y);
         }
-        vf_store_n(out + j, y, n);
+        return;
+    }
+    for (int j = 0; j < columns; j += RW_VL) {
+        vf y = finish_value(f, c, j);
+        int n = columns - j < RW_VL ? columns - j : RW_VL;
+        vf_store_n(out + j, add ? y + vf_load_n(out + j, n) : y, n);
     }
 }
 
 /* One row of a panel of 32 gates and 32 ups to 32 activations. */
-RW_INLINE void finish_swiglu(const struct finish *f, bool quantised, const float *c,
-                             enum rw_dtype state, void *out, size_t at)
+RW_INLINE void finish_swiglu(const struct finish *f, const float *c, void *out, size_t at)
 {
+#pragma GCC unroll 2
     for (int j = 0; j < RW_PANEL / 2; j += RW_VL) {
-        vf gate = finish_value(f, quantised, c, j);
-        vf up = finish_value(f, quantised, c, j + RW_PANEL / 2);
-        act_store(state, out, at + (size_t)j,
-                  (state == RW_DTYPE_F32 ? vf_silu(gate) : vf_silu_coarse(gate)) * up, RW_VL);
+        vf gate = finish_value(f, c, j);
+        vf up = finish_value(f, c, j + RW_PANEL / 2);
+        gate = f->state == RW_DTYPE_F32 ? vf_silu(gate) : vf_silu_coarse(gate);
+        act_store(f->state, out, at + (size_t)j, gate * up, RW_VL);
     }
 }
 
-RW_INLINE void finish_rows_of(const struct rw_gemm *g, bool quantised, struct finish *f,
-                              uint32_t column, uint32_t first_row, int rows, const float *c)
+RW_INLINE void finish_rows_of(const struct rw_gemm *g, struct finish f, uint32_t column,
+                              uint32_t first_row, int rows, const float *c)
 {
+    char *out = (char *)g->out + first_row * g->out_stride;
+    const char *scale = (const char *)g->x + first_row * g->x_stride + g->linear->k_padded;
     uint32_t left = g->linear->n_out - column;
-    int columns = left < RW_PANEL ? (int)left : RW_PANEL;
     for (int i = 0; i < rows; i++) {
-        size_t at = first_row + (size_t)i;
-        char *out = (char *)g->out + at * g->out_stride;
-        const float *row = c + (size_t)i * RW_PANEL;
-        if (quantised) {
-            f->row_scale = rw_f32_at((const char *)g->x + at * g->x_stride + g->linear->k_padded);
-        }
-        if (g->epilogue == RW_EPILOGUE_SWIGLU) {
-            enum rw_dtype state = rw_dtype_state(g->linear->dtype);
-            finish_swiglu(f, quantised, row, state, out, column / 2);
+        f.row_scale = f.quantised ? rw_f32_at(scale) : 0.0f;
+        if (f.epilogue == RW_EPILOGUE_SWIGLU) {
+            finish_swiglu(&f, c, out, column / 2);
         } else {
-            bool add = g->epilogue == RW_EPILOGUE_ADD;
-            finish_f32(f, quantised, row, add, columns, (float *)out + column);
+            finish_f32(&f, c, left < RW_PANEL ? (int)left : RW_PANEL, (float *)out + column);
         }
+        c += RW_PANEL;
+        out += g->out_stride;
+        scale += g->x_stride;
     }
 }
 
@@ -104,18 +107,38 @@ static const char *panel_tail(const struct rw_linear *l, uint32_t panel)
            rw_panel_weight_bytes(l->dtype, l->k_padded);
 }
 
+/* A copy for each usual combination: what is compared here is a constant there. */
+#define FINISH_COPY(is_quantised, is_biased, its_epilogue, its_state)                  \
+    if (f.full && f.quantised == (is_quantised) && f.biased == (is_biased) &&          \
+        f.epilogue == (its_epilogue) && f.state == (its_state)) {                      \
+        struct finish copy = {is_quantised, is_biased, true, its_epilogue, its_state}; \
+        copy.bias = f.bias;                                                            \
+        copy.scales = f.scales;                                                        \
+        finish_rows_of(g, copy, column, first_row, rows, c);                           \
+        return;                                                                        \
+    }
+
 static void finish_rows(const struct rw_gemm *g, uint32_t panel, uint32_t first_row, int rows,
                         const float *c)
 {
     const struct rw_linear *l = g->linear;
     uint32_t column = panel * RW_PANEL;
-    struct finish f = {.bias = l->bias != NULL ? l->bias + column : NULL};
-    if (!rw_dtype_is_quantised(l->dtype)) {
-        finish_rows_of(g, false, &f, column, first_row, rows, c);
-        return;
-    }
-    f.scales = (const float *)(const void *)panel_tail(l, panel);
-    finish_rows_of(g, true, &f, column, first_row, rows, c);
+    struct finish f = {.quantised = rw_dtype_is_quantised(l->dtype),
+                       .biased = l->bias != NULL,
+                       .full = l->n_out - column >= RW_PANEL,
+                       .epilogue = g->epilogue,
+                       .state = rw_dtype_state(l->dtype)};
+    f.bias = f.biased ? l->bias + column : NULL;
+    f.scales = f.quantised ? (const float *)(const void *)panel_tail(l, panel) : NULL;
+    FINISH_COPY(true, false, RW_EPILOGUE_SWIGLU, RW_DTYPE_BF16)
+    FINISH_COPY(true, false, RW_EPILOGUE_ADD, RW_DTYPE_BF16)
+    FINISH_COPY(true, true, RW_EPILOGUE_STORE, RW_DTYPE_BF16)
+    FINISH_COPY(true, false, RW_EPILOGUE_STORE, RW_DTYPE_BF16)
+    FINISH_COPY(false, false, RW_EPILOGUE_SWIGLU, RW_DTYPE_BF16)
+    FINISH_COPY(false, false, RW_EPILOGUE_ADD, RW_DTYPE_BF16)
+    FINISH_COPY(false, false, RW_EPILOGUE_SWIGLU, RW_DTYPE_F32)
+    FINISH_COPY(false, false, RW_EPILOGUE_ADD, RW_DTYPE_F32)
+    finish_rows_of(g, f, column, first_row, rows, c);
 }
 
 /* Q4 blocks to the int8 groups of the tile: value = m * bits - 8 m, four at a time, since neither
