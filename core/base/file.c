@@ -31,6 +31,16 @@ static const char *base_name(const char *path)
     return slash != NULL && slash[1] != '\0' ? slash + 1 : path;
 }
 
+bool rw_file_exists(const char *path)
+{
+    int fd = ops->open(path);
+    if (fd < 0) {
+        return errno != ENOENT;
+    }
+    close(fd);
+    return true;
+}
+
 rw_status rw_file_open(const char *path, struct rw_file *file, struct rw_error *err)
 {
     *file = (struct rw_file){.fd = -1};

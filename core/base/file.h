@@ -4,6 +4,7 @@
 #ifndef RW_BASE_FILE_H
 #define RW_BASE_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,6 +26,8 @@ struct rw_file_ops {
 /* For the whole process, before threads exist (NULL: the real calls). */
 void rw_file_set_ops(const struct rw_file_ops *ops);
 
+/* False only when there is no such file: one that cannot be opened exists, and opening says why. */
+bool rw_file_exists(const char *path);
 rw_status rw_file_open(const char *path, struct rw_file *file, struct rw_error *err);
 void rw_file_close(struct rw_file *file);
 /* Exactly `len` bytes or an error (IO, or MODEL_CORRUPT when the file is shorter). Thread-safe. */

@@ -2,9 +2,9 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "core/base/alloc.h"
+#include "core/base/file.h"
 #include "core/base/assert.h"
 #include "core/io/half.h"
 #include "core/io/json.h"
@@ -251,14 +251,14 @@ static rw_status load(struct rw_checkpoint *checkpoint, const char *dir, struct 
     if (status != RW_OK) {
         return status;
     }
-    if (access(path, F_OK) == 0) {
+    if (rw_file_exists(path)) {
         return load_single(checkpoint, dir, err);
     }
     status = join(dir, RW_STR(INDEX_FILE), path, err);
     if (status != RW_OK) {
         return status;
     }
-    if (access(path, F_OK) == 0) {
+    if (rw_file_exists(path)) {
         return load_indexed(checkpoint, dir, path, err);
     }
     rw_fail(err, RW_NOT_FOUND, "%s has neither " SINGLE_FILE " nor " INDEX_FILE, dir);

@@ -1,8 +1,6 @@
 #include "core/text/tokenizer.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #include "core/base/alloc.h"
 #include "core/base/assert.h"
@@ -132,7 +130,7 @@ rw_status rw_tokenizer_parse_spm(struct rw_str model, struct rw_tokenizer **out,
 static bool find_file(const char *dir, const char *name, char path[PATH_BYTES_MAX])
 {
     int len = snprintf(path, PATH_BYTES_MAX, "%s/%s", dir, name);
-    return len > 0 && len < PATH_BYTES_MAX && (access(path, F_OK) == 0 || errno != ENOENT);
+    return len > 0 && len < PATH_BYTES_MAX && rw_file_exists(path);
 }
 
 static rw_status read_file(const char *path, struct rw_arena *arena, struct rw_str *text,
