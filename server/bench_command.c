@@ -153,6 +153,7 @@ static rw_status make_plan(const struct rw_bench_options *o, struct rw_bench_pla
         .threads = (unsigned)o->threads,
         .kernel = o->kernel,
         .kv_bytes_max = (size_t)o->kv_memory << 20,
+        .prefix_cache_bytes = (size_t)o->kv_memory << 20,
         .chunk_tokens = (uint32_t)o->chunk_tokens,
     };
     plan->model.dir = o->model != NULL ? o->model : RW_SYNTHETIC_DIR;

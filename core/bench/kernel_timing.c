@@ -64,6 +64,15 @@ static uint32_t query_rows(const struct rw_kernel_timing *t)
     return group < TILE_QUERIES ? TILE_QUERIES / group : 1;
 }
 
+static uint32_t widest_input(const struct rw_kernel_timing *t)
+{
+    const struct rw_config *c = &t->model->weights->config;
+    uint32_t widest = c->intermediate > c->hidden ? c->intermediate : c->hidden;
+    uint32_t q = c->heads * rw_head_dim_padded(c->head_dim);
+    widest = q > widest ? q : widest;
+    return (widest + RW_K_ALIGN - 1) / RW_K_ALIGN * RW_K_ALIGN;
+}
+
 /* ---- the work of one call ------------------------------------------------------------------- */
 
 static void run_gemm(void *arg, unsigned member, unsigned members)
@@ -120,7 +129,8 @@ static void run_attention(void *arg, unsigned member, unsigned members)
     }
 }
 
-/* What enters the case, as its type wants it. Queries are already times log2(e) / sqrt(head_dim). */
+/* What enters the case, as its type wants it. Queries are already times log2(e) / sqrt(head_dim).
+ */
 static void prepare(struct rw_kernel_timing *t, size_t which)
 {
     static const float QUERY_FACTOR = 0.15f;
@@ -201,15 +211,6 @@ static size_t scratch_bytes(const struct rw_kernel_timing *t)
     size_t attention =
         k->attention_scratch_bytes(query_rows(t) * (c->heads / c->kv_heads), c->head_dim);
     return ((gemm > attention ? gemm : attention) + RW_ALIGN - 1) / RW_ALIGN * RW_ALIGN;
-}
-
-static uint32_t widest_input(const struct rw_kernel_timing *t)
-{
-    const struct rw_config *c = &t->model->weights->config;
-    uint32_t widest = c->intermediate > c->hidden ? c->intermediate : c->hidden;
-    uint32_t q = c->heads * rw_head_dim_padded(c->head_dim);
-    widest = q > widest ? q : widest;
-    return (widest + RW_K_ALIGN - 1) / RW_K_ALIGN * RW_K_ALIGN;
 }
 
 /* Everything in one block: measured first, then placed. */

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 
 #include "core/base/alloc.h"
-#include "core/base/file.h"
 #include "core/base/assert.h"
+#include "core/base/file.h"
 #include "core/io/half.h"
 #include "core/io/json.h"
 #include "core/io/safetensors.h"
