@@ -4,7 +4,7 @@
 set -eu
 
 cache=${REWARDD_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/rewardd}
-build_packages="gcc libc6-dev meson ninja-build pkg-config libuv1-dev libcjson-dev node-llhttp"
+build_packages="gcc libc6-dev meson ninja-build pkg-config libuv1-dev libcjson-dev libsqlite3-dev node-llhttp"
 test_packages="$build_packages check clang clang-format-14 libclang-rt-14-dev llvm-14 shellcheck curl haproxy \
 python3 python3-venv nodejs"
 
@@ -35,12 +35,12 @@ install_packages() {
 # package would bring several GB of CUDA. Without a package index the suites that need it are skipped.
 install_python() {
     [ -x "$cache/venv/bin/python" ] || python3 -m venv "$cache/venv"
-    if ! "$cache/venv/bin/python" -c 'import torch, transformers, trl, pytest, aiohttp, requests, jsonschema' \
+    if ! "$cache/venv/bin/python" -c 'import torch, transformers, trl, pytest, aiohttp, requests, jsonschema, scipy, sklearn' \
         >/dev/null 2>&1; then
         echo "installing the Python environment of the tests (once)"
         "$cache/venv/bin/pip" install -q torch==2.13.0 &&
             "$cache/venv/bin/pip" install -q transformers tokenizers safetensors numpy trl datasets \
-                requests aiohttp pytest jsonschema ||
+                requests aiohttp pytest jsonschema scipy scikit-learn ||
             echo "Python packages are not to be had: the suites that need them are skipped"
     fi
 }

@@ -168,6 +168,23 @@ static rw_status read_allow_special(const cJSON *node, const struct rw_path *pat
     return rw_tree_want_bool(node, path, &out->allow_special_tokens, err);
 }
 
+/* It is a path segment, a key of a database and a name in logs. */
+static rw_status read_run_id(const cJSON *node, const struct rw_path *path, struct rw_str *out,
+                             struct rw_error *err)
+{
+    rw_status status = read_name(node, path, out, err);
+    bool control = false;
+    for (size_t i = 0; status == RW_OK && i < out->len; i++) {
+        control = control || (unsigned char)out->ptr[i] < 0x20 || out->ptr[i] == 0x7F;
+    }
+    if (status == RW_OK && (control || out->len > RW_REQUEST_RUN_ID_MAX)) {
+        return rw_path_fail(path, err, RW_INVALID_REQUEST,
+                            "a run id has %d bytes at most and no control characters",
+                            RW_REQUEST_RUN_ID_MAX);
+    }
+    return status;
+}
+
 static rw_status read_run(const cJSON *node, const struct rw_path *path, struct rw_request *out,
                           struct rw_error *err)
 {
@@ -187,7 +204,7 @@ static rw_status read_run(const cJSON *node, const struct rw_path *path, struct 
             continue;
         }
         if (i == 0) {
-            status = read_name(m, &at, &out->run.id, err);
+            status = read_run_id(m, &at, &out->run.id, err);
         } else if (i < COUNT(NUMBER)) {
             status = rw_tree_want_integer(m, &at, 0, INTEGER_MAX, NUMBER[i], err);
         } else {

@@ -66,12 +66,16 @@ enum rw_overlong_policy {
     RW_REQUEST_OVERLONG_DROP_STEPS
 };
 
+enum {
+    RW_REQUEST_RUN_ID_MAX = 128, /* bytes */
+};
+
 /* Labels of a training run; see verl's and TRL's own names. */
 struct rw_request_run {
     struct rw_str id; /* ptr NULL when absent */
     int64_t step;     /* -1 = absent */
     int64_t sample_index;
-    int64_t rollout_n;
+    int64_t rollout_n; /* traces of this prompt in this step */
     bool validate;
 };
 

@@ -6,6 +6,7 @@
 
 #include "core/base/alloc.h"
 #include "core/base/assert.h"
+#include "server/runs/observe.h"
 
 enum {
     INLINE_BODY_MAX = 16 * 1024, /* bytes; smaller ones are parsed faster than a thread is woken */
@@ -159,6 +160,7 @@ static void count_trace(struct rw_call_trace *trace)
     m->traces_scored += failed ? 0 : 1;
     m->traces_failed += failed ? 1 : 0;
     m->steps_scored += rw_call_steps_ready(trace);
+    rw_runs_observe_trace(trace);
 }
 
 static void end_part(struct rw_call_part *part)
@@ -251,6 +253,7 @@ static size_t collect_specs(struct rw_call *call, struct rw_job_spec *specs,
                 .stop_below = p == RW_PART_PROCESS ? (float)call->request.stop_below : NAN,
                 .deadline_ns = deadline,
                 .tag = &part->owner,
+                .want_features = p == RW_PART_PROCESS && call->request.run.id.ptr != NULL,
             };
             parts[n++] = part;
         }

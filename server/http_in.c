@@ -91,6 +91,7 @@ static const struct known_header KNOWN[] = {
     {"origin", RW_HEADER_ORIGIN, true},
     {"accept", RW_HEADER_ACCEPT, false},
     {"x-request-id", RW_HEADER_X_REQUEST_ID, false},
+    {"last-event-id", RW_HEADER_LAST_EVENT_ID, false},
 };
 
 enum {

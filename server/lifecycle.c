@@ -48,6 +48,7 @@ static void end(struct daemon *d)
     uv_close((uv_handle_t *)&d->sighup, NULL);
     rw_listeners_close(&d->listeners);
     rw_prepare_stop(d->service.prepare);
+    rw_runs_stop(d->service.runs);
     rw_bridge_close(d->service.bridge);
 }
 
@@ -89,6 +90,7 @@ static void drain(struct daemon *d, uint64_t delay_ms)
 {
     d->service.phase = RW_SERVICE_DRAINING;
     d->service.connections.draining = true;
+    rw_run_subscribers_wake(&d->service);
     rw_log(RW_LOG_INFO, "drain", "phase=announcing delay_ms=%llu", (unsigned long long)delay_ms);
     if (delay_ms == 0) {
         stop_accepting(d);
@@ -263,6 +265,21 @@ static void init_loop(struct daemon *d)
     uv_signal_start(&d->sighup, on_hangup, SIGHUP);
 }
 
+static void on_run_news(void *ctx)
+{
+    rw_run_subscribers_wake(ctx);
+}
+
+static rw_status start_runs(struct daemon *d, struct rw_error *err)
+{
+    const struct rw_options *o = d->service.options;
+    struct rw_runs_options options = {.path = o->runs_db,
+                                      .run = {o->runs_window, o->runs_warm},
+                                      .memory_max = o->runs_memory,
+                                      .kept_max = o->runs_kept};
+    return rw_runs_start(&d->loop, &options, on_run_news, &d->service, &d->service.runs, err);
+}
+
 static rw_status open_listeners(struct daemon *d, struct rw_error *err)
 {
     const struct rw_options *o = d->service.options;
@@ -321,6 +338,9 @@ int rw_lifecycle_run(const struct rw_options *options)
         status = rw_prepare_start(&d->loop, (unsigned)options->prepare_threads, &d->service.prepare,
                                   &err);
     }
+    if (status == RW_OK) {
+        status = start_runs(d, &err);
+    }
     if (status != RW_OK) {
         return report(&err); /* nothing has begun; the process ends */
     }
@@ -332,6 +352,7 @@ int rw_lifecycle_run(const struct rw_options *options)
     uv_run(&d->loop, UV_RUN_DEFAULT);
     int exit_code = d->exit_code;
     rw_prepare_free(d->service.prepare);
+    rw_runs_free(d->service.runs);
     rw_bridge_free(d->service.bridge);
     uv_loop_close(&d->loop);
     rw_free(d);
@@ -361,6 +382,15 @@ rw_status rw_lifecycle_check(const struct rw_options *options, struct rw_error *
         rw_fail(err, RW_CONFIG, "no model is given");
         rw_error_hint(err, "--model DIR names a Hugging Face folder of a reward model");
         return RW_CONFIG;
+    }
+    if (status == RW_OK &&
+        (options->runs_window < RW_RUN_WINDOW_MIN || options->runs_window > RW_RUN_WINDOW_MAX ||
+         options->runs_memory < 1 || options->runs_memory > 4096 ||
+         options->runs_kept < options->runs_memory)) {
+        return rw_fail(err, RW_CONFIG,
+                       "--runs-window is %d to %d, --runs-memory 1 to 4096, and --runs-kept at "
+                       "least as many",
+                       RW_RUN_WINDOW_MIN, RW_RUN_WINDOW_MAX);
     }
     if (status == RW_OK && options->model.n > RW_MODELS_MAX) {
         return rw_fail(err, RW_CONFIG, "over %d models", RW_MODELS_MAX);

@@ -253,6 +253,32 @@ static void write_process(struct rw_buf *out, struct rw_service *s)
     number(out, "process_open_fds", "gauge", "Open file descriptors.", open_files());
 }
 
+static void write_runs(struct rw_buf *out, struct rw_service *s)
+{
+    struct rw_runs_stats runs = {0};
+    if (s->runs != NULL) {
+        rw_runs_stats(s->runs, &runs);
+    }
+    number(out, "rewardd_runs_in_memory", "gauge", "Training runs in memory.",
+           (double)runs.in_memory);
+    number(out, "rewardd_runs_stored", "gauge", "Training runs known, stored ones included.",
+           (double)runs.stored);
+    number(out, "rewardd_run_observations_total", "counter", "Traces given to run monitors.",
+           (double)runs.observed);
+    number(out, "rewardd_run_observations_dropped_total", "counter",
+           "Traces that run monitors did not get: their queue was full.", (double)runs.dropped);
+    number(out, "rewardd_run_observations_failed_total", "counter",
+           "Traces that a run monitor refused.", (double)runs.failed);
+    number(out, "rewardd_run_event_streams", "gauge", "Open event streams of runs.",
+           (double)s->n_run_subscribers);
+    head(out, "rewardd_run_alarms_total", "counter", "Alarms of run monitors, by rule.");
+    for (int i = 0; i < RW_RUN_RULES; i++) {
+        rw_buf_printf(out, "rewardd_run_alarms_total{rule=\"%s\"} %llu\n",
+                      rw_run_rule_info((enum rw_run_rule)i)->name,
+                      (unsigned long long)runs.alarms[i]);
+    }
+}
+
 void rw_metrics_write(struct rw_buf *out, struct rw_service *service)
 {
     write_process(out, service);
@@ -260,4 +286,5 @@ void rw_metrics_write(struct rw_buf *out, struct rw_service *service)
     write_scoring(out, service);
     write_errors(out, &service->metrics);
     write_engine(out, service);
+    write_runs(out, service);
 }

@@ -23,6 +23,10 @@ const struct rw_route RW_ROUTE[] = {
     {GET_ONLY, "/metrics", rw_handle_metrics},
     {GET_ONLY, "/openapi.json", rw_handle_openapi},
     {GET_ONLY, "/v1/models", rw_handle_models},
+    {GET_ONLY, "/v1/runs", rw_handle_runs},
+    {GET_ONLY, "/v1/runs/{id}", rw_handle_run},
+    {GET_ONLY, "/v1/runs/{id}/events", rw_handle_run_events},
+    {"POST", "/v1/runs/{id}/acknowledge", rw_handle_run_acknowledge},
     {"POST", "/v1/rewards", rw_handle_rewards, .ready = true, .body = true, .scoring = true},
     {"POST", "/get_reward", rw_handle_get_reward, .ready = true, .body = true, .scoring = true},
 };
@@ -139,10 +143,23 @@ static rw_status check_expect(const struct rw_exchange *ex, struct rw_error *err
 /* ---- routing -----------------------------------------------------------------------------------
  */
 
+/* "{id}" in a route stands for one segment that is not empty. */
+static bool path_fits(struct rw_str path, struct rw_str route)
+{
+    size_t open = rw_str_find(route, RW_STR("{id}"), 0);
+    struct rw_str before = rw_str_slice(route, 0, open);
+    if (open == route.len || !rw_str_starts(path, before)) {
+        return rw_str_equal(path, route);
+    }
+    size_t end = rw_str_find(path, RW_STR("/"), open);
+    return end > open && rw_str_equal(rw_str_slice(path, end, path.len),
+                                      rw_str_slice(route, open + 4, route.len));
+}
+
 static const struct rw_route *find_route(struct rw_str path)
 {
     for (size_t i = 0; i < RW_ROUTE_COUNT; i++) {
-        if (rw_str_is(path, RW_ROUTE[i].path)) {
+        if (path_fits(path, rw_str_from(RW_ROUTE[i].path))) {
             return &RW_ROUTE[i];
         }
     }

@@ -11,6 +11,7 @@
 #include "server/metrics.h"
 #include "server/options.h"
 #include "server/prepare.h"
+#include "server/runs/runs.h"
 
 /*   LOADING --> READY --> DRAINING --> ENDING
  *      |                     ^            ^      DRAINING: still accepting, readyz says no.
@@ -23,6 +24,7 @@ enum rw_service_phase {
 };
 
 struct rw_call;
+struct rw_asker;
 
 struct rw_service {
     const struct rw_options *options;
@@ -36,6 +38,9 @@ struct rw_service {
     struct rw_metrics metrics;
     struct rw_bridge *bridge;
     struct rw_prepare *prepare;
+    struct rw_runs *runs;
+    struct rw_asker *run_subscribers; /* open event streams */
+    uint64_t n_run_subscribers;
     struct rw_call *dirty_calls; /* with news from the engine, until `polled` */
     uint64_t calls;              /* alive */
     uint64_t id_seed;            /* of request ids */
@@ -48,13 +53,15 @@ struct rw_service {
 void rw_router_init(struct rw_service *service, struct rw_handlers *handlers);
 /* call.c: progress of calls marked dirty by the engine's news. */
 void rw_calls_progress(struct rw_service *service);
+/* server/runs/handlers.c: event streams look for news, or end when the daemon drains. */
+void rw_run_subscribers_wake(struct rw_service *service);
 /* Trainers' requests whose wait is over. */
 void rw_calls_tick(struct rw_service *service, uint64_t now_ns);
 
 /* Routes, for metrics and hints. */
 struct rw_route {
     const char *methods; /* "GET, HEAD" or "POST" */
-    const char *path;
+    const char *path;    /* one segment may be {id} */
     void (*handle)(struct rw_service *service, struct rw_exchange *ex);
     bool open;  /* no API key needed: probes */
     bool ready; /* needs loaded models */
@@ -73,6 +80,10 @@ void rw_handle_metrics(struct rw_service *service, struct rw_exchange *ex);
 void rw_handle_models(struct rw_service *service, struct rw_exchange *ex);
 void rw_handle_openapi(struct rw_service *service, struct rw_exchange *ex);
 void rw_handle_rewards(struct rw_service *service, struct rw_exchange *ex);
+void rw_handle_runs(struct rw_service *service, struct rw_exchange *ex);
+void rw_handle_run(struct rw_service *service, struct rw_exchange *ex);
+void rw_handle_run_events(struct rw_service *service, struct rw_exchange *ex);
+void rw_handle_run_acknowledge(struct rw_service *service, struct rw_exchange *ex);
 void rw_handle_get_reward(struct rw_service *service, struct rw_exchange *ex);
 
 #endif

@@ -488,6 +488,13 @@ void rw_job_view(const struct rw_job *job, struct rw_job_view *out)
     pthread_mutex_unlock(&job->engine->lock);
 }
 
+/* It has no hidden states. */
+const float *rw_job_features(const struct rw_job *job)
+{
+    (void)job;
+    return NULL;
+}
+
 const struct rw_score *rw_job_scores(const struct rw_job *job)
 {
     return job->scores;

@@ -7,8 +7,19 @@ import dataclasses
 import json
 import os
 import random
-from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
-from urllib.parse import unquote, urlsplit
+from typing import (
+    Any,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Mapping,
+    Optional,
+    Sequence,
+    Tuple,
+    Union,
+)
+from urllib.parse import quote, unquote, urlsplit
 
 from ._types import RewarddError, RewardUnavailable, Score, Scores, TraceError
 
@@ -47,6 +58,30 @@ class Endpoint:
     def host_header(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self.port}"
+
+
+def run_path(run_id: str, suffix: str = "") -> str:
+    return "/v1/runs/" + quote(run_id, safe="") + suffix
+
+
+def server_sent_events(lines: Iterable[bytes]) -> Iterator[Dict[str, Any]]:
+    """The fields that rewardd sends (HTML standard, 9.2.6): id, event and one line of JSON."""
+    event: Dict[str, Any] = {}
+    for raw in lines:
+        line = raw.decode("utf-8").rstrip("\r\n")
+        name, _, value = line.partition(": ")
+        if not line:
+            if "data" in event:
+                yield event
+                if event.get("event") == "end":
+                    return
+            event = {}
+        elif name == "id":
+            event["id"] = int(value)
+        elif name == "event":
+            event["event"] = value
+        elif name == "data":
+            event["data"] = json.loads(value)
 
 
 def one_trace(trace: Optional[Trace], steps: Optional[Sequence[str]], text: Optional[str]) -> Any:

@@ -198,6 +198,15 @@ class AsyncClient:
     async def models(self) -> Dict[str, Any]:
         return json.loads(await self._request("GET", "/v1/models"))
 
+    async def runs(self) -> List[Dict[str, Any]]:
+        return json.loads(await self._request("GET", "/v1/runs"))["data"]
+
+    async def run(self, run_id: str) -> Dict[str, Any]:
+        return json.loads(await self._request("GET", _wire.run_path(run_id)))
+
+    async def acknowledge_run(self, run_id: str) -> Dict[str, Any]:
+        return json.loads(await self._request("POST", _wire.run_path(run_id, "/acknowledge"), b""))
+
     async def score(
         self,
         prompt: Optional[str] = None,

@@ -84,11 +84,16 @@ class Client:
         connection.close()
 
     def _open(
-        self, method: str, path: str, body: Optional[bytes], accept: str
+        self,
+        method: str,
+        path: str,
+        body: Optional[bytes],
+        accept: str,
+        extra: Optional[Mapping[str, str]] = None,
     ) -> Tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
         """Sends one request. A kept connection may have been closed by the other side meanwhile:
         scoring has no side effects, so that is tried once more at once."""
-        headers = dict(self._endpoint.headers, Accept=accept)
+        headers = dict(self._endpoint.headers, Accept=accept, **(extra or {}))
         if body is not None:
             headers["Content-Type"] = "application/json"
         while True:
@@ -152,6 +157,41 @@ class Client:
 
     def models(self) -> Dict[str, Any]:
         return json.loads(self._request("GET", "/v1/models"))
+
+    # ---- training runs ----
+
+    def runs(self) -> List[Dict[str, Any]]:
+        """The runs this server knows, the latest first."""
+        return json.loads(self._request("GET", "/v1/runs"))["data"]
+
+    def run(self, run_id: str) -> Dict[str, Any]:
+        """What the traces of one run say together: windows, martingales, alarms."""
+        return json.loads(self._request("GET", _wire.run_path(run_id)))
+
+    def acknowledge_run(self, run_id: str) -> Dict[str, Any]:
+        """Its alarms were seen: from now on the run is compared with what it is now."""
+        return json.loads(self._request("POST", _wire.run_path(run_id, "/acknowledge"), b""))
+
+    def run_events(self, run_id: str, after: int = 0) -> Iterator[Dict[str, Any]]:
+        """{"id", "event", "data"} of windows, alarms and acknowledgements as they happen; blocks
+        between them. Ends when the server drains; a lost connection raises StreamBroken, and
+        `after=` the last id goes on behind it."""
+        extra = {"Last-Event-ID": str(after)} if after > 0 else {}
+        try:
+            connection, response = self._open(
+                "GET", _wire.run_path(run_id, "/events"), None, "text/event-stream", extra
+            )
+        except TRANSPORT as cause:
+            raise _wire.unreachable(self._endpoint, cause) from cause
+        try:
+            if response.status != 200:
+                headers = {k.lower(): v for k, v in response.getheaders()}
+                raise _wire.refusal(response.status, response.read(), headers)
+            yield from _wire.server_sent_events(response)
+        except TRANSPORT as cause:
+            raise StreamBroken(TraceError("stream_broken", "the events ended"), 200) from cause
+        finally:
+            connection.close()
 
     def score(
         self,

@@ -1,0 +1,300 @@
+/* GET /v1/runs, GET /v1/runs/{id}, POST /v1/runs/{id}/acknowledge, GET /v1/runs/{id}/events. The
+ * answers are made on the runs thread; here they are waited for and sent. */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/alloc.h"
+#include "server/runs/runs.h"
+#include "server/service.h"
+
+enum {
+    SUBSCRIBERS_MAX = 256, /* event streams open at once */
+};
+
+/* One question, or one event stream that asks again and again. */
+struct rw_asker {
+    struct rw_runs_task task; /* first member */
+    struct rw_service *service;
+    struct rw_exchange *ex; /* NULL = the client is gone */
+    bool asking;            /* the task is out */
+    bool begun;             /* events: the head of the reply was sent */
+    bool news;              /* events: something happened since the last question */
+    struct rw_buf pending;  /* events: not yet pulled */
+    struct rw_asker *prev;
+    struct rw_asker *next;
+};
+
+/* ---- which run ---------------------------------------------------------------------------------
+ */
+
+static int hex(char c)
+{
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+}
+
+/* The path segment behind /v1/runs/, percent-decoded (RFC 3986, section 2.1). */
+static bool read_id(const struct rw_exchange *ex, struct rw_runs_task *task)
+{
+    const struct rw_str prefix = RW_STR("/v1/runs/");
+    struct rw_str target = ex->in->target;
+    size_t n = 0;
+    for (size_t i = prefix.len; i < target.len && target.ptr[i] != '/' && target.ptr[i] != '?';
+         i++) {
+        char c = target.ptr[i];
+        if (c == '%') {
+            int high = i + 2 < target.len ? hex(target.ptr[i + 1]) : -1;
+            int low = i + 2 < target.len ? hex(target.ptr[i + 2]) : -1;
+            if (high < 0 || low < 0) {
+                return false;
+            }
+            c = (char)(high * 16 + low);
+            i += 2;
+        }
+        if (n == sizeof task->id) {
+            return false;
+        }
+        task->id[n++] = c;
+    }
+    task->id_len = n;
+    return n > 0;
+}
+
+static void destroy(struct rw_asker *a)
+{
+    rw_buf_fini(&a->task.reply);
+    rw_buf_fini(&a->pending);
+    rw_free(a);
+}
+
+static void on_gone(void *work)
+{
+    struct rw_asker *a = work;
+    a->ex = NULL;
+    if (!a->asking) {
+        destroy(a);
+    }
+}
+
+static void refuse(struct rw_asker *a, const struct rw_error *err)
+{
+    struct rw_exchange *ex = a->ex;
+    struct rw_error copy = *err;
+    if (copy.status == RW_NOT_FOUND) {
+        rw_error_hint(&copy, "a run begins with the first scored trace that carries \"run\": "
+                             "{\"id\": ...}; GET /v1/runs lists them");
+    }
+    rw_exchange_fail(ex, &copy);
+    destroy(a);
+}
+
+static void on_answer(struct rw_runs_task *task)
+{
+    struct rw_asker *a = (struct rw_asker *)task;
+    a->asking = false;
+    if (a->ex == NULL) {
+        destroy(a);
+    } else if (task->status != RW_OK) {
+        refuse(a, &task->error);
+    } else {
+        rw_exchange_reply(a->ex, 200, "application/json", rw_buf_str(&task->reply), NULL);
+        destroy(a);
+    }
+}
+
+static struct rw_asker *create(struct rw_service *service, struct rw_exchange *ex,
+                               enum rw_runs_question question)
+{
+    struct rw_error err = {0};
+    struct rw_asker *a = rw_alloc_zero(1, sizeof *a);
+    if (a == NULL) {
+        rw_fail(&err, RW_NO_MEMORY, "no memory for the request");
+        rw_exchange_fail(ex, &err);
+        return NULL;
+    }
+    a->service = service;
+    a->ex = ex;
+    a->task.question = question;
+    a->task.done = on_answer;
+    rw_buf_init(&a->pending, 2 * RW_RUNS_REPLY_MAX);
+    if (question != RW_RUNS_LIST && !read_id(ex, &a->task)) {
+        rw_fail(&err, RW_NOT_FOUND, "there is no run of that id");
+        refuse(a, &err);
+        return NULL;
+    }
+    return a;
+}
+
+static bool ask(struct rw_asker *a, struct rw_error *err)
+{
+    a->asking = rw_runs_ask(a->service->runs, &a->task, err) == RW_OK;
+    return a->asking;
+}
+
+static void handle(struct rw_service *service, struct rw_exchange *ex,
+                   enum rw_runs_question question)
+{
+    struct rw_error err = {0};
+    struct rw_asker *a = create(service, ex, question);
+    if (a == NULL) {
+        return;
+    }
+    ex->work = a;
+    ex->gone = on_gone;
+    if (!ask(a, &err)) {
+        refuse(a, &err);
+    }
+}
+
+void rw_handle_runs(struct rw_service *service, struct rw_exchange *ex)
+{
+    handle(service, ex, RW_RUNS_LIST);
+}
+
+void rw_handle_run(struct rw_service *service, struct rw_exchange *ex)
+{
+    handle(service, ex, RW_RUNS_SHOW);
+}
+
+void rw_handle_run_acknowledge(struct rw_service *service, struct rw_exchange *ex)
+{
+    handle(service, ex, RW_RUNS_ACKNOWLEDGE);
+}
+
+/* ---- events ------------------------------------------------------------------------------------
+ *
+ *   asks -> (answer: the head of the reply is sent, or 404) -> pulled -> asks when there is news
+ */
+
+static void unlink_asker(struct rw_asker *a)
+{
+    struct rw_service *s = a->service;
+    if (a->prev != NULL) {
+        a->prev->next = a->next;
+    } else {
+        s->run_subscribers = a->next;
+    }
+    if (a->next != NULL) {
+        a->next->prev = a->prev;
+    }
+    s->n_run_subscribers--;
+}
+
+static void on_subscriber_gone(void *work)
+{
+    struct rw_asker *a = work;
+    unlink_asker(a);
+    on_gone(a);
+}
+
+static enum rw_pull pull_events(void *ctx, struct rw_buf *out)
+{
+    struct rw_asker *a = ctx;
+    struct rw_error ignored = {0};
+    if (a->pending.len > 0) {
+        rw_buf_append(out, a->pending.ptr, a->pending.len);
+        rw_buf_clear(&a->pending);
+    }
+    if (a->service->phase >= RW_SERVICE_DRAINING) {
+        rw_buf_append_str(out, RW_STR("event: end\ndata: {\"reason\":\"draining\"}\n\n"));
+        unlink_asker(a);
+        a->ex = NULL;
+        if (!a->asking) {
+            destroy(a);
+        }
+        return RW_PULL_END;
+    }
+    if (a->news && !a->asking) {
+        a->news = !ask(a, &ignored); /* too many questions: at the next news */
+    }
+    return RW_PULL_WAIT;
+}
+
+static void heartbeat(void *ctx, struct rw_buf *out)
+{
+    (void)ctx;
+    rw_buf_append_str(out, RW_STR(": hb\n\n"));
+}
+
+static void on_events(struct rw_runs_task *task)
+{
+    struct rw_asker *a = (struct rw_asker *)task;
+    a->asking = false;
+    if (a->ex == NULL) {
+        destroy(a);
+        return;
+    }
+    if (task->status != RW_OK && !a->begun) {
+        unlink_asker(a);
+        refuse(a, &task->error);
+        return;
+    }
+    rw_buf_append_str(&a->pending, rw_buf_str(&task->reply));
+    rw_buf_fini(&task->reply);
+    a->news = a->news || task->more;
+    if (a->begun) {
+        rw_exchange_wake(a->ex);
+        return;
+    }
+    a->begun = true;
+    struct rw_stream_source source = {pull_events, heartbeat, a};
+    rw_exchange_stream(a->ex, "text/event-stream", &source,
+                       "Cache-Control: no-store\r\nX-Accel-Buffering: no\r\n");
+}
+
+static uint64_t last_event_id(const struct rw_exchange *ex)
+{
+    unsigned long long id = 0;
+    struct rw_str text = rw_exchange_header(ex, RW_HEADER_LAST_EVENT_ID);
+    return rw_str_to_u64(text, &id) ? id : 0;
+}
+
+void rw_handle_run_events(struct rw_service *service, struct rw_exchange *ex)
+{
+    struct rw_error err = {0};
+    if (service->n_run_subscribers >= SUBSCRIBERS_MAX) {
+        rw_fail(&err, RW_OVERLOADED, "%d event streams are open", SUBSCRIBERS_MAX);
+        rw_exchange_fail(ex, &err);
+        return;
+    }
+    struct rw_asker *a = create(service, ex, RW_RUNS_EVENTS);
+    if (a == NULL) {
+        return;
+    }
+    if (ex->is_head) {
+        a->task.question = RW_RUNS_SHOW; /* says whether there is such a run */
+    } else {
+        a->task.done = on_events;
+        a->task.after = last_event_id(ex);
+    }
+    ex->work = a;
+    ex->gone = on_gone;
+    if (!ask(a, &err)) {
+        refuse(a, &err);
+        return;
+    }
+    if (!ex->is_head) {
+        ex->gone = on_subscriber_gone;
+        a->next = service->run_subscribers;
+        if (a->next != NULL) {
+            a->next->prev = a;
+        }
+        service->run_subscribers = a;
+        service->n_run_subscribers++;
+    }
+}
+
+void rw_run_subscribers_wake(struct rw_service *service)
+{
+    struct rw_asker *a = service->run_subscribers;
+    while (a != NULL) {
+        struct rw_asker *next = a->next; /* a wake may end this one */
+        a->news = true;
+        if (a->begun && a->ex != NULL) {
+            rw_exchange_wake(a->ex);
+        }
+        a = next;
+    }
+}

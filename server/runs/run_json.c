@@ -1,0 +1,247 @@
+#include "server/runs/run_json.h"
+
+#include <math.h>
+
+#include "core/shortcut/flag.h"
+#include "proto/emit.h"
+
+static const char *const FLAG_NAME[RW_FLAGS] = {
+#define XX(name, wire, version, tier, severity, rule, first, second) wire,
+    RW_FLAG_MAP(XX)
+#undef XX
+};
+
+_Static_assert((int)RW_FLAGS <= (int)RW_RUN_FLAG_KINDS, "every flag has a counter");
+
+static void number(struct rw_buf *out, const char *name, double value)
+{
+    rw_emit_name(out, name);
+    if (isfinite(value)) {
+        rw_emit_double(out, value);
+    } else {
+        rw_emit_raw(out, "null");
+    }
+}
+
+static void count(struct rw_buf *out, const char *name, uint64_t value)
+{
+    rw_emit_name(out, name);
+    rw_emit_unsigned(out, value);
+}
+
+static void text(struct rw_buf *out, const char *name, const char *value)
+{
+    rw_emit_name(out, name);
+    rw_emit_text_or_null(out, value);
+}
+
+static void optional(struct rw_buf *out, const char *name, int64_t value)
+{
+    rw_emit_name(out, name);
+    if (value < 0) {
+        rw_emit_raw(out, "null");
+    } else {
+        rw_emit_signed(out, value);
+    }
+}
+
+/* {"value","low","high"}: 95 % band; null when the value is not known. */
+static void interval(struct rw_buf *out, const char *name, struct rw_interval v)
+{
+    rw_emit_name(out, name);
+    if (!isfinite(v.value)) {
+        rw_emit_raw(out, "null");
+        return;
+    }
+    rw_emit_open(out, '{');
+    number(out, "value", v.value);
+    number(out, "low", v.value - 1.96 * v.error);
+    number(out, "high", v.value + 1.96 * v.error);
+    rw_emit_close(out, '}');
+}
+
+static void rewards(struct rw_buf *out, const char *name, const double v[RW_RUN_REWARDS])
+{
+    rw_emit_name(out, name);
+    rw_emit_open(out, '{');
+    number(out, "process", v[RW_RUN_PROCESS]);
+    number(out, "outcome", v[RW_RUN_OUTCOME]);
+    rw_emit_close(out, '}');
+}
+
+static void flag_rates(struct rw_buf *out, const uint64_t *flags, uint64_t traces)
+{
+    rw_emit_name(out, "flag_rates");
+    rw_emit_open(out, '{');
+    for (uint32_t i = 0; i < RW_FLAGS; i++) {
+        if (flags[i] > 0 && traces > 0) {
+            number(out, FLAG_NAME[i], (double)flags[i] / (double)traces);
+        }
+    }
+    rw_emit_close(out, '}');
+}
+
+static void coverage(struct rw_buf *out, const struct rw_run_window *w)
+{
+    rw_emit_name(out, "coverage");
+    if (!isfinite(w->coverage.eta_bar.value)) {
+        rw_emit_raw(out, "null");
+        return;
+    }
+    rw_emit_open(out, '{');
+    interval(out, "eta", w->coverage.eta_bar);
+    interval(out, "eta_change", w->eta_change);
+    rw_emit_name(out, "eta_curve");
+    rw_emit_open(out, '[');
+    for (int i = 0; i < RW_COVERAGE_RADII; i++) {
+        rw_emit_double(out, w->coverage.eta[i]);
+    }
+    rw_emit_close(out, ']');
+    number(out, "radius_95", w->coverage.r95);
+    rw_emit_close(out, '}');
+}
+
+void rw_run_json_window(struct rw_buf *out, const struct rw_run_window *w)
+{
+    rw_emit_open(out, '{');
+    count(out, "window", w->index);
+    count(out, "end", w->end);
+    count(out, "traces", w->traces);
+    count(out, "failed", w->failed);
+    count(out, "prompts", w->prompts);
+    optional(out, "step_first", w->step_first);
+    optional(out, "step_last", w->step_last);
+    interval(out, "process_reward", w->reward[RW_RUN_PROCESS]);
+    interval(out, "outcome_reward", w->reward[RW_RUN_OUTCOME]);
+    interval(out, "outcome_process_gap", w->gap);
+    interval(out, "accuracy", w->accuracy);
+    rewards(out, "reward_accuracy_correlation", w->agreement);
+    rewards(out, "reward_length_correlation", w->length_correlation);
+    rewards(out, "reward_per_length_doubling", w->length_slope);
+    rewards(out, "screening_index", w->screening);
+    interval(out, "steps", w->steps);
+    interval(out, "step_bytes", w->step_bytes);
+    coverage(out, w);
+    interval(out, "participation_ratio", w->participation);
+    flag_rates(out, w->flags, w->traces - w->failed);
+    rw_emit_close(out, '}');
+}
+
+static void label(struct rw_buf *out, const struct rw_run_label *l)
+{
+    rw_emit_open(out, '{');
+    text(out, "request_id", l->request);
+    count(out, "item", l->item);
+    count(out, "trace", l->trace);
+    optional(out, "step", l->step);
+    optional(out, "sample_index", l->sample_index);
+    rw_emit_close(out, '}');
+}
+
+void rw_run_json_alarm(struct rw_buf *out, const struct rw_run_alarm *a)
+{
+    const struct rw_run_rule_info *info = rw_run_rule_info(a->rule);
+    rw_emit_open(out, '{');
+    text(out, "rule", info->name);
+    text(out, "severity", info->severity);
+    rw_emit_name(out, "acknowledged");
+    rw_emit_bool(out, a->acknowledged);
+    count(out, "at_trace", a->at);
+    count(out, "window", a->window);
+    number(out, "value", a->value);
+    number(out, "limit", a->limit);
+    text(out, "meaning", info->says);
+    text(out, "sentence", a->sentence);
+    rw_emit_name(out, "traces");
+    rw_emit_open(out, '[');
+    for (uint32_t i = 0; i < a->n_suspects; i++) {
+        label(out, &a->suspect[i]);
+    }
+    rw_emit_close(out, ']');
+    rw_emit_close(out, '}');
+}
+
+static void scores(struct rw_buf *out, const struct rw_run_view *v)
+{
+    rw_emit_name(out, "martingales");
+    rw_emit_open(out, '{');
+    for (int s = 0; s < RW_RUN_SCORES; s++) {
+        const struct rw_run_score_view *m = &v->score[s];
+        rw_emit_name(out, rw_run_score_name((enum rw_run_score)s));
+        if (m->ranked == 0) {
+            rw_emit_raw(out, "null");
+            continue;
+        }
+        rw_emit_open(out, '{');
+        count(out, "ranked", m->ranked);
+        count(out, "bets", m->bets);
+        number(out, "log10_capital", m->log10_capital);
+        number(out, "log10_alarm", m->log10_alarm);
+        number(out, "log10_plain", m->log10_plain);
+        number(out, "last_p", m->last_p);
+        rw_emit_close(out, '}');
+    }
+    rw_emit_close(out, '}');
+}
+
+static void row_figures(struct rw_buf *out, const struct rw_store_run *row)
+{
+    number(out, "created", row->created);
+    number(out, "updated", row->updated);
+    count(out, "open_alarms", row->alarms);
+    count(out, "last_event", row->events);
+}
+
+void rw_run_json(struct rw_buf *out, const struct rw_run *run, const struct rw_store_run *row,
+                 bool durable)
+{
+    struct rw_run_view v;
+    rw_run_view(run, &v);
+    rw_emit_open(out, '{');
+    text(out, "object", "run");
+    rw_emit_name(out, "id");
+    rw_emit_text(out, v.id);
+    row_figures(out, row);
+    rw_emit_name(out, "durable");
+    rw_emit_bool(out, durable);
+    count(out, "traces", v.traces);
+    count(out, "failed", v.failed);
+    count(out, "validation", v.validation);
+    count(out, "acknowledged", v.acknowledged);
+    optional(out, "step", v.step);
+    count(out, "window_traces", v.options.window);
+    count(out, "in_window", v.in_window);
+    count(out, "warm_prompts", v.options.warm);
+    count(out, "reference_points", v.reference);
+    flag_rates(out, v.flags, v.traces - v.failed - v.validation);
+    scores(out, &v);
+    rw_emit_name(out, "first_window");
+    if (v.first != NULL) {
+        rw_run_json_window(out, v.first);
+    } else {
+        rw_emit_raw(out, "null");
+    }
+    rw_emit_name(out, "windows");
+    rw_emit_open(out, '[');
+    for (uint32_t i = 0; i < v.n_windows; i++) {
+        rw_run_json_window(out, rw_run_window(run, i));
+    }
+    rw_emit_close(out, ']');
+    rw_emit_name(out, "alarms");
+    rw_emit_open(out, '[');
+    for (uint32_t i = 0; i < v.n_alarms; i++) {
+        rw_run_json_alarm(out, rw_run_alarm(run, i));
+    }
+    rw_emit_close(out, ']');
+    rw_emit_close(out, '}');
+}
+
+void rw_run_json_entry(struct rw_buf *out, struct rw_str name, const struct rw_store_run *row)
+{
+    rw_emit_open(out, '{');
+    rw_emit_name(out, "id");
+    rw_emit_text(out, name);
+    count(out, "traces", row->traces);
+    row_figures(out, row);
+    rw_emit_close(out, '}');
+}

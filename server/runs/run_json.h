@@ -1,0 +1,17 @@
+/* A run's figures as JSON, for replies and events. What is not known is null. Pure. */
+#ifndef RW_SERVER_RUNS_RUN_JSON_H
+#define RW_SERVER_RUNS_RUN_JSON_H
+
+#include "core/base/buf.h"
+#include "core/shortcut/run.h"
+#include "server/runs/store.h"
+
+/* {"object":"run", ...} with state, windows and alarms. */
+void rw_run_json(struct rw_buf *out, const struct rw_run *run, const struct rw_store_run *row,
+                 bool durable);
+void rw_run_json_window(struct rw_buf *out, const struct rw_run_window *window);
+void rw_run_json_alarm(struct rw_buf *out, const struct rw_run_alarm *alarm);
+/* One entry of GET /v1/runs. */
+void rw_run_json_entry(struct rw_buf *out, struct rw_str name, const struct rw_store_run *row);
+
+#endif
