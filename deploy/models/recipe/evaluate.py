@@ -194,8 +194,9 @@ def surface_section(ctx: Context) -> None:
     }
     for name, scores in by.items():
         ctx.add("surface", "own families", name, auroc(labels, scores), n=len(rows))
-    clean, steps = [int(t.first_error() < 0) for t in traces], [len(t.steps) for t in traces]
-    ctx.add("surface", "own families", "clean trace, by number of steps", auroc(clean, steps), n=len(traces), clean=f"{np.mean(clean):.3f}")
+    whole = [t for t in traces if t.outcome is not None]  # the other families end at their first error, which a causal score cannot see
+    clean, steps = [int(t.first_error() < 0) for t in whole], [len(t.steps) for t in whole]
+    ctx.add("surface", "own families", "clean trace, by number of steps", auroc(clean, steps), n=len(whole), clean=f"{np.mean(clean):.3f}")
     rated = [t for t in ctx.mixed if t.outcome is not None]
     for answer, name in ((True, "right answer"), (False, "wrong answer")):
         part = [t.first_error() >= 0 for t in rated if bool(t.outcome) is answer]
