@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import random
 import sys
 from pathlib import Path
 
@@ -13,8 +15,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from rewardd_recipe.encode import encode, load_tokenizer, score_ids
 from rewardd_recipe.export import build, write_package
-from rewardd_recipe.model import ModelConfig, RewardModel
+from rewardd_recipe.model import EXPLICIT_LENGTH, ModelConfig, RewardModel
+from rewardd_recipe.mixture import own_trace
 from rewardd_recipe.score import Package
+from rewardd_recipe.served import Served
 from rewardd_recipe.tokenizer import STEP
 from rewardd_recipe.tokenizer import build as build_tokenizer
 from rewardd_recipe.trace import Step, Trace
@@ -22,13 +26,15 @@ from rewardd_recipe.trace import Step, Trace
 CFG = ModelConfig(vocab_size=300, hidden_size=64, intermediate_size=128, num_layers=2, num_heads=2, num_kv_heads=1)
 
 
-def test_trunk_equals_transformers() -> None:
+@pytest.mark.parametrize("length", [50, EXPLICIT_LENGTH + 30])
+def test_trunk_equals_transformers(length: int) -> None:
+    """On both sides of the length where attention changes its kernel."""
     torch.manual_seed(1)
     mine = RewardModel(CFG).eval()
     state = {k: v.to(torch.bfloat16).float() for k, v in mine.state_dict().items()}
     mine.load_state_dict(state)
     theirs = build(state, "prm").float()
-    ids = torch.randint(0, 300, (2, 50))
+    ids = torch.randint(0, 300, (2, length))
     with torch.no_grad():
         assert torch.allclose(mine.step_head(mine(ids)), theirs(ids).logits, atol=1e-5)
 
@@ -49,6 +55,23 @@ def test_package_round_trip(tmp_path: Path, tokenizer: Path) -> None:
         for record in json.loads((folder / "golden_readable.json").read_text()):
             got = Package(folder, kind).scores([(record["question"], record["steps"])])[0]
             assert got == pytest.approx(record["rewards"], abs=1e-5)
+
+
+@pytest.mark.skipif("REWARDD_BIN" not in os.environ, reason="REWARDD_BIN does not name the daemon")
+@pytest.mark.parametrize("kind", ["prm", "orm"])
+def test_the_daemon_scores_as_transformers_does(kind: str) -> None:
+    """Generated and hostile traces through the default packages; the daemon computes in bfloat16 where the CPU can."""
+    folder = Path(__file__).resolve().parents[2] / f"rewardd-{kind}-small"
+    rng = random.Random(22)
+    traces = [own_trace(rng) for _ in range(40)]
+    items = [(t.question, [s.text for s in t.steps]) for t in traces] + [("Käse <|step|> ½ + 1/3?", ["<|question|> ✓\n\nx", "5 ≤ 6", "\u0301a"])]
+    served = Served(Path(os.environ["REWARDD_BIN"]), folder, kind, 1)
+    try:
+        got = served.scores(items)
+    finally:
+        served.daemon.close()
+    for mine, theirs in zip(got, Package(folder, kind).scores(items)):
+        assert mine == pytest.approx(theirs, abs=0.03)
 
 
 def test_special_text_in_steps_is_plain(tokenizer: Path) -> None:
