@@ -93,6 +93,20 @@ struct rw_model_info {
 
 rw_status rw_engine_load(struct rw_engine *engine, const struct rw_model_options *options,
                          const struct rw_model **out, struct rw_error *err);
+/* What can be said of a folder without reading weights: the package opens, and every tensor that
+ * scoring needs is there with its shape. The errors are those of rw_engine_load. */
+struct rw_model_outline {
+    char preset[64];
+    char architecture[64];
+    char digest[65];
+    enum rw_model_kind kind;
+    uint32_t context_max;
+    uint32_t golden_vectors;
+    uint64_t stored_bytes; /* of the tensors that are bound */
+};
+
+rw_status rw_model_check(const struct rw_model_options *options, struct rw_model_outline *out,
+                         struct rw_error *err);
 /* In loading order; returns how many there are. */
 size_t rw_engine_models(const struct rw_engine *engine, const struct rw_model **out, size_t max);
 const struct rw_model_info *rw_model_info(const struct rw_model *model);

@@ -17,6 +17,7 @@ static const struct rw_error_entry ENTRY[RW_STATUS_COUNT] = {
     [RW_INVALID_UTF8] = {400, BAD, false},
     [RW_INVALID_REQUEST] = {400, BAD, false},
     [RW_LIMIT_EXCEEDED] = {422, BAD, false},
+    [RW_REQUEST_TOO_LARGE] = {413, BAD, false},
     [RW_BODY_TOO_LARGE] = {413, BAD, false},
     [RW_HEADERS_TOO_LARGE] = {431, BAD, false},
     [RW_CONTEXT_EXCEEDED] = {422, BAD, false},

@@ -27,6 +27,9 @@ struct rw_reply_model {
     const char *dtype;
 };
 
+/* Spans run over the submitted text: of a trace given as a list, over its steps joined without
+ * anything between. Every submitted step has one, those that stop_below or drop_steps left without
+ * a reward too: a span says where the step is, not that it was read. */
 struct rw_reply_step {
     uint32_t index;
     bool scored;  /* else reward and raw are null and `error` says why */
@@ -91,6 +94,7 @@ struct rw_reply_trace {
     enum rw_reply_verified verified;
     const struct rw_reply_gated *gated; /* NULL = no gate was asked for */
     bool split;                         /* the trace was text: the steps' spans are the split */
+    struct rw_str separator;            /* that cut it; empty: a list, or a text that is one step */
     bool truncated;                     /* steps were dropped by the client's policy */
     const struct rw_reply_step *steps;
     size_t n_steps;

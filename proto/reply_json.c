@@ -212,6 +212,12 @@ void rw_reply_json_trace(struct rw_buf *out, const struct rw_reply_trace *trace,
     }
     rw_emit_name(out, "split");
     rw_emit_bool(out, trace->split);
+    rw_emit_name(out, "separator");
+    if (trace->separator.len > 0) {
+        rw_emit_text(out, trace->separator);
+    } else {
+        rw_emit_raw(out, "null");
+    }
     rw_emit_name(out, "truncated");
     rw_emit_bool(out, trace->truncated);
     if (with_steps) {

@@ -109,10 +109,21 @@ void rw_call_end(struct rw_call *call)
     cancel_jobs(call);
 }
 
+/* Memory that our own cap refused is no passing shortage: the same request meets it again. */
+static void tell_cap(const struct rw_call *call, struct rw_error *err)
+{
+    if (err->status == RW_NO_MEMORY && call->arena.over_cap) {
+        rw_fail(err, RW_REQUEST_TOO_LARGE, "the request needs over %zu bytes of working memory",
+                call->arena.max_bytes);
+        rw_error_hint(err, "send fewer traces per request, or raise --request-memory");
+    }
+}
+
 /* Ends the call with an error reply. */
 static void fail(struct rw_call *call, const struct rw_error *err)
 {
     struct rw_error copy = *err; /* it may live in the call */
+    tell_cap(call, &copy);
     call->service->metrics.errors[copy.status]++;
     call->dialect->fail(call, &copy);
     call->ex = NULL;

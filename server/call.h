@@ -124,6 +124,8 @@ void rw_call_view_step(const struct rw_call_trace *trace, uint32_t index,
 void rw_call_view_trace(struct rw_call_trace *trace, struct rw_reply_trace *out);
 void rw_call_view_head(const struct rw_call *call, struct rw_reply_head *out);
 void rw_call_view_usage(struct rw_call *call, struct rw_reply_usage *out);
+/* The header line, for replies whose costs are known when the head is written. */
+void rw_call_server_timing(struct rw_call *call, char *out, size_t size);
 /* Steps that have a reward now. */
 uint32_t rw_call_steps_ready(const struct rw_call_trace *trace);
 

@@ -175,6 +175,10 @@ rw_status rw_call_prepare(struct rw_call *call, struct rw_error *err)
         }
     }
     call->n_traces = n;
+    if (call->arena.over_cap) { /* not a trace: the request is too large, and will be again */
+        *err = NO_MEMORY_ERROR;
+        return RW_NO_MEMORY;
+    }
     call->steps = rw_arena_array(&call->arena, call->steps_max + 1, sizeof *call->steps);
     if (call->steps == NULL) {
         *err = NO_MEMORY_ERROR;

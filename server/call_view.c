@@ -1,4 +1,6 @@
 /* A trace's state in the words of the reply. Nothing here turns a failure into a number. */
+#include <stdio.h>
+
 #include "core/base/assert.h"
 #include "server/call.h"
 
@@ -148,6 +150,7 @@ void rw_call_view_trace(struct rw_call_trace *trace, struct rw_reply_trace *out)
         .item = trace->item, .trace = trace->index, .split = trace->request->is_text};
     view_process(trace, out);
     view_outcome(trace, out);
+    out->separator = process->asked ? process->input.split : outcome->input.split;
     bool process_lost = !process->asked || process->error != NULL;
     bool outcome_lost = !outcome->asked || outcome->error != NULL;
     if (process_lost && outcome_lost) {
@@ -180,6 +183,14 @@ void rw_call_view_head(const struct rw_call *call, struct rw_reply_head *out)
         .id = call->id, .kernel = rw_engine_kernel(rw_bridge_engine(call->service->bridge))};
     view_model(call->model[RW_PART_PROCESS], &out->process);
     view_model(call->model[RW_PART_OUTCOME], &out->outcome);
+}
+
+void rw_call_server_timing(struct rw_call *call, char *out, size_t size)
+{
+    struct rw_reply_usage usage;
+    rw_call_view_usage(call, &usage);
+    snprintf(out, size, "Server-Timing: queue;dur=%.3f, cpu;dur=%.3f, total;dur=%.3f\r\n",
+             usage.queue_ms, usage.cpu_ms, usage.total_ms);
 }
 
 void rw_call_view_usage(struct rw_call *call, struct rw_reply_usage *out)

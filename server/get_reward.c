@@ -92,7 +92,9 @@ static void send_rows(struct rw_call *call)
         }
     }
     if (err.status == RW_OK) {
-        rw_exchange_reply(call->ex, 200, "application/json", rw_buf_str(&out), NULL);
+        char timing[128];
+        rw_call_server_timing(call, timing, sizeof timing);
+        rw_exchange_reply(call->ex, 200, "application/json", rw_buf_str(&out), timing);
     } else {
         fail(call, &err);
     }

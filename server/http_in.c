@@ -92,6 +92,7 @@ static const struct known_header KNOWN[] = {
     {"accept", RW_HEADER_ACCEPT, false},
     {"x-request-id", RW_HEADER_X_REQUEST_ID, false},
     {"last-event-id", RW_HEADER_LAST_EVENT_ID, false},
+    {"traceparent", RW_HEADER_TRACEPARENT, false},
 };
 
 enum {

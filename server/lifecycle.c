@@ -397,3 +397,32 @@ rw_status rw_lifecycle_check(const struct rw_options *options, struct rw_error *
     }
     return status;
 }
+
+rw_status rw_lifecycle_check_models(const struct rw_options *options, struct rw_error *err)
+{
+    struct rw_arena arena;
+    rw_status status = RW_OK;
+    rw_arena_init(&arena, 1024 * 1024);
+    for (size_t i = 0; i < options->model.n && status == RW_OK; i++) {
+        struct rw_model_choice choice;
+        struct rw_model_outline outline;
+        status = rw_options_model(options->model.items[i], &arena, &choice, err);
+        if (status != RW_OK) {
+            break;
+        }
+        struct rw_model_options model = {
+            .dir = choice.dir, .preset = choice.preset, .context_max = choice.context_max};
+        status = rw_model_check(&model, &outline, err);
+        if (status != RW_OK) {
+            rw_error_prefix(err, "--model %s", choice.dir);
+            break;
+        }
+        printf("model    %s: %s reward, preset %s, %s, %.1f MB, context %u, digest %.12s, "
+               "%u golden vectors\n",
+               choice.dir, outline.kind == RW_KIND_PROCESS ? "process" : "outcome", outline.preset,
+               outline.architecture, (double)outline.stored_bytes / 1e6, outline.context_max,
+               outline.digest, outline.golden_vectors);
+    }
+    rw_arena_fini(&arena);
+    return status;
+}

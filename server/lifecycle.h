@@ -8,6 +8,9 @@
 int rw_lifecycle_run(const struct rw_options *options);
 /* Options that only make sense together; what --check-config checks beyond the values. */
 rw_status rw_lifecycle_check(const struct rw_options *options, struct rw_error *err);
+/* --check-config: what is above, and each model folder: config, recipe, layout, tokenizer, golden
+ * vectors, the names and shapes of the tensors. Weights are not read. Prints a line per model. */
+rw_status rw_lifecycle_check_models(const struct rw_options *options, struct rw_error *err);
 /* Asks the daemon at the first --listen address; 0 = ready. */
 int rw_lifecycle_healthcheck(const struct rw_options *options);
 

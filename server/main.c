@@ -58,6 +58,9 @@ static int act(const struct rw_options *options)
         return complain(&err);
     }
     if (options->action == RW_ACTION_CHECK_CONFIG) {
+        if (rw_lifecycle_check_models(options, &err) != RW_OK) {
+            return complain(&err);
+        }
         puts("the configuration can be used");
         return 0;
     }

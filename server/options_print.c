@@ -8,7 +8,8 @@
 static const char *const ACTION_HELP[][2] = {
     {"help", "this text"},
     {"version", "version and build"},
-    {"check-config", "read all options, say whether they can be used, and end"},
+    {"check-config",
+     "read all options and look into the model folders, say whether they can be used, and end"},
     {"print-config", "every value and where it came from"},
     {"healthcheck",
      "ask the daemon at the first --listen address whether it is ready; exit 0 or 1"},

@@ -93,8 +93,10 @@ static void send_document(struct rw_call *call)
     struct document *doc = call->dialect_data;
     struct rw_exchange *ex = call->ex;
     const char *type = rw_reply_content_type(doc->format);
-    char extra[64];
-    snprintf(extra, sizeof extra, "X-Rewardd-Errors: %zu\r\n", failed_traces(call));
+    char timing[128];
+    char extra[192];
+    rw_call_server_timing(call, timing, sizeof timing);
+    snprintf(extra, sizeof extra, "X-Rewardd-Errors: %zu\r\n%s", failed_traces(call), timing);
     if (call->n_traces > WHOLE_TRACES_MAX || call->steps_max * call->n_traces > WHOLE_STEPS_MAX) {
         struct rw_stream_source source = {pull_document, NULL, call};
         rw_exchange_stream(ex, type, &source, extra);

@@ -247,6 +247,33 @@ static void on_request(void *ctx, struct rw_exchange *ex)
 /* ---- after the exchange ------------------------------------------------------------------------
  */
 
+/* Trace id of a traceparent header (W3C Trace Context, section 3.2): version, 32 hex digits of
+ * trace, 16 of parent, flags; lower case. Empty when it is not one: it goes into logs as it is. */
+static struct rw_str trace_id(struct rw_str header)
+{
+    enum {
+        TRACE_BEGIN = 3,
+        TRACE_END = 35,
+        PARENT_END = 52,
+        LEN = 55
+    };
+    bool zero = true;
+    if (header.len < LEN || (header.len > LEN && header.ptr[LEN] != '-')) {
+        return (struct rw_str){NULL, 0};
+    }
+    for (size_t i = 0; i < LEN; i++) {
+        char c = header.ptr[i];
+        bool dash = i == TRACE_BEGIN - 1 || i == TRACE_END || i == PARENT_END;
+        bool hex = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+        if (dash ? c != '-' : !hex) {
+            return (struct rw_str){NULL, 0};
+        }
+        zero = zero && (i < TRACE_BEGIN || i >= TRACE_END || c == '0');
+    }
+    bool forbidden = rw_str_starts(header, RW_STR("ff"));
+    return rw_str_slice(header, TRACE_BEGIN, zero || forbidden ? TRACE_BEGIN : TRACE_END);
+}
+
 static void log_access(struct rw_service *s, const struct rw_exchange *ex, bool lost, double ms)
 {
     const char *which = s->options->access_log;
@@ -255,12 +282,15 @@ static void log_access(struct rw_service *s, const struct rw_exchange *ex, bool 
         return;
     }
     struct rw_str method = ex->in->method;
+    struct rw_str trace = trace_id(rw_exchange_header(ex, RW_HEADER_TRACEPARENT));
+    trace = trace.len > 0 ? trace : RW_STR("-");
     rw_log(bad ? RW_LOG_WARN : RW_LOG_INFO, "request",
-           "id=%s method=%.*s route=%s status=%d lost=%s body_bytes=%llu reply_bytes=%llu ms=%.1f",
-           ex->request_id[0] != '\0' ? ex->request_id : "-", method.len < 16 ? (int)method.len : 0,
-           method.ptr != NULL ? method.ptr : "", ex->route != NULL ? ex->route->path : "-",
-           ex->status, lost ? "yes" : "no", (unsigned long long)ex->in->body_bytes,
-           (unsigned long long)ex->reply_bytes, ms);
+           "id=%s trace_id=%.*s method=%.*s route=%s status=%d lost=%s body_bytes=%llu "
+           "reply_bytes=%llu ms=%.1f",
+           ex->request_id[0] != '\0' ? ex->request_id : "-", RW_STR_ARG(trace),
+           method.len < 16 ? (int)method.len : 0, method.ptr != NULL ? method.ptr : "",
+           ex->route != NULL ? ex->route->path : "-", ex->status, lost ? "yes" : "no",
+           (unsigned long long)ex->in->body_bytes, (unsigned long long)ex->reply_bytes, ms);
 }
 
 static void on_finished(void *ctx, const struct rw_exchange *ex, bool lost)

@@ -64,6 +64,7 @@ void *rw_arena_alloc(struct rw_arena *arena, size_t bytes)
     }
     size_t need = (bytes + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
     if (need > arena->max_bytes - arena->used_bytes) {
+        arena->over_cap = true;
         return NULL;
     }
     struct rw_arena_block *block = arena->head;

@@ -5,6 +5,7 @@
 #ifndef RW_BASE_ARENA_H
 #define RW_BASE_ARENA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "core/base/str.h"
@@ -15,6 +16,7 @@ struct rw_arena {
     struct rw_arena_block *head; /* newest block; older ones behind it */
     size_t used_bytes;           /* handed out, headers included */
     size_t max_bytes;            /* cap on used_bytes */
+    bool over_cap;               /* an allocation was refused for the cap, not by the system */
 };
 
 void rw_arena_init(struct rw_arena *arena, size_t max_bytes);

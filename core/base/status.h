@@ -17,6 +17,7 @@
     XX(INVALID_UTF8, "invalid_utf8", "text is not valid UTF-8")                                   \
     XX(INVALID_REQUEST, "invalid_request", "a field is missing, unknown, or of the wrong type")   \
     XX(LIMIT_EXCEEDED, "limit_exceeded", "a count or size is over a configured limit")            \
+    XX(REQUEST_TOO_LARGE, "request_too_large", "the request needs more than its working memory")  \
     XX(BODY_TOO_LARGE, "body_too_large", "the request body is over its limit")                    \
     XX(HEADERS_TOO_LARGE, "headers_too_large", "the request head is over its limit")              \
     XX(CONTEXT_EXCEEDED, "context_exceeded", "the trace does not fit the context of the model")   \

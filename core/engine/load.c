@@ -1,5 +1,12 @@
 /* The parts of the public boundary that open packages and build inputs. */
+#include <stdio.h>
+
 #include "core/engine/engine.h"
+#include "core/model/binding.h"
+
+enum {
+    OUTLINE_BYTES_MAX = 64 * 1024 * 1024, /* the list of bindings of the largest model we take */
+};
 
 rw_status rw_engine_load(struct rw_engine *engine, const struct rw_model_options *options,
                          const struct rw_model **out, struct rw_error *err)
@@ -15,6 +22,43 @@ rw_status rw_engine_load(struct rw_engine *engine, const struct rw_model_options
         rw_error_prefix(err, "%s", options->dir);
         rw_package_close(package);
     }
+    return status;
+}
+
+static void describe(const struct rw_package *package, const struct rw_model_options *options,
+                     struct rw_model_outline *out)
+{
+    uint32_t context = package->context_max;
+    if (options->context_max > 0 && options->context_max < context) {
+        context = options->context_max;
+    }
+    *out = (struct rw_model_outline){.kind = package->recipe.kind,
+                                     .context_max = context,
+                                     .golden_vectors = (uint32_t)package->n_golden};
+    snprintf(out->preset, sizeof out->preset, "%s", package->recipe.preset);
+    snprintf(out->architecture, sizeof out->architecture, "%s", package->config.architecture);
+    snprintf(out->digest, sizeof out->digest, "%s", package->digest);
+}
+
+rw_status rw_model_check(const struct rw_model_options *options, struct rw_model_outline *out,
+                         struct rw_error *err)
+{
+    struct rw_package *package;
+    rw_status status = rw_package_open(options->dir, options->preset, &package, err);
+    if (status != RW_OK) {
+        return status;
+    }
+    struct rw_bindings bindings;
+    struct rw_arena arena;
+    rw_arena_init(&arena, OUTLINE_BYTES_MAX);
+    describe(package, options, out);
+    status = rw_bindings_make(&package->config, &package->recipe, package->checkpoint, &arena,
+                              &bindings, err);
+    if (status == RW_OK) {
+        out->stored_bytes = bindings.stored_bytes;
+    }
+    rw_arena_fini(&arena);
+    rw_package_close(package);
     return status;
 }
 

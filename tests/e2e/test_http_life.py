@@ -205,7 +205,7 @@ def test_loading_then_ready(start):
 
 
 def test_drain(start):
-    daemon = start("--drain-delay", "700ms", models=["process:step5000"])
+    daemon = start("--drain-delay", "2s", models=["process:step5000"])
     idle = daemon.connect()
     idle.sendall(GET_READY)
     read_reply(idle)
@@ -215,7 +215,7 @@ def test_drain(start):
                                close=False))
         assert wait_for(lambda: daemon.metrics()["rewardd_requests_in_flight"] == 2)
         daemon.terminate()
-        assert wait_for(lambda: status(daemon.ask(GET_READY)) == 503, 0.5)
+        assert wait_for(lambda: status(daemon.ask(b"GET /readyz HTTP/1.0\r\n\r\n")) == 503)
         reply = daemon.ask(post({"prompt": "p", "trace": {"steps": ["a"]}}, close=False), timeout=20)
         assert status(reply) == 200 and b"Connection: close\r\n" in reply, "still accepting"
         reply = read_all(working)
@@ -298,6 +298,39 @@ def test_precedence_and_origins(tmp_path):
     again.write_text("\n".join(line for line in out.splitlines()
                                if not line.endswith("= ") and not line.startswith("config")))
     assert run("--config", str(again), "--check-config").returncode == 0
+
+
+def test_check_config_looks_into_the_models(rewardd_bin, tmp_path):
+    """Every part of a folder that can be wrong is named, without reading a weight."""
+    source = os.path.join(os.path.dirname(__file__), "..", "golden", "scores", "Skywork-o1-Open-PRM-Qwen-2.5-1.5B")
+    folder = tmp_path / "Skywork-o1-Open-PRM-Qwen-2.5-1.5B"
+    shutil.copytree(source, folder)
+
+    def check():
+        done = subprocess.run([rewardd_bin, "--model", str(folder), "--check-config"], capture_output=True,
+                              text=True, timeout=20)
+        return done.returncode, done.stdout + done.stderr
+
+    code, out = check()
+    assert code == 2 and "tokenizer" in out
+    tokenizer = os.path.join(source, "..", "..", "tokenizers", "qwen", "tokenizer.json")
+    shutil.copy(tokenizer, folder)
+    code, out = check()
+    assert code == 0 and "process reward, preset skywork-o1-prm, Qwen2ForPrmModel" in out
+    config = (folder / "config.json").read_text()
+    for wrong, word in ((config.replace("Qwen2ForPrmModel", "BertModel"), "BertModel"),
+                        (config.replace('"hidden_size": 16', '"hidden_size": 32'), "v_head.summary.weight"),
+                        (config[:-2], "config.json")):
+        (folder / "config.json").write_text(wrong)
+        code, out = check()
+        assert code == 2 and word in out, out
+    (folder / "config.json").write_text(config)
+    weights = (folder / "model.safetensors").read_bytes()
+    for bytes_, word in ((weights[:-1], "safetensors"), (b"\xff" * 100, "safetensors"),
+                         (weights.replace(b"v_head.summary.bias", b"v_head.summary.bIas"), "v_head.summary.bias")):
+        (folder / "model.safetensors").write_bytes(bytes_)
+        code, out = check()
+        assert code == 2 and word in out, out
 
 
 @pytest.mark.parametrize("words, text", [

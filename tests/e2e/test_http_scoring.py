@@ -4,6 +4,7 @@ import base64
 import http.client
 import json
 import os
+import re
 import shutil
 import subprocess
 import textwrap
@@ -152,6 +153,7 @@ def test_batch_one_bad_trace(server):
     assert results[0]["error"] is None and results[2]["error"] is None
     assert results[1]["error"]["code"] == "empty_trace"
     assert results[3]["error"]["code"] == "empty_trace"
+    assert [r["separator"] for r in results] == [None, None, "\n\n", None]
     assert results[2]["split"] and [s["bytes"] for s in results[2]["steps"]] == [[0, 3], [3, 4]]
 
 
@@ -288,7 +290,7 @@ def test_unknown_field(server):
     ("--text-max", "100", {"prompt": "p", "trace": {"steps": ["a" * 101]}}, None),
     ("--messages-max", "1", {"messages": [{"role": "user", "content": "a"}] * 2,
                              "trace": {"steps": ["a"]}}, 422),
-    ("--request-memory", "4k", {"prompt": "p", "traces": [{"steps": ["a"]}] * 50}, None),
+    ("--request-memory", "4k", {"prompt": "p", "traces": [{"steps": ["a"]}] * 50}, 413),
 ])
 def test_limits_name_their_option(start, option, value, body, code):
     daemon = start(option, value)
@@ -297,7 +299,43 @@ def test_limits_name_their_option(start, option, value, body, code):
         assert got == code
     error = reply.get("error") or reply["results"][0]["error"]
     assert option in (error["hint"] or "") + error["message"], error
-    assert score(daemon, {"prompt": "p", "trace": {"steps": ["a"]}})[0] in (200, 500, 503, 507)
+    assert not error["retryable"]  # the same bytes would be refused again
+
+
+def test_request_memory_is_a_refusal_of_the_request(start):
+    """Over the cap while the tokens are made: not one trace is at fault, and a retry meets it again."""
+    daemon = start("--request-memory", "256k")
+    big = {"prompt": "p", "traces": [{"steps": ["word " * 200] * 20}] * 50}
+    code, reply = score(daemon, big)
+    assert code == 413 and reply["error"]["code"] == "request_too_large"
+    assert "--request-memory" in reply["error"]["hint"] and not reply["error"]["retryable"]
+    assert score(daemon, {"prompt": "p", "trace": {"steps": ["a"]}})[0] == 200
+
+
+def test_server_timing(server):
+    for body, path in ((TRACE, "/v1/rewards"), ({"query": [CHAT]}, "/get_reward")):
+        head = server.ask(post(body, path=path)).split(b"\r\n\r\n")[0].decode()
+        found = re.search(r"\r\nServer-Timing: queue;dur=([\d.]+), cpu;dur=([\d.]+), total;dur=([\d.]+)\r\n",
+                          head + "\r\n")
+        assert found and float(found.group(3)) > 0, head
+    assert b"Server-Timing" not in server.ask(post({**TRACE, "stream": True}))
+
+
+@pytest.mark.parametrize("header, logged", [
+    ("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "4bf92f3577b34da6a3ce929d0e0e4736"),
+    ("cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more", "4bf92f3577b34da6a3ce929d0e0e4736"),
+    ("00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01", "-"),
+    ("00-00000000000000000000000000000000-00f067aa0ba902b7-01", "-"),
+    ("ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "-"),
+    ("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7", "-"),
+    ("x", "-"), ("", "-"),
+])
+def test_traceparent_is_in_the_access_log(start, header, logged):
+    daemon = start("--access-log", "all", "--log-level", "info")
+    assert status(daemon.ask(post(TRACE, headers=[f"traceparent: {header}"]))) == 200
+    daemon.terminate()
+    log = daemon.process.communicate(timeout=10)[1]
+    assert f" trace_id={logged} method=POST route=/v1/rewards" in log, log
 
 
 def test_chunked_body_over_the_limit(start):

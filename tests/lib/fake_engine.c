@@ -261,6 +261,15 @@ rw_status rw_engine_load(struct rw_engine *e, const struct rw_model_options *opt
     return RW_OK;
 }
 
+rw_status rw_model_check(const struct rw_model_options *options, struct rw_model_outline *out,
+                         struct rw_error *err)
+{
+    *out = (struct rw_model_outline){.preset = "fake"};
+    return strstr(options->dir, ":bad") != NULL
+               ? rw_fail(err, RW_MODEL_UNSUPPORTED, "%s is bad", options->dir)
+               : RW_OK;
+}
+
 size_t rw_engine_models(const struct rw_engine *e, const struct rw_model **out, size_t max)
 {
     size_t n = e->n_models < max ? e->n_models : max;
@@ -358,6 +367,7 @@ rw_status rw_model_build_input(const struct rw_model *model, const struct rw_tra
     if (source->is_text) {
         n = split(source->text, arena, &cut);
         steps = cut;
+        out->split = n > 1 ? RW_STR("\n\n") : RW_STR("");
     }
     if (n == 0) {
         return rw_fail(err, RW_EMPTY_TRACE, "the trace has no step");

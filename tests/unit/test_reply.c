@@ -209,6 +209,8 @@ static struct rw_reply_trace scored_trace(void)
                                    .process_scored = true,
                                    .process_reward = 0.03F,
                                    .aggregate = "min",
+                                   .split = true,
+                                   .separator = RW_STR("\n\n"),
                                    .steps = steps,
                                    .n_steps = 2,
                                    .flags = &flag,
@@ -227,7 +229,7 @@ START_TEST(json_document)
         "\"digest\":\"0123456789abcdef\",\"dtype\":\"bf16\"},\"outcome\":null},"
         "\"kernel\":\"avx2\",\"results\":[{\"item\":0,\"trace\":0,\"error\":null,"
         "\"process\":{\"reward\":0.03,\"aggregate\":\"min\",\"stopped\":false,\"error\":null},"
-        "\"outcome\":null,\"split\":false,\"truncated\":false,"
+        "\"outcome\":null,\"split\":true,\"separator\":\"\\n\\n\",\"truncated\":false,"
         "\"steps\":[{\"index\":0,\"reward\":0.98,\"raw\":3.9,\"tokens\":12,\"bytes\":[0,6],"
         "\"chars\":[0,6]},{\"index\":1,\"reward\":0.03,\"raw\":-3.5,\"tokens\":15,"
         "\"bytes\":[6,13],\"chars\":[6,13]}],"

@@ -143,6 +143,7 @@ class Score:
     has_process: bool = False
     stopped: bool = False
     split: bool = False
+    separator: Optional[str] = None  # that cut the text into steps
     truncated: bool = False
     verified: Optional[bool] = None  # the final answer equals the reference
     gated: Optional[Gated] = None  # when gates were asked for; `reward` stays as it is
@@ -178,6 +179,7 @@ class Score:
             has_process=bool(process),
             stopped=bool(process.get("stopped", False)),
             split=bool(data.get("split", False)),
+            separator=data.get("separator"),
             truncated=bool(data.get("truncated", False)),
             verified=outcome.get("verified"),
             gated=Gated.parse(data.get("gated")),
