@@ -7,13 +7,18 @@
 #include "core/base/str.h"
 #include "core/bench/synthetic.h"
 #include "proto/suggest.h"
+#include "server/bench_http.h"
 #include "server/command.h"
 
 enum {
     USAGE = 2, /* exit code */
     TOKENS_MAX = 32768,
     GROUP_MAX = 1024,
+    HTTP_REQUESTS_MIN = 8,
+    HTTP_REQUESTS_MAX = 4000,
 };
+
+static const double HTTP_SECONDS = 1.0;
 
 enum option_type {
     TYPE_TEXT,
@@ -51,6 +56,7 @@ static const struct option_row ROWS[] = {
     ROW(chunk_tokens, "chunk-tokens", TYPE_NUMBER, 0, 8192, "tokens of one forward pass"),
     ROW(write_model, "write-model", TYPE_TEXT, 0, 0,
         "write the folder of random weights to this empty folder and stop"),
+    ROW(skip_http, "skip-http", TYPE_SWITCH, 0, 0, "do not start the daemon to measure HTTP"),
     ROW(json, "json", TYPE_SWITCH, 0, 0, "one JSON object instead of text"),
 };
 
@@ -164,27 +170,63 @@ static rw_status make_plan(const struct rw_bench_options *o, struct rw_bench_pla
                          o->dtype);
 }
 
+/* All that is measured, and what it was measured with. */
+struct session {
+    struct rw_bench_plan plan;
+    struct rw_engine_timing *timing;
+    struct rw_bench_result result;
+    struct rw_bench_http http;
+    uint32_t http_steps;
+};
+
+static rw_status measure_engine(const struct rw_bench_options *o, struct session *s,
+                                struct rw_error *err)
+{
+    rw_status status = rw_engine_timing_create(&s->plan.engine, &s->plan.model, &s->timing, err);
+    if (status == RW_OK) {
+        status = rw_bench_run(s->timing, &s->plan, &s->result, err);
+    }
+    if (status == RW_OK && !o->skip_http) {
+        s->http_steps =
+            rw_bench_http_steps(rw_engine_timing_model(s->timing), s->plan.tokens, &s->http.tokens);
+    }
+    return status;
+}
+
+/* As many requests as take about as long as the runs of single traces. */
+static rw_status measure_http(const struct rw_bench_options *o, struct session *s,
+                              struct rw_error *err)
+{
+    double rate = rw_samples_median(&s->result.tokens_per_s);
+    double fit = HTTP_SECONDS * rate / (s->http.tokens > 0 ? s->http.tokens : 1);
+    uint32_t requests = fit < HTTP_REQUESTS_MIN   ? HTTP_REQUESTS_MIN
+                        : fit > HTTP_REQUESTS_MAX ? HTTP_REQUESTS_MAX
+                                                  : (uint32_t)fit;
+    return rw_bench_http_run(o, s->http_steps, requests, &s->http, err);
+}
+
+/* The daemon is forked, so the engine's threads end first. */
 static rw_status measure(const struct rw_bench_options *o, struct rw_error *err)
 {
-    struct rw_bench_plan plan;
-    struct rw_engine_timing *timing = NULL;
-    struct rw_bench_result *result = rw_alloc_zero(1, sizeof *result);
-    rw_status status = result != NULL ? make_plan(o, &plan, err)
-                                      : rw_fail(err, RW_NO_MEMORY, "no memory for the results");
+    struct session *s = rw_alloc_zero(1, sizeof *s);
+    if (s == NULL) {
+        return rw_fail(err, RW_NO_MEMORY, "no memory for the results");
+    }
+    rw_status status = make_plan(o, &s->plan, err);
     if (status == RW_OK) {
-        status = rw_engine_timing_create(&plan.engine, &plan.model, &timing, err);
+        status = measure_engine(o, s, err);
+    }
+    if (s->timing != NULL) {
+        rw_engine_timing_destroy(s->timing);
+    }
+    if (status == RW_OK && s->http_steps > 0) {
+        status = measure_http(o, s, err);
     }
     if (status == RW_OK) {
-        status = rw_bench_run(timing, &plan, result, err);
+        (o->json ? rw_bench_print_json : rw_bench_print_text)(o, &s->result, &s->http, stdout);
     }
-    if (status == RW_OK) {
-        (o->json ? rw_bench_print_json : rw_bench_print_text)(o, result, stdout);
-    }
-    if (result != NULL) {
-        rw_bench_result_fini(result);
-    }
-    rw_engine_timing_destroy(timing);
-    rw_free(result);
+    rw_bench_result_fini(&s->result);
+    rw_free(s);
     return status;
 }
 

@@ -22,11 +22,16 @@ struct rw_bench_options {
     uint64_t kv_memory; /* MiB */
     uint64_t chunk_tokens;
     bool json;
+    bool skip_http;
 };
 
+struct rw_bench_http; /* bench_http.h */
+
 void rw_bench_print_json(const struct rw_bench_options *options,
-                         const struct rw_bench_result *result, FILE *to);
+                         const struct rw_bench_result *result, const struct rw_bench_http *http,
+                         FILE *to);
 void rw_bench_print_text(const struct rw_bench_options *options,
-                         const struct rw_bench_result *result, FILE *to);
+                         const struct rw_bench_result *result, const struct rw_bench_http *http,
+                         FILE *to);
 
 #endif

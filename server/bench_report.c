@@ -2,6 +2,7 @@
 #include "core/base/buf.h"
 #include "proto/emit.h"
 #include "server/bench_command.h"
+#include "server/bench_http.h"
 #include "server/version.h"
 
 enum {
@@ -129,6 +130,27 @@ static void put_group(struct rw_buf *b, const struct rw_bench_result *r, const s
     rw_emit_close(b, '}');
 }
 
+static void put_http(struct rw_buf *b, const struct rw_bench_http *h)
+{
+    rw_emit_name(b, "http");
+    if (h->requests == 0) {
+        rw_emit_raw(b, "null");
+        return;
+    }
+    rw_emit_open(b, '{');
+    put_count(b, "requests", h->requests);
+    put_count(b, "connections", RW_BENCH_CONNECTIONS);
+    put_count(b, "tokens", h->tokens);
+    put_count(b, "body_bytes", h->body_bytes);
+    put(b, "requests_per_s", h->requests / h->seconds);
+    put(b, "loop_cpu_us_per_request", 1e6 * h->loop_cpu_s / h->requests);
+    put(b, "total_cpu_us_per_request", 1e6 * h->total_cpu_s / h->requests);
+    put(b, "compute_cpu_us_per_request", 1e6 * h->reported_cpu_s / h->requests);
+    put(b, "overhead_percent", percent_of(h->loop_cpu_s, h->total_cpu_s));
+    put_quantiles(b, "latency_ms", &h->latency_s);
+    rw_emit_close(b, '}');
+}
+
 static void put_peaks(struct rw_buf *b, const struct rw_bench_result *r)
 {
     rw_emit_name(b, "peaks_gflops");
@@ -181,7 +203,7 @@ static void put_speed(struct rw_buf *b, const struct rw_bench_result *r, const s
 }
 
 void rw_bench_print_json(const struct rw_bench_options *o, const struct rw_bench_result *r,
-                         FILE *to)
+                         const struct rw_bench_http *http, FILE *to)
 {
     struct figures f = figures_of(r);
     struct rw_buf b;
@@ -192,6 +214,7 @@ void rw_bench_print_json(const struct rw_bench_options *o, const struct rw_bench
     put_speed(&b, r, &f);
     put_kernels(&b, r);
     put_group(&b, r, &f);
+    put_http(&b, http);
     rw_emit_close(&b, '}');
     if (!b.failed) {
         fprintf(to, "%.*s\n", (int)b.len, b.ptr);
@@ -213,6 +236,17 @@ static void print_group(const struct rw_bench_result *r, const struct figures *f
             (unsigned long long)r->group_jobs.tokens, f->unique_tokens, f->group_token_ratio);
 }
 
+static void print_http(const struct rw_bench_http *h, FILE *to)
+{
+    if (h->requests > 0) {
+        fprintf(to,
+                "http         %.1f requests/s of %u tokens, %u bytes: HTTP, JSON and tokenising "
+                "take %.0f us,\n             %.2f %% of the daemon's CPU time\n",
+                h->requests / h->seconds, h->tokens, h->body_bytes,
+                1e6 * h->loop_cpu_s / h->requests, percent_of(h->loop_cpu_s, h->total_cpu_s));
+    }
+}
+
 static void print_kernels(const struct rw_bench_result *r, FILE *to)
 {
     size_t n;
@@ -231,7 +265,7 @@ static void print_kernels(const struct rw_bench_result *r, FILE *to)
 }
 
 void rw_bench_print_text(const struct rw_bench_options *o, const struct rw_bench_result *r,
-                         FILE *to)
+                         const struct rw_bench_http *http, FILE *to)
 {
     struct figures f = figures_of(r);
     fprintf(to, "%s   %s   kernel %s   %llu tokens   medians of %u interleaved runs\n",
@@ -250,6 +284,7 @@ void rw_bench_print_text(const struct rw_bench_options *o, const struct rw_bench
             r->batch_jobs, rw_samples_median(&r->batch_tokens_per_s), f.traces_per_s,
             f.batch_percent);
     print_group(r, &f, to);
+    print_http(http, to);
     fprintf(to, "memory       weights %.1f MiB (%.2f bytes per weight)   resident %.1f MiB\n",
             (double)r->model.weight_bytes / 1048576.0, f.bytes_per_weight,
             (double)r->resident_bytes / 1048576.0);

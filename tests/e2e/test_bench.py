@@ -115,11 +115,22 @@ def test_a_group_shares_its_prompt(result):
         GROUP * group["alone_seconds"]["median"] / group["seconds"]["median"])
 
 
+def test_http_is_measured_through_a_daemon(result):
+    http = result["http"]
+    assert http["requests"] >= 8 and 0 < http["tokens"] <= TOKENS
+    assert http["body_bytes"] > 2 * http["tokens"]
+    assert http["requests_per_s"] > 0 and http["latency_ms"]["n"] == http["requests"]
+    loop, total = http["loop_cpu_us_per_request"], http["total_cpu_us_per_request"]
+    assert 0 < loop < total and http["compute_cpu_us_per_request"] < 1.1 * total
+    assert http["overhead_percent"] == pytest.approx(100 * loop / total)
+
+
 @pytest.mark.parametrize("dtype,low,high", [("f32", 3.5, 4), ("bf16", 2, 2.01), ("int8", 1, 2),
                                             ("q4", 0.5, 1.7)])
 def test_bytes_per_weight(rewardd_bin, dtype, low, high):
     # wide enough that the embedding (BF16) and the scales do not hide the linears
-    r = report(rewardd_bin, "--shape", "512,4,2048,8,2,64", "--dtype", dtype)
+    r = report(rewardd_bin, "--shape", "512,4,2048,8,2,64", "--dtype", dtype, "--skip-http")
+    assert r["http"] is None
     assert r["dtype"] == dtype and low <= r["bytes_per_weight"] <= high
     assert r["bytes_per_weight"] == pytest.approx(r["weight_bytes"] / r["parameters"])
 
