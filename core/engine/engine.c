@@ -39,7 +39,6 @@ static void finish(struct rw_engine *e, struct rw_job *job, enum rw_job_state st
     } else {
         e->stats.jobs_running--;
     }
-    e->deadlines_alive -= job->deadline_ns > 0;
     rw_cache_release(&e->cache, job);
     e->stats.cache_hit_tokens += job->spent.cached_tokens;
     job->spent.total_ns = rw_clock_now(e->options.clock) - job->submitted_ns;
@@ -73,7 +72,13 @@ static void fail(struct rw_engine *e, struct rw_job *job, rw_status status)
 
 struct sweep {
     uint64_t now_ns;
+    uint64_t next_ns; /* earliest deadline of those that stay */
 };
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a == 0 || (b > 0 && b < a) ? b : a;
+}
 
 static bool is_overdue(const struct rw_job *job, uint64_t now_ns)
 {
@@ -82,8 +87,12 @@ static bool is_overdue(const struct rw_job *job, uint64_t now_ns)
 
 static bool is_unwanted(void *ctx, const struct rw_job *job)
 {
-    const struct sweep *sweep = ctx;
-    return job->cancel_asked || is_overdue(job, sweep->now_ns);
+    struct sweep *sweep = ctx;
+    if (job->cancel_asked || is_overdue(job, sweep->now_ns)) {
+        return true;
+    }
+    sweep->next_ns = earlier(sweep->next_ns, job->deadline_ns);
+    return false;
 }
 
 static void take_submitted(struct rw_engine *e)
@@ -96,12 +105,13 @@ static void take_submitted(struct rw_engine *e)
 
 static void sweep(struct rw_engine *e)
 {
-    if (!e->sweep_asked && e->deadlines_alive == 0) {
+    struct sweep ctx = {.now_ns = e->deadline_ns > 0 ? rw_clock_now(e->options.clock) : 0};
+    if (!e->sweep_asked && (e->deadline_ns == 0 || ctx.now_ns < e->deadline_ns)) {
         return;
     }
     e->sweep_asked = false;
-    struct sweep ctx = {rw_clock_now(e->options.clock)};
     struct rw_job_list out = rw_scheduler_sweep(&e->scheduler, is_unwanted, &ctx);
+    e->deadline_ns = ctx.next_ns;
     struct rw_job *job;
     while ((job = rw_job_list_pop(&out)) != NULL) {
         if (job->cancel_asked) {
@@ -115,6 +125,7 @@ static void sweep(struct rw_engine *e)
 static void start_jobs(struct rw_engine *e)
 {
     struct rw_job *job;
+    rw_scheduler_begin(&e->scheduler);
     while ((job = rw_scheduler_start(&e->scheduler)) != NULL) {
         job->started_ns = rw_clock_now(e->options.clock);
         job->spent.queue_ns = job->started_ns - job->submitted_ns;
@@ -160,15 +171,15 @@ static void publish_slice(struct rw_engine *e, struct rw_job *job, const struct 
     bool news = job->scores_done > job->view.scores_ready;
     job->view.scores_ready = job->scores_done;
     job->view.stopped = job->stopped;
+    if (outcome->finished) {
+        rw_scheduler_remove(&e->scheduler, job);
+    }
     if (outcome->status != RW_OK) {
         fail(e, job, outcome->status);
     } else if (outcome->finished) {
         finish(e, job, RW_JOB_DONE);
-    } else {
-        rw_scheduler_requeue(&e->scheduler, job);
-        if (news) {
-            tell(e, job);
-        }
+    } else if (news) {
+        tell(e, job);
     }
 }
 
@@ -330,11 +341,15 @@ rw_status rw_engine_create(const struct rw_engine_options *options, struct rw_en
     if (status != RW_OK) {
         goto err_after_locks;
     }
-    e->scheduler_host = (struct rw_scheduler_host){start_job, advance_job, e};
-    rw_scheduler_init(&e->scheduler, &e->scheduler_host, e->options.chunk_tokens);
-    status = rw_pass_init(&e->pass, e->options.chunk_tokens, err);
+    e->scheduler_host = (struct rw_scheduler_host){start_job, advance_job, e, e->kv.max_bytes,
+                                                   &e->kv.reserved_bytes};
+    status = rw_scheduler_init(&e->scheduler, &e->scheduler_host, e->options.chunk_tokens, err);
     if (status != RW_OK) {
         goto err_after_team;
+    }
+    status = rw_pass_init(&e->pass, e->options.chunk_tokens, err);
+    if (status != RW_OK) {
+        goto err_after_scheduler;
     }
     if (pthread_create(&e->thread, NULL, engine_main, e) != 0) {
         status = rw_fail(err, RW_NO_MEMORY, "the engine thread could not be started");
@@ -345,6 +360,8 @@ rw_status rw_engine_create(const struct rw_engine_options *options, struct rw_en
 
 err_after_pass:
     rw_pass_fini(&e->pass);
+err_after_scheduler:
+    rw_scheduler_fini(&e->scheduler);
 err_after_team:
     rw_team_destroy(e->team);
 err_after_locks:
@@ -370,6 +387,7 @@ void rw_engine_destroy(struct rw_engine *e)
     }
     rw_assert(e->kv.reserved_bytes == 0 && e->kv.cached_bytes == 0 && e->kv.resident_bytes == 0);
     rw_pass_fini(&e->pass);
+    rw_scheduler_fini(&e->scheduler);
     rw_team_destroy(e->team);
     fini_locks(e);
     rw_free(e);
@@ -488,7 +506,7 @@ static void enqueue(struct rw_engine *e, struct rw_job *job)
 {
     rw_job_list_push(&e->submitted, job);
     e->jobs_alive++;
-    e->deadlines_alive += job->deadline_ns > 0;
+    e->deadline_ns = earlier(e->deadline_ns, job->deadline_ns);
     e->stats.jobs_queued++;
     e->stats.queued_tokens += job->tokens_needed;
 }

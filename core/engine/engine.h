@@ -29,9 +29,9 @@ struct rw_engine {
     pthread_mutex_t lock;
     pthread_cond_t work;
     bool stopping;
-    bool sweep_asked;         /* a job was cancelled */
-    uint32_t jobs_alive;      /* submitted and not released */
-    uint32_t deadlines_alive; /* unfinished jobs with a deadline */
+    bool sweep_asked;     /* a job was cancelled */
+    uint32_t jobs_alive;  /* submitted and not released */
+    uint64_t deadline_ns; /* the next one of an unfinished job, or earlier; 0: none */
     struct rw_job_list submitted;
     struct rw_job *changed_head;
     struct rw_job *changed_tail;

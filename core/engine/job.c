@@ -150,6 +150,7 @@ rw_status rw_job_create(const struct rw_job_spec *spec, uint64_t now_ns, struct 
     job->priority = spec->priority;
     job->submitted_ns = now_ns;
     job->tokens_needed = needed;
+    job->kv_bytes = rw_kv_blocks_of(needed) * rw_kv_bytes_per_block(spec->model->kv);
     job->view.state = RW_JOB_QUEUED;
     *out = job;
     return RW_OK;

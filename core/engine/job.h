@@ -15,6 +15,8 @@
 #include "core/model/kv.h"
 #include "core/rw_engine.h"
 
+struct rw_flow;
+
 struct rw_job {
     /* constant */
     const struct rw_model *model;
@@ -28,9 +30,14 @@ struct rw_job {
     pthread_mutex_t *lock;  /* of the engine: rw_job_view has no other way to it */
     uint32_t n_scores;      /* positions read */
     uint32_t tokens_needed; /* up to the last of them; later tokens cannot matter */
+    size_t kv_bytes;        /* for all of them, if nothing is shared */
 
     /* engine thread */
-    struct rw_job *next; /* of the list it is in: submitted, waiting, or a model's ring */
+    struct rw_job *next; /* of the list it is in: submitted, waiting, running, ... */
+    struct rw_flow *flow;
+    uint64_t order; /* of submission */
+    uint64_t turn;  /* of the scheduler, in which it was looked at last */
+    bool blocked;   /* it waited for another job then */
     struct rw_kv_seq kv;
     uint32_t tokens_done;
     uint32_t scores_done;

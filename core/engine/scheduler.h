@@ -1,14 +1,29 @@
 /* Which jobs run, and how many tokens of each enter the next pass. Internal to core/engine.
  *
- * Every model has a lane: a FIFO of waiting jobs and a ring of running ones. Lanes with work take
- * turns, pass by pass. A pass takes jobs from the head of its lane's ring, each at most a slice of
- * the token budget, so that a short job is not stuck behind a long one; unfinished jobs go to the
- * tail. Only as many jobs run at once as keep passes full: more would hold KV memory and finish
- * later. A job starts when the KV budget holds all its blocks; while the head of a lane waits for
- * memory no other lane starts jobs, so that a large job is not starved by small ones.
+ * Fair between clients. Jobs of one client and priority are a flow; `served` is the work it has got
+ * (operations), and the virtual clock what a flow gets that always wants its equal share (GPS:
+ * Parekh and Gallager 1993; it advances by the work of a pass over the number of flows). A pass is
+ * filled by the flow that is furthest behind; a flow that comes begins at the clock, so nobody
+ * saves up a credit by being idle; one that ends ahead of the clock is remembered until the clock
+ * is there. A long job takes a quarter of a pass at a time (a quantum, as in deficit round robin),
+ * a short one all it needs.
  *
- * A plain data structure: no threads, no clock, no allocation. Everything that happens here may
- * change when a job runs, never what it computes. */
+ * Quick for short jobs. A light flow, all of whose work fits into one pass, goes first, as long as
+ * light flows together take no more than half of the work. Any short job goes up to one pass before
+ * its flow's turn. When the short ones are in, long ones do not fill the pass up, and while short
+ * ones come, passes of long ones are half as large; they get their share later, since the accounts
+ * are in work and not in passes. Within a flow the job with fewest tokens left is next, but every
+ * fourth time the oldest: so nobody waits for more than four times what is before him.
+ *
+ * Jobs of low priority get the passes that no other wants, and a sixteenth beside them.
+ *
+ * Memory. A job starts when its KV blocks fit. The last eighth is kept for small jobs (up to a
+ * sixteenth of the memory each); while a large one waits for memory, small ones may only use that
+ * eighth, so that neither starves the other.
+ *
+ * A pass is of one model: that of the job chosen first. Jobs that wait for another job's block pass
+ * their turn on to it. A plain data structure: no threads, no clock, no allocation after init.
+ * Everything that happens here may change when a job runs, never what it computes. */
 #ifndef RW_ENGINE_SCHEDULER_H
 #define RW_ENGINE_SCHEDULER_H
 
@@ -16,33 +31,28 @@
 
 #include "core/engine/cache.h"
 #include "core/engine/job.h"
+#include "core/engine/job_list.h"
 
 enum {
     RW_MODELS_MAX = 64,
-    RW_RUNNING_MIN = 16, /* jobs of a lane that run together even when fewer would fill a pass */
+    RW_FLOWS_MAX = 1024,   /* clients with jobs; more of them share flows */
+    RW_SIZE_CLASSES = 20,  /* waiting jobs by the power of two of their tokens */
+    RW_RUNNING_MAX = 1024, /* jobs that run at once */
+    RW_PRIORITIES = RW_PRIORITY_LOW + 1,
 };
 
-struct rw_job_list {
-    struct rw_job *head;
-    struct rw_job *tail;
-    uint32_t count;
-};
-
-struct rw_lane {
-    struct rw_job_list waiting;
-    struct rw_job_list running;
-    uint64_t running_tokens; /* left to compute in `running` */
-};
-
-struct rw_scheduler_host;
-
-struct rw_scheduler {
-    const struct rw_scheduler_host *host;
-    uint32_t chunk_tokens;
-    struct rw_lane lanes[RW_MODELS_MAX];
-    uint32_t n_lanes;
-    uint32_t start_lane; /* whose head is considered first: the one that waits for memory */
-    uint32_t pass_lane;  /* whose turn it is */
+/* Jobs of one client at one priority. */
+struct rw_flow {
+    uint64_t client;
+    enum rw_job_priority priority;
+    double served;         /* operations, on the clock of its priority */
+    uint32_t grants;       /* slices so far: every fourth is the oldest job's */
+    uint32_t starts;       /* the same for jobs that begin */
+    uint32_t n_waiting;    /* over all classes */
+    uint64_t tokens;       /* of all its jobs, whole */
+    struct rw_job *choice; /* of the turn under way; NULL: none */
+    struct rw_job_list waiting[RW_SIZE_CLASSES];
+    struct rw_job_list running; /* in the order of their start */
 };
 
 /* Part of a job in a pass. */
@@ -50,9 +60,10 @@ struct rw_slice {
     struct rw_job *job;
     uint32_t tokens;
     uint32_t tokens_max;
+    struct rw_flow *flow; /* that pays */
 };
 
-/* What the scheduler asks its surroundings; the engine answers with its prefix cache. */
+/* What the scheduler asks its surroundings; the engine answers with KV memory and prefix cache. */
 struct rw_scheduler_host {
     /* Reserves memory for a waiting job; false: not now. */
     bool (*start)(void *ctx, struct rw_job *job);
@@ -60,22 +71,42 @@ struct rw_scheduler_host {
     enum rw_cache_step (*advance)(void *ctx, struct rw_job *job, uint32_t *tokens_max,
                                   struct rw_job **owner);
     void *ctx;
+    size_t memory_max;         /* bytes, of which a job asks up to kv_bytes */
+    const size_t *memory_used; /* by running jobs */
 };
 
-void rw_job_list_push(struct rw_job_list *list, struct rw_job *job);
-struct rw_job *rw_job_list_pop(struct rw_job_list *list); /* NULL when empty */
+struct rw_scheduler {
+    const struct rw_scheduler_host *host;
+    uint32_t chunk_tokens;
+    struct rw_flow *flows; /* [RW_FLOWS_MAX] */
+    uint16_t active[RW_FLOWS_MAX];
+    uint16_t spare[RW_FLOWS_MAX];
+    uint32_t n_active;
+    uint32_t n_spare;
+    double clock[RW_PRIORITIES]; /* operations */
+    uint32_t running[RW_PRIORITIES];
+    size_t small_bytes; /* asked for by small jobs that run */
+    uint64_t turn;
+    uint64_t submitted;    /* jobs so far: their order */
+    uint32_t light_credit; /* tokens that light flows may take before their turn */
+    uint32_t low_credit;   /* tokens that low priority may take before its time */
+    uint32_t short_seen;   /* passes for which long ones stay small: a short job came lately */
+};
 
-void rw_scheduler_init(struct rw_scheduler *scheduler, const struct rw_scheduler_host *host,
-                       uint32_t chunk_tokens);
+rw_status rw_scheduler_init(struct rw_scheduler *scheduler, const struct rw_scheduler_host *host,
+                            uint32_t chunk_tokens, struct rw_error *err);
+void rw_scheduler_fini(struct rw_scheduler *scheduler); /* no job is left */
 void rw_scheduler_add(struct rw_scheduler *scheduler, struct rw_job *job);
-/* Next job that may start: its KV blocks are reserved and it is in its lane's ring. NULL: none. */
+/* A turn begins; then jobs start, then a pass is filled. */
+void rw_scheduler_begin(struct rw_scheduler *scheduler);
+/* Next job that may start: its memory is reserved and it runs. NULL: none. */
 struct rw_job *rw_scheduler_start(struct rw_scheduler *scheduler);
-/* Slices of the next pass, all of one model; their jobs leave the ring. slices[chunk_tokens].
- * Returns how many. Jobs that need no pass any more leave it too, into `done`. */
+/* Slices of the next pass, all of one model. slices[chunk_tokens]. Returns how many. Jobs that need
+ * no pass any more leave the scheduler, into `done`. */
 uint32_t rw_scheduler_fill(struct rw_scheduler *scheduler, struct rw_slice *slices,
                            struct rw_job_list *done);
-/* A job of a pass that has more to compute goes back, its tokens_done already raised. */
-void rw_scheduler_requeue(struct rw_scheduler *scheduler, struct rw_job *job);
+/* A running job ends. */
+void rw_scheduler_remove(struct rw_scheduler *scheduler, struct rw_job *job);
 /* Takes out every job, waiting or running, that `unwanted` says true of. */
 struct rw_job_list rw_scheduler_sweep(struct rw_scheduler *scheduler,
                                       bool (*unwanted)(void *ctx, const struct rw_job *job),
