@@ -6,6 +6,7 @@
 
 #include "core/base/alloc.h"
 #include "core/base/assert.h"
+#include "core/base/hash.h"
 #include "server/runs/observe.h"
 
 enum {
@@ -250,6 +251,8 @@ static size_t collect_specs(struct rw_call *call, struct rw_job_spec *specs,
     if (!isnan(call->request.deadline_ms)) {
         deadline = call->start_ns + (uint64_t)(call->request.deadline_ms * NS_PER_MS);
     }
+    struct rw_str run = call->request.run.id;
+    uint64_t client = run.len > 0 ? rw_hash64(run.ptr, run.len, call->client) : call->client;
     size_t n = 0;
     for (size_t i = 0; i < call->n_traces; i++) {
         for (int p = 0; p < RW_PARTS; p++) {
@@ -264,6 +267,7 @@ static size_t collect_specs(struct rw_call *call, struct rw_job_spec *specs,
                 .stop_below = p == RW_PART_PROCESS ? (float)call->request.stop_below : NAN,
                 .deadline_ns = deadline,
                 .tag = &part->owner,
+                .client = client,
                 .want_features = p == RW_PART_PROCESS && call->request.run.id.ptr != NULL,
             };
             parts[n++] = part;
@@ -423,6 +427,7 @@ void rw_call_start(struct rw_service *service, struct rw_exchange *ex,
     call->task.run = run_prepare;
     call->task.done = prepared;
     call->start_ns = ex->start_ns;
+    call->client = rw_exchange_client(ex);
     call->fresh_end = &call->fresh;
     memcpy(call->id, ex->request_id, sizeof call->id);
     rw_arena_init(&call->arena, service->limits.arena_bytes_max);

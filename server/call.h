@@ -83,6 +83,7 @@ struct rw_call {
     struct rw_error error;
     uint64_t prepare_ns;
     uint64_t start_ns;
+    uint64_t client; /* who asks; with the run, the engine's unit of fairness */
     char id[RW_REQUEST_ID_MAX];
     struct rw_str accept;                   /* header of the request, in the arena */
     const struct rw_model *model[RW_PARTS]; /* NULL = not asked */

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "core/base/assert.h"
+#include "core/base/hash.h"
 #include "proto/errors.h"
 #include "server/connection.h"
 #include "server/http_out.h"
@@ -124,4 +125,11 @@ bool rw_exchange_is_loopback(const struct rw_exchange *ex)
 {
     const struct rw_transport *t = ex->connection->transport;
     return t->ops->is_loopback(t);
+}
+
+uint64_t rw_exchange_client(const struct rw_exchange *ex)
+{
+    struct rw_str key = rw_exchange_header(ex, RW_HEADER_AUTHORIZATION);
+    const struct rw_transport *t = ex->connection->transport;
+    return key.len > 0 ? rw_hash64(key.ptr, key.len, 1) : t->ops->peer(t);
 }

@@ -77,5 +77,7 @@ void rw_exchange_abort(struct rw_exchange *ex);
 
 struct rw_str rw_exchange_header(const struct rw_exchange *ex, enum rw_header header);
 bool rw_exchange_is_loopback(const struct rw_exchange *ex);
+/* Who asks: the API key if one was given, else the address. For fairness, not for access. */
+uint64_t rw_exchange_client(const struct rw_exchange *ex);
 
 #endif

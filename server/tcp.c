@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "core/base/assert.h"
+#include "core/base/hash.h"
 #include "server/connection.h"
 
 enum {
@@ -135,30 +136,40 @@ static bool tcp_is_loopback(const struct rw_transport *t)
     return from_transport(t)->loopback;
 }
 
+static uint64_t tcp_peer(const struct rw_transport *t)
+{
+    return from_transport(t)->peer;
+}
+
 const struct rw_transport_ops RW_TCP_OPS = {
-    tcp_read_start, tcp_read_stop, tcp_try_write, tcp_write,     tcp_write_pending,
-    tcp_shutdown,   tcp_close,     tcp_quick_ack, tcp_peer_lost, tcp_is_loopback,
+    tcp_read_start, tcp_read_stop, tcp_try_write, tcp_write,       tcp_write_pending, tcp_shutdown,
+    tcp_close,      tcp_quick_ack, tcp_peer_lost, tcp_is_loopback, tcp_peer,
 };
 
-static bool peer_is_loopback(const uv_tcp_t *handle)
+static void look_at_peer(struct rw_tcp *tcp)
 {
     struct sockaddr_storage peer;
     int len = sizeof peer;
-    if (uv_tcp_getpeername(handle, (struct sockaddr *)&peer, &len) != 0) {
-        return false;
+    if (uv_tcp_getpeername(&tcp->handle, (struct sockaddr *)&peer, &len) != 0) {
+        return;
     }
     if (peer.ss_family == AF_INET) {
         const struct sockaddr_in *v4 = (const struct sockaddr_in *)&peer;
-        return (ntohl(v4->sin_addr.s_addr) >> 24) == 127;
+        tcp->loopback = (ntohl(v4->sin_addr.s_addr) >> 24) == 127;
+        tcp->peer = rw_hash64(&v4->sin_addr, sizeof v4->sin_addr, 4);
+    } else if (peer.ss_family == AF_INET6) {
+        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&peer;
+        tcp->loopback = IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
+        tcp->peer = rw_hash64(&v6->sin6_addr, sizeof v6->sin6_addr, 6);
     }
-    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&peer;
-    return peer.ss_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
 }
 
 void rw_tcp_accepted(struct rw_tcp *tcp)
 {
     tcp->transport.ops = &RW_TCP_OPS;
     tcp->handle.data = tcp;
-    tcp->loopback = peer_is_loopback(&tcp->handle);
+    tcp->loopback = false;
+    tcp->peer = 0;
+    look_at_peer(tcp);
     uv_tcp_nodelay(&tcp->handle, 1);
 }

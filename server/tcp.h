@@ -13,6 +13,7 @@ struct rw_tcp {
     uv_tcp_t handle;
     uv_write_t request;
     bool loopback; /* the peer is on this machine */
+    uint64_t peer; /* a number for its address */
 };
 
 /* After uv_accept. */

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct rw_connection;
 
@@ -36,6 +37,9 @@ struct rw_transport_ops {
     bool (*peer_lost)(const struct rw_transport *t);
     /* The peer is on this machine. */
     bool (*is_loopback)(const struct rw_transport *t);
+    /* A number for the peer's address, its port left out: a trainer opens a connection per sample.
+     */
+    uint64_t (*peer)(const struct rw_transport *t);
 };
 
 #endif

@@ -71,8 +71,15 @@ static bool no(const struct rw_transport *t)
     return false;
 }
 
+static uint64_t nobody(const struct rw_transport *t)
+{
+    (void)t;
+    return 0;
+}
+
 static const struct rw_transport_ops OPS = {
-    nothing, nothing, try_write, begin_write, write_pending, nothing, begin_close, nothing, no, no};
+    nothing,     nothing, try_write, begin_write, write_pending, nothing,
+    begin_close, nothing, no,        no,          nobody};
 
 static uint64_t now(void *ctx)
 {
