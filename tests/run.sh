@@ -134,6 +134,12 @@ else
         suites asan --timeout-multiplier 4
     build clang clang
     suites clang --suite unit
+    if [ -n "$install" ] || command -v qemu-aarch64 >/dev/null 2>&1; then
+        check aarch64 sh tests/cross/aarch64.sh "$out/aarch64"
+    else
+        echo "skipped: AArch64 needs a cross compiler and an emulator"
+        skipped=$((skipped + 1))
+    fi
     python_suites
     check format sh -c 'git ls-files "*.c" "*.h" | xargs clang-format-14 --dry-run -Werror'
     check layers sh tests/layers.sh

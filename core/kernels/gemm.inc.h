@@ -196,6 +196,17 @@ struct slice {
     bool last;           /* of the panel */
 };
 
+/* What makes up for the offset of the activations; a tile that takes it away itself needs none. */
+static bool starts_with_sums(enum rw_dtype dtype)
+{
+#ifdef RW_SIGNED_ACTIVATION
+    (void)dtype;
+    return false;
+#else
+    return rw_dtype_is_quantised(dtype);
+#endif
+}
+
 static void gemm_slice(const struct rw_gemm *g, const struct slice *s, uint32_t begin, uint32_t end,
                        float *sums)
 {
@@ -211,7 +222,7 @@ static void gemm_slice(const struct rw_gemm *g, const struct slice *s, uint32_t 
         size_t done = row - begin;
         float *c = sums + (held ? done * RW_PANEL : 0);
         struct tile_start start = {s->group > 0 ? c : NULL, RW_PANEL};
-        if (s->group == 0 && rw_dtype_is_quantised(l->dtype)) {
+        if (s->group == 0 && starts_with_sums(l->dtype)) {
             const char *tail = panel_tail(l, s->panel);
             start = (struct tile_start){(const float *)(const void *)tail + RW_PANEL, 0};
         }

@@ -1,5 +1,5 @@
-/* Which table runs here. The compiler's own CPU check is used because it also asks whether the
- * operating system saves the wide registers. */
+/* Which table runs here. On x86-64 the compiler's own CPU check is used because it also asks
+ * whether the operating system saves the wide registers. */
 #include <string.h>
 
 #include "core/kernels/kernels.h"
@@ -24,6 +24,23 @@ static size_t first_usable(void)
         return __builtin_cpu_supports("avx512bf16") ? 0 : 1;
     }
     return avx512 ? 2 : avx2 ? 3 : 4;
+}
+
+#elif defined(__aarch64__) && defined(__linux__)
+
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+
+static const struct rw_kernels *const TABLES[] = {
+    &rw_kernels_neon_bf16, &rw_kernels_neon_dotprod, &rw_kernels_neon, &rw_kernels_generic, NULL,
+};
+
+static size_t first_usable(void)
+{
+    if ((getauxval(AT_HWCAP) & HWCAP_ASIMDDP) == 0) {
+        return 2;
+    }
+    return (getauxval(AT_HWCAP2) & HWCAP2_BF16) != 0 ? 0 : 1;
 }
 
 #else

@@ -77,7 +77,18 @@ RW_INLINE vf vf_widen_at(const char *p, int half)
 
 #endif
 
-#ifdef RW_NATIVE_INT8
+#if defined(RW_NATIVE_INT8) && defined(RW_SIGNED_ACTIVATION)
+
+#define TILE_NAME               tile_int8
+#define TILE_HALVES             1
+#define TILE_VALUE              vu
+#define TILE_SUM                i
+#define TILE_LOAD(p, half)      vu_load(p)
+#define TILE_BROADCAST(p, half) vu_set1(rw_u32_at(p) ^ 0x80808080U)
+#define TILE_DOT(acc, a, b)     vi_dot_s8s8(acc, a, b)
+#include "core/kernels/tile.inc.h"
+
+#elif defined(RW_NATIVE_INT8)
 
 #define TILE_NAME               tile_int8
 #define TILE_HALVES             1

@@ -6,7 +6,8 @@
  *   vf_load_n, vf_store_n (n of RW_VL lanes, others zero / untouched),
  *   vf_sum, vf_highest (over lanes, in a fixed order), vf_round_bf16,
  *   vi_dot_pairs(acc, a, b): per lane, acc + the two products of its int16 (or RW_NATIVE_INT8 and
- *   vi_dot_u8s8: acc + the four products of its uint8 in a and int8 in b).
+ *   vi_dot_u8s8: acc + the four products of its uint8 in a and int8 in b; with
+ *   RW_SIGNED_ACTIVATION vi_dot_s8s8: both int8).
  * Multiplication and addition are only fused where vf_fma says so (-ffp-contract=off). */
 #include <stdbool.h>
 #include <stddef.h>

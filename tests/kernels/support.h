@@ -19,6 +19,11 @@ Suite *team_suite(void);
 /* Those that values have between GEMMs. */
 #define FOR_EACH_STATE(d) for (enum rw_dtype d = RW_DTYPE_F32; d < RW_DTYPE_STATES; d++)
 
+/* Under emulation (tests/cross) cases of more products than this are left out. */
+#ifndef RW_TEST_PRODUCTS_MAX
+#define RW_TEST_PRODUCTS_MAX 1e18
+#endif
+
 /* Uniform in [-1, 1], the same sequence in every run. */
 void random_seed(uint64_t seed);
 float random_unit(void);
