@@ -11,10 +11,10 @@ top=$(cd "$(dirname "$0")/../.." && pwd)
 out=${1:?usage: aarch64.sh OUT}
 compiler=${AARCH64_CC:-aarch64-linux-gnu-gcc}
 emulator=${AARCH64_RUN:-qemu-aarch64}
-command -v "$compiler" >/dev/null && command -v "$emulator" >/dev/null || {
+if ! command -v "$compiler" >/dev/null || ! command -v "$emulator" >/dev/null; then
     echo "skipped: needs $compiler and $emulator"
     exit 77
-}
+fi
 
 flags="-std=c11 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror -Wno-missing-field-initializers -Wno-sign-compare
 -ffp-contract=off -pthread" # as meson.build, and nothing of the daemon
