@@ -17,7 +17,7 @@ static long system_read_at(int fd, void *to, size_t len, uint64_t offset)
     return pread(fd, to, len, (off_t)offset);
 }
 
-static const struct rw_file_ops SYSTEM = {system_open, system_read_at};
+static const struct rw_file_ops SYSTEM = {system_open, system_read_at, NULL};
 static const struct rw_file_ops *ops = &SYSTEM;
 
 void rw_file_set_ops(const struct rw_file_ops *replacement)
@@ -33,12 +33,10 @@ static const char *base_name(const char *path)
 
 bool rw_file_exists(const char *path)
 {
-    int fd = ops->open(path);
-    if (fd < 0) {
-        return errno != ENOENT;
+    if (ops->exists != NULL) {
+        return ops->exists(path);
     }
-    close(fd);
-    return true;
+    return access(path, F_OK) == 0 || errno != ENOENT;
 }
 
 rw_status rw_file_open(const char *path, struct rw_file *file, struct rw_error *err)

@@ -21,6 +21,7 @@ struct rw_file {
 struct rw_file_ops {
     int (*open)(const char *path);                                  /* fd or -1 with errno */
     long (*read_at)(int fd, void *to, size_t len, uint64_t offset); /* as pread */
+    bool (*exists)(const char *path); /* NULL: the real file system is asked */
 };
 
 /* For the whole process, before threads exist (NULL: the real calls). */

@@ -91,7 +91,7 @@ static long fault_read_at(int fd, void *to, size_t len, uint64_t offset)
 void rw_fault_install(void)
 {
     static const struct rw_allocator ALLOCATOR = {fault_alloc, fault_resize, fault_release, NULL};
-    static const struct rw_file_ops FILES = {fault_open, fault_read_at};
+    static const struct rw_file_ops FILES = {fault_open, fault_read_at, NULL};
     atomic_store(&armed, RW_FAULT_NONE);
     atomic_store(&live, 0);
     rw_alloc_set(&ALLOCATOR);
