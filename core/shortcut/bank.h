@@ -19,7 +19,7 @@
 #define RW_BANK_FILE "calibration.json"
 
 enum {
-    RW_BANK_FILE_MAX = 64 << 20,   /* bytes */
+    RW_BANK_FILE_MAX = 32 << 20,   /* bytes */
     RW_BANK_ROWS_MAX = 100000,     /* traces of one bank */
     RW_BANK_DOMAINS_MAX = 32,      /* the pool included */
     RW_BANK_BINS_MAX = 4,          /* length bins of one domain */
@@ -49,14 +49,14 @@ rw_status rw_bank_open(const char *dir, struct rw_bank **out, struct rw_error *e
 void rw_bank_free(struct rw_bank *bank); /* NULL is fine */
 
 /* CONFIG with the name of what changed when the bank is for something else. An outcome model that
- * differs is no error: pass same_outcome = NULL to ignore, else it says whether EARLY_COMMIT may be
- * ranked. */
+ * differs is no error: *same_outcome says so, and then EARLY_COMMIT must not be given. */
 rw_status rw_bank_check(const struct rw_bank *bank, const struct rw_bank_version *now,
                         bool *same_outcome, struct rw_error *err);
 
 struct rw_bank_rank {
     double p;       /* NaN when fewer than RW_BANK_N_MIN values */
     uint64_t n_cal; /* values ranked against */
+    uint64_t above; /* of them at least as strange */
 };
 
 /* The group is (domain, or the pool when the tag is unknown or empty; bin of trace_bytes). */
@@ -66,10 +66,6 @@ void rw_bank_rank(const struct rw_bank *bank, struct rw_str domain, uint64_t tra
 /* Latent outlier statistics of one feature [RW_SIGNAL_FEATURES]; false when the bank has none.
  * d2 = (z - mu)^T Sigma^-1 (z - mu), knn = distance of z/|z| to its k-th neighbour. */
 bool rw_bank_latent(const struct rw_bank *bank, const float *feature, double *d2, double *knn);
-
-/* Fusion of everything known into one strangeness (README: combined); false when nothing is. */
-bool rw_bank_combine(const struct rw_bank *bank, struct rw_str domain,
-                     const struct rw_signals *signals, double *value);
 
 uint64_t rw_bank_rows(const struct rw_bank *bank); /* traces it was built from */
 /* Realised false-alarm rate at alpha with n values: mean and standard deviation of

@@ -13,32 +13,33 @@
 
 #include "core/shortcut/signal.h"
 
-/* XX(NAME, "wire_name", version, tier, severity, rule, signal, second signal) */
-#define RW_FLAG_MAP(XX)                                                                    \
-    XX(COMBINED, "shortcut", 1, FREE, ALARM, CALIBRATED, COMBINED, NONE)                   \
-    XX(PROCESS_OUTCOME_GAP, "process_outcome_gap", 1, FREE, ALARM, CALIBRATED, MIN_LOGIT,  \
-       MEAN_LOGIT)                                                                         \
-    XX(FIRST_ERROR, "first_error", 1, FREE, INFO, INFO, NONE, NONE)                        \
-    XX(STEP_REDUNDANT, "step_redundant", 1, FREE, WARN, TEXT, REDUNDANT, NONE)             \
-    XX(STEP_DUPLICATE, "step_duplicate", 1, FREE, WARN, TEXT, DUPLICATE, NONE)             \
-    XX(REPETITION, "repetition", 1, FREE, WARN, TEXT, REPETITION, NONE)                    \
-    XX(ANSWER_FIRST, "answer_first", 1, FREE, ALARM, TEXT, ANSWER_FIRST, NONE)             \
-    XX(SHAPE, "shape", 1, FREE, INFO, CALIBRATED, STEP_SHARE, BYTES)                       \
-    XX(LATENT_OUTLIER, "latent_outlier", 1, FREE, WARN, CALIBRATED, LATENT_D2, LATENT_KNN) \
-    XX(ENSEMBLE_SPREAD, "ensemble_spread", 1, FREE, INFO, INFO, ENSEMBLE, NONE)            \
-    XX(SPECIAL_TOKEN_TEXT, "special_token_text", 1, FREE, WARN, FACT, NONE, NONE)          \
-    XX(HIDDEN_TEXT, "hidden_text", 1, FREE, WARN, FACT, NONE, NONE)                        \
-    XX(TRUNCATED_INPUT, "truncated_input", 1, FREE, WARN, FACT, NONE, NONE)                \
-    XX(PROMPT_GAP, "prompt_gap", 1, CHEAP, ALARM, CALIBRATED, GAP_SUM, GAP_MAX)            \
-    XX(EARLY_COMMIT, "early_commit", 1, CHEAP, WARN, CALIBRATED, EARLY_COMMIT, NONE)       \
-    XX(QUESTION_SWAP, "question_swap", 1, DEEP, ALARM, CALIBRATED, QUESTION_SWAP, NONE)    \
-    XX(CORRUPTION_BLIND, "corruption_blind", 1, DEEP, WARN, CALIBRATED, CORRUPTION, NONE)  \
-    XX(STEP_ABLATION, "step_ablation", 1, DEEP, WARN, CALIBRATED, ABLATION, NONE)          \
-    XX(FORMAT_INVARIANCE, "format_invariance", 1, DEEP, WARN, CALIBRATED, FORMAT, NONE)    \
-    XX(INFO_GAIN, "info_gain", 1, DEEP, WARN, CALIBRATED, INFO_GAIN, NONE)
+/* XX(NAME, "wire_name", version, tier, severity, rule, signal, second signal, instead): `instead`
+ * is ranked when neither of the two is known. */
+#define RW_FLAG_MAP(XX)                                                                          \
+    XX(SHORTCUT, "shortcut", 1, FREE, ALARM, CALIBRATED, COMBINED_CHEAP, NONE, COMBINED)         \
+    XX(PROCESS_OUTCOME_GAP, "process_outcome_gap", 1, FREE, ALARM, CALIBRATED, MIN_LOGIT,        \
+       MEAN_LOGIT, NONE)                                                                         \
+    XX(FIRST_ERROR, "first_error", 1, FREE, INFO, INFO, NONE, NONE, NONE)                        \
+    XX(STEP_REDUNDANT, "step_redundant", 1, FREE, WARN, TEXT, REDUNDANT, NONE, NONE)             \
+    XX(STEP_DUPLICATE, "step_duplicate", 1, FREE, WARN, TEXT, DUPLICATE, NONE, NONE)             \
+    XX(REPETITION, "repetition", 1, FREE, WARN, TEXT, REPETITION, NONE, NONE)                    \
+    XX(ANSWER_FIRST, "answer_first", 1, FREE, ALARM, TEXT, ANSWER_FIRST, NONE, NONE)             \
+    XX(SHAPE, "shape", 1, FREE, INFO, CALIBRATED, STEP_SHARE, BYTES, NONE)                       \
+    XX(LATENT_OUTLIER, "latent_outlier", 1, FREE, WARN, CALIBRATED, LATENT_D2, LATENT_KNN, NONE) \
+    XX(ENSEMBLE_SPREAD, "ensemble_spread", 1, FREE, INFO, INFO, ENSEMBLE, NONE, NONE)            \
+    XX(SPECIAL_TOKEN_TEXT, "special_token_text", 1, FREE, WARN, FACT, NONE, NONE, NONE)          \
+    XX(HIDDEN_TEXT, "hidden_text", 1, FREE, WARN, FACT, NONE, NONE, NONE)                        \
+    XX(TRUNCATED_INPUT, "truncated_input", 1, FREE, WARN, FACT, NONE, NONE, NONE)                \
+    XX(PROMPT_GAP, "prompt_gap", 1, CHEAP, ALARM, CALIBRATED, GAP_SUM, GAP_MAX, GAP_FIRST)       \
+    XX(EARLY_COMMIT, "early_commit", 1, CHEAP, WARN, CALIBRATED, EARLY_COMMIT, NONE, NONE)       \
+    XX(QUESTION_SWAP, "question_swap", 1, DEEP, ALARM, CALIBRATED, QUESTION_SWAP, NONE, NONE)    \
+    XX(CORRUPTION_BLIND, "corruption_blind", 1, DEEP, WARN, CALIBRATED, CORRUPTION, NONE, NONE)  \
+    XX(STEP_ABLATION, "step_ablation", 1, DEEP, WARN, CALIBRATED, ABLATION, NONE, NONE)          \
+    XX(FORMAT_INVARIANCE, "format_invariance", 1, DEEP, WARN, CALIBRATED, FORMAT, NONE, NONE)    \
+    XX(INFO_GAIN, "info_gain", 1, DEEP, WARN, CALIBRATED, INFO_GAIN, NONE, NONE)
 
 enum rw_flag_id {
-#define XX(name, text, version, tier, severity, rule, first, second) RW_FLAG_##name,
+#define XX(name, text, version, tier, severity, rule, first, second, instead) RW_FLAG_##name,
     RW_FLAG_MAP(XX)
 #undef XX
     RW_FLAGS
@@ -74,11 +75,12 @@ struct rw_flag_info {
     enum rw_flag_tier tier;
     enum rw_flag_severity severity;
     enum rw_flag_rule rule;
-    int signal[2];       /* enum rw_signal_id, or -1 */
-    const char *meaning; /* one sentence, for documents and GET /v1/models */
+    int signal[2]; /* enum rw_signal_id, or -1 */
+    int instead;   /* ranked when neither is known, or -1 */
 };
 
 const struct rw_flag_info *rw_flag_info(enum rw_flag_id id);
+const char *rw_flag_meaning(enum rw_flag_id id); /* one clause a person understands */
 const char *rw_flag_severity_name(enum rw_flag_severity severity); /* "info", "warn", "alarm" */
 const char *rw_flag_tier_name(enum rw_flag_tier tier);             /* "free", "cheap", "deep" */
 
@@ -105,8 +107,18 @@ struct rw_flag_options {
 #define RW_FLAG_ALPHA_DEFAULT 0.01
 
 /* Flags whose value is known, in table order, fired or not (the sparse reply takes the fired ones);
- * returns how many were written. Fills signals->of[RW_SIGNAL_COMBINED] when there is a bank. */
+ * returns how many were written. Fills signals->of[RW_SIGNAL_COMBINED*] when there is a bank. */
 size_t rw_flags_evaluate(struct rw_signals *signals, const struct rw_flag_options *options,
                          struct rw_flag out[RW_FLAGS]);
+
+/* The smallest conformal p of a flag's signals, times their number (Bonferroni), at most 1; NaN
+ * when none is known and calibrated. `best` (may be NULL) is the signal of the smallest. `inside`:
+ * the trace is one of the bank's own, and is not ranked against itself. */
+double rw_flag_p(enum rw_flag_id id, const struct rw_signals *signals, const struct rw_bank *bank,
+                 struct rw_str domain, bool inside, enum rw_signal_id *best, uint64_t *n_cal);
+/* Truncated Fisher sum over the flags up to `tier` (shortcut and deep ones left out):
+ * sum_i max(0, -log10 p_i - 1/2). False when no flag has a p. */
+bool rw_flag_combine(enum rw_flag_tier tier, const struct rw_signals *signals,
+                     const struct rw_bank *bank, struct rw_str domain, bool inside, double *value);
 
 #endif

@@ -1,0 +1,172 @@
+#include "core/shortcut/bank.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#include "core/base/alloc.h"
+#include "core/base/assert.h"
+#include "core/base/file.h"
+#include "core/shortcut/bank_parts.h"
+#include "core/shortcut/linalg.h"
+
+enum {
+    BANK_ARENA_MAX = 256 << 20, /* bytes */
+};
+
+rw_status rw_bank_new(struct rw_bank **out, struct rw_error *err)
+{
+    struct rw_bank *bank = rw_alloc_zero(1, sizeof *bank);
+    if (bank == NULL) {
+        return rw_fail(err, RW_NO_MEMORY, "no memory for a calibration bank");
+    }
+    rw_arena_init(&bank->arena, BANK_ARENA_MAX);
+    *out = bank;
+    return RW_OK;
+}
+
+void rw_bank_free(struct rw_bank *bank)
+{
+    if (bank != NULL) {
+        rw_arena_fini(&bank->arena);
+        rw_free(bank);
+    }
+}
+
+rw_status rw_bank_open(const char *dir, struct rw_bank **out, struct rw_error *err)
+{
+    enum {
+        PATH_BYTES_MAX = 4096
+    };
+    char path[PATH_BYTES_MAX];
+    int n = snprintf(path, sizeof path, "%s/%s", dir, RW_BANK_FILE);
+    if (n < 0 || (size_t)n >= sizeof path) {
+        return rw_fail(err, RW_IO, "the path of %s is too long", RW_BANK_FILE);
+    }
+    struct rw_arena arena;
+    struct rw_str text;
+    rw_arena_init(&arena, RW_BANK_FILE_MAX + 65536);
+    rw_status status = rw_file_read_all(path, RW_BANK_FILE_MAX, &arena, &text, err);
+    if (status == RW_OK) {
+        status = rw_bank_parse(text, out, err);
+        if (status != RW_OK) {
+            rw_error_prefix(err, RW_BANK_FILE);
+        }
+    }
+    rw_arena_fini(&arena);
+    return status;
+}
+
+static rw_status same(const char *what, const char *then, const char *now, struct rw_error *err)
+{
+    if (strcmp(then, now) == 0) {
+        return RW_OK;
+    }
+    rw_fail(err, RW_CONFIG, "the calibration bank was built for another %s (%.20s, now %.20s)",
+            what, then, now);
+    rw_error_hint(err, "rebuild it with rewardd calibrate");
+    return RW_CONFIG;
+}
+
+rw_status rw_bank_check(const struct rw_bank *bank, const struct rw_bank_version *now,
+                        bool *same_outcome, struct rw_error *err)
+{
+    rw_status status = same("model", bank->version.model, now->model, err);
+    if (status == RW_OK) {
+        status = same("template", bank->version.layout, now->layout, err);
+    }
+    if (status == RW_OK) {
+        status = same("splitter", bank->version.splitter, now->splitter, err);
+    }
+    if (same_outcome != NULL) {
+        *same_outcome = strcmp(bank->version.outcome, now->outcome) == 0;
+    }
+    return status;
+}
+
+const struct bank_bin *rw_bank_bin(const struct rw_bank *bank, struct rw_str domain,
+                                   uint64_t trace_bytes)
+{
+    rw_assert(bank->n_domains > 0);
+    const struct bank_domain *found = &bank->domains[0];
+    for (size_t i = 1; i < bank->n_domains && domain.len > 0; i++) {
+        found = rw_str_equal(bank->domains[i].tag, domain) ? &bank->domains[i] : found;
+    }
+    size_t bin = 0;
+    while (bin + 1 < found->n_bins && trace_bytes >= found->bins[bin + 1].bytes_min) {
+        bin++;
+    }
+    return &found->bins[bin];
+}
+
+void rw_bank_rank(const struct rw_bank *bank, struct rw_str domain, uint64_t trace_bytes,
+                  enum rw_signal_id id, double value, struct rw_bank_rank *out)
+{
+    rw_assert(isfinite(value) && id >= 0 && id < RW_SIGNALS);
+    const struct bank_values *values = &rw_bank_bin(bank, domain, trace_bytes)->of[id];
+    float strangeness = (float)rw_signal_strangeness(id, value); /* as the bank keeps them */
+    size_t low = 0;
+    size_t high = values->n;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (values->strangeness[middle] < strangeness) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    out->n_cal = values->n;
+    out->above = values->n - low;
+    out->p = values->n < RW_BANK_N_MIN ? NAN : ((double)out->above + 1) / ((double)values->n + 1);
+}
+
+/* Distance to the RW_BANK_K-th neighbour: the K smallest kept in order. */
+static double kth_distance(const struct rw_bank *bank, const float *unit)
+{
+    double best[RW_BANK_K];
+    size_t n = 0;
+    for (size_t i = 0; i < bank->n_neighbours; i++) {
+        double d2 = rw_linalg_distance2(unit, bank->neighbours + i * RW_SIGNAL_FEATURES,
+                                        RW_SIGNAL_FEATURES);
+        if (n == RW_BANK_K && d2 >= best[n - 1]) {
+            continue;
+        }
+        size_t at = n < RW_BANK_K ? n++ : n - 1;
+        for (; at > 0 && best[at - 1] > d2; at--) {
+            best[at] = best[at - 1];
+        }
+        best[at] = d2;
+    }
+    return sqrt(best[n - 1]);
+}
+
+bool rw_bank_latent(const struct rw_bank *bank, const float *feature, double *d2, double *knn)
+{
+    if (!bank->has_latent) {
+        return false;
+    }
+    double z[RW_SIGNAL_FEATURES];
+    float unit[RW_SIGNAL_FEATURES];
+    for (size_t j = 0; j < RW_SIGNAL_FEATURES; j++) {
+        z[j] = (double)feature[j] - bank->mean[j];
+        unit[j] = feature[j];
+    }
+    rw_linalg_normalise(unit, RW_SIGNAL_FEATURES);
+    *d2 = rw_linalg_mahalanobis2(bank->factor, RW_SIGNAL_FEATURES, z);
+    *knn = kth_distance(bank, unit);
+    return isfinite(*d2) && isfinite(*knn);
+}
+
+uint64_t rw_bank_rows(const struct rw_bank *bank)
+{
+    return bank->rows;
+}
+
+void rw_bank_spread(uint64_t n, double alpha, double *mean, double *deviation)
+{
+    /* Beta(a, b), a = k = floor(alpha (n + 1)), b = n + 1 - k. */
+    double a = floor(alpha * ((double)n + 1));
+    double sum = (double)n + 1;
+    double b = sum - a;
+    *mean = a / sum;
+    *deviation = sqrt(a * b / (sum * sum * (sum + 1)));
+}

@@ -1,0 +1,298 @@
+#include <math.h>
+#include <stdlib.h>
+
+#include "core/base/assert.h"
+#include "core/shortcut/bank_parts.h"
+#include "core/shortcut/flag.h"
+#include "core/shortcut/linalg.h"
+
+/* Working memory of one build. */
+struct build {
+    struct rw_bank *bank;
+    struct rw_arena *scratch;
+    const struct rw_bank_row *rows;
+    size_t n;
+    struct rw_signals *signals; /* [n], LATENT_* and COMBINED* filled in */
+    uint64_t *bytes;            /* [n] */
+    struct rw_error *err;
+};
+
+static rw_status no_memory(struct rw_error *err)
+{
+    return rw_fail(err, RW_NO_MEMORY, "no memory to build a calibration bank");
+}
+
+static int compare_floats(const void *a, const void *b)
+{
+    float x = *(const float *)a;
+    float y = *(const float *)b;
+    return x < y ? -1 : x > y;
+}
+
+static int compare_u64(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a;
+    uint64_t y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+static bool belongs(const struct bank_domain *domain, const struct rw_bank_row *row)
+{
+    return domain->tag.len == 0 || rw_str_equal(domain->tag, row->domain);
+}
+
+/* Every second trace: the others made the mean, the covariance and the neighbours. */
+static bool calibrates_latent(size_t row)
+{
+    return row % 2 == 1;
+}
+
+static rw_status add_domain(struct build *b, struct rw_str tag)
+{
+    struct rw_bank *bank = b->bank;
+    for (size_t i = 0; i < bank->n_domains; i++) {
+        if (rw_str_equal(bank->domains[i].tag, tag)) {
+            return RW_OK;
+        }
+    }
+    if (bank->n_domains == RW_BANK_DOMAINS_MAX || tag.len >= RW_BANK_TAG_MAX) {
+        return rw_fail(b->err, RW_LIMIT_EXCEEDED, "more than %d domains, or a tag of %zu bytes",
+                       RW_BANK_DOMAINS_MAX - 1, tag.len);
+    }
+    struct rw_str copy = rw_arena_copy(&bank->arena, tag);
+    if (copy.ptr == NULL) {
+        return no_memory(b->err);
+    }
+    bank->domains[bank->n_domains++].tag = copy;
+    return RW_OK;
+}
+
+/* As many bins as have RW_BANK_BIN_ROWS_MIN traces each, cut at quantiles of the length. */
+static void cut_bins(struct build *b, struct bank_domain *domain)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < b->n; i++) {
+        if (belongs(domain, &b->rows[i])) {
+            b->bytes[n++] = b->rows[i].signals.trace_bytes;
+        }
+    }
+    qsort(b->bytes, n, sizeof *b->bytes, compare_u64);
+    size_t bins = n / RW_BANK_BIN_ROWS_MIN;
+    bins = bins < 1 ? 1 : bins > RW_BANK_BINS_MAX ? RW_BANK_BINS_MAX : bins;
+    domain->n_bins = 1;
+    for (size_t k = 1; k < bins; k++) {
+        uint64_t edge = b->bytes[n * k / bins];
+        if (edge > domain->bins[domain->n_bins - 1].bytes_min) {
+            domain->bins[domain->n_bins++].bytes_min = edge;
+        }
+    }
+}
+
+static rw_status fill_bin(struct build *b, const struct bank_domain *domain, struct bank_bin *bin,
+                          enum rw_signal_id id)
+{
+    struct bank_values *values = &bin->of[id];
+    for (int fill = 0; fill < 2; fill++) {
+        size_t n = 0;
+        for (size_t i = 0; i < b->n; i++) {
+            const struct rw_signals *s = &b->signals[i];
+            if (!s->of[id].known || !belongs(domain, &b->rows[i]) ||
+                rw_bank_bin(b->bank, domain->tag, s->trace_bytes) != bin) {
+                continue;
+            }
+            if (fill) {
+                values->strangeness[n] = (float)rw_signal_strangeness(id, s->of[id].value);
+            }
+            n++;
+        }
+        values->n = n;
+        if (!fill) {
+            values->strangeness = rw_arena_array(&b->bank->arena, n + 1, sizeof(float));
+            if (values->strangeness == NULL) {
+                return no_memory(b->err);
+            }
+        }
+    }
+    qsort(values->strangeness, values->n, sizeof(float), compare_floats);
+    return RW_OK;
+}
+
+static rw_status fill(struct build *b, enum rw_signal_id first, enum rw_signal_id end)
+{
+    rw_status status = RW_OK;
+    for (size_t d = 0; d < b->bank->n_domains; d++) {
+        struct bank_domain *domain = &b->bank->domains[d];
+        for (size_t k = 0; k < domain->n_bins; k++) {
+            for (int id = (int)first; id < (int)end && status == RW_OK; id++) {
+                status = fill_bin(b, domain, &domain->bins[k], (enum rw_signal_id)id);
+            }
+        }
+    }
+    return status;
+}
+
+/* All features of the rows that fit, one after the other; NULL when there are too few. */
+static float *fit_features(struct build *b, size_t *n_features, rw_status *status)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < b->n; i++) {
+        n += b->rows[i].features != NULL && !calibrates_latent(i) ? b->rows[i].n_features : 0;
+    }
+    *n_features = n;
+    *status = RW_OK;
+    if (n < 2 * RW_SIGNAL_FEATURES) {
+        return NULL;
+    }
+    float *x = rw_arena_array(b->scratch, n, RW_SIGNAL_FEATURES * sizeof(float));
+    if (x == NULL) {
+        *status = no_memory(b->err);
+        return NULL;
+    }
+    size_t at = 0;
+    for (size_t i = 0; i < b->n; i++) {
+        if (b->rows[i].features != NULL && !calibrates_latent(i)) {
+            size_t floats = b->rows[i].n_features * RW_SIGNAL_FEATURES;
+            memcpy(x + at, b->rows[i].features, floats * sizeof(float));
+            at += floats;
+        }
+    }
+    return x;
+}
+
+static rw_status fit_latent(struct build *b)
+{
+    struct rw_bank *bank = b->bank;
+    size_t n;
+    rw_status status;
+    const float *x = fit_features(b, &n, &status);
+    if (x == NULL) {
+        return status;
+    }
+    rw_linalg_mean(x, n, RW_SIGNAL_FEATURES, bank->mean);
+    rw_linalg_ledoit_wolf(x, n, RW_SIGNAL_FEATURES, bank->mean, bank->factor);
+    if (!rw_linalg_cholesky(bank->factor, RW_SIGNAL_FEATURES)) {
+        return RW_OK; /* constant features: no latent statistics */
+    }
+    size_t keep = n < RW_BANK_NEIGHBOURS_MAX ? n : RW_BANK_NEIGHBOURS_MAX;
+    bank->neighbours = rw_arena_array(&bank->arena, keep, RW_SIGNAL_FEATURES * sizeof(float));
+    if (bank->neighbours == NULL) {
+        return no_memory(b->err);
+    }
+    for (size_t k = 0; k < keep; k++) {
+        float *row = bank->neighbours + k * RW_SIGNAL_FEATURES;
+        memcpy(row, x + k * n / keep * RW_SIGNAL_FEATURES, RW_SIGNAL_FEATURES * sizeof(float));
+        rw_linalg_normalise(row, RW_SIGNAL_FEATURES);
+    }
+    bank->n_neighbours = keep;
+    bank->has_latent = true;
+    return RW_OK;
+}
+
+static void fill_latent(struct build *b)
+{
+    for (size_t i = 0; i < b->n; i++) {
+        const struct rw_bank_row *row = &b->rows[i];
+        struct rw_signal *d2 = &b->signals[i].of[RW_SIGNAL_LATENT_D2];
+        struct rw_signal *knn = &b->signals[i].of[RW_SIGNAL_LATENT_KNN];
+        *d2 = *knn = (struct rw_signal){.step = -1};
+        for (size_t t = 0; row->features != NULL && calibrates_latent(i) && t < row->n_features;
+             t++) {
+            double now[2];
+            if (!rw_bank_latent(b->bank, row->features + t * RW_SIGNAL_FEATURES, &now[0],
+                                &now[1])) {
+                break;
+            }
+            d2->value = t == 0 || now[0] > d2->value ? now[0] : d2->value;
+            knn->value = t == 0 || now[1] > knn->value ? now[1] : knn->value;
+            d2->known = knn->known = true;
+        }
+    }
+}
+
+/* The fused values of the bank's own traces. Traces that made the latent statistics have no latent
+ * p, and so no fused value either. */
+static void fill_combined(struct build *b, struct rw_str domain, bool pool)
+{
+    for (size_t i = 0; i < b->n; i++) {
+        struct rw_signals *s = &b->signals[i];
+        for (int k = 0; k < 2; k++) {
+            struct rw_signal *out = &s->of[k == 0 ? RW_SIGNAL_COMBINED : RW_SIGNAL_COMBINED_CHEAP];
+            *out = (struct rw_signal){.step = -1};
+            if ((pool || rw_str_equal(b->rows[i].domain, domain)) &&
+                (!b->bank->has_latent || calibrates_latent(i))) {
+                out->known = rw_flag_combine(k == 0 ? RW_FLAG_FREE : RW_FLAG_CHEAP, s, b->bank,
+                                             domain, true, &out->value);
+            }
+        }
+    }
+}
+
+static rw_status combine(struct build *b)
+{
+    rw_status status = RW_OK;
+    for (size_t d = 0; d < b->bank->n_domains && status == RW_OK; d++) {
+        struct bank_domain *domain = &b->bank->domains[d];
+        fill_combined(b, domain->tag, d == 0);
+        for (size_t k = 0; k < domain->n_bins && status == RW_OK; k++) {
+            status = fill_bin(b, domain, &domain->bins[k], RW_SIGNAL_COMBINED);
+            if (status == RW_OK) {
+                status = fill_bin(b, domain, &domain->bins[k], RW_SIGNAL_COMBINED_CHEAP);
+            }
+        }
+    }
+    return status;
+}
+
+static rw_status build(struct build *b)
+{
+    rw_status status = add_domain(b, RW_STR(""));
+    for (size_t i = 0; i < b->n && status == RW_OK; i++) {
+        b->signals[i] = b->rows[i].signals;
+        status = add_domain(b, b->rows[i].domain);
+    }
+    if (status == RW_OK) {
+        status = fit_latent(b);
+    }
+    if (status != RW_OK) {
+        return status;
+    }
+    fill_latent(b);
+    for (size_t d = 0; d < b->bank->n_domains; d++) {
+        cut_bins(b, &b->bank->domains[d]);
+    }
+    status = fill(b, (enum rw_signal_id)0, RW_SIGNAL_COMBINED);
+    return status == RW_OK ? combine(b) : status;
+}
+
+rw_status rw_bank_build(const struct rw_bank_version *version, const struct rw_bank_row *rows,
+                        size_t n_rows, struct rw_bank **out, struct rw_error *err)
+{
+    enum {
+        SCRATCH_BYTES_MAX = 1 << 30
+    };
+    if (n_rows == 0) {
+        return rw_fail(err, RW_INVALID_REQUEST, "a calibration bank needs clean traces");
+    }
+    if (n_rows > RW_BANK_ROWS_MAX) {
+        return rw_fail(err, RW_LIMIT_EXCEEDED, "%zu traces, at most %d", n_rows, RW_BANK_ROWS_MAX);
+    }
+    struct rw_arena scratch;
+    rw_arena_init(&scratch, SCRATCH_BYTES_MAX);
+    struct build b = {.scratch = &scratch, .rows = rows, .n = n_rows, .err = err};
+    b.signals = rw_arena_array(&scratch, n_rows, sizeof *b.signals);
+    b.bytes = rw_arena_array(&scratch, n_rows, sizeof *b.bytes);
+    rw_status status =
+        b.signals != NULL && b.bytes != NULL ? rw_bank_new(&b.bank, err) : no_memory(err);
+    if (status == RW_OK) {
+        b.bank->version = *version;
+        b.bank->rows = n_rows;
+        status = build(&b);
+    }
+    rw_arena_fini(&scratch);
+    if (status != RW_OK) {
+        rw_bank_free(b.bank);
+        return status;
+    }
+    *out = b.bank;
+    return RW_OK;
+}

@@ -1,0 +1,40 @@
+/* Inside a calibration bank. Internal to bank*.c. */
+#ifndef RW_SHORTCUT_BANK_PARTS_H
+#define RW_SHORTCUT_BANK_PARTS_H
+
+#include "core/shortcut/bank.h"
+
+struct bank_values {
+    float *strangeness; /* [n], ascending, finite */
+    size_t n;
+};
+
+struct bank_bin {
+    uint64_t bytes_min; /* traces of at least that many bytes, up to the next bin's */
+    struct bank_values of[RW_SIGNALS];
+};
+
+struct bank_domain {
+    struct rw_str tag; /* empty = the pool of all traces; it comes first */
+    struct bank_bin bins[RW_BANK_BINS_MAX];
+    size_t n_bins;
+};
+
+struct rw_bank {
+    struct rw_arena arena; /* everything below, and this */
+    struct rw_bank_version version;
+    uint64_t rows;
+    struct bank_domain domains[RW_BANK_DOMAINS_MAX];
+    size_t n_domains;
+    bool has_latent;
+    double mean[RW_SIGNAL_FEATURES];
+    double factor[RW_SIGNAL_FEATURES * RW_SIGNAL_FEATURES]; /* lower Cholesky factor */
+    float *neighbours;                                      /* [n][RW_SIGNAL_FEATURES], length 1 */
+    size_t n_neighbours;
+};
+
+rw_status rw_bank_new(struct rw_bank **out, struct rw_error *err);
+const struct bank_bin *rw_bank_bin(const struct rw_bank *bank, struct rw_str domain,
+                                   uint64_t trace_bytes);
+
+#endif

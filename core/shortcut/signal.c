@@ -1,0 +1,111 @@
+#include "core/shortcut/signal.h"
+
+#include <math.h>
+
+#include "core/base/assert.h"
+#include "core/shortcut/bank.h"
+#include "core/shortcut/redundancy.h"
+#include "core/shortcut/score.h"
+#include "core/shortcut/text.h"
+
+static const struct {
+    const char *name;
+    bool low; /* the low tail is suspicious */
+} SIGNALS[] = {
+#define LOW                      true
+#define HIGH                     false
+#define XX(id, text, tail, tier) [RW_SIGNAL_##id] = {text, tail},
+    RW_SIGNAL_MAP(XX)
+#undef XX
+#undef LOW
+#undef HIGH
+};
+
+const char *rw_signal_name(enum rw_signal_id id)
+{
+    rw_assert(id >= 0 && id < RW_SIGNALS);
+    return SIGNALS[id].name;
+}
+
+double rw_signal_strangeness(enum rw_signal_id id, double value)
+{
+    rw_assert(id >= 0 && id < RW_SIGNALS);
+    return SIGNALS[id].low ? -value : value;
+}
+
+static rw_status redundant(const struct rw_signal_trace *trace, struct rw_arena *arena,
+                           struct rw_signal *out, struct rw_error *err)
+{
+    double *value = rw_arena_array(arena, trace->n_steps + 1, sizeof *value);
+    if (value == NULL) {
+        return rw_fail(err, RW_NO_MEMORY, "no memory for %zu steps", trace->n_steps);
+    }
+    rw_status status = rw_redundancy(trace->steps, trace->n_steps, arena, value, err);
+    for (size_t t = 0; status == RW_OK && t < trace->n_steps; t++) {
+        if (!isnan(value[t]) && (!out->known || value[t] < out->value)) {
+            *out = (struct rw_signal){.known = true, .value = value[t], .step = (int64_t)t};
+        }
+    }
+    return status;
+}
+
+static rw_status text_signals(const struct rw_signal_trace *trace, struct rw_arena *arena,
+                              struct rw_signals *out, struct rw_error *err)
+{
+    const struct rw_str *steps = trace->steps;
+    rw_text_shape(steps, trace->n_steps, out);
+    rw_text_answer_first(trace, &out->of[RW_SIGNAL_ANSWER_FIRST]);
+    rw_status status = redundant(trace, arena, &out->of[RW_SIGNAL_REDUNDANT], err);
+    if (status == RW_OK) {
+        status =
+            rw_text_duplicate(steps, trace->n_steps, arena, &out->of[RW_SIGNAL_DUPLICATE], err);
+    }
+    if (status == RW_OK) {
+        status =
+            rw_text_repetition(steps, trace->n_steps, arena, &out->of[RW_SIGNAL_REPETITION], err);
+    }
+    return status;
+}
+
+static void latent(const struct rw_signal_trace *trace, const struct rw_bank *bank,
+                   struct rw_signals *out)
+{
+    struct rw_signal *d2 = &out->of[RW_SIGNAL_LATENT_D2];
+    struct rw_signal *knn = &out->of[RW_SIGNAL_LATENT_KNN];
+    for (size_t t = 0; trace->features != NULL && t < trace->n_features; t++) {
+        struct rw_signal now[2] = {{.known = true, .step = (int64_t)t},
+                                   {.known = true, .step = (int64_t)t}};
+        if (!rw_bank_latent(bank, trace->features + t * RW_SIGNAL_FEATURES, &now[0].value,
+                            &now[1].value)) {
+            return;
+        }
+        *d2 = !d2->known || now[0].value > d2->value ? now[0] : *d2;
+        *knn = !knn->known || now[1].value > knn->value ? now[1] : *knn;
+    }
+}
+
+rw_status rw_signals_compute(const struct rw_signal_trace *trace, const struct rw_bank *bank,
+                             struct rw_arena *arena, struct rw_signals *out, struct rw_error *err)
+{
+    *out = (struct rw_signals){.special_token_texts = trace->special_token_texts,
+                               .hidden_texts = trace->hidden_texts,
+                               .truncated = trace->truncated};
+    for (int i = 0; i < RW_SIGNALS; i++) {
+        out->of[i].step = -1;
+    }
+    if (trace->n_steps > RW_SIGNALS_STEPS_MAX) {
+        return rw_fail(err, RW_LIMIT_EXCEEDED, "%zu steps, flags are computed for at most %d",
+                       trace->n_steps, RW_SIGNALS_STEPS_MAX);
+    }
+    rw_status status = text_signals(trace, arena, out, err);
+    if (status != RW_OK) {
+        return status;
+    }
+    rw_score_own(trace, out);
+    rw_score_cheap(trace, out);
+    rw_score_deep(trace, out);
+    if (bank != NULL) {
+        latent(trace, bank, out);
+    }
+    return RW_OK;
+}

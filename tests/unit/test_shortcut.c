@@ -1,0 +1,364 @@
+/* core/shortcut: signals on ordinary and hostile traces, flags, calibration banks. What the
+ * statistics are worth is compared with numpy, scipy and scikit-learn in tests/oracle. */
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/shortcut/bank.h"
+#include "core/shortcut/flag.h"
+#include "tests/lib/mutate.h"
+
+enum {
+    ARENA_MAX = 64 << 20,
+    ROWS = 600,
+    STEPS_OF_ROW = 3,
+    BANK_MUTATIONS = 3000,
+};
+
+static struct rw_arena arena;
+static struct rw_error err;
+
+static void setup(void)
+{
+    rw_arena_init(&arena, ARENA_MAX);
+}
+
+static void teardown(void)
+{
+    rw_arena_fini(&arena);
+}
+
+static double uniform(struct rw_mutator *m)
+{
+    return (double)rw_mutator_below(m, 1 << 30) / (double)(1 << 30);
+}
+
+static const struct rw_flag *find(const struct rw_flag *flags, size_t n, enum rw_flag_id id)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (flags[i].id == id) {
+            return &flags[i];
+        }
+    }
+    return NULL;
+}
+
+static size_t flags_of(const struct rw_signal_trace *trace, const struct rw_bank *bank,
+                       struct rw_flag *flags)
+{
+    struct rw_signals signals;
+    ck_assert_int_eq(rw_signals_compute(trace, bank, &arena, &signals, &err), RW_OK);
+    for (int i = 0; i < RW_SIGNALS; i++) {
+        ck_assert(!signals.of[i].known || isfinite(signals.of[i].value));
+    }
+    struct rw_flag_options options = {.bank = bank, .tier = RW_FLAG_DEEP};
+    return rw_flags_evaluate(&signals, &options, flags);
+}
+
+START_TEST(the_table_is_sound)
+{
+    for (int id = 0; id < RW_FLAGS; id++) {
+        const struct rw_flag_info *info = rw_flag_info((enum rw_flag_id)id);
+        ck_assert(info->name != NULL && info->version >= 1);
+        ck_assert(rw_flag_meaning((enum rw_flag_id)id) != NULL);
+        bool calibrated = info->rule == RW_RULE_CALIBRATED || info->rule == RW_RULE_TEXT;
+        ck_assert(!calibrated || info->signal[0] >= 0);
+        for (int other = 0; other < id; other++) {
+            ck_assert_str_ne(info->name, rw_flag_info((enum rw_flag_id)other)->name);
+        }
+    }
+}
+END_TEST
+
+START_TEST(without_a_bank_only_text_rules_fire)
+{
+    static const float LOW[] = {0.9f, 0.001f, 0.8f, 0.9f};
+    struct rw_str steps[] = {
+        RW_STR("It is 4711, clearly."), RW_STR("We add 4700 and 11 to get the wanted number."),
+        RW_STR("We add 4700 and 11 to get the wanted number."), RW_STR("The answer is 4711.")};
+    struct rw_signal_trace trace = {.prompt = RW_STR("What is it?"),
+                                    .steps = steps,
+                                    .n_steps = 4,
+                                    .own = {LOW, 4},
+                                    .outcome = 0.99,
+                                    .special_token_texts = 2};
+    struct rw_flag flags[RW_FLAGS];
+    size_t n = flags_of(&trace, NULL, flags);
+    ck_assert(find(flags, n, RW_FLAG_STEP_DUPLICATE)->fired);
+    ck_assert_int_eq(find(flags, n, RW_FLAG_STEP_DUPLICATE)->step, 2);
+    ck_assert(find(flags, n, RW_FLAG_STEP_REDUNDANT) != NULL);
+    ck_assert(find(flags, n, RW_FLAG_SPECIAL_TOKEN_TEXT)->fired);
+    ck_assert(!find(flags, n, RW_FLAG_HIDDEN_TEXT)->fired);
+    const struct rw_flag *early = find(flags, n, RW_FLAG_ANSWER_FIRST);
+    ck_assert(early->fired && early->has_span);
+    ck_assert_int_eq(early->step, 0);
+    ck_assert(memcmp(steps[0].ptr + early->span_begin, "4711", 4) == 0);
+    const struct rw_flag *gap = find(flags, n, RW_FLAG_PROCESS_OUTCOME_GAP);
+    ck_assert(gap != NULL && !gap->fired && isnan(gap->p) && gap->n_cal == 0);
+    ck_assert_int_eq(gap->step, 1);
+    ck_assert_int_eq(find(flags, n, RW_FLAG_FIRST_ERROR)->step, 1);
+    ck_assert(find(flags, n, RW_FLAG_SHORTCUT) == NULL);
+    for (size_t i = 0; i < n; i++) {
+        ck_assert(flags[i].message[0] != 0);
+    }
+    trace.outcome = 0.2; /* a low process reward of a rejected answer is no shortcut */
+    n = flags_of(&trace, NULL, flags);
+    ck_assert(find(flags, n, RW_FLAG_PROCESS_OUTCOME_GAP) == NULL);
+}
+END_TEST
+
+/* What is said of a trace without scores, steps, words or sense: something bounded, never a crash.
+ */
+START_TEST(hostile_traces)
+{
+    enum {
+        MANY = 10000,
+        LONG = 100000
+    };
+    static struct rw_str steps[MANY];
+    static char text[LONG];
+    struct rw_flag flags[RW_FLAGS];
+    struct rw_signal_trace trace = {.steps = steps, .outcome = NAN};
+    flags_of(&trace, NULL, flags); /* no step */
+    static const char *const ONE[] = {"", "x", "\xD7\xA9\xD7\x9C\xD7\x95\xD7\x9D", "\n\n\n", "5"};
+    for (size_t i = 0; i < sizeof ONE / sizeof *ONE; i++) {
+        for (size_t n = 1; n <= MANY; n = n * 100 - (n == 100 ? 1 : 0)) {
+            for (size_t k = 0; k < n; k++) {
+                steps[k] = rw_str_from(ONE[i]);
+            }
+            trace.n_steps = n;
+            flags_of(&trace, NULL, flags);
+            rw_arena_fini(&arena);
+            rw_arena_init(&arena, RW_SIGNALS_SCRATCH_MAX + 64 * MANY);
+        }
+    }
+    for (int kind = 0; kind < 3; kind++) {
+        for (size_t i = 0; i < LONG; i++) {
+            text[i] = kind == 0 ? 'a' : kind == 1 ? (char)('0' + i * i % 7) : " a"[i % 2];
+        }
+        for (size_t k = 0; k < 8; k++) {
+            steps[k] = (struct rw_str){text, LONG - k};
+        }
+        trace.n_steps = 8;
+        trace.reference = (struct rw_str){text, 40};
+        trace.prompt = RW_STR("aaaa");
+        flags_of(&trace, NULL, flags);
+        rw_arena_fini(&arena);
+    }
+    struct rw_signals signals;
+    trace.n_steps = RW_SIGNALS_STEPS_MAX + 1;
+    ck_assert_int_eq(rw_signals_compute(&trace, NULL, &arena, &signals, &err), RW_LIMIT_EXCEEDED);
+    trace.n_steps = 8;
+    struct rw_arena small;
+    for (size_t bytes = 4096; bytes < (1 << 20); bytes += 40000) {
+        rw_arena_init(&small, bytes);
+        rw_status status = rw_signals_compute(&trace, NULL, &small, &signals, &err);
+        ck_assert(status == RW_OK || status == RW_NO_MEMORY);
+        rw_arena_fini(&small);
+    }
+}
+END_TEST
+
+/* ---- banks --------------------------------------------------------------------------------------
+ */
+
+static const struct rw_bank_version VERSION = {"model", "outcome", "layout", "\n\n"};
+static float features[ROWS][STEPS_OF_ROW * RW_SIGNAL_FEATURES];
+static struct rw_bank_row rows[ROWS];
+
+static void random_signals(struct rw_mutator *m, struct rw_signals *out)
+{
+    *out =
+        (struct rw_signals){.trace_bytes = 100 + rw_mutator_below(m, 4000), .outcome_high = true};
+    for (int id = 0; id < RW_SIGNAL_COMBINED; id++) {
+        if (id != RW_SIGNAL_LATENT_D2 && id != RW_SIGNAL_LATENT_KNN) {
+            out->of[id] = (struct rw_signal){.known = true, .value = uniform(m), .step = -1};
+        }
+    }
+}
+
+static struct rw_bank *make_bank(uint64_t seed)
+{
+    struct rw_mutator m = {seed};
+    for (size_t i = 0; i < ROWS; i++) {
+        rows[i] = (struct rw_bank_row){.domain = i % 3 == 0 ? RW_STR("math") : RW_STR("code"),
+                                       .features = features[i],
+                                       .n_features = STEPS_OF_ROW};
+        random_signals(&m, &rows[i].signals);
+        for (size_t t = 0; t < STEPS_OF_ROW * RW_SIGNAL_FEATURES; t++) {
+            features[i][t] = (float)(uniform(&m) + uniform(&m) - 1);
+        }
+    }
+    struct rw_bank *bank;
+    ck_assert_msg(rw_bank_build(&VERSION, rows, ROWS, &bank, &err) == RW_OK, "%s", err.message);
+    return bank;
+}
+
+START_TEST(ranks)
+{
+    struct rw_bank *bank = make_bank(1);
+    struct rw_bank_rank rank;
+    rw_bank_rank(bank, RW_STR("code"), 500, RW_SIGNAL_REPETITION, 2.0, &rank);
+    ck_assert_uint_eq(rank.n_cal, ROWS / 3 * 2);
+    ck_assert_double_eq(rank.p, 1.0 / (ROWS / 3 * 2 + 1));
+    rw_bank_rank(bank, RW_STR("code"), 500, RW_SIGNAL_REPETITION, -1.0, &rank);
+    ck_assert_double_eq(rank.p, 1.0);
+    /* The low tail of REDUNDANT is the strange one. */
+    rw_bank_rank(bank, RW_STR("code"), 500, RW_SIGNAL_REDUNDANT, -1.0, &rank);
+    ck_assert_double_lt(rank.p, 0.01);
+    /* An unknown tag is ranked in the pool. */
+    rw_bank_rank(bank, RW_STR("law"), 500, RW_SIGNAL_REDUNDANT, 0.5, &rank);
+    ck_assert_uint_eq(rank.n_cal, ROWS);
+    /* Half of the traces calibrate what the other half fitted. */
+    rw_bank_rank(bank, RW_STR(""), 500, RW_SIGNAL_LATENT_D2, 1e9, &rank);
+    ck_assert_uint_eq(rank.n_cal, ROWS / 2);
+    double mean;
+    double deviation;
+    rw_bank_spread(1000, 0.01, &mean, &deviation);
+    ck_assert_double_eq_tol(mean, 10.0 / 1001, 1e-12);
+    ck_assert_double_eq_tol(deviation, 0.0031, 0.0001);
+    rw_bank_free(bank);
+}
+END_TEST
+
+/* Fresh clean traces are flagged about as often as stated, by each flag and by the fused one. */
+START_TEST(stated_rate_is_the_realised_rate)
+{
+    struct rw_bank *bank = make_bank(2);
+    struct rw_mutator m = {3};
+    int fired[RW_FLAGS] = {0};
+    enum {
+        FRESH = 4000
+    };
+    for (int i = 0; i < FRESH; i++) {
+        struct rw_signals signals;
+        random_signals(&m, &signals);
+        float feature[RW_SIGNAL_FEATURES];
+        double d2 = 0;
+        double knn = 0;
+        for (size_t t = 0; t < STEPS_OF_ROW; t++) {
+            double now[2];
+            for (size_t j = 0; j < RW_SIGNAL_FEATURES; j++) {
+                feature[j] = (float)(uniform(&m) + uniform(&m) - 1);
+            }
+            ck_assert(rw_bank_latent(bank, feature, &now[0], &now[1]));
+            d2 = now[0] > d2 ? now[0] : d2;
+            knn = now[1] > knn ? now[1] : knn;
+        }
+        signals.of[RW_SIGNAL_LATENT_D2] = (struct rw_signal){.known = true, .value = d2};
+        signals.of[RW_SIGNAL_LATENT_KNN] = (struct rw_signal){.known = true, .value = knn};
+        struct rw_flag flags[RW_FLAGS];
+        struct rw_flag_options options = {.bank = bank, .alpha = 0.05, .tier = RW_FLAG_DEEP};
+        size_t n = rw_flags_evaluate(&signals, &options, flags);
+        for (size_t k = 0; k < n; k++) {
+            fired[flags[k].id] += flags[k].fired;
+        }
+    }
+    for (int id = 0; id < RW_FLAGS; id++) {
+        enum rw_flag_rule rule = rw_flag_info((enum rw_flag_id)id)->rule;
+        if (rule == RW_RULE_CALIBRATED || rule == RW_RULE_TEXT) {
+            /* Beta(k, n + 1 - k) at n = 300, alpha = .05: standard deviation .0125; four of them.
+             */
+            ck_assert_msg(fired[id] <= FRESH / 10, "%s fires on %d of %d clean traces",
+                          rw_flag_info((enum rw_flag_id)id)->name, fired[id], FRESH);
+            ck_assert_int_ge(fired[id], 20);
+        }
+    }
+    rw_bank_free(bank);
+}
+END_TEST
+
+static struct rw_str written(const struct rw_bank *bank, struct rw_buf *buf)
+{
+    rw_buf_init(buf, RW_BANK_FILE_MAX);
+    rw_bank_write(bank, buf);
+    ck_assert(!buf->failed);
+    return rw_buf_str(buf);
+}
+
+START_TEST(what_is_written_is_read)
+{
+    struct rw_bank *bank = make_bank(4);
+    struct rw_bank *again;
+    struct rw_buf first;
+    struct rw_buf second;
+    struct rw_str text = written(bank, &first);
+    ck_assert_msg(rw_bank_parse(text, &again, &err) == RW_OK, "%s", err.message);
+    ck_assert(rw_str_equal(text, written(again, &second)));
+    bool same;
+    struct rw_bank_version other = VERSION;
+    ck_assert_int_eq(rw_bank_check(again, &VERSION, &same, &err), RW_OK);
+    ck_assert(same);
+    strcpy(other.outcome, "another");
+    ck_assert_int_eq(rw_bank_check(again, &other, &same, &err), RW_OK);
+    ck_assert(!same);
+    other = VERSION;
+    strcpy(other.model, "another");
+    ck_assert_int_eq(rw_bank_check(again, &other, &same, &err), RW_CONFIG);
+    other = VERSION;
+    strcpy(other.splitter, "\n");
+    ck_assert_int_eq(rw_bank_check(again, &other, &same, &err), RW_CONFIG);
+    ck_assert_uint_eq(rw_bank_rows(again), ROWS);
+    rw_bank_free(bank);
+    rw_bank_free(again);
+    rw_buf_fini(&first);
+    rw_buf_fini(&second);
+}
+END_TEST
+
+/* Under the sanitizers: a broken file is refused or makes a bank that can be asked. */
+START_TEST(mutated_banks)
+{
+    struct rw_mutator m = {5};
+    struct rw_bank_row few[4];
+    for (size_t i = 0; i < 4; i++) {
+        few[i] = (struct rw_bank_row){.domain = RW_STR("a")};
+        random_signals(&m, &few[i].signals);
+    }
+    struct rw_bank *bank;
+    ck_assert_int_eq(rw_bank_build(&VERSION, few, 4, &bank, &err), RW_OK);
+    struct rw_buf buf;
+    struct rw_str text = written(bank, &buf);
+    unsigned char *bytes = malloc(2 * text.len);
+    int parsed = 0;
+    for (int i = 0; i < BANK_MUTATIONS; i++) {
+        memcpy(bytes, text.ptr, text.len);
+        struct rw_str mutated = {(char *)bytes, rw_mutate(&m, bytes, text.len, 2 * text.len)};
+        struct rw_bank *made;
+        if (rw_bank_parse(mutated, &made, &err) == RW_OK) {
+            struct rw_bank_rank rank;
+            rw_bank_rank(made, RW_STR("a"), 100, RW_SIGNAL_REDUNDANT, 0.5, &rank);
+            rw_bank_free(made);
+            parsed++;
+        }
+    }
+    ck_assert_int_gt(parsed, 10);
+    ck_assert_int_lt(parsed, BANK_MUTATIONS - 10);
+    free(bytes);
+    rw_buf_fini(&buf);
+    rw_bank_free(bank);
+    ck_assert_int_eq(rw_bank_build(&VERSION, few, 0, &bank, &err), RW_INVALID_REQUEST);
+    ck_assert_int_eq(rw_bank_open("/nonexistent", &bank, &err), RW_NOT_FOUND);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("shortcut");
+    TCase *tc = tcase_create("shortcut");
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_test(tc, the_table_is_sound);
+    tcase_add_test(tc, without_a_bank_only_text_rules_fire);
+    tcase_add_test(tc, hostile_traces);
+    tcase_add_test(tc, ranks);
+    tcase_add_test(tc, stated_rate_is_the_realised_rate);
+    tcase_add_test(tc, what_is_written_is_read);
+    tcase_add_test(tc, mutated_banks);
+    suite_add_tcase(suite, tc);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}
