@@ -171,6 +171,7 @@ size_t rw_engine_poll(struct rw_engine *engine, struct rw_job **changed, size_t 
 /* Asks for the end of a job; it still ends with a final state through poll. Safe on a final one. */
 void rw_engine_cancel(struct rw_engine *engine, struct rw_job *job);
 void *rw_job_tag(const struct rw_job *job);
+/* As of the last poll that handed the job out. */
 void rw_job_view(const struct rw_job *job, struct rw_job_view *out);
 /* scores[0 .. scores_ready) are valid and never change. */
 const struct rw_score *rw_job_scores(const struct rw_job *job);

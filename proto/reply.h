@@ -66,9 +66,10 @@ enum rw_reply_verified {
 
 /* What the gates that the client asked for made of the trace's reward. */
 struct rw_reply_gated {
-    bool scored;           /* else `error` says why */
-    const char *of;        /* "outcome" or "process": the reward that is gated */
-    float reward;          /* behind the gates */
+    bool scored;    /* else `error` says why */
+    const char *of; /* "outcome" or "process": the reward that is gated */
+    float reward;   /* behind the gates */
+    bool has_ungated;
     float ungated;         /* as it stands in `of` */
     const char *const *by; /* names of the gates that closed */
     size_t n_by;
@@ -106,6 +107,7 @@ struct rw_reply_usage {
     uint64_t prompt_tokens;
     uint64_t scored_tokens; /* tokens that entered a forward pass */
     uint64_t cached_tokens;
+    uint64_t probe_tokens; /* of the scored ones: passes for cheap and deep flags */
     double flops;
     double cpu_ms;
     double queue_ms;

@@ -127,7 +127,7 @@ static void write_gated(struct rw_buf *out, const struct rw_reply_gated *gated)
     rw_emit_name(out, "gated");
     rw_emit_open(out, '{');
     write_float_or_null(out, "reward", gated->scored, gated->reward);
-    write_float_or_null(out, "ungated", gated->scored, gated->ungated);
+    write_float_or_null(out, "ungated", gated->has_ungated, gated->ungated);
     rw_emit_name(out, "of");
     rw_emit_text_or_null(out, gated->of);
     rw_emit_name(out, "by");
@@ -250,6 +250,8 @@ void rw_reply_json_usage(struct rw_buf *out, const struct rw_reply_usage *usage)
     rw_emit_unsigned(out, usage->scored_tokens);
     rw_emit_name(out, "cached_tokens");
     rw_emit_unsigned(out, usage->cached_tokens);
+    rw_emit_name(out, "probe_tokens");
+    rw_emit_unsigned(out, usage->probe_tokens);
     rw_emit_name(out, "flops");
     rw_emit_double(out, usage->flops);
     write_ms(out, "cpu_ms", usage->cpu_ms);

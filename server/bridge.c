@@ -31,6 +31,10 @@ struct rw_bridge {
     atomic_uint progress; /* of the model being read, per mille */
     uint64_t logged_ns;   /* loading thread: when progress was last logged */
     const char *reading;  /* loading thread: name of that model */
+    /* In loading order. A slot is written before its model can be found: the engine shows a model
+     * when loading returns, and requests wait until all are loaded. */
+    struct rw_bank_slot bank[RW_MODELS_MAX];
+    size_t n_banks;
 };
 
 static void on_engine_wake(uv_async_t *handle)
@@ -139,6 +143,8 @@ static rw_status load_one(struct rw_bridge *b, const char *value, struct rw_erro
     status = rw_engine_load(b->engine, &options, &model, err);
     if (status != RW_OK) {
         rw_error_prefix(err, "--model %s", choice.dir);
+    } else if (b->n_banks < RW_MODELS_MAX) {
+        rw_bank_slot_open(&b->bank[b->n_banks++], choice.dir, model);
     }
     return status;
 }
@@ -171,6 +177,9 @@ void rw_bridge_close(struct rw_bridge *b)
     }
     rw_engine_destroy(b->engine);
     b->engine = NULL;
+    while (b->n_banks > 0) {
+        rw_bank_slot_close(&b->bank[--b->n_banks]);
+    }
     uv_close((uv_handle_t *)&b->engine_wake, NULL);
     uv_close((uv_handle_t *)&b->load_wake, NULL);
 }
@@ -211,6 +220,24 @@ const struct rw_model *rw_bridge_default(struct rw_bridge *b, enum rw_model_kind
         }
     }
     return NULL;
+}
+
+const struct rw_bank_slot *rw_bridge_bank_slot(struct rw_bridge *b, const struct rw_model *model)
+{
+    for (size_t i = 0; i < b->n_banks; i++) {
+        if (b->bank[i].model == model) {
+            return &b->bank[i];
+        }
+    }
+    return NULL;
+}
+
+const struct rw_bank *rw_bridge_bank(struct rw_bridge *b, const struct rw_model *model,
+                                     const struct rw_model *outcome, bool *other_outcome)
+{
+    const struct rw_bank_slot *slot = rw_bridge_bank_slot(b, model);
+    *other_outcome = slot != NULL && slot->bank != NULL && !rw_bank_slot_outcome(slot, outcome);
+    return slot != NULL ? slot->bank : NULL;
 }
 
 static const char *kind_name(enum rw_model_kind kind)

@@ -11,6 +11,7 @@
 #include <uv.h>
 
 #include "core/rw_engine.h"
+#include "server/flags/banks.h"
 #include "server/options.h"
 
 enum {
@@ -51,6 +52,12 @@ const struct rw_model *rw_bridge_find(struct rw_bridge *b, struct rw_str name,
                                       enum rw_model_kind kind, struct rw_error *err);
 /* NULL when no model of that kind is loaded. */
 const struct rw_model *rw_bridge_default(struct rw_bridge *b, enum rw_model_kind kind);
+/* The calibration bank of a loaded model, NULL when it has none; *other_outcome says whether it was
+ * made beside another outcome model than this one. Any thread. */
+const struct rw_bank *rw_bridge_bank(struct rw_bridge *b, const struct rw_model *model,
+                                     const struct rw_model *outcome, bool *other_outcome);
+/* Its slot, with the reason when there is no bank; NULL for a model that is not loaded. */
+const struct rw_bank_slot *rw_bridge_bank_slot(struct rw_bridge *b, const struct rw_model *model);
 size_t rw_bridge_models(struct rw_bridge *b, const struct rw_model *out[RW_MODELS_MAX]);
 
 #endif

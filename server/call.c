@@ -7,6 +7,7 @@
 #include "core/base/alloc.h"
 #include "core/base/assert.h"
 #include "core/base/hash.h"
+#include "server/flags/call_flags.h"
 #include "server/runs/observe.h"
 
 enum {
@@ -42,6 +43,7 @@ static void destroy(struct rw_call *call)
                 rw_job_release(engine, call->traces[i].part[p].job);
             }
         }
+        rw_call_flags_release(&call->traces[i]);
     }
     if (call->phase != RW_CALL_PREPARE && call->tokens > 0) {
         rw_admission_release(&s->admission, call->tokens, rw_clock_now(s->clock));
@@ -63,6 +65,7 @@ static void cancel_jobs(struct rw_call *call)
                 rw_engine_cancel(rw_bridge_engine(s->bridge), part->job);
             }
         }
+        rw_call_flags_cancel(&call->traces[i]);
     }
 }
 
@@ -175,12 +178,34 @@ static void count_trace(struct rw_call_trace *trace)
     rw_runs_observe_trace(trace);
 }
 
+void rw_call_account(struct rw_call *call, const struct rw_job_cost *cost)
+{
+    struct rw_metrics *m = &call->service->metrics;
+    call->usage.scored_tokens += cost->tokens;
+    call->usage.cached_tokens += cost->cached_tokens;
+    call->usage.flops += cost->flops;
+    call->usage.cpu_ms += (double)cost->cpu_ns / NS_PER_MS;
+    call->queue_ns_max = cost->queue_ns > call->queue_ns_max ? cost->queue_ns : call->queue_ns_max;
+    m->scored_tokens += cost->tokens;
+    m->cached_tokens += cost->cached_tokens;
+    m->flops += cost->flops;
+    m->cpu_seconds += (double)cost->cpu_ns / 1e9;
+    rw_histogram_add(&m->queue, (double)cost->queue_ns / 1e9);
+}
+
+void rw_call_trace_complete(struct rw_call_trace *trace)
+{
+    rw_assert(!trace->complete);
+    trace->complete = true;
+    trace->call->n_complete++;
+    count_trace(trace);
+    mark_fresh(trace);
+}
+
 static void end_part(struct rw_call_part *part)
 {
     struct rw_call_trace *trace = part->trace;
     struct rw_call *call = trace->call;
-    struct rw_metrics *m = &call->service->metrics;
-    const struct rw_job_cost *cost = &part->view.cost;
     part->final = true;
     call->jobs_open--;
     if (part->view.state == RW_JOB_FAILED || part->view.state == RW_JOB_CANCELLED) {
@@ -193,20 +218,18 @@ static void end_part(struct rw_call_part *part)
             rw_fail(copy, RW_CANCELLED, "the request was cancelled");
         }
     }
-    call->usage.scored_tokens += cost->tokens;
-    call->usage.cached_tokens += cost->cached_tokens;
-    call->usage.flops += cost->flops;
-    call->usage.cpu_ms += (double)cost->cpu_ns / NS_PER_MS;
-    call->queue_ns_max = cost->queue_ns > call->queue_ns_max ? cost->queue_ns : call->queue_ns_max;
-    m->scored_tokens += cost->tokens;
-    m->cached_tokens += cost->cached_tokens;
-    m->flops += cost->flops;
-    m->cpu_seconds += (double)cost->cpu_ns / 1e9;
-    rw_histogram_add(&m->queue, (double)cost->queue_ns / 1e9);
-    trace->complete = trace->part[RW_PART_PROCESS].final && trace->part[RW_PART_OUTCOME].final;
-    if (trace->complete) {
-        call->n_complete++;
-        count_trace(trace);
+    rw_call_account(call, &part->view.cost);
+    if (trace->part[RW_PART_PROCESS].final && trace->part[RW_PART_OUTCOME].final) {
+        rw_call_flags_scored(trace);
+    }
+}
+
+void rw_call_mark_dirty(struct rw_call *call)
+{
+    if (!call->dirty) {
+        call->dirty = true;
+        call->next_dirty = call->service->dirty_calls;
+        call->service->dirty_calls = call;
     }
 }
 
@@ -220,11 +243,7 @@ static void on_news(struct rw_job_owner *owner, struct rw_job *job)
         end_part(part);
     }
     mark_fresh(part->trace);
-    if (!call->dirty) {
-        call->dirty = true;
-        call->next_dirty = call->service->dirty_calls;
-        call->service->dirty_calls = call;
-    }
+    rw_call_mark_dirty(call);
 }
 
 void rw_calls_progress(struct rw_service *service)
@@ -244,15 +263,23 @@ void rw_calls_progress(struct rw_service *service)
 /* ---- running -----------------------------------------------------------------------------------
  */
 
-static size_t collect_specs(struct rw_call *call, struct rw_job_spec *specs,
-                            struct rw_call_part **parts)
+uint64_t rw_call_deadline(const struct rw_call *call)
 {
-    uint64_t deadline = 0;
-    if (!isnan(call->request.deadline_ms)) {
-        deadline = call->start_ns + (uint64_t)(call->request.deadline_ms * NS_PER_MS);
-    }
+    return isnan(call->request.deadline_ms)
+               ? 0
+               : call->start_ns + (uint64_t)(call->request.deadline_ms * NS_PER_MS);
+}
+
+uint64_t rw_call_client(const struct rw_call *call)
+{
     struct rw_str run = call->request.run.id;
-    uint64_t client = run.len > 0 ? rw_hash64(run.ptr, run.len, call->client) : call->client;
+    return run.len > 0 ? rw_hash64(run.ptr, run.len, call->client) : call->client;
+}
+
+static size_t collect_specs(struct rw_call *call, struct rw_job_spec *specs, struct rw_job ***slots)
+{
+    uint64_t deadline = rw_call_deadline(call);
+    uint64_t client = rw_call_client(call);
     size_t n = 0;
     for (size_t i = 0; i < call->n_traces; i++) {
         for (int p = 0; p < RW_PARTS; p++) {
@@ -266,26 +293,28 @@ static size_t collect_specs(struct rw_call *call, struct rw_job_spec *specs,
                 .input = &part->input,
                 .stop_below = p == RW_PART_PROCESS ? (float)call->request.stop_below : NAN,
                 .deadline_ns = deadline,
+                .want_features = p == RW_PART_PROCESS && (call->traces[i].flags != NULL ||
+                                                          call->request.run.id.ptr != NULL),
                 .tag = &part->owner,
                 .client = client,
-                .want_features = p == RW_PART_PROCESS && call->request.run.id.ptr != NULL,
             };
-            parts[n++] = part;
+            slots[n++] = &part->job;
         }
+        n += rw_call_flags_specs(&call->traces[i], deadline, &specs[n], &slots[n]);
     }
     return n;
 }
 
 static rw_status submit(struct rw_call *call, struct rw_error *err)
 {
-    size_t max = call->n_traces * RW_PARTS + 1;
+    size_t max = call->n_traces * (RW_PARTS + 1) + 1; /* and one probe */
     struct rw_job_spec *specs = rw_arena_array(&call->arena, max, sizeof *specs);
-    struct rw_call_part **parts = rw_arena_array(&call->arena, max, sizeof *parts);
+    struct rw_job ***slots = rw_arena_array(&call->arena, max, sizeof *slots);
     struct rw_job **jobs = rw_arena_array(&call->arena, max, sizeof *jobs);
-    if (specs == NULL || parts == NULL || jobs == NULL) {
+    if (specs == NULL || slots == NULL || jobs == NULL) {
         return rw_fail(err, RW_NO_MEMORY, "no memory left for this request");
     }
-    size_t n = collect_specs(call, specs, parts);
+    size_t n = collect_specs(call, specs, slots);
     if (n > 0) {
         rw_status status =
             rw_engine_submit(rw_bridge_engine(call->service->bridge), specs, n, jobs, err);
@@ -294,7 +323,7 @@ static rw_status submit(struct rw_call *call, struct rw_error *err)
         }
     }
     for (size_t i = 0; i < n; i++) {
-        parts[i]->job = jobs[i];
+        *slots[i] = jobs[i];
     }
     call->jobs_open = n;
     call->service->metrics.jobs_submitted += n;

@@ -14,6 +14,7 @@
 #include "core/rw_engine.h"
 #include "proto/reply.h"
 #include "proto/request.h"
+#include "server/flags/gate.h"
 #include "server/service.h"
 
 enum rw_call_phase {
@@ -23,8 +24,13 @@ enum rw_call_phase {
     RW_CALL_ABANDONED,
 };
 
+enum {
+    RW_CALL_OTHERS_MAX = 3,
+};
+
 struct rw_call;
 struct rw_call_trace;
+struct rw_trace_flags;
 
 /* What tells dialects apart. */
 struct rw_dialect {
@@ -36,7 +42,8 @@ struct rw_dialect {
     void (*progress)(struct rw_call *call);
     /* The request as a whole failed. */
     void (*fail)(struct rw_call *call, const struct rw_error *err);
-    bool hold; /* wait for capacity instead of 429 */
+    bool hold;  /* wait for capacity instead of 429 */
+    bool flags; /* its replies have room for flags, verified answers and gates */
 };
 
 /* One trace on one model. */
@@ -64,8 +71,11 @@ struct rw_call_trace {
     const struct rw_request_item *request_item;
     const struct rw_request_trace *request;
     struct rw_call_part part[RW_PARTS];
+    struct rw_str question;       /* the user's messages, for the flags */
+    struct rw_trace_flags *flags; /* NULL = nothing asked; server/flags/call_flags.h */
+    bool flags_lost;              /* no memory for them */
     uint32_t steps_written;
-    bool complete; /* every part asked for is final */
+    bool complete; /* every part asked for is final, and so are its flags */
     bool fresh;    /* in the call's list of traces with news */
     struct rw_call_trace *next_fresh;
 };
@@ -88,6 +98,13 @@ struct rw_call {
     struct rw_str accept;                   /* header of the request, in the arena */
     const struct rw_model *model[RW_PARTS]; /* NULL = not asked */
     enum rw_aggregate aggregate;
+    enum rw_flag_tier tier;
+    bool flags_off;
+    struct rw_gates gates;
+    const struct rw_bank *bank; /* NULL = uncalibrated */
+    bool other_outcome;         /* the bank was made beside another outcome model */
+    const struct rw_model *others[RW_CALL_OTHERS_MAX]; /* more process models, for deep flags */
+    size_t n_others;
     struct rw_call_trace *traces;
     size_t n_traces;
     size_t n_complete;
@@ -118,6 +135,19 @@ static inline bool rw_call_complete(const struct rw_call *call)
 }
 /* Next trace with news, taken off the list; NULL = none. */
 struct rw_call_trace *rw_call_take_fresh(struct rw_call *call);
+
+/* call.c, for server/flags/call_flags.c: */
+void rw_call_account(struct rw_call *call, const struct rw_job_cost *cost);
+/* Everything a trace needs is there: it is news, and the call may be over. */
+void rw_call_trace_complete(struct rw_call_trace *trace);
+void rw_call_mark_dirty(struct rw_call *call);
+uint64_t rw_call_deadline(const struct rw_call *call); /* engine's clock; 0 = none */
+uint64_t rw_call_client(const struct rw_call *call);   /* of its jobs: who asks, and the run */
+/* Step-boundary features of a part that is final; NULL = none. */
+static inline const float *rw_call_features(const struct rw_call_part *part)
+{
+    return part->job != NULL ? rw_job_features(part->job) : NULL;
+}
 
 /* call_view.c: the reply's view of a trace; arrays stay valid until the next call of it. */
 void rw_call_view_step(const struct rw_call_trace *trace, uint32_t index,

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "core/base/assert.h"
-#include "server/call.h"
+#include "server/flags/call_flags.h"
 
 static const struct rw_error NO_MEMORY_ERROR = {
     .status = RW_NO_MEMORY,
@@ -119,7 +119,8 @@ static void build_part(struct rw_call_trace *trace, int which, const struct rw_m
     }
 }
 
-static void init_trace(struct rw_call_trace *trace, const struct rw_message *messages)
+static void init_trace(struct rw_call_trace *trace, const struct rw_message *messages,
+                       struct rw_str question)
 {
     struct rw_call *call = trace->call;
     trace->complete = true;
@@ -142,6 +143,10 @@ static void init_trace(struct rw_call_trace *trace, const struct rw_message *mes
         }
         trace->complete = trace->complete && part->final;
     }
+    if (messages != NULL) {
+        trace->question = question;
+        rw_call_flags_prepare(trace, messages);
+    }
 }
 
 rw_status rw_call_prepare(struct rw_call *call, struct rw_error *err)
@@ -149,6 +154,9 @@ rw_status rw_call_prepare(struct rw_call *call, struct rw_error *err)
     rw_status status = call->dialect->parse(call, err);
     if (status == RW_OK) {
         status = choose_models(call, err);
+    }
+    if (status == RW_OK) {
+        status = rw_call_flags_begin(call, err);
     }
     if (status != RW_OK) {
         return status;
@@ -163,6 +171,10 @@ rw_status rw_call_prepare(struct rw_call *call, struct rw_error *err)
     for (size_t i = 0; i < call->request.n_items; i++) {
         const struct rw_request_item *item = &call->request.items[i];
         const struct rw_message *messages = to_messages(call, item);
+        struct rw_str question = {0};
+        if (messages != NULL) {
+            question = rw_probe_question(messages, item->n_messages, &call->arena);
+        }
         for (size_t t = 0; t < item->n_traces; t++) {
             rw_assert(n < call->n_traces);
             struct rw_call_trace *trace = &call->traces[n++];
@@ -171,7 +183,7 @@ rw_status rw_call_prepare(struct rw_call *call, struct rw_error *err)
                                             .index = (uint32_t)t,
                                             .request_item = item,
                                             .request = &item->traces[t]};
-            init_trace(trace, messages);
+            init_trace(trace, messages, question);
         }
     }
     call->n_traces = n;

@@ -2,11 +2,10 @@
 #include <stdio.h>
 
 #include "core/base/assert.h"
-#include "server/call.h"
+#include "server/flags/call_flags.h"
 
 enum {
     NS_PER_MS = 1000000,
-    FLAGS_VERSION = 1,
 };
 
 uint32_t rw_call_steps_ready(const struct rw_call_trace *trace)
@@ -102,47 +101,8 @@ static void view_outcome(const struct rw_call_trace *trace, struct rw_reply_trac
     out->truncated = out->truncated || part->input.truncated;
 }
 
-/* The rules about text that need no calibration: shown when they hold, and only then. */
-static size_t view_flags(const struct rw_call_trace *trace, bool truncated,
-                         struct rw_reply_flag *flags)
-{
-    size_t special = 0;
-    size_t n = 0;
-    for (int p = 0; p < RW_PARTS; p++) {
-        size_t found = trace->part[p].input.special_token_texts;
-        special = found > special ? found : special;
-    }
-    const struct rw_reply_flag base = {.version = FLAGS_VERSION,
-                                       .p = __builtin_nan(""),
-                                       .fired = true,
-                                       .step = -1,
-                                       .severity = "warn"};
-    if (special > 0) {
-        flags[n] = base;
-        flags[n].name = "special_token_text";
-        flags[n].value = (double)special;
-        flags[n++].message = trace->call->request.allow_special_tokens
-                                 ? "special tokens typed in the text were parsed, as asked"
-                                 : "special tokens typed in the text were read as plain text";
-    }
-    if (trace->request->hidden_texts > 0) {
-        flags[n] = base;
-        flags[n].name = "hidden_text";
-        flags[n].value = (double)trace->request->hidden_texts;
-        flags[n++].message = "NUL characters or lone surrogates were replaced by U+FFFD";
-    }
-    if (truncated) {
-        flags[n] = base;
-        flags[n].name = "truncated_input";
-        flags[n].value = 1;
-        flags[n++].message = "steps beyond the context were dropped, as asked";
-    }
-    return n;
-}
-
 void rw_call_view_trace(struct rw_call_trace *trace, struct rw_reply_trace *out)
 {
-    static struct rw_reply_flag flags[4]; /* loop thread */
     struct rw_call *call = trace->call;
     const struct rw_call_part *process = &trace->part[RW_PART_PROCESS];
     const struct rw_call_part *outcome = &trace->part[RW_PART_OUTCOME];
@@ -163,10 +123,7 @@ void rw_call_view_trace(struct rw_call_trace *trace, struct rw_reply_trace *out)
         out->steps = call->steps;
         out->n_steps = process->input.n_steps;
     }
-    if (!call->request.flags_set || call->request.flags != RW_FLAGS_OFF) {
-        out->flags = flags;
-        out->n_flags = view_flags(trace, out->truncated, flags);
-    }
+    rw_call_flags_view(trace, out);
 }
 
 static void view_model(const struct rw_model *model, struct rw_reply_model *out)

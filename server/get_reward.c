@@ -110,7 +110,8 @@ static void progress(struct rw_call *call)
     }
 }
 
-static const struct rw_dialect OPENRLHF = {parse, progress, progress, fail, .hold = true};
+static const struct rw_dialect OPENRLHF = {parse, progress,     progress,
+                                           fail,  .hold = true, .flags = false};
 
 void rw_handle_get_reward(struct rw_service *service, struct rw_exchange *ex)
 {

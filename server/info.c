@@ -52,7 +52,20 @@ void rw_handle_readyz(struct rw_service *service, struct rw_exchange *ex)
     rw_exchange_fail(ex, &err);
 }
 
-static void write_model(struct rw_buf *out, const struct rw_model_info *info)
+/* Whether its flags are calibrated, and if not, why. */
+static void write_calibration(struct rw_buf *out, const struct rw_bank_slot *slot)
+{
+    rw_emit_name(out, "calibration");
+    rw_emit_open(out, '{');
+    rw_emit_name(out, "traces");
+    rw_emit_unsigned(out, slot != NULL && slot->bank != NULL ? rw_bank_rows(slot->bank) : 0);
+    rw_emit_name(out, "missing");
+    rw_emit_text_or_null(out, slot == NULL || slot->bank != NULL ? NULL : slot->error.message);
+    rw_emit_close(out, '}');
+}
+
+static void write_model(struct rw_buf *out, const struct rw_model_info *info,
+                        const struct rw_bank_slot *slot)
 {
     rw_emit_open(out, '{');
     rw_emit_name(out, "id");
@@ -79,6 +92,7 @@ static void write_model(struct rw_buf *out, const struct rw_model_info *info)
     rw_emit_unsigned(out, info->weight_bytes);
     rw_emit_name(out, "golden_vectors");
     rw_emit_unsigned(out, info->golden_vectors);
+    write_calibration(out, slot);
     rw_emit_name(out, "load_ms");
     rw_emit_double(out, info->load_ms);
     rw_emit_close(out, '}');
@@ -96,7 +110,7 @@ void rw_handle_models(struct rw_service *service, struct rw_exchange *ex)
     rw_emit_name(&out, "data");
     rw_emit_open(&out, '[');
     for (size_t i = 0; i < n; i++) {
-        write_model(&out, rw_model_info(model[i]));
+        write_model(&out, rw_model_info(model[i]), rw_bridge_bank_slot(service->bridge, model[i]));
     }
     rw_emit_close(&out, ']');
     rw_emit_close(&out, '}');

@@ -162,6 +162,18 @@ static void write_scoring(struct rw_buf *out, const struct rw_service *s)
               &m->prepare);
 }
 
+static void write_flags(struct rw_buf *out, const struct rw_metrics *m)
+{
+    head(out, "rewardd_flags_fired_total", "counter", "Shortcut flags that fired, by name.");
+    for (int id = 0; id < RW_FLAGS; id++) {
+        if (m->flags_fired[id] > 0) {
+            rw_buf_printf(out, "rewardd_flags_fired_total{flag=\"%s\"} %llu\n",
+                          rw_flag_info((enum rw_flag_id)id)->name,
+                          (unsigned long long)m->flags_fired[id]);
+        }
+    }
+}
+
 static void write_engine(struct rw_buf *out, struct rw_service *s)
 {
     struct rw_engine_stats stats = {0};
@@ -285,6 +297,7 @@ void rw_metrics_write(struct rw_buf *out, struct rw_service *service)
     write_http(out, service);
     write_scoring(out, service);
     write_errors(out, &service->metrics);
+    write_flags(out, &service->metrics);
     write_engine(out, service);
     write_runs(out, service);
 }

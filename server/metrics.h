@@ -9,6 +9,7 @@
 
 #include "core/base/buf.h"
 #include "core/base/status.h"
+#include "core/shortcut/flag.h"
 
 enum {
     RW_METRIC_ROUTES_MAX = 32,
@@ -44,6 +45,7 @@ struct rw_metrics {
     uint64_t jobs_cancelled;
     uint64_t refused_overload;
     uint64_t held;
+    uint64_t flags_fired[RW_FLAGS];   /* by flag */
     uint64_t errors[RW_STATUS_COUNT]; /* by wire code, whole requests and single traces */
     uint64_t scoring_now;             /* requests being worked on */
     double started_unix;              /* seconds */

@@ -215,7 +215,8 @@ static void fail(struct rw_call *call, const struct rw_error *err)
     rw_exchange_fail_as(call->ex, err, rw_error_entry(err->status)->http_status, extra);
 }
 
-static const struct rw_dialect NATIVE = {parse, begun, progress, fail, .hold = false};
+static const struct rw_dialect NATIVE = {parse, begun,         progress,
+                                         fail,  .hold = false, .flags = true};
 
 void rw_handle_rewards(struct rw_service *service, struct rw_exchange *ex)
 {

@@ -544,6 +544,7 @@ size_t rw_engine_poll(struct rw_engine *e, struct rw_job **changed, size_t max)
         }
         job->in_changed = false;
         job->told_final = rw_job_is_final(job->view.state);
+        job->told = job->view;
         changed[n++] = job;
     }
     pthread_mutex_unlock(&e->lock);
@@ -564,7 +565,7 @@ void rw_engine_cancel(struct rw_engine *e, struct rw_job *job)
 void rw_job_view(const struct rw_job *job, struct rw_job_view *out)
 {
     pthread_mutex_lock(job->lock);
-    *out = job->view;
+    *out = job->told;
     pthread_mutex_unlock(job->lock);
 }
 

@@ -52,6 +52,9 @@ struct rw_job {
     bool cancel_asked;
     bool in_changed; /* linked in the list that poll takes from */
     bool told_final; /* poll has handed it out with a final state */
+    /* The view as of the last poll. What happened since is news that comes later: an owner that saw
+     * a final state early would see the same job again, or release it while it is listed. */
+    struct rw_job_view told;
     struct rw_job *next_changed;
 };
 

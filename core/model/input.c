@@ -270,7 +270,7 @@ static rw_status add_conversation(struct composer *c)
         if (source->messages[last].role != RW_ROLE_USER) {
             return refuse_message(c, last, "the last message before a trace must be the user's");
         }
-        if (c->prompt.len == 0) {
+        if (c->prompt.len == 0 && !source->no_question) {
             return refuse_message(c, last, "the prompt is empty");
         }
     }

@@ -40,6 +40,7 @@ struct rw_trace_source {
     struct rw_str text;
     const struct rw_str *steps;
     size_t n_steps;
+    bool no_question;   /* an empty prompt is meant: the model is asked what it says without one */
     bool parse_special; /* compat: special tokens inside content are parsed as the reference does */
     enum rw_overlong overlong;
     size_t steps_max;  /* limits of the service */

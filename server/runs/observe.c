@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/base/hash.h"
+#include "server/flags/call_flags.h"
 #include "server/runs/runs.h"
 
 enum {
@@ -102,6 +103,35 @@ static void take_outcome(const struct rw_call_trace *trace, struct rw_run_trace 
     }
 }
 
+/* What the flags found: scores are oriented so that low is suspicious. */
+static void take_flags(const struct rw_call_trace *trace, struct rw_run_trace *out)
+{
+    static const struct {
+        enum rw_run_score score;
+        enum rw_signal_id signal;
+    } SCORE[] = {
+        {RW_RUN_PROMPT_GAP, RW_SIGNAL_GAP_FIRST},
+        {RW_RUN_STEP_REDUNDANT, RW_SIGNAL_REDUNDANT},
+        {RW_RUN_LATENT_OUTLIER, RW_SIGNAL_LATENT_D2},
+    };
+    const struct rw_trace_flags *flags = trace->flags;
+    if (flags == NULL || !flags->computed) {
+        return;
+    }
+    if (flags->verified != RW_VERIFIED_UNKNOWN) {
+        out->verified = flags->verified == RW_VERIFIED_RIGHT ? 1 : 0;
+    }
+    for (int id = 0; id < RW_FLAGS && id < RW_RUN_FLAG_KINDS; id++) {
+        out->flags |= flags->states.fired[id] ? UINT32_C(1) << id : 0;
+    }
+    for (size_t i = 0; flags->signals != NULL && i < sizeof SCORE / sizeof SCORE[0]; i++) {
+        const struct rw_signal *signal = &flags->signals->of[SCORE[i].signal];
+        if (signal->known) {
+            out->score[SCORE[i].score] = -rw_signal_strangeness(SCORE[i].signal, signal->value);
+        }
+    }
+}
+
 void rw_runs_observe_trace(struct rw_call_trace *trace)
 {
     static struct rw_run_trace t; /* loop thread */
@@ -130,5 +160,6 @@ void rw_runs_observe_trace(struct rw_call_trace *trace)
     measure_text(trace, &t);
     take_process(trace, &t);
     take_outcome(trace, &t);
+    take_flags(trace, &t);
     (void)rw_runs_observe(call->service->runs, run->id, &t); /* a drop is counted */
 }

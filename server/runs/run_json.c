@@ -6,7 +6,7 @@
 #include "proto/emit.h"
 
 static const char *const FLAG_NAME[RW_FLAGS] = {
-#define XX(name, wire, version, tier, severity, rule, first, second) wire,
+#define XX(name, wire, ...) wire,
     RW_FLAG_MAP(XX)
 #undef XX
 };

@@ -198,7 +198,7 @@ def test_overlong(start):
     _, reply = score(daemon, {**body, "overlong": "drop_steps"})
     result = reply["results"][0]
     assert result["truncated"] is True
-    assert [f["name"] for f in result["flags"]] == ["truncated_input"]
+    assert "truncated_input" in [f["name"] for f in result["flags"]]
     rewards = [s["reward"] for s in result["steps"]]
     assert len(rewards) == 10 and rewards[0] is not None and rewards[-1] is None
 

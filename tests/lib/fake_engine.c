@@ -39,6 +39,7 @@ struct rw_job {
     bool cancel;
     struct rw_job_spec spec;
     struct rw_job_view view;
+    struct rw_job_view told; /* as of the last poll */
     struct rw_score *scores;
     uint64_t submitted_ns;
 };
@@ -473,6 +474,7 @@ size_t rw_engine_poll(struct rw_engine *e, struct rw_job **changed, size_t max)
             e->news_last = NULL;
         }
         job->in_news = false;
+        job->told = job->view;
         changed[n++] = job;
     }
     pthread_mutex_unlock(&e->lock);
@@ -494,7 +496,7 @@ void *rw_job_tag(const struct rw_job *job)
 void rw_job_view(const struct rw_job *job, struct rw_job_view *out)
 {
     pthread_mutex_lock(&job->engine->lock);
-    *out = job->view;
+    *out = job->told;
     pthread_mutex_unlock(&job->engine->lock);
 }
 

@@ -236,7 +236,8 @@ START_TEST(json_document)
         "\"flags\":[{\"name\":\"first_error\",\"version\":1,\"value\":0.03,\"p\":null,"
         "\"fired\":true,\"n_cal\":0,\"severity\":\"warn\",\"step\":1,\"span\":null,"
         "\"message\":\"the reward falls here\"}]}],"
-        "\"usage\":{\"prompt_tokens\":5,\"scored_tokens\":27,\"cached_tokens\":0,"
+        "\"usage\":{\"prompt_tokens\":5,\"scored_tokens\":27,\"cached_tokens\":0,\"probe_tokens\":"
+        "0,"
         "\"flops\":1250000000,\"cpu_ms\":4.123,\"queue_ms\":0.5,\"total_ms\":5}}\n");
 }
 END_TEST
@@ -245,7 +246,7 @@ START_TEST(verified_gated_and_a_flag_without_a_value)
 {
     static const char *const BY[] = {"answer_first", "min_process"};
     struct rw_reply_gated gated = {
-        .scored = true, .of = "outcome", .reward = 0, .ungated = 0.7F, .by = BY, .n_by = 2};
+        .scored = true, .of = "outcome", .has_ungated = true, .ungated = 0.7F, .by = BY, .n_by = 2};
     struct rw_reply_trace trace = scored_trace();
     trace.has_outcome = trace.outcome_scored = trace.has_reference = true;
     trace.outcome_reward = 0.7F;

@@ -1,0 +1,83 @@
+"""Writes the calibration bank of the default models: makes clean traces, then runs `rewardd calibrate` on them.
+
+python calibrate.py --rewardd build/server/rewardd --data DIR [--own 3000] [--gsm8k 1500] [--traces FILE] [--only-traces]
+
+The traces are right by construction: drawn from the generator's own training families and from GSM8K train, under a seed
+of their own (CALIBRATION_SEED: no trace of the training, development or test streams), and kept only when every step and
+the outcome are right. Held-out template families are not in the bank: they are what its false-alarm rate is tested on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Callable, Iterator
+
+from rewardd_recipe import gsm8k
+from rewardd_recipe.mixture import OWN, own_trace
+from rewardd_recipe.trace import Trace
+
+CALIBRATION_SEED = 7_000_003
+HERE = Path(__file__).resolve().parent
+TRIES = 50  # draws per trace that is kept, before the generator is called broken
+
+
+def is_clean(trace: Trace) -> bool:
+    return (bool(trace.steps) and all(step.valid is True and step.text.strip() for step in trace.steps)
+            and trace.outcome is True and not trace.shortcut)
+
+
+def clean_traces(make: Callable[[random.Random], Trace], rng: random.Random, count: int) -> Iterator[Trace]:
+    for _ in range(count):
+        for _ in range(TRIES):
+            trace = make(rng)
+            if is_clean(trace):
+                yield trace
+                break
+        else:
+            sys.exit("the generator makes no clean traces")
+
+
+def write_traces(path: Path, data: Path, own: int, word_problems: int, seed: int) -> int:
+    rng = random.Random(seed)
+    source = gsm8k.Source(data / "gsm8k" / "train.jsonl")
+    rows = [(trace, "own") for trace in clean_traces(own_trace, rng, own)]
+    rows += [(trace, "gsm8k") for trace in clean_traces(source.make, rng, word_problems)]
+    rng.shuffle(rows)  # even rows make the covariance, odd ones calibrate it; the first ones get deep probes
+    with path.open("w", encoding="utf-8") as out:
+        for trace, domain in rows:
+            row = {"prompt": trace.question, "steps": [step.text for step in trace.steps], "domain": domain,
+                   "family": trace.family}
+            out.write(json.dumps(row, ensure_ascii=False) + "\n")
+    return len(rows)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rewardd", type=Path, default=HERE.parents[2] / "build" / "server" / "rewardd")
+    parser.add_argument("--data", type=Path, required=True, help="folder with gsm8k/train.jsonl")
+    parser.add_argument("--models", type=Path, default=HERE.parent)
+    parser.add_argument("--own", type=int, default=3000)
+    parser.add_argument("--gsm8k", type=int, default=1500)
+    parser.add_argument("--deep", type=int, default=400)
+    parser.add_argument("--seed", type=int, default=CALIBRATION_SEED)
+    parser.add_argument("--traces", type=Path, help="keep the traces here")
+    parser.add_argument("--only-traces", action="store_true", help="write --traces and stop")
+    opt = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        path = opt.traces or Path(scratch) / "clean.jsonl"
+        count = write_traces(path, opt.data, opt.own, opt.gsm8k, opt.seed)
+        print(f"{count} clean traces of {len(OWN)} families and GSM8K train", flush=True)
+        if opt.only_traces:
+            return
+        subprocess.run([opt.rewardd, "calibrate", "--model", opt.models / "rewardd-prm-small", "--outcome",
+                        opt.models / "rewardd-orm-small", "--traces", path, "--deep", str(opt.deep)], check=True)
+
+
+if __name__ == "__main__":
+    main()
