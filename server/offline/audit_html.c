@@ -89,7 +89,8 @@ static void draw_axis(struct rw_buf *out, int height)
                       "<line x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%d\" stroke=\"var(--line)\" "
                       "stroke-width=\"%d\"/><text class=\"soft\" x=\"%.1f\" y=\"%d\" "
                       "text-anchor=\"middle\">%s%.4g</text>",
-                      x, x, TOP - 6, height - 6, i == 0 ? 2 : 1, x, TOP - 12, i > 0 ? "+" : "", i / 4.0);
+                      x, x, TOP - 6, height - 6, i == 0 ? 2 : 1, x, TOP - 12, i > 0 ? "+" : "",
+                      i / 4.0);
     }
 }
 
