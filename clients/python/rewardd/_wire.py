@@ -21,7 +21,7 @@ from typing import (
 )
 from urllib.parse import quote, unquote, urlsplit
 
-from ._types import RewarddError, RewardUnavailable, Score, Scores, TraceError
+from ._types import RewarddError, RewardUnavailable, Score, Scores, StreamBroken, TraceError
 
 DEFAULT_URL = "http://127.0.0.1:7392"
 DEFAULT_PORT = 7392
@@ -182,3 +182,12 @@ def raise_for_errors(scores: Scores) -> None:
         if score.reward is None:
             error = score.error or TraceError("no_reward", "the reply holds no reward")
             raise RewardUnavailable(error, 200)
+
+
+def stream_event(line: bytes) -> Dict[str, Any]:
+    """One line of a stream; its error event is raised."""
+    event = json.loads(line)
+    if event["event"] == "error":
+        error = TraceError.parse(event["error"])
+        raise StreamBroken(error or TraceError("unknown", "stream failed"), 200)
+    return event

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
-from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import Any, AsyncIterator, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
 
 from . import _wire
-from ._types import RewarddError, RewardUnavailable, Score, Scores
+from ._types import RewarddError, RewardUnavailable, Score, Scores, StreamBroken, TraceError
 
 HEAD_BYTES_MAX = 64 * 1024
 Connection = Tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -36,8 +36,8 @@ async def _read_chunked(reader: asyncio.StreamReader) -> bytes:
         parts.append(data[:-2])
 
 
-async def _read_reply(reader: asyncio.StreamReader) -> Tuple[Reply, bool]:
-    """The reply, and whether the connection may be used again."""
+async def _read_head(reader: asyncio.StreamReader) -> Tuple[int, Dict[str, str], bool]:
+    """Status, headers, and whether the connection may be used again; interim replies are skipped."""
     while True:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         words = head[0].split(" ", 2)
@@ -50,13 +50,41 @@ async def _read_reply(reader: asyncio.StreamReader) -> Tuple[Reply, bool]:
         name, _, value = line.partition(":")
         headers[name.strip().lower()] = value.strip()
     keep = headers.get("connection", "").lower() != "close" and words[0] == "HTTP/1.1"
+    return int(words[1]), headers, keep
+
+
+async def _read_reply(reader: asyncio.StreamReader) -> Tuple[Reply, bool]:
+    """The reply, and whether the connection may be used again."""
+    status, headers, keep = await _read_head(reader)
     if "chunked" in headers.get("transfer-encoding", "").lower():
         body = await _read_chunked(reader)
     elif "content-length" in headers:
         body = await reader.readexactly(int(headers["content-length"]))
     else:
         body, keep = await reader.read(), False
-    return (int(words[1]), headers, body), keep
+    return (status, headers, body), keep
+
+
+async def _lines(reader: asyncio.StreamReader, chunked: bool) -> AsyncIterator[bytes]:
+    """Lines of a streamed body, as soon as each is complete."""
+    rest = b""
+    while True:
+        if chunked:
+            size = int((await reader.readuntil(b"\r\n")).split(b";")[0], 16)
+            data = (await reader.readexactly(size + 2))[:-2]
+        else:
+            data = await reader.read(HEAD_BYTES_MAX)
+        if not data:
+            return
+        *whole, rest = (rest + data).split(b"\n")
+        for line in whole:
+            yield line
+
+
+async def _next(lines: AsyncIterator[bytes]) -> Optional[bytes]:
+    async for line in lines:
+        return line
+    return None
 
 
 class AsyncClient:
@@ -120,11 +148,13 @@ class AsyncClient:
             self._endpoint.host, self._endpoint.port, ssl=context, limit=HEAD_BYTES_MAX
         )
 
-    def _head(self, method: str, path: str, body: Optional[bytes]) -> bytes:
+    def _head(
+        self, method: str, path: str, body: Optional[bytes], accept: str = "application/json"
+    ) -> bytes:
         lines = [
             f"{method} {self._endpoint.prefix}{path} HTTP/1.1",
             f"Host: {self._endpoint.host_header}",
-            "Accept: application/json",
+            f"Accept: {accept}",
         ]
         lines += [f"{name}: {value}" for name, value in self._endpoint.headers.items()]
         if body is not None:
@@ -223,6 +253,76 @@ class AsyncClient:
         given = {"prompt": prompt, "messages": messages, "reference": reference}
         item.update({name: value for name, value in given.items() if value is not None})
         return (await self.score_items([item], on_error=on_error, **options))[0]
+
+    async def score_group(
+        self,
+        prompt: Optional[str] = None,
+        traces: Sequence[_wire.Trace] = (),
+        *,
+        messages: Optional[Sequence[Mapping[str, str]]] = None,
+        reference: Union[str, int, float, None] = None,
+        on_error: str = "none",
+        **options: Any,
+    ) -> Scores:
+        """Several traces of one prompt, in order. Refused requests raise whatever on_error is."""
+        if not traces:
+            _wire.check_on_error(on_error)
+            return Scores()
+        item: Dict[str, Any] = {"traces": list(traces)}
+        given = {"prompt": prompt, "messages": messages, "reference": reference}
+        item.update({name: value for name, value in given.items() if value is not None})
+        return await self.score_items([item], on_error=on_error, **options)
+
+    async def stream(
+        self,
+        prompt: Optional[str] = None,
+        traces: Sequence[_wire.Trace] = (),
+        *,
+        messages: Optional[Sequence[Mapping[str, str]]] = None,
+        **options: Any,
+    ) -> AsyncIterator[Dict[str, Any]]:
+        """Events (start, step, trace, done) as they are computed. Not retried: events were seen. The
+        timeout is for each event, not for the whole."""
+        content = {"prompt": prompt, "messages": messages, "traces": list(traces), "stream": True}
+        body = _wire.encode(content, options)
+        message = self._head("POST", "/v1/rewards", body, "application/x-ndjson") + body
+        async with self._bind():
+            try:
+                reader, writer = await asyncio.wait_for(self._connect(), self._timeout)
+            except TRANSPORT as cause:
+                raise _wire.unreachable(self._endpoint, cause) from cause
+            try:
+                async for event in self._events(reader, writer, message):
+                    yield event
+            finally:
+                writer.close()
+
+    async def _events(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, message: bytes
+    ) -> AsyncIterator[Dict[str, Any]]:
+        try:
+            writer.write(message)
+            await writer.drain()
+            status, headers, _ = await asyncio.wait_for(_read_head(reader), self._timeout)
+        except TRANSPORT as cause:
+            raise _wire.unreachable(self._endpoint, cause) from cause
+        if status != 200:
+            length = int(headers.get("content-length", "0"))
+            raise _wire.refusal(status, await reader.readexactly(length), headers)
+        cause: Optional[BaseException] = None
+        lines = _lines(reader, "chunked" in headers.get("transfer-encoding", "").lower())
+        try:
+            while True:
+                line = await asyncio.wait_for(_next(lines), self._timeout)
+                if line is None:
+                    break
+                event = _wire.stream_event(line)
+                yield event
+                if event["event"] == "done":
+                    return
+        except (*TRANSPORT, ValueError) as broken:
+            cause = broken
+        raise StreamBroken(TraceError("stream_broken", "no done event"), 200) from cause
 
     async def score_items(
         self, items: Sequence[Mapping[str, Any]], *, on_error: str = "none", **options: Any

@@ -312,10 +312,7 @@ class Client:
         cause: Optional[BaseException] = None
         try:
             for line in response:
-                event = json.loads(line)
-                if event["event"] == "error":
-                    error = TraceError.parse(event["error"])
-                    raise StreamBroken(error or TraceError("unknown", "stream failed"), 200)
+                event = _wire.stream_event(line)
                 yield event
                 if event["event"] == "done":
                     return

@@ -184,6 +184,25 @@ def test_a_stream_without_done_is_broken(server, last, finish):
         list(client.stream("p", ["t"]))
 
 
+async def events_of(url):
+    async with AsyncClient(url) as client:
+        return [e["event"] async for e in client.stream("p", ["t"])]
+
+
+def test_async_stream(server):
+    server.plan = [lines(['{"event":"start"}', '{"event":"step"}', '{"event":"done"}'], True)]
+    assert asyncio.run(events_of(server.url)) == ["start", "step", "done"]
+    assert server.requests[0][1]["stream"] is True
+
+
+@pytest.mark.parametrize("finish", [True, False])
+@pytest.mark.parametrize("last", ['{"event":"step"}', '{"event":"error","error":{"code":"x"}}'])
+def test_an_async_stream_without_done_is_broken(server, last, finish):
+    server.plan = [lines(['{"event":"start"}', last], finish)]
+    with pytest.raises(StreamBroken):
+        asyncio.run(events_of(server.url))
+
+
 def child(client, queue):
     queue.put(client.score("p", text="t").reward)
 
