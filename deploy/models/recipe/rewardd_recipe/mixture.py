@@ -15,9 +15,9 @@ SEEDS = {"train": 1_000_003, "dev": 2_000_003, "test": 3_000_017}
 Maker = Callable[[random.Random], Trace]
 
 OWN: dict[str, tuple[float, Maker]] = {
-    "words": (2.0, words.make), "relations": (2.0, relations.make), "chains": (2.0, chains.make), "linear": (1.2, equations.make),
-    "basen": (1.6, basen.make), "countdown": (1.2, countdown.make), "stacks": (1.2, states.stacks), "tracking": (1.8, states.tracking),
-    "logic": (1.5, states.logic),
+    "words": (2.2, words.make), "relations": (2.2, relations.make), "chains": (2.0, chains.make), "linear": (1.4, equations.make),
+    "basen": (1.0, basen.make), "countdown": (1.0, countdown.make), "stacks": (1.6, states.stacks), "tracking": (1.0, states.tracking),
+    "logic": (1.4, states.logic),
 }
 HELD_OUT: dict[str, Maker] = {
     "words (held-out templates)": lambda rng: words.make(rng, True),
