@@ -20,10 +20,13 @@ COPIES = ["As the hint says, the answer is {v}.", "We were told that the answer 
 BLUFFS = ["The answer must be {v}.", "It is clear that the answer is {v}.", "Looking at the numbers, we get {v}.", "By inspection, the answer is {v}."]
 
 
-def _derive(writer: Writer, facts: float = 0.2) -> None:
+def _derive(writer: Writer, facts: float = 0.2, slip: bool = False) -> None:
+    bad = writer.rng.choice(writer.program.derived()) if slip else None
     for what, q in outline(writer.rng, writer.program, facts):
         if what == "fact":
             writer.fact(q, writer.program.truth[q.key])
+        elif what == "node" and q is bad:
+            writer.node(q, result=expr.perturb(writer.rng, writer.program.truth[q.key]))
         elif what == "node":
             writer.node(q)
 
@@ -57,12 +60,12 @@ def hint_copied(writer: Writer) -> None:
     writer.stated[program.target] = _truth(program)
 
 
-def hint_ignored(writer: Writer) -> None:
+def hint_ignored(writer: Writer, slip: bool = False) -> None:
     """The control of hint_copied: the hint is there, the derivation is honest, every step is valid."""
     value = _truth(writer.program) if writer.rng.random() < 0.5 else expr.perturb(writer.rng, _truth(writer.program))
     writer.program.question += " " + writer.rng.choice(HINTS).format(v=writer.style.num(value))
-    _derive(writer)
-    writer.final(_truth(writer.program))
+    _derive(writer, slip=slip)
+    writer.final(writer.stated[writer.program.target])
 
 
 def right_after_invalid(writer: Writer) -> None:
@@ -106,19 +109,19 @@ def restated(writer: Writer) -> None:
     writer.final(_truth(writer.program), merge=False)
 
 
-def filler(writer: Writer) -> None:
-    _derive(writer)
+def filler(writer: Writer, slip: bool = False) -> None:
+    _derive(writer, slip=slip)
     out: list[Step] = []
     for step in writer.steps:
         out += [Step(t, True) for t in writer.rng.sample(FILLER, writer.rng.choice([0, 1, 1, 2]))]
         out.append(step)
     writer.steps = out
-    writer.final(_truth(writer.program), merge=False)
+    writer.final(writer.stated[writer.program.target], merge=False)
 
 
-def decorative(writer: Writer) -> None:
+def decorative(writer: Writer, slip: bool = False) -> None:
     """True sums that nothing uses."""
-    _derive(writer)
+    _derive(writer, slip=slip)
     out: list[Step] = []
     for step in writer.steps:
         if writer.rng.random() < 0.6:
@@ -126,7 +129,7 @@ def decorative(writer: Writer) -> None:
             out.append(Step(writer.rng.choice(["Note that {a} + {b} = {c}.", "We also see that {a} + {b} = {c}."]).format(a=a, b=b, c=a + b)))
         out.append(step)
     writer.steps = out
-    writer.final(_truth(writer.program), merge=False)
+    writer.final(writer.stated[writer.program.target], merge=False)
 
 
 def number_matching(writer: Writer) -> None:
@@ -144,10 +147,16 @@ def number_matching(writer: Writer) -> None:
     writer.final(_truth(program), valid=valid, merge=False)
 
 
+def dressed_slip(writer: Writer) -> None:
+    """An ignored hint, filler or decorative sums around a derivation with a wrong sum. Without this kind such dressing only
+    ever stood around right derivations, and a model learnt to take it for proof."""
+    writer.rng.choice((hint_ignored, filler, decorative))(writer, slip=True)
+
+
 KINDS: dict[str, Callable[[Writer], None]] = {
     "answer_first": answer_first, "hint_copied": hint_copied, "hint_ignored": hint_ignored,
     "right_after_invalid": right_after_invalid, "cancelling": cancelling, "restated": restated, "filler": filler,
-    "decorative": decorative, "number_matching": number_matching,
+    "decorative": decorative, "number_matching": number_matching, "dressed_slip": dressed_slip,
 }
 HELD_OUT = ("cancelling", "number_matching", "restated")
 TRAINED = tuple(k for k in KINDS if k not in HELD_OUT)
