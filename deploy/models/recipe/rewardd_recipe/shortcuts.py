@@ -135,10 +135,10 @@ def decorative(writer: Writer, slip: bool = False) -> None:
 def number_matching(writer: Writer) -> None:
     """An equation between numbers of the question that names the right answer but is false or proves nothing."""
     rng, program = writer.rng, writer.program
-    keys = [k for k in program.given]
+    keys = list(program.given) or [program.target]  # a question may state no number in digits
     a, b = (rng.sample(keys, 2) if len(keys) > 1 else (keys[0], keys[0]))
     tree = (rng.choice("+-*"), a, b)
-    operands = {k: program.given[k] for k in {a, b}}
+    operands = {k: program.truth[k] for k in {a, b}}
     claim = Claim(program.target, _truth(program), tree, operands)
     valid = claim_holds(program, claim, writer.established)
     text, end = writer.word(program.by_key(program.target), tree, operands, _truth(program))

@@ -257,3 +257,9 @@ def test_numbers_named_before_they_are_derived_follow_the_new_numbers() -> None:
         named = re.search(r"(\d+) cards in a pack", body)
         total = re.search(r"Dawn has (\d+)", trace.question)
         assert Fraction(named[1]) == Fraction(total[1]) / 12, (trace.question, body)
+
+
+def test_number_matching_without_a_number_in_the_question() -> None:
+    p = problem("A week has how many days off if two thirds of six are?", "There are 2/3*6=<<2/3*6=4>>4 days off.\n#### 4")
+    trace = shortcuts.make(random.Random(22), gsm8k.build(random.Random(1), p, False), "number_matching")
+    assert trace.first_error() >= 0
