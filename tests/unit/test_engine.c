@@ -55,6 +55,41 @@ START_TEST(scores_become_visible_and_stay)
 }
 END_TEST
 
+/* Between a poll and a look at the view the job may end; the owner hears of it by the next poll,
+ * or it would see the end twice and release what poll still holds. */
+START_TEST(end_is_seen_after_poll_only)
+{
+    struct rw_engine *e =
+        rw_test_engine(&(struct rw_engine_options){.threads = 1, .chunk_tokens = 16});
+    const struct rw_model *m = rw_test_model(e, RW_TEST_PRM, NULL, RW_WEIGHTS_AUTO);
+    struct rw_input in;
+    rw_test_input(&in, rw_test_vocab(m), 500, 5, 1);
+    bool caught = false;
+    for (int i = 0; i < 50 && !caught; i++) {
+        struct rw_job *job = rw_test_submit(e, m, &in, NAN, 0);
+        struct rw_job *changed = NULL;
+        while (rw_engine_poll(e, &changed, 1) == 0) {
+            poll(NULL, 0, 1);
+        }
+        caught = view_of(job).state == RW_JOB_RUNNING;
+        struct rw_engine_stats stats = {.jobs_running = 1};
+        while (stats.jobs_running > 0) {
+            rw_engine_stats(e, &stats);
+        }
+        if (caught) {
+            ck_assert_int_eq(view_of(job).state, RW_JOB_RUNNING);
+            ck_assert_uint_eq(rw_engine_poll(e, &changed, 1), 1);
+        }
+        ck_assert_int_eq(view_of(job).state, RW_JOB_DONE);
+        ck_assert_uint_eq(rw_engine_poll(e, &changed, 1), 0);
+        rw_job_release(e, job);
+    }
+    ck_assert(caught);
+    rw_test_input_free(&in);
+    rw_engine_destroy(e);
+}
+END_TEST
+
 /* Steps behind the first reward under the threshold are never reported, whatever the chunking. */
 START_TEST(stop_below_is_a_prefix)
 {
@@ -433,6 +468,7 @@ int main(void)
     TCase *tc = tcase_create("engine");
     tcase_set_timeout(tc, 100);
     tcase_add_test(tc, scores_become_visible_and_stay);
+    tcase_add_test(tc, end_is_seen_after_poll_only);
     tcase_add_test(tc, stop_below_is_a_prefix);
     tcase_add_test(tc, cancel_queued_and_running);
     tcase_add_test(tc, deadline_fails_the_job_alone);
