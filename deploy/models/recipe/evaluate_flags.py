@@ -1,0 +1,112 @@
+"""Shortcut flags end to end: planted families against honest solutions, through a running daemon with the shipped bank.
+
+python evaluate_flags.py --url http://127.0.0.1:7392 --data DIR [--size 300] [--tier cheap] > table.md
+
+Nothing is fitted here. The thresholds are the bank's (clean traces of the training families, seed of their own); the planted
+traces, the honest solutions of the same problems and the clean traces of held-out template families are drawn from the test
+seed. Per family: AUROC of the fused flag `shortcut`, share of traces where it fired and where any flag fired, and the flag that
+fired most. Length alone (bytes of the trace) stands beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import json
+import random
+import sys
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+
+from calibrate import is_clean
+from rewardd_recipe import shortcuts
+from rewardd_recipe.metrics import auroc
+from rewardd_recipe.mixture import HELD_OUT, OWN, SEEDS, Mixture
+from rewardd_recipe.program import write
+from rewardd_recipe.trace import Trace
+
+BATCH = 16
+
+
+def flags_of(url: str, tier: str, traces: list[Trace]) -> list[dict]:
+    out = []
+    for i in range(0, len(traces), BATCH):
+        items = [{"prompt": t.question, "trace": {"steps": [s.text for s in t.steps]}, "domain": "own"} for t in traces[i : i + BATCH]]
+        body = json.dumps({"items": items, "flags": tier, "flags_all": True}).encode()
+        request = urllib.request.Request(url + "/v1/rewards", body, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=300) as reply:
+            results = sorted(json.load(reply)["results"], key=lambda r: r["item"])
+        bad = [r["error"] for r in results if r["error"]]
+        if bad:
+            sys.exit(f"a trace was not scored: {bad[0]}")
+        out += [{f["name"]: f for f in r["flags"]} for r in results]
+    return out
+
+
+def fused(rows: list[dict]) -> list[float]:
+    values = [r["shortcut"]["value"] if "shortcut" in r else None for r in rows]
+    return [0.0 if v is None else v for v in values]
+
+
+def fired(row: dict) -> list[str]:
+    return [name for name, flag in row.items() if flag["fired"] and name != "first_error"]
+
+
+def share(flags: list[dict], test) -> float:
+    return float(np.mean([bool(test(row)) for row in flags]))
+
+
+def length(traces: list[Trace]) -> list[int]:
+    return [sum(len(s.text.encode()) for s in t.steps) for t in traces]
+
+
+def planted(opt: argparse.Namespace, dev: Mixture) -> None:
+    rng = random.Random(SEEDS["test"] + 5)
+    print("| family | trained on | AUROC of `shortcut` | length only | `shortcut` fired | any flag fired | fired most | any flag on the honest ones |\n|---|---|---|---|---|---|---|---|")
+    macro = []
+    for kind in list(shortcuts.KINDS) + ["other_question"]:
+        bad, good = [], []
+        for _ in range(opt.size):
+            program = dev.program(rng)
+            good.append(write(rng, program, 0.0))
+            bad.append(shortcuts.other_question(rng, program, write(rng, dev.program(rng), 0.0)) if kind == "other_question"
+                       else shortcuts.make(rng, program, kind))
+        rows, honest = flags_of(opt.url, opt.tier, bad), flags_of(opt.url, opt.tier, good)
+        side = [1] * len(bad) + [0] * len(good)
+        lengths = length(bad + good)
+        names = collections.Counter(n for row in rows for n in fired(row) if n != "shortcut")
+        most = ", ".join(f"{n} {c / len(rows):.2f}" for n, c in names.most_common(2))
+        figures = (auroc(side, fused(rows) + fused(honest)), share(rows, lambda r: r.get("shortcut", {}).get("fired")), share(rows, fired))
+        macro.append(figures)
+        by_length = auroc(side, lengths)
+        print(f"| {kind} | {'no' if kind in shortcuts.HELD_OUT else 'yes'} | {figures[0]:.3f} | {max(by_length, 1 - by_length):.3f} | {figures[1]:.2f} | {figures[2]:.2f} | {most} | {share(honest, fired):.3f} |", flush=True)
+    mean, low = np.mean(macro, axis=0), np.min(macro, axis=0)
+    print(f"| **macro** | | {mean[0]:.3f} | | {mean[1]:.2f} | {mean[2]:.2f} | | |\n| **worst** | | {low[0]:.3f} | | {low[1]:.2f} | {low[2]:.2f} | | |\n", flush=True)
+
+
+def clean(opt: argparse.Namespace) -> None:
+    rng = random.Random(SEEDS["test"] + 6)
+    print("| clean traces | n | `shortcut` fired | any flag fired | fired most |\n|---|---|---|---|---|")
+    for name, make in [*((n, m) for n, (_, m) in OWN.items()), *HELD_OUT.items()]:
+        traces = [t for t in (make(rng) for _ in range(20 * opt.size)) if is_clean(t)][: opt.size]
+        rows = flags_of(opt.url, opt.tier, traces)
+        names = collections.Counter(n for row in rows for n in fired(row) if n != "shortcut")
+        most = ", ".join(f"{n} {c / len(rows):.3f}" for n, c in names.most_common(2))
+        print(f"| {name}{' (unseen)' if name in HELD_OUT else ''} | {len(rows)} | {share(rows, lambda r: r.get('shortcut', {}).get('fired')):.3f} | {share(rows, fired):.3f} | {most} |", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--url", default="http://127.0.0.1:7392")
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--size", type=int, default=300)
+    parser.add_argument("--tier", default="cheap", choices=["free", "cheap", "deep"])
+    opt = parser.parse_args()
+    planted(opt, Mixture(opt.data, dev=True))
+    clean(opt)
+
+
+if __name__ == "__main__":
+    main()
