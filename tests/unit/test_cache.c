@@ -453,7 +453,7 @@ END_TEST
 START_TEST(a_group_at_once_computes_its_prompt_once)
 {
     static struct world w;
-    static int32_t ids[2304];
+    static int32_t ids[2048 + 20 + 256];
     uint64_t unique = 2048 + 16 * 256;
     open_world(&w, 800, 400);
     random_state = 6;
