@@ -387,6 +387,7 @@ START_TEST(a_group_shares_its_prompt)
         rw_engine_stats(e, &stats);
         ck_assert_uint_eq(stats.tokens_total - before, tokens);
         ck_assert_uint_eq(tokens, round == 0 ? PROMPT + GROUP * TRACE : 0);
+        ck_assert_uint_eq(tokens + cached, GROUP * (PROMPT + TRACE));
         ck_assert_uint_eq(stats.cache_lookup_tokens, (round + 1) * GROUP * (PROMPT + TRACE));
     }
     ck_assert(flops == stats.flops_total);
