@@ -131,6 +131,7 @@ struct rw_job_spec {
     uint64_t client;              /* clients get equal shares: hash of key or peer, and run */
     enum rw_job_priority priority;
     bool want_features; /* see rw_job_features */
+    bool alone;         /* neither takes from the prefix cache nor leaves anything there */
 };
 
 /*   QUEUED --> RUNNING --> DONE

@@ -34,7 +34,8 @@ struct rw_engine *rw_engine_timing_engine(const struct rw_engine_timing *timing)
 const struct rw_model *rw_engine_timing_model(const struct rw_engine_timing *timing);
 
 /* `jobs` traces submitted at once: `shared` tokens that all of them begin with, then `own` tokens
- * each. No two calls share a token sequence. */
+ * each. Only a group (several traces, shared tokens) uses the prefix cache, and nothing in it is of
+ * use to a later call. */
 rw_status rw_engine_timing_score(struct rw_engine_timing *timing, uint32_t jobs, uint32_t shared,
                                  uint32_t own, struct rw_timed_jobs *out, struct rw_error *err);
 

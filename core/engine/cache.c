@@ -77,7 +77,7 @@ void rw_prefix_cache_clear(struct rw_prefix_cache *cache)
 
 static struct rw_node *node_at(const struct rw_job *job, uint32_t index)
 {
-    return &job->model->radix->nodes[job->kv.blocks[index]];
+    return &job->radix->nodes[job->kv.blocks[index]];
 }
 
 static uint32_t parent_of(const struct rw_job *job, uint32_t index)
@@ -96,7 +96,7 @@ static void hold(struct rw_prefix_cache *c, struct rw_job *job, uint32_t block)
 {
     struct rw_kv_pool *pool = job->model->kv;
     if (rw_kv_holders(pool, block) == 0) {
-        idle_unlink(c, &job->model->radix->nodes[block]);
+        idle_unlink(c, &job->radix->nodes[block]);
     }
     rw_kv_share(pool, &job->kv, block);
 }
@@ -138,7 +138,7 @@ static void let_go(struct rw_prefix_cache *c, struct rw_job *job)
 
 bool rw_cache_start(struct rw_prefix_cache *c, struct rw_job *job)
 {
-    const struct rw_radix *radix = job->model->radix;
+    const struct rw_radix *radix = job->radix;
     uint32_t total = rw_kv_blocks_of(job->tokens_needed);
     for (uint32_t i = 0; radix != NULL && i < total; i++) {
         uint32_t need = need_at(job, i), common;
@@ -160,7 +160,7 @@ bool rw_cache_start(struct rw_prefix_cache *c, struct rw_job *job)
 
 void rw_cache_release(struct rw_prefix_cache *c, struct rw_job *job)
 {
-    while (job->model->radix != NULL && job->kv.n_blocks > 0) {
+    while (job->radix != NULL && job->kv.n_blocks > 0) {
         let_go(c, job);
     }
     rw_kv_release(job->model->kv, &job->kv);
@@ -175,7 +175,7 @@ void rw_cache_release(struct rw_prefix_cache *c, struct rw_job *job)
  * fell under stop_below. */
 static bool consume(struct rw_job *job, uint32_t block, uint32_t end)
 {
-    const struct rw_radix *radix = job->model->radix;
+    const struct rw_radix *radix = job->radix;
     uint32_t begin = job->tokens_done;
     bool stop = false;
     while (job->tokens_done < end && !stop) {
@@ -200,7 +200,7 @@ static bool consume(struct rw_job *job, uint32_t block, uint32_t end)
 
 static void create(struct rw_job *job, uint32_t index)
 {
-    struct rw_radix *radix = job->model->radix;
+    struct rw_radix *radix = job->radix;
     uint32_t parent = parent_of(job, index);
     uint32_t block = rw_kv_take(radix->pool, &job->kv);
     rw_kv_keep(radix->pool, block);
@@ -215,7 +215,7 @@ static void create(struct rw_job *job, uint32_t index)
 static void branch(struct rw_prefix_cache *c, struct rw_job *job, uint32_t index, uint32_t from,
                    uint32_t used)
 {
-    struct rw_radix *radix = job->model->radix;
+    struct rw_radix *radix = job->radix;
     struct rw_node *source = &radix->nodes[from];
     if (used == source->n && source->owner == NULL) {
         hold(c, job, from);
@@ -246,7 +246,7 @@ enum descent {
 /* The job stands at the begin of a block that it does not hold yet. */
 static enum descent descend(struct rw_prefix_cache *c, struct rw_job *job, struct rw_job **owner)
 {
-    struct rw_radix *radix = job->model->radix;
+    struct rw_radix *radix = job->radix;
     uint32_t index = job->kv.n_blocks, need = need_at(job, index), common;
     uint32_t begin = index * RW_NODE_TOKENS;
     uint32_t found =
@@ -277,7 +277,7 @@ enum rw_cache_step rw_cache_advance(struct rw_prefix_cache *c, struct rw_job *jo
                                     uint32_t *tokens_max, struct rw_job **owner)
 {
     *tokens_max = job->tokens_needed - job->tokens_done;
-    if (job->model->radix == NULL) {
+    if (job->radix == NULL) {
         return RW_CACHE_COMPUTE;
     }
     while (job->tokens_done < job->tokens_needed) {
@@ -328,7 +328,7 @@ static void make_ready(struct rw_node *node)
 void rw_cache_prepare(struct rw_job *job, uint32_t tokens)
 {
     uint32_t end = job->tokens_done + tokens;
-    if (job->model->radix == NULL) {
+    if (job->radix == NULL) {
         rw_kv_grow(job->model->kv, &job->kv, end);
         return;
     }
@@ -349,14 +349,14 @@ static void keep_results(const struct rw_job *job, uint32_t first_score)
         uint32_t at = rw_job_position(job, s);
         const float *feature =
             job->features != NULL ? job->features + (size_t)s * RW_FEATURE_DIM : NULL;
-        rw_radix_put_result(job->model->radix, job->kv.blocks[at / RW_NODE_TOKENS],
+        rw_radix_put_result(job->radix, job->kv.blocks[at / RW_NODE_TOKENS],
                             at % RW_NODE_TOKENS, &job->scores[s], feature);
     }
 }
 
 void rw_cache_settle(struct rw_job *job, uint32_t begin, uint32_t first_score)
 {
-    if (job->model->radix == NULL) {
+    if (job->radix == NULL) {
         return;
     }
     for (uint32_t i = begin / RW_NODE_TOKENS; i * RW_NODE_TOKENS < job->tokens_done; i++) {

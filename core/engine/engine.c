@@ -140,7 +140,7 @@ static bool start_job(void *ctx, struct rw_job *job)
 {
     struct rw_engine *e = ctx;
     bool fits = rw_cache_start(&e->cache, job);
-    e->stats.cache_lookup_tokens += fits && job->model->radix != NULL ? job->tokens_needed : 0;
+    e->stats.cache_lookup_tokens += fits && job->radix != NULL ? job->tokens_needed : 0;
     return fits;
 }
 

@@ -142,6 +142,7 @@ rw_status rw_job_create(const struct rw_job_spec *spec, uint64_t now_ns, struct 
         return rw_fail(err, RW_NO_MEMORY, "job of %u scores", n_scores);
     }
     job->model = spec->model;
+    job->radix = spec->alone ? NULL : spec->model->radix;
     job->input = spec->input;
     job->stop_below = kind == RW_KIND_PROCESS ? spec->stop_below : NAN;
     job->deadline_ns = spec->deadline_ns;

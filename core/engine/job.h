@@ -20,6 +20,7 @@ struct rw_flow;
 struct rw_job {
     /* constant */
     const struct rw_model *model;
+    struct rw_radix *radix; /* of the model; NULL: no prefix is shared */
     const struct rw_input *input;
     float stop_below;
     uint64_t deadline_ns;

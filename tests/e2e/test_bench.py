@@ -39,12 +39,13 @@ def nearest_rank(values, q):
     return sorted(values)[max(1, math.ceil(q * len(values))) - 1]
 
 
-def linear_ops(tokens, scores):
+def linear_ops(tokens, scores, shape=SHAPE):
     """Two per weight; the last layer's output projection and MLP only for rows that are read."""
-    front = HIDDEN * (HEADS + 2 * KV) * DIM
-    back = HIDDEN * HEADS * DIM + 3 * HIDDEN * INTER
-    head = 2 * HIDDEN
-    return 2 * (tokens * (LAYERS * front + (LAYERS - 1) * back) + scores * (back + head))
+    hidden, layers, inter, heads, kv, dim = shape
+    front = hidden * (heads + 2 * kv) * dim
+    back = hidden * heads * dim + 3 * hidden * inter
+    head = 2 * hidden
+    return 2 * (tokens * (layers * front + (layers - 1) * back) + scores * (back + head))
 
 
 def test_has_what_the_contract_names(result):
@@ -79,6 +80,16 @@ def test_operations_are_counted_as_the_shape_says(result):
     below = TOKENS * (TOKENS + 1) / 2
     low = per_key * (LAYERS - 1) * below
     assert low < result["attention_gflop_per_trace"] * 1e9 < per_key * LAYERS * below
+
+
+def test_no_trace_finds_another_ones_tokens(rewardd_bin):
+    """Of thousands of short traces over 4,096 ids many begin alike; each is still computed whole."""
+    tiny = (16, 1, 32, 2, 1, 8)
+    told = bench(rewardd_bin, "--json", "--skip-http", "--shape", ",".join(map(str, tiny)),
+                 "--tokens", 2, "--runs", 5, "--threads", 1)
+    told = json.loads(told.stdout)
+    assert told["latency_ms"]["n"] > 1000
+    assert told["linear_gflop_per_trace"] * 1e9 == pytest.approx(linear_ops(2, 1, tiny))
 
 
 def test_percent_is_the_limit_over_the_time(result):

@@ -395,7 +395,7 @@ END_TEST
 /* ---- single cases ------------------------------------------------------------------------------
  */
 
-static uint32_t add_job(struct world *w, const int32_t *ids, uint32_t n, bool features)
+static uint32_t add_spec(struct world *w, const int32_t *ids, uint32_t n, struct rw_job_spec spec)
 {
     uint32_t slot = free_slot(w);
     struct rw_input *in = &w->inputs[slot];
@@ -409,21 +409,37 @@ static uint32_t add_job(struct world *w, const int32_t *ids, uint32_t n, bool fe
         }
     }
     in->n_scored_steps = in->n_steps;
-    struct rw_job_spec spec = {
-        .model = &w->model, .input = in, .stop_below = NAN, .want_features = features};
+    spec.model = &w->model;
+    spec.input = in;
+    spec.stop_below = NAN;
     ck_assert_int_eq(rw_job_create(&spec, 0, &w->jobs[slot], NULL), RW_OK);
     ck_assert(rw_cache_start(&w->cache, w->jobs[slot]));
     return slot;
 }
 
-static uint64_t cost_of(struct world *w, const int32_t *ids, uint32_t n, bool features)
+static uint32_t add_job(struct world *w, const int32_t *ids, uint32_t n, bool features)
+{
+    return add_spec(w, ids, n, (struct rw_job_spec){.want_features = features});
+}
+
+static uint64_t cost_spec(struct world *w, const int32_t *ids, uint32_t n, struct rw_job_spec spec)
 {
     uint64_t before = w->tokens_computed;
-    uint32_t slot = add_job(w, ids, n, features);
+    uint32_t slot = add_spec(w, ids, n, spec);
     while (w->jobs[slot] != NULL) {
         pass(w, 512);
     }
     return w->tokens_computed - before;
+}
+
+static uint64_t cost_of(struct world *w, const int32_t *ids, uint32_t n, bool features)
+{
+    return cost_spec(w, ids, n, (struct rw_job_spec){.want_features = features});
+}
+
+static uint64_t cost_alone(struct world *w, const int32_t *ids, uint32_t n)
+{
+    return cost_spec(w, ids, n, (struct rw_job_spec){.alone = true});
 }
 
 START_TEST(a_growing_trace_pays_for_its_new_steps)
@@ -446,6 +462,24 @@ START_TEST(a_growing_trace_pays_for_its_new_steps)
     ck_assert_uint_eq(cost_of(&w, ids, 500, true), 0);
     ids[495]++;
     ck_assert_uint_eq(cost_of(&w, ids, 500, false), 5); /* another last step: from a copy */
+    close_world(&w);
+}
+END_TEST
+
+START_TEST(a_job_alone_neither_takes_nor_leaves)
+{
+    static struct world w;
+    static const int32_t ids[3] = {5, 6, 7};
+    open_world(&w, 100, 100);
+    random_state = 7;
+    for (int again = 0; again < 3; again++) {
+        ck_assert_uint_eq(cost_alone(&w, ids, 3), 3);
+        ck_assert_uint_eq(w.cache.idle, 0);
+    }
+    ck_assert_uint_eq(cost_of(&w, ids, 3, false), 3);
+    ck_assert_uint_eq(cost_of(&w, ids, 3, false), 0);
+    ck_assert_uint_eq(cost_alone(&w, ids, 3), 3);
+    ck_assert_uint_eq(w.cache.idle, 1);
     close_world(&w);
 }
 END_TEST
@@ -488,6 +522,7 @@ int main(void)
     tcase_add_loop_test(tc, each_token_once, 0, 10);
     tcase_add_loop_test(tc, whatever_happens_the_prefix_is_right, 0, 100);
     tcase_add_test(tc, a_growing_trace_pays_for_its_new_steps);
+    tcase_add_test(tc, a_job_alone_neither_takes_nor_leaves);
     tcase_add_test(tc, a_group_at_once_computes_its_prompt_once);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
