@@ -15,6 +15,8 @@ enum {
     HEARTBEAT_MS = 15000,
 };
 
+static const uint64_t NS_PER_MS = 1000000;
+
 #define ONE_OF(state) (1U << RW_CONNECTION_##state)
 
 /* The drawing in the header, as data. */
@@ -53,7 +55,7 @@ static void exchange_reset(struct rw_connection *c)
     rw_buf_fini(&c->ex.body);
     c->ex = (struct rw_exchange){.connection = c, .in = &c->in};
     c->source_ended = false;
-    c->probed = false;
+    c->probed_ns = 0;
     rw_http_in_reset(&c->in);
 }
 
@@ -120,6 +122,34 @@ static void interim_continue(struct rw_connection *c)
 {
     rw_buf_append_str(&c->out, RW_STR("HTTP/1.1 100 Continue\r\n\r\n"));
     rw_connection_pump(c);
+}
+
+static void heartbeat(struct rw_connection *c)
+{
+    if (c->in.http_minor == 1) {
+        struct rw_buf text;
+        rw_buf_init(&text, 256);
+        c->ex.source.heartbeat(c->ex.source.ctx, &text);
+        rw_buf_printf(&c->out, "%zx\r\n", text.len);
+        rw_buf_append_str(&c->out, rw_buf_str(&text));
+        rw_buf_append(&c->out, "\r\n", 2);
+        rw_buf_fini(&text);
+    } else {
+        c->ex.source.heartbeat(c->ex.source.ctx, &c->out);
+    }
+    rw_connection_pump(c);
+}
+
+/* To a client that ended its side. 1xx replies may come any number of times (RFC 9110 15.2). */
+static void probe(struct rw_connection *c)
+{
+    c->probed_ns = rw_connection_now(c);
+    if (c->state == RW_CONNECTION_WORKING && c->in.http_minor == 1) {
+        interim_continue(c);
+    } else if (c->state == RW_CONNECTION_REPLYING && c->ex.streaming && !c->source_ended &&
+               c->ex.source.heartbeat != NULL) {
+        heartbeat(c);
+    }
 }
 
 /* ---- reading -----------------------------------------------------------------------------------
@@ -362,13 +392,11 @@ void rw_connection_on_eof(struct rw_connection *c)
         break;
     case RW_CONNECTION_WORKING:
         rw_connection_arm(c, RW_DEADLINE_PROBE);
-        if (c->in.http_minor == 1 && !c->probed) {
-            c->probed = true;
-            interim_continue(c);
-        }
+        probe(c);
         break;
     case RW_CONNECTION_REPLYING:
         rw_connection_arm_reply(c);
+        probe(c);
         break;
     case RW_CONNECTION_CLOSED:
         break;
@@ -423,22 +451,6 @@ static void too_slow(struct rw_connection *c, const char *what)
     refuse(c, &err);
 }
 
-static void heartbeat(struct rw_connection *c)
-{
-    if (c->in.http_minor == 1) {
-        struct rw_buf text;
-        rw_buf_init(&text, 256);
-        c->ex.source.heartbeat(c->ex.source.ctx, &text);
-        rw_buf_printf(&c->out, "%zx\r\n", text.len);
-        rw_buf_append_str(&c->out, rw_buf_str(&text));
-        rw_buf_append(&c->out, "\r\n", 2);
-        rw_buf_fini(&text);
-    } else {
-        c->ex.source.heartbeat(c->ex.source.ctx, &c->out);
-    }
-    rw_connection_pump(c);
-}
-
 static void expired(struct rw_connection *c, enum rw_deadline_kind kind)
 {
     uint64_t progress = 0;
@@ -469,6 +481,9 @@ static void expired(struct rw_connection *c, enum rw_deadline_kind kind)
     case RW_DEADLINE_PROBE:
         if (!c->transport->ops->peer_lost(c->transport)) {
             rw_connection_arm(c, RW_DEADLINE_PROBE);
+            if (rw_connection_now(c) - c->probed_ns >= HEARTBEAT_MS * NS_PER_MS) {
+                probe(c);
+            }
             return;
         }
         rw_connection_close(c);

@@ -13,8 +13,9 @@
  * bytes resets it and may destroy the reply on its way.
  *
  * A client that ends its side (FIN) may still wait for the answer, or may be gone: both look the
- * same. We go on, and send `100 Continue`, which every HTTP/1.1 client skips; a peer that is gone
- * answers it with a reset, and its work is cancelled at the next probe.
+ * same. We go on, and send something that says nothing, at once and every 15 s: `100 Continue`,
+ * which every HTTP/1.1 client skips, or the heartbeat of a stream that has begun. A peer that is
+ * gone answers it with a reset, and its work is cancelled at the next look.
  *
  * Knows transports and handlers as tables; no libuv. Loop thread only. */
 #ifndef RW_SERVER_CONNECTION_H
@@ -86,14 +87,14 @@ struct rw_connection {
     enum rw_connection_state state;
     bool reading;
     bool peer_ended; /* EOF */
-    bool probed;
-    bool writing; /* a write is under way, from `flight` */
-    bool pumping; /* inside pull: wakes are no news */
-    bool parsing; /* inside the loop over received bytes */
+    bool writing;    /* a write is under way, from `flight` */
+    bool pumping;    /* inside pull: wakes are no news */
+    bool parsing;    /* inside the loop over received bytes */
     bool source_ended;
     struct rw_deadline deadline;
-    uint64_t progress; /* body bytes received, or bytes taken by the peer, when it was armed */
-    uint64_t written;  /* bytes of finished writes */
+    uint64_t progress;  /* body bytes received, or bytes taken by the peer, when it was armed */
+    uint64_t written;   /* bytes of finished writes */
+    uint64_t probed_ns; /* when a client that ended its side was last sent something; 0: never */
     struct rw_http_in in;
     struct rw_buf ahead;
     struct rw_buf out;    /* to be written */

@@ -35,6 +35,7 @@ static size_t take(struct sim_peer *p, const char *bytes, size_t len)
 {
     size_t n = len < p->window ? len : p->window;
     p->window -= p->window == SIZE_MAX ? 0 : n;
+    p->lost = p->lost || (p->left && n > 0);
     rw_buf_append(&p->seen, bytes, n);
     rw_assert(!p->seen.failed);
     return n;

@@ -27,6 +27,7 @@ struct sim_peer {
     bool server_ended; /* FIN from the server */
     bool closing;
     bool closed;
+    bool left; /* its next byte of ours is answered with a reset */
     bool lost; /* what peer_lost answers */
 };
 

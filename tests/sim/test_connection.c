@@ -168,6 +168,46 @@ START_TEST(half_closed)
 }
 END_TEST
 
+/* No event is due: without bytes of ours nothing would tell that the client is gone. */
+START_TEST(client_that_left_a_silent_stream)
+{
+    struct sim_peer *gone = sim_connect(&sim);
+    sim.pieces_left = 1;
+    sim_send(gone, GET("/stream"));
+    gone->left = true;
+    sim_eof(gone);
+    sim_run(&sim, 400);
+    ck_assert(gone->closed);
+    ck_assert_uint_eq(sim.gone, 1);
+
+    struct sim_peer *waits = sim_connect(&sim);
+    sim.pieces_left = 1;
+    sim_send(waits, GET("/stream"));
+    sim_eof(waits);
+    size_t before = waits->seen.len;
+    sim_run(&sim, 60000);
+    ck_assert(!waits->closed);
+    ck_assert_uint_ge(waits->seen.len - before, 3 * (sizeof "b\r\n:heartbeat\n\r\n" - 1));
+    waits->left = true;
+    sim_run(&sim, 16000);
+    ck_assert(waits->closed);
+}
+END_TEST
+
+/* It ended its side, waited, and left later: the question is asked again. */
+START_TEST(half_closed_client_that_leaves_later)
+{
+    struct sim_peer *p = sim_connect(&sim);
+    sim_send(p, GET("/work"));
+    sim_eof(p);
+    sim_run(&sim, 1000);
+    p->left = true;
+    sim_run(&sim, 16000);
+    ck_assert(p->closed);
+    ck_assert_uint_eq(sim.gone, 1);
+}
+END_TEST
+
 START_TEST(drain)
 {
     struct sim_peer *idle = sim_connect(&sim);
@@ -271,6 +311,8 @@ int main(void)
     tcase_add_test(tc, stream_is_pulled_as_the_reader_reads);
     tcase_add_test(tc, heartbeat_of_a_silent_stream);
     tcase_add_test(tc, half_closed);
+    tcase_add_test(tc, client_that_left_a_silent_stream);
+    tcase_add_test(tc, half_closed_client_that_leaves_later);
     tcase_add_test(tc, drain);
     tcase_add_loop_test(tc, any_script_comes_to_an_end, 0, 200);
     suite_add_tcase(suite, tc);
