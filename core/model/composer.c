@@ -1,0 +1,133 @@
+#include "core/model/composer.h"
+
+#include "core/base/alloc.h"
+
+enum {
+    SEGMENTS_FIRST = 64,
+};
+
+rw_status rw_composer_no_memory(struct rw_composer *c)
+{
+    return rw_fail(c->err, RW_NO_MEMORY, "no memory for the input of a trace");
+}
+
+rw_status rw_composer_mismatch(struct rw_composer *c, size_t step, const char *why)
+{
+    rw_fail(c->err, RW_STEP_MISMATCH, "step %zu: %s", step, why);
+    rw_error_param(c->err, "steps[%zu]", step);
+    rw_error_hint(c->err, "the step holds text that the model's tokenizer merges with its step "
+                          "marker, or the marker itself");
+    return RW_STEP_MISMATCH;
+}
+
+rw_status rw_composer_empty(struct rw_composer *c, const char *message, size_t step, bool of_step)
+{
+    rw_fail(c->err, RW_EMPTY_TRACE, "%s", message);
+    if (of_step) {
+        rw_error_param(c->err, "steps[%zu]", step);
+    } else {
+        rw_error_param(c->err, "%s", c->source->is_text ? "text" : "steps");
+    }
+    return RW_EMPTY_TRACE;
+}
+
+/* ---- runs ------------------------------------------------------------------------------------ */
+
+static void set_position(struct rw_composer *c, const struct rw_composer_mark *mark, size_t tokens)
+{
+    if (mark->is_score) {
+        c->positions[mark->step] = (uint32_t)(tokens - 1);
+        c->n_positions++;
+    } else {
+        c->out->prompt_tokens = (uint32_t)tokens;
+    }
+}
+
+/* Tokens first .. count were made from the run; marks and ends both rise. A token that ends inside
+ * a character counts as ending before it, so the token that reaches a mark is the first one there:
+ * the next ones at the same offset are pieces of the character behind it. */
+static rw_status place_marks(struct rw_composer *c, size_t first)
+{
+    size_t at = first;
+    for (size_t i = 0; i < c->n_marks; i++) {
+        const struct rw_composer_mark *mark = &c->marks[i];
+        while (at < c->tokens.count && c->tokens.ends[at] < mark->offset) {
+            at++;
+        }
+        bool reached = at < c->tokens.count && c->tokens.ends[at] == mark->offset;
+        if (mark->is_score && !reached) {
+            return rw_composer_mismatch(c, mark->step, "no token ends where its reward is read");
+        }
+        set_position(c, mark, at + reached);
+    }
+    return RW_OK;
+}
+
+rw_status rw_composer_flush(struct rw_composer *c)
+{
+    size_t first = c->tokens.count;
+    rw_status status = RW_OK;
+    if (c->run_bytes > 0) {
+        status = rw_tokenizer_encode(c->package->tokenizer, c->segments, c->n_segments, &c->tokens,
+                                     c->err);
+        if (status == RW_OK) {
+            status = place_marks(c, first);
+        }
+    }
+    c->n_segments = 0;
+    c->n_marks = 0;
+    c->run_bytes = 0;
+    return status;
+}
+
+rw_status rw_composer_text(struct rw_composer *c, struct rw_str text, bool trusted)
+{
+    if (text.len == 0) {
+        return RW_OK;
+    }
+    if (c->n_segments == c->segments_size) {
+        size_t size = c->segments_size == 0 ? SEGMENTS_FIRST : 2 * c->segments_size;
+        struct rw_segment *more = rw_realloc_array(c->segments, size, sizeof *more);
+        if (more == NULL) {
+            return rw_composer_no_memory(c);
+        }
+        c->segments = more;
+        c->segments_size = size;
+    }
+    c->segments[c->n_segments++] = (struct rw_segment){.text = text, .trusted = trusted};
+    c->run_bytes += text.len;
+    return RW_OK;
+}
+
+rw_status rw_composer_token(struct rw_composer *c, int32_t id)
+{
+    rw_status status = rw_composer_flush(c);
+    if (status == RW_OK && !rw_tokens_push(&c->tokens, id, 0)) {
+        status = rw_composer_no_memory(c);
+    }
+    return status;
+}
+
+rw_status rw_composer_mark(struct rw_composer *c, bool is_score, size_t step)
+{
+    struct rw_composer_mark mark = {
+        .offset = c->run_bytes, .step = (uint32_t)step, .is_score = is_score};
+    if (c->run_bytes == 0) { /* a token or a cut came last: its index is known already */
+        if (is_score && c->tokens.count == 0) {
+            return rw_composer_mismatch(c, step, "there is no token before its reward");
+        }
+        set_position(c, &mark, c->tokens.count);
+        return RW_OK;
+    }
+    if (c->n_marks == c->marks_size) {
+        size_t size = c->marks_size == 0 ? SEGMENTS_FIRST : 2 * c->marks_size;
+        struct rw_composer_mark *more = rw_realloc_array(c->marks, size, sizeof *more);
+        if (more == NULL) {
+            return rw_composer_no_memory(c);
+        }
+        c->marks = more;
+        c->marks_size = size;
+    }
+    c->marks[c->n_marks++] = mark;
+    return RW_OK;
+}
