@@ -1,0 +1,270 @@
+/* The layout of rewardd.json: sections of pieces, the chat family they start from, and switches. */
+#include "core/model/manifest_parts.h"
+
+#include <stdio.h>
+
+static const char *section_content(enum rw_section_id id)
+{
+    switch (id) {
+    case RW_SECTION_SYSTEM:
+        return "system";
+    case RW_SECTION_USER:
+        return "user";
+    case RW_SECTION_ASSISTANT:
+        return "assistant";
+    case RW_SECTION_PROMPT:
+        return "prompt";
+    case RW_SECTION_FIRST_STEP:
+    case RW_SECTION_STEP:
+        return "step";
+    case RW_SECTION_RESPONSE:
+        return "response";
+    default:
+        return NULL;
+    }
+}
+
+static bool parse_trim(const struct rw_json *value, enum rw_trim *out)
+{
+    static const char *const NAME[] = {"none", "left", "right", "both", "newlines"};
+    for (int i = 0; value != NULL && i < 5; i++) {
+        if (rw_json_is_string(value, NAME[i])) {
+            *out = (enum rw_trim)i;
+            return true;
+        }
+    }
+    return value == NULL;
+}
+
+static bool parse_part(const struct rw_json *value, enum rw_part *out)
+{
+    static const char *const NAME[] = {"whole", "reasoning", "answer"};
+    for (int i = 0; value != NULL && i < 3; i++) {
+        if (rw_json_is_string(value, NAME[i])) {
+            *out = (enum rw_part)i;
+            return true;
+        }
+    }
+    return value == NULL;
+}
+
+static rw_status parse_content(enum rw_section_id section, const struct rw_json *value,
+                               struct rw_piece *piece, struct rw_error *err)
+{
+    const char *name = rw_section_name(section);
+    const char *content = section_content(section);
+    const struct rw_json *trim = rw_json_get(value, "trim");
+    const struct rw_json *part = rw_json_get(value, "part");
+    if (content == NULL || !rw_json_is_string(rw_json_get(value, "content"), content)) {
+        return rw_manifest_bad(err, name, "this content does not belong into this section");
+    }
+    if (!parse_trim(trim, &piece->trim) || !parse_part(part, &piece->part) ||
+        value->count != 1u + (trim != NULL) + (part != NULL)) {
+        return rw_manifest_bad(err, name, "a content piece has an unknown key, trim or part");
+    }
+    piece->type = RW_PIECE_CONTENT;
+    return RW_OK;
+}
+
+static rw_status parse_number(struct rw_manifest *m, const struct rw_json *value,
+                              struct rw_piece *piece, struct rw_error *err)
+{
+    struct rw_str text;
+    rw_status status = rw_manifest_string(m->arena, value, &text, err);
+    if (status != RW_OK) {
+        return status;
+    }
+    size_t at = rw_str_find(text, RW_STR("{k}"), 0);
+    if (at == text.len) {
+        return rw_manifest_bad(err, "number", "has no {k}");
+    }
+    piece->type = RW_PIECE_NUMBER;
+    piece->text = rw_str_slice(text, 0, at);
+    piece->tail = rw_str_slice(text, at + 3, text.len);
+    return RW_OK;
+}
+
+/* {"bos":true} of a tokenizer without BOS gives no piece at all. */
+static rw_status parse_object_piece(struct rw_manifest *m, enum rw_section_id section,
+                                    const struct rw_json *value, struct rw_piece *piece, bool *skip,
+                                    struct rw_error *err)
+{
+    const struct rw_json *first = value->child;
+    if (rw_json_get(value, "content") != NULL) {
+        return parse_content(section, value, piece, err);
+    }
+    if (value->count != 1) {
+        return rw_manifest_bad(err, rw_section_name(section), "a piece has not exactly one key");
+    }
+    if (rw_str_is(first->key, "token") || rw_str_is(first->key, "id")) {
+        piece->type = RW_PIECE_TOKEN;
+        return rw_manifest_take_token(m, rw_section_name(section), first, &piece->id, err);
+    }
+    if (rw_str_is(first->key, "number")) {
+        return parse_number(m, first, piece, err);
+    }
+    if (!rw_manifest_is_true(first)) {
+        return rw_manifest_bad(err, rw_section_name(section), "a piece is of no known kind");
+    }
+    if (rw_str_is(first->key, "bos")) {
+        piece->type = RW_PIECE_TOKEN;
+        *skip = m->chat->bos_token.len == 0;
+        return *skip ? RW_OK : rw_manifest_token(m->tokenizer, m->chat->bos_token, &piece->id, err);
+    }
+    if (rw_str_is(first->key, "reward_token")) {
+        piece->type = RW_PIECE_TOKEN;
+        piece->id = m->config->reward_token_id;
+        return piece->id >= 0 ? RW_OK
+                              : rw_manifest_bad(err, "reward_token_id", "is not in config.json");
+    }
+    piece->type = rw_str_is(first->key, "cut") ? RW_PIECE_CUT : RW_PIECE_SCORE;
+    return rw_str_is(first->key, "cut") || rw_str_is(first->key, "score")
+               ? RW_OK
+               : rw_manifest_bad(err, rw_section_name(section), "a piece is of no known kind");
+}
+
+static rw_status apply_section(struct rw_manifest *m, enum rw_section_id id,
+                               const struct rw_json *value, struct rw_error *err)
+{
+    if (value->type != RW_JSON_ARRAY || value->count > RW_PIECES_MAX) {
+        return rw_manifest_bad(err, rw_section_name(id), "not a list of at most 32 pieces");
+    }
+    struct rw_piece *pieces = rw_arena_array(m->arena, value->count + 1, sizeof *pieces);
+    if (pieces == NULL) {
+        return rw_manifest_no_memory(err);
+    }
+    size_t n = 0;
+    RW_JSON_EACH (item, value) {
+        rw_status status;
+        bool skip = false;
+        if (item->type == RW_JSON_STRING) {
+            pieces[n].type = RW_PIECE_TEXT;
+            status = rw_manifest_string(m->arena, item, &pieces[n].text, err);
+        } else {
+            status = parse_object_piece(m, id, item, &pieces[n], &skip, err);
+        }
+        if (status != RW_OK) {
+            return status;
+        }
+        n += !skip;
+    }
+    m->layout.section[id] = (struct rw_section){.pieces = pieces, .count = n, .present = true};
+    return RW_OK;
+}
+
+static rw_status apply_split(struct rw_manifest *m, const struct rw_json *value,
+                             struct rw_error *err)
+{
+    if (value->type != RW_JSON_ARRAY || value->count > RW_SPLITS_MAX) {
+        return rw_manifest_bad(err, "split", "not a list of at most 8 separators");
+    }
+    m->layout.n_split = 0;
+    RW_JSON_EACH (item, value) {
+        rw_status status =
+            rw_manifest_string(m->arena, item, &m->layout.split[m->layout.n_split], err);
+        if (status == RW_OK && item->text.len == 0) {
+            status = rw_manifest_bad(err, "split", "a separator is empty");
+        }
+        if (status != RW_OK) {
+            return status;
+        }
+        m->layout.n_split++;
+    }
+    return RW_OK;
+}
+
+static rw_status apply_chat(struct rw_manifest *m, const struct rw_json *value,
+                            struct rw_error *err)
+{
+    struct rw_chat_family family;
+    const struct rw_json *root;
+    if (value->type != RW_JSON_STRING) {
+        return rw_manifest_bad(err, "chat", "not a string");
+    }
+    rw_status status = rw_chat_resolve(m->chat, value->text, m->arena, &family, err);
+    if (status == RW_OK) {
+        status = rw_json_parse(m->arena, rw_str_from(family.layout), &root, err);
+    }
+    if (status == RW_OK) {
+        status = rw_manifest_apply_layout(m, root, err);
+    }
+    if (status == RW_OK && family.has_system_default) {
+        m->layout.has_system_default = true;
+        m->layout.system_default = family.system_default;
+    }
+    if (status == RW_OK && family.bos) {
+        status = rw_json_parse(m->arena, RW_STR("[{\"bos\":true}]"), &root, err);
+        status = status == RW_OK ? apply_section(m, RW_SECTION_BEGIN, root, err) : status;
+    }
+    return status;
+}
+
+static rw_status apply_layout_switch(struct rw_manifest *m, const struct rw_json *item,
+                                     struct rw_error *err)
+{
+    struct rw_layout *layout = &m->layout;
+    if (rw_str_is(item->key, "split")) {
+        return apply_split(m, item, err);
+    }
+    if (rw_str_is(item->key, "marker")) {
+        return rw_manifest_take_token(m, "marker", item, &layout->marker, err);
+    }
+    if (rw_str_is(item->key, "system_default")) {
+        layout->has_system_default = item->type != RW_JSON_NULL;
+        return layout->has_system_default
+                   ? rw_manifest_string(m->arena, item, &layout->system_default, err)
+                   : RW_OK;
+    }
+    const struct {
+        const char *key;
+        bool *flag;
+        struct rw_str *text;
+    } FIELD[] = {
+        {"count_marker", &layout->count_marker, NULL},
+        {"keep_empty_steps", &layout->keep_empty_steps, NULL},
+        {"last_not_pad", &layout->last_not_pad, NULL},
+        {"drop_suffix", NULL, &layout->drop_suffix},
+        {"remove", NULL, &layout->remove},
+        {"join", NULL, &layout->join},
+    };
+    for (size_t i = 0; i < sizeof FIELD / sizeof FIELD[0]; i++) {
+        if (!rw_str_is(item->key, FIELD[i].key)) {
+            continue;
+        }
+        if (FIELD[i].text != NULL) {
+            return rw_manifest_string(m->arena, item, FIELD[i].text, err);
+        }
+        *FIELD[i].flag = rw_manifest_is_true(item);
+        return rw_manifest_is_true(item) || item->type == RW_JSON_FALSE
+                   ? RW_OK
+                   : rw_manifest_bad(err, FIELD[i].key, "neither true nor false");
+    }
+    char key[RW_ERROR_PARAM_MAX];
+    snprintf(key, sizeof key, "layout.%.*s", RW_STR_ARG(item->key));
+    return rw_manifest_bad(err, key, "unknown key");
+}
+
+rw_status rw_manifest_apply_layout(struct rw_manifest *m, const struct rw_json *value,
+                                   struct rw_error *err)
+{
+    if (value->type != RW_JSON_OBJECT) {
+        return rw_manifest_bad(err, "layout", "not an object");
+    }
+    const struct rw_json *chat = rw_json_get(value, "chat");
+    rw_status status = chat != NULL ? apply_chat(m, chat, err) : RW_OK;
+    for (const struct rw_json *item = value->child; item != NULL && status == RW_OK;
+         item = item->next) {
+        int id = 0;
+        while (id < RW_SECTION_COUNT &&
+               !rw_str_is(item->key, rw_section_name((enum rw_section_id)id))) {
+            id++;
+        }
+        if (id < RW_SECTION_COUNT) {
+            status = apply_section(m, (enum rw_section_id)id, item, err);
+        } else if (item != chat) {
+            status = apply_layout_switch(m, item, err);
+        }
+    }
+    m->has_layout = true;
+    return status;
+}
