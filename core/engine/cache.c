@@ -349,8 +349,8 @@ static void keep_results(const struct rw_job *job, uint32_t first_score)
         uint32_t at = rw_job_position(job, s);
         const float *feature =
             job->features != NULL ? job->features + (size_t)s * RW_FEATURE_DIM : NULL;
-        rw_radix_put_result(job->radix, job->kv.blocks[at / RW_NODE_TOKENS],
-                            at % RW_NODE_TOKENS, &job->scores[s], feature);
+        rw_radix_put_result(job->radix, job->kv.blocks[at / RW_NODE_TOKENS], at % RW_NODE_TOKENS,
+                            &job->scores[s], feature);
     }
 }
 

@@ -276,8 +276,7 @@ static rw_status add_trace(struct rw_composer *c)
     return status == RW_OK ? rw_composer_flush(c) : status;
 }
 
-/* ---- the whole
- * ----------------------------------------------------------------------------------- */
+/* ---- the whole ------------------------------------------------------------------------------- */
 
 /* Bytes the client sent; 0 when the sum is too large for offsets of 32 bits. */
 static size_t source_bytes(const struct rw_trace_source *source)
