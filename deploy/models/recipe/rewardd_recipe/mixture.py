@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Callable, Iterator
 
 from . import gsm8k, prm800k, shortcuts
-from .families import basen, chains, countdown, drills, equations, relations, states, words
+from .families import basen, calibration, chains, countdown, drills, equations, relations, states, words
 from .program import write
 from .trace import Trace
 
@@ -25,6 +25,7 @@ HELD_OUT: dict[str, Maker] = {
     "systems": lambda rng: equations.make(rng, True),
     "tracking (held-out things)": lambda rng: states.tracking(rng, True),
 }
+CALIBRATION: dict[str, Maker] = calibration.FAMILIES  # for the bank of the shortcut flags: neither trained on nor reported
 
 
 def own_trace(rng: random.Random) -> Trace:

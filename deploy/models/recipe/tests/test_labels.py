@@ -16,7 +16,7 @@ from rewardd_recipe import shortcuts
 from rewardd_recipe import gsm8k
 from rewardd_recipe.families import basen, chains, countdown, drills, equations, relations, states, words
 from rewardd_recipe.program import write
-from rewardd_recipe.mixture import HELD_OUT, own_trace
+from rewardd_recipe.mixture import CALIBRATION, HELD_OUT, own_trace
 
 ROUNDS = 400
 
@@ -263,3 +263,17 @@ def test_number_matching_without_a_number_in_the_question() -> None:
     p = problem("A week has how many days off if two thirds of six are?", "There are 2/3*6=<<2/3*6=4>>4 days off.\n#### 4")
     trace = shortcuts.make(random.Random(22), gsm8k.build(random.Random(1), p, False), "number_matching")
     assert trace.first_error() >= 0
+
+
+def test_calibration_wording_is_neither_trained_on_nor_held_out() -> None:
+    rng = random.Random(23)
+    made = [maker(rng) for maker in CALIBRATION.values() for _ in range(ROUNDS)]
+    templates = {t.template for t in made}
+    assert len(templates) >= 25
+    known = {t.name for t in words.TEMPLATES} | {own_trace(rng).template for _ in range(3 * ROUNDS)}
+    assert not templates & known
+    assert all((t.first_error() >= 0) == bool(t.error) for t in made)
+    for trace in made:
+        first = trace.first_error()
+        for step in trace.steps[: first if first >= 0 else None]:
+            assert false_equations(step.text) == 0, step.text

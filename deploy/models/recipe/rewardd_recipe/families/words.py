@@ -6,7 +6,7 @@ A template is a line of facts, an asked quantity and the derivations. Templates 
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from .. import expr
@@ -161,12 +161,19 @@ def build(rng: random.Random, held_out: bool = False) -> Program:
             return program
 
 
+def worded(rng: random.Random, t: Template) -> Template:
+    """The template with one of the wordings of every sentence that offers several, parted by " // "."""
+    pick = lambda text: rng.choice(text.split(" // "))
+    return replace(t, facts=[pick(f) for f in t.facts], ask=pick(t.ask), nodes=[(k, e, u, pick(d)) for k, e, u, d in t.nodes])
+
+
 def instantiate(rng: random.Random, t: Template) -> Program | None:
+    t = worded(rng, t)
     names = rng.sample(NAMES, 3)
     items = rng.sample(ITEMS, 2)
     he = rng.choice(["he", "she"])
     words = {"N": names[0], "M": names[1], "O": names[2], "I": items[0], "J": items[1], "K": rng.choice(KINDS),
-             "P": rng.choice(PLACES).capitalize(), "he": he, "He": he.capitalize()}
+             "P": rng.choice(PLACES).capitalize(), "he": he, "He": he.capitalize(), "his": {"he": "his", "she": "her"}[he]}
     for _ in range(200):
         given = {k: Fraction(rng.randint(*span)) for k, span in t.ranges.items()}
         if "p" in given:
