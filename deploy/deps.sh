@@ -1,12 +1,13 @@
 #!/bin/sh
-# deps.sh build|test: installs what is missing on a Debian machine. `build` is what the daemon needs;
-# `test` adds compilers, checkers and a Python environment outside the tree. Run again, it does nothing.
+# deps.sh build|test|tidy: installs what is missing on a Debian machine. `build` is what the daemon needs;
+# `test` adds compilers, checkers and a Python environment outside the tree, `tidy` what tests/tidy.sh needs. Run again, it does nothing.
 set -eu
 
 cache=${REWARDD_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/rewardd}
 build_packages="gcc libc6-dev meson ninja-build pkg-config libuv1-dev libcjson-dev libsqlite3-dev zlib1g-dev node-llhttp"
 test_packages="$build_packages check clang clang-format-14 libclang-rt-14-dev llvm-14 shellcheck curl haproxy \
 python3 python3-venv nodejs gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user"
+tidy_packages="$build_packages check clang clang-tidy-14 valgrind curl"
 
 missing() {
     for package in "$@"; do
@@ -35,12 +36,12 @@ install_packages() {
 # package would bring several GB of CUDA. Without a package index the suites that need it are skipped.
 install_python() {
     [ -x "$cache/venv/bin/python" ] || python3 -m venv "$cache/venv"
-    if ! "$cache/venv/bin/python" -c 'import torch, transformers, trl, pytest, aiohttp, requests, jsonschema, scipy, sklearn, openapi_spec_validator' \
+    if ! "$cache/venv/bin/python" -c 'import torch, transformers, trl, pytest, aiohttp, requests, jsonschema, scipy, sklearn, openapi_spec_validator, prometheus_client' \
         >/dev/null 2>&1; then
         echo "installing the Python environment of the tests (once)"
         "$cache/venv/bin/pip" install -q torch==2.13.0 &&
             "$cache/venv/bin/pip" install -q transformers tokenizers safetensors numpy trl datasets \
-                requests aiohttp pytest jsonschema openapi-spec-validator scipy scikit-learn ||
+                requests aiohttp pytest jsonschema openapi-spec-validator prometheus-client scipy scikit-learn ||
             echo "Python packages are not to be had: the suites that need them are skipped"
     fi
 }
@@ -66,8 +67,11 @@ test)
     install_python
     install_node
     ;;
+tidy)
+    install_packages "$tidy_packages"
+    ;;
 *)
-    echo "usage: deps.sh build|test" >&2
+    echo "usage: deps.sh build|test|tidy" >&2
     exit 2
     ;;
 esac

@@ -264,14 +264,6 @@ def test_banner(start):
     assert lines[-1].startswith("ready in ") and lines[-1].endswith(" ms")
 
 
-@pytest.mark.skipif(not shutil.which("promtool"), reason="needs promtool")
-def test_promtool(server):
-    server.ask(post(TRACE))
-    page = body_of(server.ask(b"GET /metrics HTTP/1.0\r\n\r\n"))
-    out = subprocess.run(["promtool", "check", "metrics"], input=page, capture_output=True)
-    assert out.returncode == 0, out.stdout + out.stderr
-
-
 # ---- options ----------------------------------------------------------------
 
 

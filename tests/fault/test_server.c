@@ -266,6 +266,7 @@ struct question {
     const char *head; /* request line and headers of its own */
     const char *body; /* NULL: none; "many": a large one */
     bool scores;
+    long stride; /* between the calls that fail, where there are many; 0: each one does */
 };
 
 static const struct question QUESTIONS[] = {
@@ -281,7 +282,7 @@ static const struct question QUESTIONS[] = {
      "{\"prompt\":\"What is 2 + 3 * 4?\"," TRACE_PAIR "}", true},
     {"table", "POST /v1/rewards HTTP/1.1\r\nAccept: text/plain\r\n",
      "{\"prompt\":\"What is 2 + 3 * 4?\"," TRACE_PAIR "}", false},
-    {"large", "POST /v1/rewards HTTP/1.1\r\n", "many", true},
+    {"large", "POST /v1/rewards HTTP/1.1\r\n", "many", true, 83},
     {"get_reward", "POST /get_reward HTTP/1.1\r\n",
      "{\"query\":[\"What is 2 + 3 * 4? 14\"],\"prompts\":[\"What is 2 + 3 * 4?\"]}", true},
     {"bad json", "POST /v1/rewards HTTP/1.1\r\n", "{\"prompt\":", false},
@@ -289,6 +290,12 @@ static const struct question QUESTIONS[] = {
     {"metrics", "GET /metrics HTTP/1.1\r\n", NULL, false},
     {"readyz", "GET /readyz HTTP/1.1\r\n", NULL, false},
     {"nowhere", "GET /nowhere HTTP/1.1\r\n", NULL, false},
+    {"deep", "POST /v1/rewards HTTP/1.1\r\n",
+     "{\"prompt\":\"What is 2 + 3 * 4?\",\"flags\":\"deep\",\"flags_all\":true,\"reference\":14,"
+     "\"gate\":[\"min_process\"]," TRACE_PAIR "}",
+     true, 11},
+    {"runs", "GET /v1/runs HTTP/1.1\r\n", NULL, false},
+    {"run", "GET /v1/runs/r HTTP/1.1\r\n", NULL, false}, /* begun by "messages" */
 };
 
 enum {
@@ -533,13 +540,14 @@ static void each_allocation(int q, enum rw_fault_kind kind, long stride)
 
 START_TEST(each_allocation_fails_once)
 {
-    each_allocation(_i, RW_FAULT_ALLOC, strcmp(QUESTIONS[_i].name, "large") == 0 ? 83 : 1);
+    each_allocation(_i, RW_FAULT_ALLOC, QUESTIONS[_i].stride > 0 ? QUESTIONS[_i].stride : 1);
 }
 END_TEST
 
 START_TEST(memory_runs_out)
 {
-    each_allocation(_i, RW_FAULT_ALLOC_FROM, strcmp(QUESTIONS[_i].name, "large") == 0 ? 151 : 5);
+    each_allocation(_i, RW_FAULT_ALLOC_FROM,
+                    QUESTIONS[_i].stride > 0 ? 3 * QUESTIONS[_i].stride : 5);
 }
 END_TEST
 

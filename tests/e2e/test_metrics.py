@@ -1,0 +1,71 @@
+"""/metrics, read by the strict parser of prometheus_client, and by the rules of `promtool check metrics`."""
+import re
+import shutil
+import subprocess
+
+import pytest
+from fake_daemon import TRACE, body_of, post
+from fake_daemon import server, start  # noqa: F401 (fixtures)
+
+parser = pytest.importorskip("prometheus_client.parser")
+openmetrics = pytest.importorskip("prometheus_client.openmetrics.parser")
+
+UNITS_NOT_BASE = ("milliseconds", "microseconds", "nanoseconds", "minutes", "hours", "kilobytes", "megabytes", "bits",
+                  "percent", "ms", "us", "ns", "kb", "mb")
+
+
+def as_openmetrics(text):
+    """The same page in the stricter format: the family of a counter is named without _total, and the end is said."""
+    text = re.sub(r"^# (HELP|TYPE) (\S+?)_total ", r"# \1 \2 ", text, flags=re.M)
+    return text + "# EOF\n"
+
+
+def problems(text):
+    """What promtool calls a lint, on our own page."""
+    helped = set(re.findall(r"^# HELP (\S+) \S", text, flags=re.M))
+    typed = re.findall(r"^# TYPE (\S+) (\S+)$", text, flags=re.M)
+    found = [f"{name}: two types" for name in {n for n, _ in typed} if sum(n == name for n, _ in typed) > 1]
+    for name, kind in typed:
+        if name not in helped:
+            found.append(f"{name}: no help text")
+        if (kind == "counter") != name.endswith("_total"):
+            found.append(f"{name}: a {kind}; counters and nothing else end in _total")
+        if kind == "gauge" and name.endswith(("_count", "_sum", "_bucket")):
+            found.append(f"{name}: a reserved end")
+        if not re.fullmatch(r"(rewardd|process)_[a-z0-9_]+", name):
+            found.append(f"{name}: prefix, or not in snake case")
+        if {"gauge", "counter", "histogram", "summary"} & set(name.split("_")):
+            found.append(f"{name}: its type in its name")
+        if name.removesuffix("_total").split("_")[-1] in UNITS_NOT_BASE:
+            found.append(f"{name}: not a base unit")
+    return found
+
+
+def page_of(daemon):
+    daemon.ask(post(TRACE))
+    daemon.ask(post({**TRACE, "run": {"id": "r", "step": 1}}))
+    daemon.ask(post(b"{"))
+    return body_of(daemon.ask(b"GET /metrics HTTP/1.0\r\n\r\n")).decode()
+
+
+def test_page_is_what_prometheus_reads(server):
+    text = page_of(server)
+    families = list(parser.text_string_to_metric_families(text))
+    strict = list(openmetrics.text_string_to_metric_families(as_openmetrics(text)))
+    assert len(families) == len(strict) > 30
+    samples = {(s.name, tuple(sorted(s.labels.items()))) for f in families for s in f.samples}
+    assert len(samples) == sum(len(f.samples) for f in families), "a series is there twice"
+    assert problems(text) == []
+    tool = shutil.which("promtool")  # 100 MB of Prometheus: its own word too, where it is installed
+    if tool:
+        out = subprocess.run([tool, "check", "metrics"], input=text.encode(), capture_output=True)
+        assert out.returncode == 0, out.stdout + out.stderr
+
+
+def test_the_rules_find_something(server):
+    text = page_of(server)
+    bad = "# HELP rewardd_wait_ms Wait.\n# TYPE rewardd_wait_ms gauge\nrewardd_wait_ms 1\n" \
+          "# TYPE rewardd_things counter\nrewardd_things 1\n"
+    assert len(problems(text + bad)) == 3
+    with pytest.raises(ValueError):
+        list(openmetrics.text_string_to_metric_families(as_openmetrics(text + bad + "rewardd_wait_ms 2\n")))
