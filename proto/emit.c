@@ -287,3 +287,33 @@ void rw_emit_double(struct rw_buf *out, double value)
     comma_if_due(out);
     rw_buf_append(out, text, (size_t)n);
 }
+
+void rw_emit_text_field(struct rw_buf *out, const char *name, const char *text)
+{
+    rw_emit_name(out, name);
+    rw_emit_text_or_null(out, text);
+}
+
+void rw_emit_unsigned_field(struct rw_buf *out, const char *name, uint64_t value)
+{
+    rw_emit_name(out, name);
+    rw_emit_unsigned(out, value);
+}
+
+void rw_emit_double_field(struct rw_buf *out, const char *name, double value)
+{
+    rw_emit_name(out, name);
+    rw_emit_double(out, value);
+}
+
+void rw_emit_float_field(struct rw_buf *out, const char *name, float value)
+{
+    rw_emit_name(out, name);
+    rw_emit_float(out, value);
+}
+
+void rw_emit_bool_field(struct rw_buf *out, const char *name, bool value)
+{
+    rw_emit_name(out, name);
+    rw_emit_bool(out, value);
+}

@@ -79,8 +79,7 @@ void rw_error_write_object(struct rw_buf *out, const struct rw_error *error, con
     rw_emit_text(out, rw_str_from(rw_status_code(error->status)));
     rw_emit_name(out, "type");
     rw_emit_text(out, rw_str_from(entry->type));
-    rw_emit_name(out, "status");
-    rw_emit_unsigned(out, (uint64_t)entry->http_status);
+    rw_emit_unsigned_field(out, "status", (uint64_t)entry->http_status);
     write_or_null(out, "param", error->param);
     rw_emit_name(out, "message");
     const char *message =

@@ -58,10 +58,8 @@ void rw_reply_step_event(struct rw_buf *out, enum rw_reply_format format, uint32
     char id[40]; /* three numbers of ten digits */
     snprintf(id, sizeof id, "%u.%u.%u", item, trace, step->index);
     event_open(out, format, "step", id);
-    rw_emit_name(out, "item");
-    rw_emit_unsigned(out, item);
-    rw_emit_name(out, "trace");
-    rw_emit_unsigned(out, trace);
+    rw_emit_unsigned_field(out, "item", item);
+    rw_emit_unsigned_field(out, "trace", trace);
     rw_reply_json_step(out, step);
     event_close(out, format);
 }

@@ -15,17 +15,14 @@ static void write_model(struct rw_buf *out, const char *member, const struct rw_
     rw_emit_open(out, '{');
     rw_emit_name(out, "name");
     rw_emit_text(out, rw_str_from(model->name));
-    rw_emit_name(out, "digest");
-    rw_emit_text_or_null(out, model->digest);
-    rw_emit_name(out, "dtype");
-    rw_emit_text_or_null(out, model->dtype);
+    rw_emit_text_field(out, "digest", model->digest);
+    rw_emit_text_field(out, "dtype", model->dtype);
     rw_emit_close(out, '}');
 }
 
 void rw_reply_json_head(struct rw_buf *out, const struct rw_reply_head *head)
 {
-    rw_emit_name(out, "id");
-    rw_emit_text_or_null(out, head->id);
+    rw_emit_text_field(out, "id", head->id);
     rw_emit_name(out, "object");
     rw_emit_raw(out, "\"rewards\"");
     rw_emit_name(out, "model");
@@ -33,8 +30,7 @@ void rw_reply_json_head(struct rw_buf *out, const struct rw_reply_head *head)
     write_model(out, "process", &head->process);
     write_model(out, "outcome", &head->outcome);
     rw_emit_close(out, '}');
-    rw_emit_name(out, "kernel");
-    rw_emit_text_or_null(out, head->kernel);
+    rw_emit_text_field(out, "kernel", head->kernel);
 }
 
 static void write_float_or_null(struct rw_buf *out, const char *name, bool present, float value)
@@ -60,16 +56,14 @@ static void write_error_or_null(struct rw_buf *out, const struct rw_error *error
 void rw_reply_json_step(struct rw_buf *out, const struct rw_reply_step *step)
 {
     rw_assert(step->scored || step->error != RW_OK);
-    rw_emit_name(out, "index");
-    rw_emit_unsigned(out, step->index);
+    rw_emit_unsigned_field(out, "index", step->index);
     write_float_or_null(out, "reward", step->scored, step->reward);
     write_float_or_null(out, "raw", step->scored, step->raw);
     if (!step->scored) { /* ten thousand steps need no ten thousand sentences: the code alone */
         rw_emit_name(out, "error");
         rw_emit_text(out, rw_str_from(rw_status_code(step->error)));
     }
-    rw_emit_name(out, "tokens");
-    rw_emit_unsigned(out, step->tokens);
+    rw_emit_unsigned_field(out, "tokens", step->tokens);
     rw_emit_name(out, "bytes");
     rw_emit_span(out, step->byte_begin, step->byte_end);
     rw_emit_name(out, "chars");
@@ -86,10 +80,8 @@ static void write_process(struct rw_buf *out, const struct rw_reply_trace *trace
     }
     rw_emit_open(out, '{');
     write_float_or_null(out, "reward", scored, trace->process_reward);
-    rw_emit_name(out, "aggregate");
-    rw_emit_text_or_null(out, trace->aggregate);
-    rw_emit_name(out, "stopped");
-    rw_emit_bool(out, trace->stopped);
+    rw_emit_text_field(out, "aggregate", trace->aggregate);
+    rw_emit_bool_field(out, "stopped", trace->stopped);
     write_error_or_null(out, trace->process_error);
     rw_emit_close(out, '}');
 }
@@ -128,8 +120,7 @@ static void write_gated(struct rw_buf *out, const struct rw_reply_gated *gated)
     rw_emit_open(out, '{');
     write_float_or_null(out, "reward", gated->scored, gated->reward);
     write_float_or_null(out, "ungated", gated->has_ungated, gated->ungated);
-    rw_emit_name(out, "of");
-    rw_emit_text_or_null(out, gated->of);
+    rw_emit_text_field(out, "of", gated->of);
     rw_emit_name(out, "by");
     rw_emit_open(out, '[');
     for (size_t i = 0; i < gated->n_by; i++) {
@@ -155,16 +146,12 @@ static void write_flag(struct rw_buf *out, const struct rw_reply_flag *flag)
     rw_emit_open(out, '{');
     rw_emit_name(out, "name");
     rw_emit_text(out, rw_str_from(flag->name));
-    rw_emit_name(out, "version");
-    rw_emit_unsigned(out, flag->version);
+    rw_emit_unsigned_field(out, "version", flag->version);
     write_double_or_null(out, "value", flag->error == RW_OK, flag->value);
     write_double_or_null(out, "p", !isnan(flag->p), flag->p);
-    rw_emit_name(out, "fired");
-    rw_emit_bool(out, flag->fired);
-    rw_emit_name(out, "n_cal");
-    rw_emit_unsigned(out, flag->n_cal);
-    rw_emit_name(out, "severity");
-    rw_emit_text_or_null(out, flag->severity);
+    rw_emit_bool_field(out, "fired", flag->fired);
+    rw_emit_unsigned_field(out, "n_cal", flag->n_cal);
+    rw_emit_text_field(out, "severity", flag->severity);
     rw_emit_name(out, "step");
     if (flag->step >= 0) {
         rw_emit_signed(out, flag->step);
@@ -177,8 +164,7 @@ static void write_flag(struct rw_buf *out, const struct rw_reply_flag *flag)
     } else {
         rw_emit_raw(out, "null");
     }
-    rw_emit_name(out, "message");
-    rw_emit_text_or_null(out, flag->message);
+    rw_emit_text_field(out, "message", flag->message);
     if (flag->error != RW_OK) {
         rw_emit_name(out, "error");
         rw_emit_text(out, rw_str_from(rw_status_code(flag->error)));
@@ -200,31 +186,26 @@ static void write_steps(struct rw_buf *out, const struct rw_reply_trace *trace)
 
 void rw_reply_json_trace(struct rw_buf *out, const struct rw_reply_trace *trace, bool with_steps)
 {
-    rw_emit_name(out, "item");
-    rw_emit_unsigned(out, trace->item);
-    rw_emit_name(out, "trace");
-    rw_emit_unsigned(out, trace->trace);
+    rw_emit_unsigned_field(out, "item", trace->item);
+    rw_emit_unsigned_field(out, "trace", trace->trace);
     write_error_or_null(out, trace->error);
     write_process(out, trace);
     write_outcome(out, trace);
     if (trace->gated != NULL) {
         write_gated(out, trace->gated);
     }
-    rw_emit_name(out, "split");
-    rw_emit_bool(out, trace->split);
+    rw_emit_bool_field(out, "split", trace->split);
     rw_emit_name(out, "separator");
     if (trace->separator.len > 0) {
         rw_emit_text(out, trace->separator);
     } else {
         rw_emit_raw(out, "null");
     }
-    rw_emit_name(out, "truncated");
-    rw_emit_bool(out, trace->truncated);
+    rw_emit_bool_field(out, "truncated", trace->truncated);
     if (with_steps) {
         write_steps(out, trace);
     } else {
-        rw_emit_name(out, "n_steps");
-        rw_emit_unsigned(out, trace->n_steps);
+        rw_emit_unsigned_field(out, "n_steps", trace->n_steps);
     }
     rw_emit_name(out, "flags");
     rw_emit_open(out, '[');
@@ -237,23 +218,17 @@ void rw_reply_json_trace(struct rw_buf *out, const struct rw_reply_trace *trace,
 /* Microseconds are as fine as our clocks deserve. */
 static void write_ms(struct rw_buf *out, const char *name, double ms)
 {
-    rw_emit_name(out, name);
-    rw_emit_double(out, rint(ms * 1000) / 1000);
+    rw_emit_double_field(out, name, rint(ms * 1000) / 1000);
 }
 
 void rw_reply_json_usage(struct rw_buf *out, const struct rw_reply_usage *usage)
 {
     rw_emit_open(out, '{');
-    rw_emit_name(out, "prompt_tokens");
-    rw_emit_unsigned(out, usage->prompt_tokens);
-    rw_emit_name(out, "scored_tokens");
-    rw_emit_unsigned(out, usage->scored_tokens);
-    rw_emit_name(out, "cached_tokens");
-    rw_emit_unsigned(out, usage->cached_tokens);
-    rw_emit_name(out, "probe_tokens");
-    rw_emit_unsigned(out, usage->probe_tokens);
-    rw_emit_name(out, "flops");
-    rw_emit_double(out, usage->flops);
+    rw_emit_unsigned_field(out, "prompt_tokens", usage->prompt_tokens);
+    rw_emit_unsigned_field(out, "scored_tokens", usage->scored_tokens);
+    rw_emit_unsigned_field(out, "cached_tokens", usage->cached_tokens);
+    rw_emit_unsigned_field(out, "probe_tokens", usage->probe_tokens);
+    rw_emit_double_field(out, "flops", usage->flops);
     write_ms(out, "cpu_ms", usage->cpu_ms);
     write_ms(out, "queue_ms", usage->queue_ms);
     write_ms(out, "total_ms", usage->total_ms);

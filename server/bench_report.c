@@ -48,20 +48,17 @@ static struct figures figures_of(const struct rw_bench_result *r)
 
 static void put(struct rw_buf *b, const char *name, double value)
 {
-    rw_emit_name(b, name);
-    rw_emit_double(b, value);
+    rw_emit_double_field(b, name, value);
 }
 
 static void put_count(struct rw_buf *b, const char *name, uint64_t value)
 {
-    rw_emit_name(b, name);
-    rw_emit_unsigned(b, value);
+    rw_emit_unsigned_field(b, name, value);
 }
 
 static void put_text(struct rw_buf *b, const char *name, const char *value)
 {
-    rw_emit_name(b, name);
-    rw_emit_text_or_null(b, value);
+    rw_emit_text_field(b, name, value);
 }
 
 /* {"median": m, "runs": [...]}, every value times `factor`. */

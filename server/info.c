@@ -57,10 +57,10 @@ static void write_calibration(struct rw_buf *out, const struct rw_bank_slot *slo
 {
     rw_emit_name(out, "calibration");
     rw_emit_open(out, '{');
-    rw_emit_name(out, "traces");
-    rw_emit_unsigned(out, slot != NULL && slot->bank != NULL ? rw_bank_rows(slot->bank) : 0);
-    rw_emit_name(out, "missing");
-    rw_emit_text_or_null(out, slot == NULL || slot->bank != NULL ? NULL : slot->error.message);
+    rw_emit_unsigned_field(out, "traces",
+                           slot != NULL && slot->bank != NULL ? rw_bank_rows(slot->bank) : 0);
+    rw_emit_text_field(out, "missing",
+                       slot == NULL || slot->bank != NULL ? NULL : slot->error.message);
     rw_emit_close(out, '}');
 }
 
@@ -68,33 +68,20 @@ static void write_model(struct rw_buf *out, const struct rw_model_info *info,
                         const struct rw_bank_slot *slot)
 {
     rw_emit_open(out, '{');
-    rw_emit_name(out, "id");
-    rw_emit_text_or_null(out, info->name);
-    rw_emit_name(out, "object");
-    rw_emit_text_or_null(out, "model");
-    rw_emit_name(out, "kind");
-    rw_emit_text_or_null(out, info->kind == RW_KIND_PROCESS ? "process" : "outcome");
-    rw_emit_name(out, "digest");
-    rw_emit_text_or_null(out, info->digest);
-    rw_emit_name(out, "preset");
-    rw_emit_text_or_null(out, info->preset);
-    rw_emit_name(out, "architecture");
-    rw_emit_text_or_null(out, info->architecture);
-    rw_emit_name(out, "dtype");
-    rw_emit_text_or_null(out, info->dtype);
-    rw_emit_name(out, "aggregate");
-    rw_emit_text_or_null(out, rw_aggregate_name(info->aggregate));
-    rw_emit_name(out, "context_tokens");
-    rw_emit_unsigned(out, info->context_max);
-    rw_emit_name(out, "parameters");
-    rw_emit_unsigned(out, info->parameters);
-    rw_emit_name(out, "weight_bytes");
-    rw_emit_unsigned(out, info->weight_bytes);
-    rw_emit_name(out, "golden_vectors");
-    rw_emit_unsigned(out, info->golden_vectors);
+    rw_emit_text_field(out, "id", info->name);
+    rw_emit_text_field(out, "object", "model");
+    rw_emit_text_field(out, "kind", info->kind == RW_KIND_PROCESS ? "process" : "outcome");
+    rw_emit_text_field(out, "digest", info->digest);
+    rw_emit_text_field(out, "preset", info->preset);
+    rw_emit_text_field(out, "architecture", info->architecture);
+    rw_emit_text_field(out, "dtype", info->dtype);
+    rw_emit_text_field(out, "aggregate", rw_aggregate_name(info->aggregate));
+    rw_emit_unsigned_field(out, "context_tokens", info->context_max);
+    rw_emit_unsigned_field(out, "parameters", info->parameters);
+    rw_emit_unsigned_field(out, "weight_bytes", info->weight_bytes);
+    rw_emit_unsigned_field(out, "golden_vectors", info->golden_vectors);
     write_calibration(out, slot);
-    rw_emit_name(out, "load_ms");
-    rw_emit_double(out, info->load_ms);
+    rw_emit_double_field(out, "load_ms", info->load_ms);
     rw_emit_close(out, '}');
 }
 
@@ -105,8 +92,7 @@ void rw_handle_models(struct rw_service *service, struct rw_exchange *ex)
     struct rw_buf out;
     rw_buf_init(&out, PAGE_MAX);
     rw_emit_open(&out, '{');
-    rw_emit_name(&out, "object");
-    rw_emit_text_or_null(&out, "list");
+    rw_emit_text_field(&out, "object", "list");
     rw_emit_name(&out, "data");
     rw_emit_open(&out, '[');
     for (size_t i = 0; i < n; i++) {

@@ -18,8 +18,7 @@ static void write_number(struct rw_buf *out, const char *name, double value)
 
 static void write_text(struct rw_buf *out, const char *name, const char *text)
 {
-    rw_emit_name(out, name);
-    rw_emit_text_or_null(out, text);
+    rw_emit_text_field(out, name, text);
 }
 
 static void write_interval(struct rw_buf *out, const char *name,
@@ -49,15 +48,13 @@ static void write_effect(struct rw_buf *out, const struct rw_audit *audit, int e
     rw_emit_open(out, '{');
     write_text(out, "intervention", RW_AUDIT_EDIT[edit].name);
     write_text(out, "what", RW_AUDIT_EDIT[edit].what);
-    rw_emit_name(out, "traces");
-    rw_emit_unsigned(out, e->n);
+    rw_emit_unsigned_field(out, "traces", e->n);
     write_interval(out, "before", &e->before);
     write_interval(out, "after", &e->after);
     write_interval(out, "delta", &e->delta);
     write_interval(out, "falls", &e->falls);
     write_interval(out, "still_accepted", &e->kept);
-    rw_emit_name(out, "accepted_before");
-    rw_emit_unsigned(out, e->n_kept);
+    rw_emit_unsigned_field(out, "accepted_before", e->n_kept);
     write_number(out, "effect_size", e->effect_size);
     write_bins(out, "rewards_after", audit->after[edit][head]);
     rw_emit_close(out, '}');
@@ -103,12 +100,9 @@ void rw_audit_json(const struct rw_audit *audit, struct rw_buf *out)
     write_text(out, "object", "audit");
     write_text(out, "rewardd", RW_VERSION);
     write_text(out, "traces_file", audit->file);
-    rw_emit_name(out, "traces");
-    rw_emit_unsigned(out, audit->n_traces);
-    rw_emit_name(out, "questions");
-    rw_emit_unsigned(out, audit->n_questions);
-    rw_emit_name(out, "traces_not_scored");
-    rw_emit_unsigned(out, audit->n_failed);
+    rw_emit_unsigned_field(out, "traces", audit->n_traces);
+    rw_emit_unsigned_field(out, "questions", audit->n_questions);
+    rw_emit_unsigned_field(out, "traces_not_scored", audit->n_failed);
     for (int h = 0; h < RW_AUDIT_HEADS; h++) {
         if (audit->model[h] != NULL) {
             write_head(out, audit, h);

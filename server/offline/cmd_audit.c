@@ -271,8 +271,7 @@ static rw_status write_values(struct auditing *a)
     rw_buf_init(&out, VALUES_BYTES_MAX);
     for (size_t i = 0; i < a->n; i++) {
         rw_emit_open(&out, '{');
-        rw_emit_name(&out, "question");
-        rw_emit_unsigned(&out, a->group[i]);
+        rw_emit_unsigned_field(&out, "question", a->group[i]);
         for (int h = 0; h < RW_AUDIT_HEADS; h++) {
             rw_emit_name(&out, rw_audit_head_name((enum rw_audit_head)h));
             rw_emit_open(&out, '{');

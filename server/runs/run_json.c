@@ -25,14 +25,12 @@ static void number(struct rw_buf *out, const char *name, double value)
 
 static void count(struct rw_buf *out, const char *name, uint64_t value)
 {
-    rw_emit_name(out, name);
-    rw_emit_unsigned(out, value);
+    rw_emit_unsigned_field(out, name, value);
 }
 
 static void text(struct rw_buf *out, const char *name, const char *value)
 {
-    rw_emit_name(out, name);
-    rw_emit_text_or_null(out, value);
+    rw_emit_text_field(out, name, value);
 }
 
 static void optional(struct rw_buf *out, const char *name, int64_t value)
@@ -144,8 +142,7 @@ void rw_run_json_alarm(struct rw_buf *out, const struct rw_run_alarm *a)
     rw_emit_open(out, '{');
     text(out, "rule", info->name);
     text(out, "severity", info->severity);
-    rw_emit_name(out, "acknowledged");
-    rw_emit_bool(out, a->acknowledged);
+    rw_emit_bool_field(out, "acknowledged", a->acknowledged);
     count(out, "at_trace", a->at);
     count(out, "window", a->window);
     number(out, "value", a->value);
@@ -202,8 +199,7 @@ void rw_run_json(struct rw_buf *out, const struct rw_run *run, const struct rw_s
     rw_emit_name(out, "id");
     rw_emit_text(out, v.id);
     row_figures(out, row);
-    rw_emit_name(out, "durable");
-    rw_emit_bool(out, durable);
+    rw_emit_bool_field(out, "durable", durable);
     count(out, "traces", v.traces);
     count(out, "failed", v.failed);
     count(out, "validation", v.validation);

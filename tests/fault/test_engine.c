@@ -9,6 +9,7 @@
 #include "core/rw_engine.h"
 #include "tests/lib/data.h"
 #include "tests/lib/fault.h"
+#include "tests/lib/suite.h"
 
 enum {
     POLL_US = 200,
@@ -150,9 +151,5 @@ int main(void)
     tcase_add_test(tc, allocations_from_one_on);
     tcase_add_test(tc, reads);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return rw_test_run(suite);
 }

@@ -9,6 +9,7 @@
 #include "core/io/json.h"
 #include "tests/lib/data.h"
 #include "tests/lib/fault.h"
+#include "tests/lib/suite.h"
 
 #define INDEX "model.safetensors.index.json"
 
@@ -121,9 +122,5 @@ int main(void)
     tcase_add_test(tc, json_faults);
     tcase_add_test(tc, checkpoint_faults);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return rw_test_run(suite);
 }

@@ -7,6 +7,7 @@
 #include "core/io/checkpoint.h"
 #include "tests/lib/data.h"
 #include "tests/lib/mutate.h"
+#include "tests/lib/suite.h"
 
 enum {
     FILE_MUTATIONS = 20000,
@@ -153,9 +154,5 @@ int main(void)
     tcase_add_test(tc, mutated_files);
     tcase_add_test(tc, mutated_indexes);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return rw_test_run(suite);
 }

@@ -6,6 +6,7 @@
 #include "core/model/package.h"
 #include "tests/lib/data.h"
 #include "tests/lib/fault.h"
+#include "tests/lib/suite.h"
 
 static char dir[RW_TEST_PATH_MAX];
 static char digest[65];
@@ -59,9 +60,5 @@ int main(void)
     tcase_add_test(tc, allocations);
     tcase_add_test(tc, opens_and_reads);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return rw_test_run(suite);
 }

@@ -4,6 +4,7 @@
 
 #include "proto/request.h"
 #include "tests/lib/fault.h"
+#include "tests/lib/suite.h"
 
 static rw_status parse(void *ctx, struct rw_error *err)
 {
@@ -36,9 +37,5 @@ int main(void)
     TCase *tc = tcase_create("request faults");
     tcase_add_test(tc, request_faults);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return rw_test_run(suite);
 }

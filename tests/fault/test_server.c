@@ -5,9 +5,7 @@
  * connection, or may be answered all the same; it may never be answered wrongly: a reward that is
  * reported is, bit for bit, the reward of the run without a fault. Behind each fault a connection
  * that was open all the time must get its scores, and no allocation may be left.
- *
- * Socket calls are ours: libuv's read, write and accept4 find the functions of this program first.
- * Calls of other threads and on other files pass through. */
+ */
 #include <check.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -18,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
@@ -30,6 +27,7 @@
 #include "proto/errors.h"
 #include "server/lifecycle.h"
 #include "server/options.h"
+#include "tests/fault/socket_calls.h"
 #include "tests/lib/data.h"
 #include "tests/lib/fault.h"
 
@@ -41,89 +39,6 @@ enum {
     FILES_SEEN_MAX = 1024,
     BYSTANDER_EVERY = 4, /* faults */
 };
-
-#define EXPORT __attribute__((visibility("default")))
-
-/* ---- socket calls ---------------------------------------------------------------------------- */
-
-enum io_fault {
-    IO_NONE,
-    IO_READ_INTERRUPTED,
-    IO_READ_ONE_BYTE,
-    IO_READ_AGAIN,
-    IO_READ_RESET,
-    IO_READ_END,
-    IO_WRITE_INTERRUPTED,
-    IO_WRITE_ONE_BYTE,
-    IO_WRITE_AGAIN,
-    IO_WRITE_BROKEN,
-    IO_ACCEPT_ABORTED,
-    IO_ACCEPT_NO_FILES,
-    IO_FAULTS,
-};
-
-static pthread_t daemon_thread;
-static atomic_bool daemon_runs;
-static atomic_int io_armed;
-static atomic_long io_countdown;
-static atomic_bool io_met;
-
-static bool io_strikes(int fd, enum io_fault first, enum io_fault last)
-{
-    int kind = atomic_load(&io_armed);
-    int type;
-    socklen_t len = sizeof type;
-    if (kind < (int)first || kind > (int)last || !atomic_load(&daemon_runs) ||
-        !pthread_equal(pthread_self(), daemon_thread) ||
-        getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) != 0 ||
-        atomic_fetch_sub(&io_countdown, 1) != 1) {
-        return false;
-    }
-    atomic_store(&io_met, true);
-    return true;
-}
-
-EXPORT ssize_t read(int fd, void *to, size_t len)
-{
-    if (io_strikes(fd, IO_READ_INTERRUPTED, IO_READ_END)) {
-        switch (atomic_load(&io_armed)) {
-        case IO_READ_ONE_BYTE:
-            len = 1;
-            break;
-        case IO_READ_END:
-            return 0;
-        default:
-            errno = atomic_load(&io_armed) == IO_READ_INTERRUPTED ? EINTR
-                    : atomic_load(&io_armed) == IO_READ_AGAIN     ? EAGAIN
-                                                                  : ECONNRESET;
-            return -1;
-        }
-    }
-    return syscall(SYS_read, fd, to, len);
-}
-
-EXPORT ssize_t write(int fd, const void *from, size_t len)
-{
-    if (io_strikes(fd, IO_WRITE_INTERRUPTED, IO_WRITE_BROKEN)) {
-        if (atomic_load(&io_armed) != IO_WRITE_ONE_BYTE) {
-            errno = atomic_load(&io_armed) == IO_WRITE_INTERRUPTED ? EINTR
-                    : atomic_load(&io_armed) == IO_WRITE_AGAIN     ? EAGAIN
-                                                                   : EPIPE;
-            return -1;
-        }
-        len = 1;
-    }
-    return syscall(SYS_write, fd, from, len);
-}
-
-EXPORT int accept4(int fd, struct sockaddr *address, socklen_t *len, int flags)
-{
-    if (io_strikes(fd, IO_ACCEPT_ABORTED, IO_ACCEPT_NO_FILES)) {
-        errno = atomic_load(&io_armed) == IO_ACCEPT_ABORTED ? ECONNABORTED : EMFILE;
-        return -1;
-    }
-    return (int)syscall(SYS_accept4, fd, address, len, flags);
-}
 
 /* ---- libuv's own memory: counted, to show that a request needs none ----------------------------
  */
@@ -150,6 +65,7 @@ static void *uv_counted_calloc(size_t count, size_t size)
 
 /* ---- the daemon ------------------------------------------------------------------------------ */
 
+static pthread_t daemon_thread;
 static struct rw_options options;
 static uint16_t port;
 static int daemon_exit = -1;
@@ -450,16 +366,14 @@ static void expect_no_leak(const char *name, long nth)
 /* One question on a connection of its own, with the fault; whether it was met. */
 static bool ask(int q, enum rw_fault_kind memory, enum io_fault io, long nth)
 {
-    atomic_store(&io_countdown, nth);
-    atomic_store(&io_met, false);
-    atomic_store(&io_armed, (int)io);
+    io_fault_arm(io, nth);
     rw_fault_arm(memory, nth);
     int fd = dial();
     exchange(fd, request_of(&QUESTIONS[q], false), true, &reply);
     close(fd);
-    bool met = rw_fault_met() || atomic_load(&io_met);
+    bool met = rw_fault_met() || io_fault_met();
     rw_fault_arm(RW_FAULT_NONE, 0);
-    atomic_store(&io_armed, IO_NONE);
+    io_fault_arm(IO_NONE, 0);
     return met;
 }
 
@@ -482,7 +396,7 @@ static void start(void)
                                    (char *const *)(uintptr_t)argv, none, &err) == RW_OK,
                   "%s", err.message);
     ck_assert_int_eq(pthread_create(&daemon_thread, NULL, run_daemon, NULL), 0);
-    atomic_store(&daemon_runs, true);
+    io_fault_begin(daemon_thread);
     while (port == 0) {
         port = find_port();
         nap();
@@ -513,7 +427,7 @@ static void stop(void)
     close(bystander);
     kill(getpid(), SIGTERM);
     pthread_join(daemon_thread, NULL);
-    atomic_store(&daemon_runs, false);
+    io_fault_end();
     ck_assert_int_eq(daemon_exit, 0);
     rw_options_fini(&options);
     ck_assert_msg(rw_fault_live_allocations() == 0, "%ld allocations left at the end",

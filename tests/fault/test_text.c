@@ -5,6 +5,7 @@
 #include "core/text/tokenizer.h"
 #include "tests/lib/data.h"
 #include "tests/lib/fault.h"
+#include "tests/lib/suite.h"
 
 static const char *const TOKENIZERS[] = {"qwen", "llama3", "mistral", "internlm2"};
 
@@ -50,9 +51,5 @@ int main(void)
     TCase *tc = tcase_create("text faults");
     tcase_add_loop_test(tc, tokenizer_faults, 0, sizeof TOKENIZERS / sizeof TOKENIZERS[0]);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return rw_test_run(suite);
 }

@@ -17,6 +17,7 @@
 #include "tests/lib/case_json.h"
 #include "tests/lib/data.h"
 #include "tests/lib/scoring.h"
+#include "tests/lib/suite.h"
 
 /* Float32 path: the fidelity that DESIGN.md section 2 promises, on raw values and probabilities. */
 #define TOLERANCE_F32 1e-4
@@ -312,9 +313,5 @@ int main(void)
     tcase_add_loop_test(tc, every_kernel_is_the_oracle, 0, n_names);
     tcase_add_loop_test(tc, bfloat16_is_near_the_oracle, 0, n_names);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return rw_test_run(suite);
 }

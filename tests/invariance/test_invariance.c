@@ -7,6 +7,7 @@
 
 #include "core/kernels/kernels.h"
 #include "tests/lib/scoring.h"
+#include "tests/lib/suite.h"
 
 enum {
     TRACES = 6,
@@ -217,9 +218,5 @@ int main(void)
     tcase_add_loop_test(tc, bits_do_not_depend_on_the_schedule, 0, 4);
     tcase_add_loop_test(tc, a_warm_cache_changes_no_bit, 0, 5);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return rw_test_run(suite);
 }

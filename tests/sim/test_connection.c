@@ -3,6 +3,7 @@
 #include <check.h>
 #include <stdlib.h>
 
+#include "tests/lib/suite.h"
 #include "tests/sim/peer.h"
 
 #define GET(path)  "GET " path " HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -316,9 +317,5 @@ int main(void)
     tcase_add_test(tc, drain);
     tcase_add_loop_test(tc, any_script_comes_to_an_end, 0, 200);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return rw_test_run(suite);
 }

@@ -11,6 +11,7 @@
 #include "core/base/alloc.h"
 #include "core/engine/model.h"
 #include "core/engine/scheduler.h"
+#include "tests/lib/suite.h"
 
 enum {
     CHUNK = 512,
@@ -566,9 +567,5 @@ int main(void)
     tcase_add_loop_test(tc, anything, 0, 20);
     tcase_add_test(tc, more_clients_than_flows);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return rw_test_run(suite);
 }

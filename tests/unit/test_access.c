@@ -8,6 +8,7 @@
 #include "server/auth.h"
 #include "server/deadline.h"
 #include "tests/lib/data.h"
+#include "tests/lib/suite.h"
 
 #define SECOND UINT64_C(1000000000)
 
@@ -269,9 +270,5 @@ int main(void)
     tcase_add_test(tc, retry_after_follows_the_rate);
     tcase_add_test(tc, deadlines_expire_in_order);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return rw_test_run(suite);
 }

@@ -6,6 +6,7 @@
 #include "core/shortcut/answer.h"
 #include "core/shortcut/edit.h"
 #include "tests/lib/mutate.h"
+#include "tests/lib/suite.h"
 
 enum {
     ARENA_MAX = 16 << 20,
@@ -322,9 +323,5 @@ int main(void)
     tcase_add_test(tc, edits_of_a_trace);
     tcase_add_test(tc, stripping);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return rw_test_run(suite);
 }

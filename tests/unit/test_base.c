@@ -11,6 +11,7 @@
 #include "core/base/hash.h"
 #include "core/base/status.h"
 #include "core/base/utf8.h"
+#include "tests/lib/suite.h"
 
 START_TEST(error_record_is_cut_at_a_character)
 {
@@ -180,9 +181,5 @@ int main(void)
     tcase_add_test(tcase, file_shorter_than_promised_is_an_error);
     tcase_add_test(tcase, large_allocation_is_aligned_and_released);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return rw_test_run(suite);
 }

@@ -11,6 +11,7 @@
 #include "core/base/hash.h"
 #include "core/engine/cache.h"
 #include "core/engine/model.h"
+#include "tests/lib/suite.h"
 
 enum {
     JOBS = 24, /* that run at once, at most */
@@ -525,9 +526,5 @@ int main(void)
     tcase_add_test(tc, a_job_alone_neither_takes_nor_leaves);
     tcase_add_test(tc, a_group_at_once_computes_its_prompt_once);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return rw_test_run(suite);
 }

@@ -7,6 +7,7 @@
 #include "core/base/arena.h"
 #include "core/io/json.h"
 #include "core/model/config.h"
+#include "tests/lib/suite.h"
 
 #define SHAPE                                                              \
     "\"hidden_size\":64,\"intermediate_size\":96,\"num_hidden_layers\":4," \
@@ -198,9 +199,5 @@ int main(void)
     tcase_add_test(tcase, value_model_keys);
     tcase_add_test(tcase, refusals_name_what_is_wrong);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return rw_test_run(suite);
 }

@@ -9,6 +9,7 @@
 #include "core/engine/job.h"
 #include "core/engine/model.h"
 #include "tests/lib/scoring.h"
+#include "tests/lib/suite.h"
 
 static struct rw_job_view view_of(const struct rw_job *job)
 {
@@ -482,9 +483,5 @@ int main(void)
     tcase_add_test(tc, equal_traces_in_flight_are_one);
     tcase_add_test(tc, a_full_cache_keeps_no_job_out);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return rw_test_run(suite);
 }

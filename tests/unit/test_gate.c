@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "server/flags/gate.h"
+#include "tests/lib/suite.h"
 
 static struct rw_request request;
 static struct rw_gates gates;
@@ -126,9 +127,5 @@ int main(void)
     tcase_add_test(tc, a_flag_closes);
     tcase_add_test(tc, what_cannot_be_decided_is_null);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return rw_test_run(suite);
 }

@@ -9,6 +9,7 @@
 #include "proto/guard.h"
 #include "proto/tree.h"
 #include "tests/lib/data.h"
+#include "tests/lib/suite.h"
 
 enum {
     ARENA_BYTES = 16 << 20,
@@ -350,9 +351,5 @@ int main(void)
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, json_test_suite);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return rw_test_exit(failed);
+    return rw_test_run(suite);
 }

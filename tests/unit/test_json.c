@@ -7,6 +7,7 @@
 #include "core/base/buf.h"
 #include "core/io/json.h"
 #include "tests/lib/data.h"
+#include "tests/lib/suite.h"
 
 enum {
     ARENA_MAX = 256 * 1024 * 1024,
@@ -373,9 +374,5 @@ int main(void)
     tcase_add_test(tc, json_test_suite);
     tcase_add_test(tc, utf8_lines);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return rw_test_exit(failed);
+    return rw_test_run(suite);
 }

@@ -14,6 +14,7 @@
 #include "core/model/preset.h"
 #include "core/model/split.h"
 #include "tests/lib/data.h"
+#include "tests/lib/suite.h"
 
 static struct rw_package package;
 static struct rw_manifest manifest;
@@ -469,9 +470,5 @@ int main(void)
     tcase_add_test(tcase, chat_templates);
     tcase_add_test(tcase, trims_as_python_does);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return rw_test_run(suite);
 }

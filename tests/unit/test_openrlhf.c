@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "proto/openrlhf.h"
+#include "tests/lib/suite.h"
 
 enum {
     ARENA_BYTES = 8 << 20
@@ -265,9 +266,5 @@ int main(void)
     tcase_add_test(tc, a_whole_rollout);
     tcase_add_test(tc, replies);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return rw_test_run(suite);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "core/model/recipe.h"
+#include "tests/lib/suite.h"
 
 START_TEST(softmax_is_log_odds_even_when_it_saturates)
 {
@@ -81,9 +82,5 @@ int main(void)
     tcase_add_test(tcase, a_failure_is_never_a_number);
     tcase_add_test(tcase, aggregates);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return rw_test_run(suite);
 }

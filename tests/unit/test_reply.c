@@ -10,6 +10,7 @@
 #include "core/base/utf8.h"
 #include "proto/emit.h"
 #include "proto/reply.h"
+#include "tests/lib/suite.h"
 
 enum {
     REPLY_BYTES = 1 << 20,
@@ -544,9 +545,5 @@ int main(void)
     tcase_add_test(tc, negotiation);
     tcase_add_test(tc, a_full_buffer_is_a_failure);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return rw_test_run(suite);
 }

@@ -10,6 +10,7 @@
 #include "proto/errors.h"
 #include "proto/request.h"
 #include "proto/suggest.h"
+#include "tests/lib/suite.h"
 
 enum {
     ARENA_BYTES = 16 << 20
@@ -510,9 +511,5 @@ int main(void)
     tcase_add_test(tc, every_status_has_an_entry);
     tcase_add_test(tc, error_body);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return rw_test_run(suite);
 }

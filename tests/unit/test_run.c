@@ -10,6 +10,7 @@
 #include "core/shortcut/martingale.h"
 #include "core/shortcut/mix.h"
 #include "core/shortcut/run.h"
+#include "tests/lib/suite.h"
 
 static double uniform(uint64_t *seed)
 {
@@ -403,9 +404,5 @@ int main(void)
     tcase_add_test(tc, refused_memory_at_the_end_of_a_window);
     tcase_add_test(tc, the_surface_of_a_trace);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return rw_test_run(suite);
 }

@@ -10,6 +10,7 @@
 #include "core/io/half.h"
 #include "core/io/json.h"
 #include "tests/lib/data.h"
+#include "tests/lib/suite.h"
 
 #define SINGLE "model.safetensors"
 #define INDEX  "model.safetensors.index.json"
@@ -460,9 +461,5 @@ int main(void)
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, reference_files);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return rw_test_exit(failed);
+    return rw_test_run(suite);
 }

@@ -8,6 +8,7 @@
 #include "core/shortcut/bank.h"
 #include "core/shortcut/flag.h"
 #include "tests/lib/mutate.h"
+#include "tests/lib/suite.h"
 
 enum {
     ARENA_MAX = 64 << 20,
@@ -356,9 +357,5 @@ int main(void)
     tcase_add_test(tc, what_is_written_is_read);
     tcase_add_test(tc, mutated_banks);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return rw_test_run(suite);
 }

@@ -6,17 +6,11 @@
 #include <string.h>
 
 #include "core/base/buf.h"
-#include "core/text/byte_level.h"
 #include "core/text/nfc.h"
 #include "core/text/pretokenize.h"
-#include "core/text/protobuf.h"
-#include "core/text/tokenizer.h"
 #include "tests/lib/fault.h"
-
-enum {
-    JSON_BYTES_MAX = 1 << 20,
-    TOKENS_MAX = 1 << 22,
-};
+#include "tests/lib/suite.h"
+#include "tests/unit/tokenizer_cases.h"
 
 #define QWEN_REGEX                                                          \
     "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\\\r\\\\n\\\\p{L}\\\\p{N}]?\\\\p{L}+|" \
@@ -26,83 +20,6 @@ enum {
     "\"" QWEN_REGEX "\"},\"behavior\":\"Isolated\",\"invert\":false},{\"type\":\"ByteLevel\"," \
     "\"add_prefix_space\":false,\"use_regex\":false}]}"
 #define NO_PRE "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"use_regex\":false}"
-
-/* ---- building tokenizer.json ---- */
-
-/* Ids 0..255 are the bytes; `more` continues with 256. */
-static struct rw_str byte_level_json(struct rw_buf *buf, const char *normalizer, const char *pre,
-                                     const char *more, const char *merges, const char *options,
-                                     const char *added)
-{
-    struct rw_byte_char alphabet[256];
-    rw_byte_level_alphabet(alphabet);
-    rw_buf_init(buf, JSON_BYTES_MAX);
-    rw_buf_printf(buf, "{\"normalizer\":%s,\"pre_tokenizer\":%s,\"added_tokens\":[%s],", normalizer,
-                  pre, added);
-    rw_buf_printf(buf, "\"model\":{\"type\":\"BPE\",%s\"merges\":[%s],\"vocab\":{", options,
-                  merges);
-    for (int i = 0; i < 256; i++) {
-        bool quote = alphabet[i].bytes[0] == '"' || alphabet[i].bytes[0] == '\\';
-        rw_buf_printf(buf, "%s\"%s%.*s\":%d", i > 0 ? "," : "", quote ? "\\" : "",
-                      (int)alphabet[i].len, alphabet[i].bytes, i);
-    }
-    rw_buf_printf(buf, "%s%s}}}", more[0] != '\0' ? "," : "", more);
-    ck_assert(!buf->failed);
-    return rw_buf_str(buf);
-}
-
-static struct rw_tokenizer *open_json(struct rw_str json)
-{
-    struct rw_tokenizer *tokenizer = NULL;
-    struct rw_error err = {0};
-    rw_status status = rw_tokenizer_parse(json, &tokenizer, &err);
-    ck_assert_msg(status == RW_OK, "%s", err.message);
-    return tokenizer;
-}
-
-static struct rw_tokenizer *open_byte_level(const char *normalizer, const char *pre,
-                                            const char *more, const char *merges,
-                                            const char *options, const char *added)
-{
-    struct rw_buf buf;
-    struct rw_str json = byte_level_json(&buf, normalizer, pre, more, merges, options, added);
-    struct rw_tokenizer *tokenizer = open_json(json);
-    rw_buf_fini(&buf);
-    return tokenizer;
-}
-
-/* "id:end id:end ..." of one encode call. */
-static void encode(const struct rw_tokenizer *tokenizer, const struct rw_segment *segments,
-                   size_t n, char *out, size_t out_size)
-{
-    struct rw_tokens tokens;
-    struct rw_error err = {0};
-    rw_tokens_init(&tokens, TOKENS_MAX);
-    rw_status status = rw_tokenizer_encode(tokenizer, segments, n, &tokens, &err);
-    ck_assert_msg(status == RW_OK, "%s", err.message);
-    size_t at = 0;
-    out[0] = '\0';
-    for (size_t i = 0; i < tokens.count; i++) {
-        at += (size_t)snprintf(out + at, out_size - at, "%s%d:%u", i > 0 ? " " : "",
-                               (int)tokens.ids[i], tokens.ends[i]);
-        ck_assert(at < out_size);
-    }
-    rw_tokens_fini(&tokens);
-}
-
-static void expect_segments(const struct rw_tokenizer *tokenizer, const struct rw_segment *segments,
-                            size_t n, const char *want)
-{
-    char got[4096];
-    encode(tokenizer, segments, n, got, sizeof got);
-    ck_assert_str_eq(got, want);
-}
-
-static void expect(const struct rw_tokenizer *tokenizer, const char *text, const char *want)
-{
-    struct rw_segment segment = {rw_str_from(text), true};
-    expect_segments(tokenizer, &segment, 1, want);
-}
 
 /* ---- pre-tokenizers ---- */
 
@@ -214,12 +131,12 @@ END_TEST
 START_TEST(test_nfc_ends)
 {
     struct rw_tokenizer *t =
-        open_byte_level("{\"type\":\"NFC\"}", QWEN_PRE, "\"\xC3\x83\xC2\xA9\":256",
-                        "\"\xC3\x83 \xC2\xA9\"", "", "");
-    expect(t, "e\xCC\x81", "256:3");
-    expect(t, "xe\xCC\x81y", "120:1 256:4 121:5");
+        tok_open_byte_level("{\"type\":\"NFC\"}", QWEN_PRE, "\"\xC3\x83\xC2\xA9\":256",
+                            "\"\xC3\x83 \xC2\xA9\"", "", "");
+    tok_expect(t, "e\xCC\x81", "256:3");
+    tok_expect(t, "xe\xCC\x81y", "120:1 256:4 121:5");
     /* U+0227 = a with dot: two byte tokens; the first ends where the character begins. */
-    expect(t, "xa\xCC\x87", "120:1 200:1 167:4");
+    tok_expect(t, "xa\xCC\x87", "120:1 200:1 167:4");
     rw_tokenizer_close(t);
 }
 END_TEST
@@ -228,22 +145,22 @@ END_TEST
 
 static struct rw_tokenizer *open_doubling(const char *options)
 {
-    return open_byte_level("null", NO_PRE, "\"aa\":256,\"aaaa\":257,\"ab\":258,\"abc\":259",
-                           "\"a a\",\"aa aa\",[\"a\",\"b\"]", options, "");
+    return tok_open_byte_level("null", NO_PRE, "\"aa\":256,\"aaaa\":257,\"ab\":258,\"abc\":259",
+                               "\"a a\",\"aa aa\",[\"a\",\"b\"]", options, "");
 }
 
 START_TEST(test_merge_order)
 {
     struct rw_tokenizer *t = open_doubling("");
-    expect(t, "aaaaab", "257:4 258:6");
-    expect(t, "aaab", "256:2 258:4");
-    expect(t, "aab", "256:2 98:3"); /* a a has the lower rank */
-    expect(t, "abc", "258:2 99:3"); /* abc is a token, no merge makes it */
-    expect(t, "", "");
+    tok_expect(t, "aaaaab", "257:4 258:6");
+    tok_expect(t, "aaab", "256:2 258:4");
+    tok_expect(t, "aab", "256:2 98:3"); /* a a has the lower rank */
+    tok_expect(t, "abc", "258:2 99:3"); /* abc is a token, no merge makes it */
+    tok_expect(t, "", "");
     rw_tokenizer_close(t);
     t = open_doubling("\"ignore_merges\":true,");
-    expect(t, "abc", "259:3");
-    expect(t, "aab", "256:2 98:3");
+    tok_expect(t, "abc", "259:3");
+    tok_expect(t, "aab", "256:2 98:3");
     rw_tokenizer_close(t);
 }
 END_TEST
@@ -277,27 +194,24 @@ END_TEST
 
 /* ---- added tokens and trust ---- */
 
-#define SPECIAL(id, content) \
-    "{\"id\":" #id ",\"content\":\"" content "\",\"special\":true,\"normalized\":false}"
-
 START_TEST(test_trust)
 {
-    struct rw_tokenizer *t =
-        open_byte_level("null", NO_PRE, "", "", "",
-                        SPECIAL(256, "<s>") ",{\"id\":257,\"content\":\"<t>\",\"special\":false,"
-                                            "\"normalized\":false}");
-    expect(t, "a<s>b<t>", "97:1 256:4 98:5 257:8");
+    struct rw_tokenizer *t = tok_open_byte_level(
+        "null", NO_PRE, "", "", "",
+        SPECIAL(256, "<s>") ",{\"id\":257,\"content\":\"<t>\",\"special\":false,"
+                            "\"normalized\":false}");
+    tok_expect(t, "a<s>b<t>", "97:1 256:4 98:5 257:8");
     struct rw_segment untrusted = {RW_STR("<s><t>"), false};
-    expect_segments(t, &untrusted, 1, "60:1 115:2 62:3 257:6");
+    tok_expect_segments(t, &untrusted, 1, "60:1 115:2 62:3 257:6");
     struct rw_segment split[] = {{RW_STR("<s"), false}, {RW_STR(">"), true}};
-    expect_segments(t, split, 2, "60:1 115:2 62:3");
+    tok_expect_segments(t, split, 2, "60:1 115:2 62:3");
     struct rw_segment inverse[] = {{RW_STR("<"), true}, {RW_STR("s>"), false}};
-    expect_segments(t, inverse, 2, "60:1 115:2 62:3");
+    tok_expect_segments(t, inverse, 2, "60:1 115:2 62:3");
     struct rw_segment joined[] = {{RW_STR("x<"), true}, {RW_STR(""), false}, {RW_STR("s>"), true}};
-    expect_segments(t, joined, 3, "120:1 256:4");
+    tok_expect_segments(t, joined, 3, "120:1 256:4");
     struct rw_segment mixed[] = {
         {RW_STR("<s>"), true}, {RW_STR("<s>"), false}, {RW_STR("<s>"), true}};
-    expect_segments(t, mixed, 3, "256:3 60:4 115:5 62:6 256:9");
+    tok_expect_segments(t, mixed, 3, "256:3 60:4 115:5 62:6 256:9");
     size_t specials = 0;
     ck_assert_int_eq(rw_tokenizer_count_special(t, RW_STR("<s>a<s><t><s"), &specials, NULL), RW_OK);
     ck_assert_uint_eq(specials, 2);
@@ -313,185 +227,27 @@ START_TEST(test_segments_are_one_text)
 {
     struct rw_tokenizer *t = open_doubling("");
     struct rw_segment halves[] = {{RW_STR("a"), true}, {RW_STR("a"), false}};
-    expect_segments(t, halves, 2, "256:2");
+    tok_expect_segments(t, halves, 2, "256:2");
     rw_tokenizer_close(t);
 }
 END_TEST
 
 START_TEST(test_added_flags)
 {
-    struct rw_tokenizer *t = open_byte_level(
+    struct rw_tokenizer *t = tok_open_byte_level(
         "null", NO_PRE, "", "", "",
         "{\"id\":256,\"content\":\"LL\",\"lstrip\":true,\"normalized\":false},"
         "{\"id\":257,\"content\":\"RR\",\"rstrip\":true,\"normalized\":false},"
         "{\"id\":258,\"content\":\"word\",\"single_word\":true,\"normalized\":false},"
         "{\"id\":259,\"content\":\"LLong\",\"normalized\":false}");
-    expect(t, "a \tLL b", "97:1 256:5 32:6 98:7");
-    expect(t, "RR  b", "257:4 98:5");
-    expect(t, "RR  LL", "257:4 256:6");
-    expect(t, "word", "258:4");
-    expect(t, "(word)", "40:1 258:5 41:6");
-    expect(t, "words", "119:1 111:2 114:3 100:4 115:5");
-    expect(t, "LLongLL", "259:5 256:7"); /* the longest wins */
+    tok_expect(t, "a \tLL b", "97:1 256:5 32:6 98:7");
+    tok_expect(t, "RR  b", "257:4 98:5");
+    tok_expect(t, "RR  LL", "257:4 256:6");
+    tok_expect(t, "word", "258:4");
+    tok_expect(t, "(word)", "40:1 258:5 41:6");
+    tok_expect(t, "words", "119:1 111:2 114:3 100:4 115:5");
+    tok_expect(t, "LLongLL", "259:5 256:7"); /* the longest wins */
     rw_tokenizer_close(t);
-}
-END_TEST
-
-/* ---- SentencePiece style ---- */
-
-#define MARK "\xE2\x96\x81"
-
-/* Appends <0x00>..<0xFF> as ids 10..265. */
-static void append_byte_tokens(struct rw_buf *buf)
-{
-    for (int i = 0; i < 256; i++) {
-        rw_buf_printf(buf, ",\"<0x%02X>\":%d", i, 10 + i);
-    }
-}
-
-static struct rw_tokenizer *open_pieces(const char *stages, const char *options, bool bytes)
-{
-    struct rw_buf buf;
-    rw_buf_init(&buf, JSON_BYTES_MAX);
-    rw_buf_printf(
-        &buf,
-        "{%s,\"added_tokens\":[" SPECIAL(1, "<s>") "],\"model\":{\"type\":\"BPE\","
-                                                   "\"unk_token\":\"<unk>\",%s,\"merges\":[[\"" MARK
-                                                   "\",\"a\"],[\"a\",\"b\"]],"
-                                                   "\"vocab\":{\"<unk>\":0,\"<s>\":1,\"" MARK
-                                                   "\":2,\"a\":3,\"b\":4,\"" MARK "a\":5,\"ab\":6",
-        stages, options);
-    if (bytes) {
-        append_byte_tokens(&buf);
-    }
-    rw_buf_printf(&buf, "}}}");
-    struct rw_tokenizer *tokenizer = open_json(rw_buf_str(&buf));
-    rw_buf_fini(&buf);
-    return tokenizer;
-}
-
-START_TEST(test_sentencepiece_legacy)
-{
-    struct rw_tokenizer *t = open_pieces(
-        "\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Prepend\",\"prepend\":"
-        "\"" MARK "\"},{\"type\":\"Replace\",\"pattern\":{\"String\":\" \"},\"content\":\"" MARK
-        "\"}]}",
-        "\"byte_fallback\":true,\"fuse_unk\":true", true);
-    expect(t, "ab a", "5:1 4:2 5:4");
-    expect(t, " ab", "2:0 5:2 4:3");
-    expect(t, "a<s>a", "5:1 1:4 5:5"); /* a prefix behind the special token, too */
-    expect(t, "\xC3\xA9", "2:0 205:1 179:2");
-    expect(t, "", "");
-    rw_tokenizer_close(t);
-}
-END_TEST
-
-START_TEST(test_metaspace_first_and_unknown)
-{
-    struct rw_tokenizer *t =
-        open_pieces("\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"" MARK
-                    "\",\"prepend_scheme\":\"first\",\"split\":false}",
-                    "\"byte_fallback\":false,\"fuse_unk\":true", false);
-    expect(t, "a<s>a", "5:1 1:4 3:5");
-    expect(t, "axyb", "5:1 0:3 4:4");
-    rw_tokenizer_close(t);
-    t = open_pieces("\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"" MARK
-                    "\",\"prepend_scheme\":\"never\",\"split\":true}",
-                    "\"byte_fallback\":false,\"fuse_unk\":false", false);
-    expect(t, "axy a", "3:1 0:2 0:3 5:5");
-    rw_tokenizer_close(t);
-}
-END_TEST
-
-/* ---- tokenizer.model ---- */
-
-static void put_piece(struct rw_buf *buf, const char *content, float score, int type)
-{
-    size_t len = strlen(content);
-    unsigned char head[] = {0x0A, (unsigned char)(len + 9), 0x0A, (unsigned char)len};
-    rw_buf_append(buf, head, sizeof head);
-    rw_buf_append(buf, content, len);
-    unsigned char tail[] = {0x15, 0, 0, 0, 0, 0x18, (unsigned char)type};
-    memcpy(tail + 1, &score, 4);
-    rw_buf_append(buf, tail, sizeof tail);
-}
-
-/* type_of_model 2 is BPE; the normalizer is identity, with or without removal of extra spaces. */
-static void build_model(struct rw_buf *buf, int type_of_model, bool squeeze)
-{
-    rw_buf_init(buf, JSON_BYTES_MAX);
-    put_piece(buf, "<unk>", 0, 2);
-    put_piece(buf, "<s>", 0, 3);
-    put_piece(buf, "UD", 0, 4);
-    put_piece(buf, MARK, -10, 1);
-    put_piece(buf, "a", -11, 1);
-    put_piece(buf, "b", -12, 1);
-    put_piece(buf, "ab", -1, 1);
-    put_piece(buf, MARK "a", -2, 1);
-    put_piece(buf, "bb", -2, 1);
-    put_piece(buf, "xy", -3, 1); /* x and y are no pieces */
-    unsigned char trainer[] = {0x12, 2, 0x18, (unsigned char)type_of_model};
-    rw_buf_append(buf, trainer, sizeof trainer);
-    unsigned char normalizer[] = {0x1A, 4, 0x18, 1, 0x20, squeeze};
-    rw_buf_append(buf, normalizer, sizeof normalizer);
-}
-
-START_TEST(test_spm_model)
-{
-    for (int squeeze = 0; squeeze < 2; squeeze++) {
-        struct rw_buf buf;
-        build_model(&buf, 2, squeeze != 0);
-        char dir[] = "/tmp/rewardd-test-XXXXXX";
-        ck_assert_ptr_nonnull(mkdtemp(dir));
-        char path[128];
-        snprintf(path, sizeof path, "%s/tokenizer.model", dir);
-        FILE *file = fopen(path, "wb");
-        ck_assert_ptr_nonnull(file);
-        ck_assert_uint_eq(fwrite(buf.ptr, 1, buf.len, file), buf.len);
-        fclose(file);
-        struct rw_tokenizer *t = NULL;
-        struct rw_error err = {0};
-        ck_assert_msg(rw_tokenizer_open(dir, &t, &err) == RW_OK, "%s", err.message);
-        expect(t, "ab", "3:0 6:2");
-        expect(t, "abb", "3:0 6:2 5:3"); /* ab has the higher score */
-        expect(t, "aa", "7:1 4:2");
-        expect(t, "xy", "3:0 9:2");
-        expect(t, "xqz", "3:0 0:1 0:3");
-        expect(t, "aUDb<s>b", "7:1 2:3 5:4 1:7 3:7 5:8");
-        expect(t, " a  a ", squeeze ? "7:2 7:5" : "3:0 7:2 3:3 7:5 3:6");
-        expect(t, "a " MARK " " MARK, squeeze ? "7:1" : "7:1 3:2 3:5 3:6 3:9");
-        ck_assert_uint_eq(rw_tokenizer_size(t), 10);
-        ck_assert_int_eq(rw_tokenizer_find(t, RW_STR("x")), -1);
-        rw_tokenizer_close(t);
-        remove(path);
-        remove(dir);
-        rw_buf_fini(&buf);
-    }
-}
-END_TEST
-
-START_TEST(test_protobuf_refuses)
-{
-    static const struct {
-        const char *bytes;
-        size_t len;
-    } BAD[] = {
-        {"\x0A", 1}, /* length missing */
-        {"\x0A\x05"
-         "ab",
-         4},                                                  /* longer than the file */
-        {"\x08\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF", 11}, /* varint without end */
-        {"\x0D\x00\x00", 3},                                  /* short fixed32 */
-        {"\x0B", 1},                                          /* group */
-        {"\x00\x00", 2},                                      /* field 0 */
-    };
-    for (size_t i = 0; i < sizeof BAD / sizeof BAD[0]; i++) {
-        struct rw_pb pb = {.rest = {BAD[i].bytes, BAD[i].len}};
-        struct rw_pb_field field;
-        while (rw_pb_next(&pb, &field)) {
-        }
-        ck_assert_msg(pb.malformed, "case %zu", i);
-    }
 }
 END_TEST
 
@@ -529,8 +285,8 @@ START_TEST(test_unsupported_is_named)
     };
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
         struct rw_buf buf;
-        struct rw_str json =
-            byte_level_json(&buf, CASES[i].normalizer, CASES[i].pre, "", "", CASES[i].options, "");
+        struct rw_str json = tok_byte_level_json(&buf, CASES[i].normalizer, CASES[i].pre, "", "",
+                                                 CASES[i].options, "");
         expect_refused(json, RW_MODEL_UNSUPPORTED, CASES[i].word);
         rw_buf_fini(&buf);
     }
@@ -561,8 +317,8 @@ START_TEST(test_corrupt_is_refused)
     };
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
         struct rw_buf buf;
-        struct rw_str json = byte_level_json(&buf, "null", NO_PRE, CASES[i].more, CASES[i].merges,
-                                             "", CASES[i].added);
+        struct rw_str json = tok_byte_level_json(&buf, "null", NO_PRE, CASES[i].more,
+                                                 CASES[i].merges, "", CASES[i].added);
         expect_refused(json, RW_MODEL_CORRUPT, CASES[i].word);
         rw_buf_fini(&buf);
     }
@@ -617,8 +373,9 @@ static rw_status load_and_encode(void *ctx, struct rw_error *err)
 START_TEST(test_every_allocation_fails_once)
 {
     struct rw_buf buf;
-    struct rw_str json = byte_level_json(&buf, "{\"type\":\"NFC\"}", QWEN_PRE, "\"ab\":256",
-                                         "\"a b\"", "\"ignore_merges\":true,", SPECIAL(257, "<s>"));
+    struct rw_str json =
+        tok_byte_level_json(&buf, "{\"type\":\"NFC\"}", QWEN_PRE, "\"ab\":256", "\"a b\"",
+                            "\"ignore_merges\":true,", SPECIAL(257, "<s>"));
     struct fault_case what = {{malloc(json.len), json.len},
                               RW_STR("ab e\xCC\x81 <s> aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")};
     memcpy((char *)what.json.ptr, json.ptr, json.len);
@@ -645,10 +402,6 @@ static Suite *suite(void)
     tcase_add_test(c, test_trust);
     tcase_add_test(c, test_segments_are_one_text);
     tcase_add_test(c, test_added_flags);
-    tcase_add_test(c, test_sentencepiece_legacy);
-    tcase_add_test(c, test_metaspace_first_and_unknown);
-    tcase_add_test(c, test_spm_model);
-    tcase_add_test(c, test_protobuf_refuses);
     tcase_add_test(c, test_unsupported_is_named);
     tcase_add_test(c, test_corrupt_is_refused);
     tcase_add_test(c, test_encode_errors);
@@ -659,9 +412,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *runner = srunner_create(suite());
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return rw_test_run(suite());
 }
