@@ -100,7 +100,7 @@ static void put_kernels(struct rw_buf *b, const struct rw_bench_result *r)
         put_text(b, "dtype", k[i].dtype);
         put_samples(b, "gflops", &k[i].rate, 1e-9);
         put(b, "percent_of_peak",
-            percent_of(rw_samples_median(&k[i].rate), rw_samples_median(&r->peak[k[i].peak])));
+            percent_of(rw_samples_median(&k[i].rate), rw_bench_ceiling(r, k[i].peak)));
         rw_emit_close(b, '}');
     }
     rw_emit_close(b, ']');
@@ -257,7 +257,7 @@ static void print_kernels(const struct rw_bench_result *r, FILE *to)
     for (size_t i = 0; i < n; i++) {
         double rate = rw_samples_median(&k[i].rate);
         fprintf(to, "  %-10s %-5s %8.1f GFLOP/s %6.1f %% of peak\n", k[i].name, k[i].dtype,
-                rate / 1e9, percent_of(rate, rw_samples_median(&r->peak[k[i].peak])));
+                rate / 1e9, percent_of(rate, rw_bench_ceiling(r, k[i].peak)));
     }
 }
 

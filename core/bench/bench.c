@@ -24,7 +24,7 @@ struct bench {
 static void measure_peaks(struct rw_bench_result *r, struct rw_team *team)
 {
     for (int p = 0; p < RW_PEAK_COUNT; p++) {
-        rw_samples_add(&r->peak[p], rw_peak_measure((enum rw_peak)p, team));
+        rw_samples_add(&r->peak[p], rw_peak_measure((enum rw_peak)p, r->kernel, team));
     }
 }
 
@@ -163,8 +163,7 @@ void rw_bench_result_fini(struct rw_bench_result *result)
     result->kernels = NULL;
 }
 
-/* Where the processor has no instruction for a type, its values are widened to float. */
-static double peak_or_f32(const struct rw_bench_result *r, enum rw_peak peak)
+double rw_bench_ceiling(const struct rw_bench_result *r, enum rw_peak peak)
 {
     double rate = rw_samples_median(&r->peak[peak]);
     return rate > 0 ? rate : rw_samples_median(&r->peak[RW_PEAK_F32]);
@@ -172,7 +171,7 @@ static double peak_or_f32(const struct rw_bench_result *r, enum rw_peak peak)
 
 double rw_bench_limit_s(const struct rw_bench_result *r, const struct rw_timed_jobs *jobs)
 {
-    double linear = peak_or_f32(r, r->linear_peak);
-    double attention = peak_or_f32(r, RW_PEAK_BF16);
+    double linear = rw_bench_ceiling(r, r->linear_peak);
+    double attention = rw_bench_ceiling(r, RW_PEAK_BF16);
     return linear > 0 ? jobs->linear_ops / linear + jobs->attention_ops / attention : 0;
 }

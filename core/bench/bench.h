@@ -56,6 +56,9 @@ rw_status rw_bench_run(struct rw_engine_timing *timing, const struct rw_bench_pl
                        struct rw_bench_result *out, struct rw_error *err);
 void rw_bench_result_fini(struct rw_bench_result *result);
 
+/* Operations per second that a kernel of that type could reach. Where the table has no instruction
+ * for it, values are widened to float: the peak of float. 0 when none was measured. */
+double rw_bench_ceiling(const struct rw_bench_result *result, enum rw_peak peak);
 /* Seconds that `jobs` would take at the limit; 0 when no peak could be measured. */
 double rw_bench_limit_s(const struct rw_bench_result *result, const struct rw_timed_jobs *jobs);
 

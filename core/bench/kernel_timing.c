@@ -175,20 +175,13 @@ void rw_kernel_timing_run(struct rw_kernel_timing *t)
 
 /* ---- life ----------------------------------------------------------------------------------- */
 
-static enum rw_peak peak_of(enum rw_dtype dtype)
-{
-    return dtype == RW_DTYPE_F32    ? RW_PEAK_F32
-           : dtype == RW_DTYPE_BF16 ? RW_PEAK_BF16
-                                    : RW_PEAK_INT8; /* Q4 is expanded to INT8 */
-}
-
 static void list_cases(struct rw_kernel_timing *t)
 {
     static const char *const NAME[LINEARS] = {"qkv", "o", "gate_up", "down"};
     const struct rw_config *c = &t->model->weights->config;
     for (size_t i = 0; i < LINEARS; i++) {
         const struct rw_linear *l = linear_of(t, i);
-        enum rw_peak peak = peak_of(l->dtype);
+        enum rw_peak peak = rw_peak_of(l->dtype);
         t->cases[i].name = NAME[i];
         t->cases[i].peak = peak;
         t->cases[i].dtype = rw_dtype_name(l->dtype);
@@ -196,7 +189,7 @@ static void list_cases(struct rw_kernel_timing *t)
     }
     struct rw_kernel_case *a = &t->cases[LINEARS];
     a->name = "attention";
-    a->peak = peak_of(attention_dtype(t));
+    a->peak = rw_peak_of(attention_dtype(t));
     a->dtype = rw_dtype_name(attention_dtype(t));
     /* Causal: half of the square, twice (QK and PV), 2 operations each. */
     a->operations = 2.0 * t->tokens * (t->tokens + 1.0) * c->heads * c->head_dim;
@@ -325,5 +318,5 @@ const struct rw_kernel_case *rw_kernel_timing_cases(const struct rw_kernel_timin
 
 enum rw_peak rw_kernel_peak(const struct rw_model *model)
 {
-    return peak_of(model->weights->dtype);
+    return rw_peak_of(model->weights->dtype);
 }

@@ -1,7 +1,9 @@
 #include "core/bench/peak.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "core/base/assert.h"
 #include "core/base/clock.h"
@@ -11,9 +13,13 @@
 #endif
 
 enum {
-    CHAINS = 16,        /* more than latency times issue width of any processor we know */
-    STEPS = 250 * 1000, /* 1 to 8 ms */
-    TRIES = 3,          /* the best one counts: anything else only ever makes it slower */
+    CHAINS = 12, /* latency times issue width, and two operands beside them in 16 registers */
+    STEPS = 300 * 1000, /* 1 to 8 ms */
+    TILE_SUMS = 4,      /* beside two operands each in the 8 tile registers */
+    TILE_STEPS = 100 * 1000,
+    TILE_ROWS = 16,
+    TILE_BYTES = 64,
+    TRIES = 3, /* the best one counts: anything else only ever makes it slower */
 };
 
 typedef double (*peak_loop)(void);
@@ -25,12 +31,12 @@ typedef double (*peak_loop)(void);
     __attribute__((target(isa))) static double name(void)             \
     {                                                                 \
         vec sum[CHAINS];                                              \
-        _Pragma("GCC unroll 16") for (int i = 0; i < CHAINS; i++)     \
+        _Pragma("GCC unroll 12") for (int i = 0; i < CHAINS; i++)     \
         {                                                             \
             sum[i] = zero;                                            \
         }                                                             \
         for (long n = 0; n < STEPS; n++) {                            \
-            _Pragma("GCC unroll 16") for (int i = 0; i < CHAINS; i++) \
+            _Pragma("GCC unroll 12") for (int i = 0; i < CHAINS; i++) \
             {                                                         \
                 step;                                                 \
                 __asm__ volatile("" : "+v"(sum[i]));                  \
@@ -49,17 +55,52 @@ PEAK_LOOP(dot_bf16, "avx512f,avx512bf16", __m512, _mm512_setzero_ps(), 64,
 PEAK_LOOP(dot_int8, "avx512f,avx512vnni", __m512i, _mm512_setzero_si512(), 128,
           sum[i] = _mm512_dpbusd_epi32(sum[i], _mm512_set1_epi8(3), _mm512_set1_epi8(5)))
 
-static peak_loop loop_of(enum rw_peak peak)
+#ifdef RW_HAVE_AMX
+
+/* The same on tile registers, all of 16 rows of 64 bytes. */
+#define TILE_LOOP(name, isa, ops_of_a_pair_of_bytes, dot)                                   \
+    __attribute__((target(isa))) static double name(void)                                   \
+    {                                                                                       \
+        uint8_t config[64] = {1}; /* palette; bytes of a row from 16 on, rows from 48 on */ \
+        for (int i = 0; i < 8; i++) {                                                       \
+            config[16 + 2 * i] = TILE_BYTES;                                                \
+            config[48 + i] = TILE_ROWS;                                                     \
+        }                                                                                   \
+        _tile_loadconfig(config); /* zeroes the registers */                                \
+        for (long n = 0; n < TILE_STEPS; n++) {                                             \
+            dot(0, 4, 6);                                                                   \
+            dot(1, 4, 7);                                                                   \
+            dot(2, 5, 6);                                                                   \
+            dot(3, 5, 7);                                                                   \
+        }                                                                                   \
+        _tile_release();                                                                    \
+        return (double)TILE_STEPS * TILE_SUMS * TILE_ROWS * TILE_BYTES * TILE_ROWS *        \
+               (ops_of_a_pair_of_bytes);                                                    \
+    }
+
+TILE_LOOP(tile_bf16, "amx-tile,amx-bf16", 1, _tile_dpbf16ps)
+TILE_LOOP(tile_int8, "amx-tile,amx-int8", 2, _tile_dpbusd)
+
+#else
+
+static const peak_loop tile_bf16 = NULL, tile_int8 = NULL;
+
+#endif
+
+/* The tables of core/kernels/pick.c, and what the ones that follow them can do too. */
+static peak_loop loop_of(enum rw_peak peak, const char *kernel)
 {
+    bool amx = strcmp(kernel, "amx") == 0;
+    bool wide = amx || strncmp(kernel, "avx512", strlen("avx512")) == 0;
+    bool bf16 = strcmp(kernel, "avx512-bf16") == 0;
+    bool int8 = bf16 || strcmp(kernel, "avx512-vnni") == 0;
     switch (peak) {
     case RW_PEAK_F32:
-        return __builtin_cpu_supports("avx512f") ? fma_512
-               : __builtin_cpu_supports("fma")   ? fma_256
-                                                 : NULL;
+        return wide ? fma_512 : __builtin_cpu_supports("fma") ? fma_256 : NULL;
     case RW_PEAK_BF16:
-        return __builtin_cpu_supports("avx512bf16") ? dot_bf16 : NULL;
+        return amx ? tile_bf16 : bf16 ? dot_bf16 : NULL;
     case RW_PEAK_INT8:
-        return __builtin_cpu_supports("avx512vnni") ? dot_int8 : NULL;
+        return amx ? tile_int8 : int8 ? dot_int8 : NULL;
     case RW_PEAK_COUNT:
         break;
     }
@@ -68,9 +109,10 @@ static peak_loop loop_of(enum rw_peak peak)
 
 #else
 
-static peak_loop loop_of(enum rw_peak peak)
+static peak_loop loop_of(enum rw_peak peak, const char *kernel)
 {
     (void)peak;
+    (void)kernel;
     return NULL;
 }
 
@@ -94,9 +136,9 @@ static void run(void *arg, unsigned member, unsigned members)
     }
 }
 
-double rw_peak_measure(enum rw_peak peak, struct rw_team *team)
+double rw_peak_measure(enum rw_peak peak, const char *kernel, struct rw_team *team)
 {
-    struct peak_run r = {.loop = loop_of(peak)};
+    struct peak_run r = {.loop = loop_of(peak, kernel)};
     if (r.loop == NULL) {
         return 0;
     }
@@ -113,4 +155,11 @@ const char *rw_peak_name(enum rw_peak peak)
     static const char *const NAME[RW_PEAK_COUNT] = {"f32", "bf16", "int8"};
     rw_assert(peak < RW_PEAK_COUNT);
     return NAME[peak];
+}
+
+enum rw_peak rw_peak_of(enum rw_dtype dtype)
+{
+    return dtype == RW_DTYPE_F32    ? RW_PEAK_F32
+           : dtype == RW_DTYPE_BF16 ? RW_PEAK_BF16
+                                    : RW_PEAK_INT8;
 }

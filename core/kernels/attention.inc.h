@@ -124,8 +124,8 @@ static void add_values(const struct attend *a, int rows, int end, const char *we
 {
     enum rw_dtype dtype = a->in->dtype;
     size_t stride = RW_PANEL * rw_dtype_bytes(dtype);
-    uint32_t groups =
-        (uint32_t)(rw_round_up((size_t)end, 2) * rw_dtype_bytes(dtype) / RW_GROUP_BYTES);
+    size_t keys = rw_round_up((size_t)end, tile_keys(dtype));
+    uint32_t groups = (uint32_t)(keys * rw_dtype_bytes(dtype) / RW_GROUP_BYTES);
     for (size_t d = 0; d < a->width; d += RW_PANEL) {
         const char *panel = v_block + d * stride;
         struct tile_start start = {sums + d, a->width};
@@ -134,13 +134,13 @@ static void add_values(const struct attend *a, int rows, int end, const char *we
     }
 }
 
-/* Up to RW_TILE_ROWS rows from `row` on, each of which sees a key of the block. */
+/* Up to tile_rows rows from `row` on, each of which sees a key of the block. */
 static void attend_tile(const struct attend *a, uint64_t row, int rows, uint64_t block)
 {
     const struct rw_attention *in = a->in;
-    float scores[RW_TILE_ROWS * RW_PANEL] __attribute__((aligned(RW_ALIGN)));
-    uint16_t bf16[RW_TILE_ROWS * RW_PANEL] __attribute__((aligned(RW_ALIGN)));
-    struct score_row r[RW_TILE_ROWS];
+    float scores[RW_TILE_ROWS_MAX * RW_PANEL] __attribute__((aligned(RW_ALIGN)));
+    uint16_t bf16[RW_TILE_ROWS_MAX * RW_PANEL] __attribute__((aligned(RW_ALIGN)));
+    struct score_row r[RW_TILE_ROWS_MAX];
     size_t q_stride = rw_head_dim_padded(in->head_dim) * rw_dtype_bytes(in->dtype);
     uint32_t groups = (uint32_t)(in->head_dim * rw_dtype_bytes(in->dtype) / RW_GROUP_BYTES);
     const char *v_block = in->v_blocks[block];
@@ -185,8 +185,9 @@ static void attend_block(const struct attend *a, uint64_t block)
         end = last < end ? last : end;
     }
     begin = begin > a->first ? begin : a->first;
-    for (uint64_t row = begin; row < end; row += RW_TILE_ROWS) {
-        int rows = end - row < RW_TILE_ROWS ? (int)(end - row) : RW_TILE_ROWS;
+    uint64_t most = (uint64_t)tile_rows(in->dtype);
+    for (uint64_t row = begin; row < end; row += most) {
+        int rows = (int)(end - row < most ? end - row : most);
         attend_tile(a, row, rows, block);
     }
 }
@@ -247,4 +248,5 @@ static void kernel_attention(const struct rw_attention *in, void *scratch)
         }
         attend_finish(&a);
     }
+    TILES_DONE();
 }

@@ -240,6 +240,22 @@ static void gemm_slice(const struct rw_gemm *g, const struct slice *s, uint32_t 
     }
 }
 
+#ifdef RW_MATRIX_TILES
+#include "core/kernels/gemm_matrix.inc.h"
+#endif
+
+static void gemm_any_slice(const struct rw_gemm *g, const struct slice *s, uint32_t begin,
+                           uint32_t end, float *sums)
+{
+#ifdef RW_MATRIX_TILES
+    if (g->linear->dtype != RW_DTYPE_F32) {
+        gemm_matrix_slice(g, s, begin, end, sums);
+        return;
+    }
+#endif
+    gemm_slice(g, s, begin, end, sums);
+}
+
 /* Rows [begin, end) times one panel. Between slices of K the sums wait as they are. */
 static void gemm_panel(const struct rw_gemm *g, uint32_t panel, uint32_t begin, uint32_t end,
                        const struct gemm_scratch *scratch)
@@ -261,7 +277,7 @@ static void gemm_panel(const struct rw_gemm *g, uint32_t panel, uint32_t begin, 
             s.weights = scratch->expanded;
         }
         s.next = packed;
-        gemm_slice(g, &s, begin, end, scratch->sums);
+        gemm_any_slice(g, &s, begin, end, scratch->sums);
     }
 }
 
@@ -297,16 +313,28 @@ static size_t kernel_gemm_scratch_bytes(enum rw_dtype dtype, uint32_t rows)
     return expanded_bytes(dtype) + (held + RW_TILE_ROWS) * RW_PANEL * sizeof(float);
 }
 
+static uint32_t gemm_rows_max(const struct rw_linear *l)
+{
+#ifdef RW_MATRIX_TILES
+    return l->dtype == RW_DTYPE_F32 ? GEMM_ROWS_MAX : gemm_matrix_rows_max(x_bytes(l));
+#else
+    (void)l;
+    return GEMM_ROWS_MAX;
+#endif
+}
+
 static void kernel_gemm(const struct rw_gemm *g, uint32_t panel_begin, uint32_t panel_end,
                         void *scratch)
 {
     gemm_check(g, panel_begin, panel_end);
     size_t expanded = expanded_bytes(g->linear->dtype);
     struct gemm_scratch s = {scratch, (float *)(void *)((char *)scratch + expanded)};
-    for (uint32_t begin = 0; begin < g->rows; begin += GEMM_ROWS_MAX) {
-        uint32_t end = g->rows - begin < GEMM_ROWS_MAX ? g->rows : begin + GEMM_ROWS_MAX;
+    uint32_t most = gemm_rows_max(g->linear);
+    for (uint32_t begin = 0; begin < g->rows; begin += most) {
+        uint32_t end = g->rows - begin < most ? g->rows : begin + most;
         for (uint32_t panel = panel_begin; panel < panel_end; panel++) {
             gemm_panel(g, panel, begin, end, &s);
         }
     }
+    TILES_DONE();
 }

@@ -7,11 +7,42 @@
 
 #ifdef __x86_64__
 
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
 /* Best first; a processor that runs one runs all that follow it. */
 static const struct rw_kernels *const TABLES[] = {
+#ifdef RW_HAVE_AMX
+    &rw_kernels_amx,
+#endif
     &rw_kernels_avx512_bf16, &rw_kernels_avx512_vnni, &rw_kernels_avx512,
     &rw_kernels_avx2,        &rw_kernels_generic,     NULL,
 };
+
+enum {
+    TABLES_OF_AMX =
+#ifdef RW_HAVE_AMX
+        1,
+#else
+        0,
+#endif
+    TILE_DATA = 18, /* the state component that Linux hands out on request only (5.16 and later) */
+    ARCH_REQUEST_PERMISSION = 0x1023,
+};
+
+/* Tiles with bfloat16 and int8, and the leave to use them, which all threads of the process share.
+ * Without that leave the first tile instruction would end the process. */
+static bool amx_usable(void)
+{
+    unsigned eax, ebx, ecx, edx;
+    if (!__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx)) {
+        return false;
+    }
+    const unsigned needed = 1U << 22 | 1U << 24 | 1U << 25; /* bf16, tile, int8 */
+    return (edx & needed) == needed &&
+           syscall(SYS_arch_prctl, ARCH_REQUEST_PERMISSION, TILE_DATA) == 0;
+}
 
 static size_t first_usable(void)
 {
@@ -20,10 +51,11 @@ static size_t first_usable(void)
     bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                   __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
     bool vnni = avx512 && __builtin_cpu_supports("avx512vnni");
-    if (vnni) {
-        return __builtin_cpu_supports("avx512bf16") ? 0 : 1;
+    bool bf16 = vnni && __builtin_cpu_supports("avx512bf16");
+    if (bf16 && TABLES_OF_AMX == 1 && amx_usable()) {
+        return 0;
     }
-    return avx512 ? 2 : avx2 ? 3 : 4;
+    return TABLES_OF_AMX + (bf16 ? 0 : vnni ? 1 : avx512 ? 2 : avx2 ? 3 : 4);
 }
 
 #elif defined(__aarch64__) && defined(__linux__)

@@ -10,6 +10,7 @@ extern const struct rw_kernels rw_kernels_avx2;
 extern const struct rw_kernels rw_kernels_avx512;
 extern const struct rw_kernels rw_kernels_avx512_vnni;
 extern const struct rw_kernels rw_kernels_avx512_bf16;
+extern const struct rw_kernels rw_kernels_amx;
 extern const struct rw_kernels rw_kernels_neon;
 extern const struct rw_kernels rw_kernels_neon_dotprod;
 extern const struct rw_kernels rw_kernels_neon_bf16;

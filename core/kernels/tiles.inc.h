@@ -1,6 +1,14 @@
 /* One tile per element type, and the table that picks it. */
+#ifdef RW_MATRIX_TILES
+#define RW_TILE_ROWS_MAX 32
+#define TILES_DONE()     matrix_release()
+#else
+#define RW_TILE_ROWS_MAX RW_TILE_ROWS
+#define TILES_DONE()     (void)0
+#endif
+
 enum {
-    RW_TILE_ROWS = 6,
+    RW_TILE_ROWS = 6, /* of a tile in vector registers */
 };
 
 /* Sums (of the tile's type) that a tile begins with: [rows, 64] at `stride` floats; NULL: zeros. */
@@ -39,7 +47,12 @@ RW_INLINE uint32_t rw_u32_at(const char *p)
 #define TILE_DOT(acc, a, b)     vf_fma(a, b, acc)
 #include "core/kernels/tile.inc.h"
 
-#ifdef RW_NATIVE_BF16
+#if defined(RW_MATRIX_TILES)
+
+#include "core/kernels/matrix.inc.h"
+#define tile_bf16 matrix_tile_bf16
+
+#elif defined(RW_NATIVE_BF16)
 
 #define TILE_NAME               tile_bf16
 #define TILE_HALVES             1
@@ -77,7 +90,11 @@ RW_INLINE vf vf_widen_at(const char *p, int half)
 
 #endif
 
-#if defined(RW_NATIVE_INT8) && defined(RW_SIGNED_ACTIVATION)
+#if defined(RW_MATRIX_TILES)
+
+#define tile_int8 NULL /* gemm_matrix.inc.h goes past it */
+
+#elif defined(RW_NATIVE_INT8) && defined(RW_SIGNED_ACTIVATION)
 
 #define TILE_NAME               tile_int8
 #define TILE_HALVES             1
@@ -135,3 +152,15 @@ static const rw_tile_fn TILES[RW_DTYPE_COUNT] = {
     [RW_DTYPE_INT8] = tile_int8,
     [RW_DTYPE_Q4] = tile_int8, /* of the expanded slice */
 };
+
+/* Rows of one call of such a tile. */
+static int tile_rows(enum rw_dtype dtype)
+{
+    return dtype == RW_DTYPE_F32 ? RW_TILE_ROWS : RW_TILE_ROWS_MAX;
+}
+
+/* Keys that such a tile takes at once: weights of zero fill them up. */
+static size_t tile_keys(enum rw_dtype dtype)
+{
+    return dtype == RW_DTYPE_F32 || RW_TILE_ROWS_MAX == RW_TILE_ROWS ? 2 : 32;
+}

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/bench/peak.h"
 #include "core/kernels/team.h"
 #include "tests/bench/measure.h"
 
@@ -16,7 +17,7 @@ enum {
     THREADS_MAX = 2,
     QUERY_BLOCK = 16, /* tokens of one attention task */
     TOKENS_MAX = 4096,
-    CASES_MAX = 64,
+    CASES_MAX = 128,
 };
 
 struct shape {
@@ -223,7 +224,7 @@ static void measure(size_t reps)
     }
     for (size_t rep = 0; rep < reps; rep++) {
         for (enum rw_dtype d = RW_DTYPE_F32; d < RW_DTYPE_COUNT; d++) {
-            peaks[d][rep] = bench_peak(d);
+            peaks[d][rep] = rw_peak_measure(rw_peak_of(d), kernels->name, teams[0]);
         }
         for (size_t i = 0; i < work_count; i++) {
             atomic_store(&works[i].next_task, 0);

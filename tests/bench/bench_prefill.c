@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "core/bench/peak.h"
 #include "core/kernels/team.h"
 #include "core/model/forward.h"
 #include "core/model/kv.h"
@@ -257,28 +258,10 @@ static void report(size_t reps)
            bench.weight_bytes / mib, kv, rss, rss - kv, limit, rss - kv <= limit ? "kept" : "OVER");
 }
 
-struct peak {
-    enum rw_dtype dtype;
-    double rates[THREADS_MAX];
-};
-
-static void measure_peak(void *arg, unsigned member, unsigned members)
-{
-    (void)members;
-    struct peak *peak = arg;
-    peak->rates[member] = bench_peak(peak->dtype);
-}
-
 /* Of all cores of a team at once. */
 static double team_peak(unsigned team, enum rw_dtype dtype)
 {
-    struct peak peak = {.dtype = dtype};
-    double sum = 0;
-    rw_team_run(bench.teams[team], measure_peak, &peak);
-    for (unsigned i = 0; i <= team; i++) {
-        sum += peak.rates[i];
-    }
-    return sum;
+    return rw_peak_measure(rw_peak_of(dtype), bench.kernels->name, bench.teams[team]);
 }
 
 static void measure(size_t reps)

@@ -7,15 +7,6 @@
 #include "core/base/alloc.h"
 #include "core/base/clock.h"
 
-#ifdef __x86_64__
-#include <immintrin.h>
-#endif
-
-enum {
-    PEAK_CHAINS = 16,
-    PEAK_STEPS = 400 * 1000,
-};
-
 double bench_seconds(void)
 {
     return 1e-9 * (double)rw_clock_now(&RW_CLOCK_SYSTEM);
@@ -33,80 +24,6 @@ double bench_median(double *values, size_t n)
     qsort(values, n, sizeof *values, ascending);
     return values[n / 2];
 }
-
-#ifdef __x86_64__
-
-static volatile float peak_sink;
-
-/* Defines a loop of independent chains of one instruction; returns the operations it did. */
-#define PEAK_LOOP(name, isa, vec, zero, lanes, ops, step)                  \
-    __attribute__((target(isa))) static double name(void)                  \
-    {                                                                      \
-        vec sum[PEAK_CHAINS];                                              \
-        _Pragma("GCC unroll 16") for (int i = 0; i < PEAK_CHAINS; i++)     \
-        {                                                                  \
-            sum[i] = zero;                                                 \
-        }                                                                  \
-        for (long n = 0; n < PEAK_STEPS; n++) {                            \
-            _Pragma("GCC unroll 16") for (int i = 0; i < PEAK_CHAINS; i++) \
-            {                                                              \
-                step;                                                      \
-                __asm__ volatile("" : "+v"(sum[i]));                       \
-            }                                                              \
-        }                                                                  \
-        _Pragma("GCC unroll 16") for (int i = 0; i < PEAK_CHAINS; i++)     \
-        {                                                                  \
-            peak_sink = peak_sink + sum[i][0];                             \
-        }                                                                  \
-        return (double)PEAK_STEPS * PEAK_CHAINS * (lanes) * (ops);         \
-    }
-
-PEAK_LOOP(fma_512, "avx512f", __m512, _mm512_setzero_ps(), 16, 2,
-          sum[i] = _mm512_fmadd_ps(_mm512_set1_ps(0.5f), _mm512_set1_ps(0.25f), sum[i]))
-PEAK_LOOP(fma_256, "avx2,fma", __m256, _mm256_setzero_ps(), 8, 2,
-          sum[i] = _mm256_fmadd_ps(_mm256_set1_ps(0.5f), _mm256_set1_ps(0.25f), sum[i]))
-PEAK_LOOP(dot_bf16, "avx512f,avx512bf16", __m512, _mm512_setzero_ps(), 16, 4,
-          sum[i] = _mm512_dpbf16_ps(sum[i], (__m512bh)_mm512_set1_epi32(0x3F003F00),
-                                    (__m512bh)_mm512_set1_epi32(0x3E803E80)))
-
-PEAK_LOOP(dot_int8, "avx512f,avx512vnni", __m512i, _mm512_setzero_si512(), 16, 8,
-          sum[i] = _mm512_dpbusd_epi32(sum[i], _mm512_set1_epi32(0x01020301),
-                                       _mm512_set1_epi32(0x01010101)))
-
-static double rate(double (*loop)(void))
-{
-    double best = 0;
-    for (int i = 0; i < 3; i++) {
-        double start = bench_seconds();
-        double done = loop();
-        best = fmax(best, done / (bench_seconds() - start));
-    }
-    return best;
-}
-
-double bench_peak(enum rw_dtype dtype)
-{
-    if (rw_dtype_is_quantised(dtype)) {
-        return __builtin_cpu_supports("avx512vnni") ? rate(dot_int8) : 0;
-    }
-    if (dtype == RW_DTYPE_BF16) {
-        return __builtin_cpu_supports("avx512bf16") ? rate(dot_bf16) : 0;
-    }
-    if (__builtin_cpu_supports("avx512f")) {
-        return rate(fma_512);
-    }
-    return __builtin_cpu_supports("fma") ? rate(fma_256) : 0;
-}
-
-#else
-
-double bench_peak(enum rw_dtype dtype)
-{
-    (void)dtype;
-    return 0;
-}
-
-#endif
 
 void bench_fill(float *out, size_t n, float scale)
 {

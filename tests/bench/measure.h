@@ -16,10 +16,6 @@ double bench_seconds(void); /* monotonic */
 /* Sorts `values`. */
 double bench_median(double *values, size_t n);
 
-/* One core's operations per second (multiply and add count 2) when everything stays in registers;
- * 0 when this processor has no such instruction. About 20 ms. */
-double bench_peak(enum rw_dtype dtype);
-
 /* Uniform in [-1, 1] times scale; reproducible. */
 void bench_fill(float *out, size_t n, float scale);
 /* Aligned to RW_ALIGN, zeroed; ends the program when there is no memory. */

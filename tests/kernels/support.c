@@ -3,6 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef __x86_64__
+#include <cpuid.h>
+#endif
+
 #include "core/kernels/bf16.h"
 
 static uint64_t random_state = 1;
@@ -92,3 +96,25 @@ void linear_free(struct rw_linear *linear)
     free(linear->packed);
     free(linear->bias);
 }
+
+#ifdef __x86_64__
+
+/* XGETBV with argument 1: the state components that are not in their initial state. */
+void check_tiles_released(void)
+{
+    const unsigned tile_data = 1U << 18, can_tell = 1U << 2;
+    unsigned eax, ebx, ecx, edx;
+    if (!__get_cpuid_count(0xD, 1, &eax, &ebx, &ecx, &edx) || (eax & can_tell) == 0) {
+        return;
+    }
+    __asm__ volatile("xgetbv" : "=a"(eax), "=d"(edx) : "c"(1));
+    ck_assert_uint_eq(eax & tile_data, 0);
+}
+
+#else
+
+void check_tiles_released(void)
+{
+}
+
+#endif

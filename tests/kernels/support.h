@@ -40,6 +40,11 @@ void act_set(enum rw_dtype dtype, void *act, size_t at, float value);
 /* The value as the type holds it. */
 float act_round(enum rw_dtype dtype, float value);
 
+/* Fails the test when this thread has AMX tile registers in use: a kernel that leaves them so makes
+ * every context switch dearer, and what it believes of their setup goes wrong when others use them.
+ */
+void check_tiles_released(void);
+
 /* A packed linear of random weights (bias too when asked for); `weights` receives the values as
  * packed, [n_out, n_in]. */
 struct rw_linear linear_random(enum rw_dtype dtype, uint32_t n_out, uint32_t n_in, bool bias,

@@ -120,6 +120,7 @@ static void attend(const struct rw_kernels *t, struct sequence *s, uint32_t firs
     void *scratch = aligned_zero(t->attention_scratch_bytes(q_rows, s->shape.head_dim));
     memset(scratch, 0xFF, t->attention_scratch_bytes(q_rows, s->shape.head_dim)); /* NaN */
     t->attention(&call, scratch);
+    check_tiles_released();
     free(scratch);
 }
 

@@ -85,6 +85,7 @@ static void run_panels(const struct rw_kernels *k, const struct rw_gemm *call, u
 {
     void *scratch = aligned_zero(k->gemm_scratch_bytes(call->linear->dtype, call->rows));
     k->gemm(call, begin, end, scratch);
+    check_tiles_released();
     free(scratch);
 }
 

@@ -1,0 +1,74 @@
+/* GEMM on matrix tiles: the order in which a slice of a panel meets its rows. A half of a part of
+ * the slice stays in L1 while a block of rows passes over it from L2; all their sums wait in
+ * scratch until the last part of K. */
+enum {
+    MATRIX_BLOCK_ROWS = 128,
+    MATRIX_PART_GROUPS = 128, /* of a slice: 16 KiB of one half */
+    MATRIX_LINES_MAX = 16,    /* prefetched in one step */
+    MATRIX_X_BYTES = 1 << 20, /* of x that should stay in L2 from panel to panel */
+};
+
+static uint32_t gemm_matrix_rows_max(size_t bytes_per_row)
+{
+    size_t rows = MATRIX_X_BYTES / bytes_per_row / MATRIX_ROWS * MATRIX_ROWS;
+    return rows < MATRIX_BLOCK_ROWS ? MATRIX_BLOCK_ROWS
+           : rows < GEMM_ROWS_MAX   ? (uint32_t)rows
+                                    : GEMM_ROWS_MAX;
+}
+
+/* One part of K and one half of the panel for rows [begin, end); c: sums of `begin`. */
+static void gemm_matrix_part(const struct rw_gemm *g, const struct slice *s, size_t from, int at,
+                             uint32_t begin, uint32_t end, float *c, struct matrix_ahead *ahead)
+{
+    const struct rw_linear *l = g->linear;
+    size_t left = s->groups - from;
+    uint32_t groups = (uint32_t)(left < MATRIX_PART_GROUPS ? left : MATRIX_PART_GROUPS);
+    bool first = s->group == 0 && from == 0;
+    bool ints = l->dtype != RW_DTYPE_BF16;
+    for (uint32_t row = begin; row < end; row += MATRIX_ROWS, c += MATRIX_ROWS * RW_PANEL) {
+        int rows = end - row < MATRIX_ROWS ? (int)(end - row) : MATRIX_ROWS;
+        struct matrix m = {.a = (const char *)g->x + row * g->x_stride +
+                                (s->group + from) * RW_GROUP_BYTES,
+                           .a_stride = g->x_stride,
+                           .panel = s->weights + from * RW_PANEL_STEP + at * RW_GROUP_BYTES,
+                           .start = c + at,
+                           .start_stride = RW_PANEL * sizeof(float),
+                           .c = c + at,
+                           .c_stride = RW_PANEL * sizeof(float)};
+        if (first) {
+            const char *tail = panel_tail(l, s->panel);
+            m.start = ints ? (const float *)(const void *)tail + RW_PANEL + at : NULL;
+            m.start_stride = 0;
+        }
+        matrix_product(ints, &m, rows, groups, *ahead);
+        ahead->from += (size_t)(groups / MATRIX_GROUPS) * ahead->lines * RW_ALIGN;
+    }
+}
+
+/* Spread over all steps of the slice. */
+static struct matrix_ahead gemm_matrix_ahead(const struct slice *s, uint32_t rows)
+{
+    size_t steps = 2 * ((rows + MATRIX_ROWS - 1) / MATRIX_ROWS) * (s->groups / MATRIX_GROUPS + 1);
+    size_t lines = (s->groups * RW_PANEL_STEP / RW_ALIGN + steps - 1) / steps;
+    return (struct matrix_ahead){s->next,
+                                 (unsigned)(lines < MATRIX_LINES_MAX ? lines : MATRIX_LINES_MAX)};
+}
+
+static void gemm_matrix_slice(const struct rw_gemm *g, const struct slice *s, uint32_t begin,
+                              uint32_t end, float *sums)
+{
+    struct matrix_ahead ahead = gemm_matrix_ahead(s, end - begin);
+    for (uint32_t block = begin; block < end; block += MATRIX_BLOCK_ROWS) {
+        uint32_t past = end - block < MATRIX_BLOCK_ROWS ? end : block + MATRIX_BLOCK_ROWS;
+        float *c = sums + (size_t)(block - begin) * RW_PANEL;
+        for (int at = 0; at < RW_PANEL; at += MATRIX_COLUMNS) {
+            for (size_t k = 0; k < s->groups; k += MATRIX_PART_GROUPS) {
+                gemm_matrix_part(g, s, k, at, block, past, c, &ahead);
+            }
+        }
+        if (s->last) {
+            prefetch_out(g, s->panel, block, 1);
+            finish_rows(g, s->panel, block, (int)(past - block), c);
+        }
+    }
+}
