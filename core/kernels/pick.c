@@ -64,15 +64,20 @@ static size_t first_usable(void)
 #include <sys/auxv.h>
 
 static const struct rw_kernels *const TABLES[] = {
-    &rw_kernels_neon_bf16, &rw_kernels_neon_dotprod, &rw_kernels_neon, &rw_kernels_generic, NULL,
+    &rw_kernels_neon_i8mm, &rw_kernels_neon_bf16, &rw_kernels_neon_dotprod,
+    &rw_kernels_neon,      &rw_kernels_generic,   NULL,
 };
 
 static size_t first_usable(void)
 {
     if ((getauxval(AT_HWCAP) & HWCAP_ASIMDDP) == 0) {
+        return 3;
+    }
+    unsigned long more = getauxval(AT_HWCAP2);
+    if ((more & HWCAP2_BF16) == 0) {
         return 2;
     }
-    return (getauxval(AT_HWCAP2) & HWCAP2_BF16) != 0 ? 0 : 1;
+    return (more & HWCAP2_I8MM) != 0 ? 0 : 1;
 }
 
 #else

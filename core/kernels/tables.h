@@ -14,5 +14,6 @@ extern const struct rw_kernels rw_kernels_amx;
 extern const struct rw_kernels rw_kernels_neon;
 extern const struct rw_kernels rw_kernels_neon_dotprod;
 extern const struct rw_kernels rw_kernels_neon_bf16;
+extern const struct rw_kernels rw_kernels_neon_i8mm;
 
 #endif

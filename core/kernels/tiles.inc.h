@@ -94,6 +94,10 @@ RW_INLINE vf vf_widen_at(const char *p, int half)
 
 #define tile_int8 NULL /* gemm_matrix.inc.h goes past it */
 
+#elif defined(RW_NATIVE_I8MM)
+
+#include "core/kernels/neon_i8mm.inc.h"
+
 #elif defined(RW_NATIVE_INT8) && defined(RW_SIGNED_ACTIVATION)
 
 #define TILE_NAME               tile_int8

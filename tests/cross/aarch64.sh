@@ -34,8 +34,9 @@ object() {
 objects=
 for source in core/base/*.c core/kernels/*.c; do
     case $source in
-    *avx*) continue ;;
+    *avx* | *amx*) continue ;;
     *neon_dotprod.c) objects="$objects $(object "$source" -march=armv8.2-a+dotprod)" ;;
+    *neon_i8mm.c) objects="$objects $(object "$source" -march=armv8.2-a+dotprod+bf16+i8mm)" ;;
     *neon_bf16.c) objects="$objects $(object "$source" -march=armv8.2-a+dotprod+bf16)" ;;
     *) objects="$objects $(object "$source")" ;;
     esac
@@ -46,8 +47,8 @@ done
 # shellcheck disable=SC2086
 "$compiler" -static -pthread $objects -lm -o "$out/test-kernels"
 
-# `max` has the dot products of Armv8.2 and 8.6; cortex-a72 has neither, so its best table is "neon".
-for pair in max:neon-bf16 cortex-a72:neon; do
+# `max` has the products of Armv8.2 and 8.6; cortex-a72 has neither, so its best table is "neon".
+for pair in max:neon-i8mm cortex-a72:neon; do
     processor=${pair%:*}
     echo "== $processor"
     "$emulator" -cpu "$processor" "$out/test-kernels" | tee "$out/$processor.log"
