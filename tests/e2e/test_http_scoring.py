@@ -331,7 +331,7 @@ def test_server_timing(server):
     ("x", "-"), ("", "-"),
 ])
 def test_traceparent_is_in_the_access_log(start, header, logged):
-    daemon = start("--access-log", "all", "--log-level", "info")
+    daemon = start("--access-log", "all", "--log-level", "info", "--drain-delay", "0")
     assert status(daemon.ask(post(TRACE, headers=[f"traceparent: {header}"]))) == 200
     daemon.terminate()
     log = daemon.process.communicate(timeout=10)[1]

@@ -35,7 +35,7 @@ enum {
     REPLY_BYTES_MAX = 4 << 20,
     REQUEST_BYTES_MAX = 1 << 20,
     REWARDS_MAX = 20000,
-    WAIT_SECONDS = 20, /* for a reply, under a sanitizer on a busy machine */
+    WAIT_SECONDS = 60, /* for a reply, under a sanitizer on a busy machine */
     FILES_SEEN_MAX = 1024,
     BYSTANDER_EVERY = 4, /* faults */
 };
@@ -161,7 +161,8 @@ static void exchange(int fd, const char *request, bool until_end, struct reply *
     }
     for (;;) {
         ssize_t n = recv(fd, r->bytes + r->len, REPLY_BYTES_MAX - r->len, 0);
-        ck_assert_msg(n >= 0 || errno == ECONNRESET, "no answer: %s", strerror(errno));
+        ck_assert_msg(n >= 0 || errno == ECONNRESET, "no answer to\n%.300s\n%s", request,
+                      strerror(errno));
         r->len += n > 0 ? (size_t)n : 0;
         judge(r);
         if (n <= 0 || (!until_end && r->whole)) {
