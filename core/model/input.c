@@ -254,8 +254,10 @@ static rw_status take_response(struct rw_composer *c)
         }
         c->response = (struct rw_str){to, n};
     }
-    return c->response.len > 0 ? remove_text(c, &c->response)
-                               : rw_composer_empty(c, "the trace has no text", 0, false);
+    rw_status status = remove_text(c, &c->response);
+    return status != RW_OK || c->response.len > 0
+               ? status
+               : rw_composer_empty(c, "the trace has no text", 0, false);
 }
 
 static rw_status add_trace(struct rw_composer *c)

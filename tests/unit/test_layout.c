@@ -343,6 +343,23 @@ START_TEST(outcome_is_read_at_the_last_token_that_is_not_padding)
 }
 END_TEST
 
+/* Markers a policy wrote itself are taken out: what is left must be an answer. */
+START_TEST(a_response_of_markers_alone_is_empty)
+{
+    static const char ORM[] =
+        "{\"kind\":\"outcome\",\"head\":{\"type\":\"linear\",\"weight\":\"w\"},"
+        "\"post\":{\"type\":\"sigmoid\"},\"layout\":{\"prompt\":[{\"content\":"
+        "\"prompt\"}],\"response\":[{\"content\":\"response\"}],\"remove\":\" ки\"}}";
+    ck_assert_msg(open_layout("qwen", ORM) == RW_OK, "%s", err.message);
+    ck_assert_int_eq(build_text("5 ки"), RW_OK);
+    uint32_t n_tokens = input.n_tokens;
+    ck_assert_int_eq(build_text("5"), RW_OK);
+    ck_assert_uint_eq(input.n_tokens, n_tokens);
+    ck_assert_int_eq(build_text(" ки"), RW_EMPTY_TRACE);
+    ck_assert_int_eq(build_text(" ки ки"), RW_EMPTY_TRACE);
+}
+END_TEST
+
 #define GOOD                                                                \
     "\"kind\":\"process\",\"head\":{\"type\":\"linear\",\"weight\":\"w\"}," \
     "\"post\":{\"type\":\"sigmoid\"}"
@@ -466,6 +483,7 @@ int main(void)
     tcase_add_test(tcase, ten_thousand_steps);
     tcase_add_test(tcase, roles_that_have_no_place_are_refused);
     tcase_add_test(tcase, outcome_is_read_at_the_last_token_that_is_not_padding);
+    tcase_add_test(tcase, a_response_of_markers_alone_is_empty);
     tcase_add_test(tcase, manifests_that_are_not_understood_are_refused);
     tcase_add_test(tcase, chat_templates);
     tcase_add_test(tcase, trims_as_python_does);
