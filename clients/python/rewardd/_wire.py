@@ -177,6 +177,68 @@ def check_on_error(on_error: str) -> None:
         raise ValueError('on_error is "none" or "raise"; there is no "zero"')
 
 
+def group(
+    prompt: Optional[str],
+    messages: Optional[Sequence[Mapping[str, str]]],
+    reference: Union[str, int, float, None],
+    traces: Sequence[Trace],
+) -> Dict[str, Any]:
+    """Traces of one prompt: what is None is not sent."""
+    given = {"prompt": prompt, "messages": messages, "reference": reference}
+    item: Dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    item["traces"] = list(traces)
+    return item
+
+
+def stream_body(
+    prompt: Optional[str],
+    messages: Optional[Sequence[Mapping[str, str]]],
+    traces: Sequence[Trace],
+    options: Mapping[str, Any],
+) -> bytes:
+    content = {"prompt": prompt, "messages": messages, "traces": list(traces), "stream": True}
+    return encode(content, options)
+
+
+def accept(data: bytes, on_error: str) -> Scores:
+    """The scores of a reply; under on_error="raise" the first that could not be computed raises."""
+    scores = decode(data)
+    if on_error == "raise":
+        raise_for_errors(scores)
+    return scores
+
+
+class Configured:
+    """What both clients are made from. A pickled one (a trainer's worker) opens its own sockets."""
+
+    _unpickled: Tuple[str, ...] = ()
+
+    def __init__(
+        self,
+        url: Optional[str] = None,
+        *,
+        api_key: Optional[str] = None,
+        timeout: float = 180.0,
+        retries: int = 4,
+        max_concurrency: int = 16,
+    ):
+        self._endpoint = Endpoint(url, api_key)
+        self._timeout = timeout
+        self._retries = retries
+        self._max_concurrency = max_concurrency
+        self._reset()
+
+    def _reset(self) -> None:
+        raise NotImplementedError
+
+    def __getstate__(self) -> Dict[str, Any]:
+        return {k: v for k, v in self.__dict__.items() if k not in self._unpickled}
+
+    def __setstate__(self, state: Dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._reset()
+
+
 def raise_for_errors(scores: Scores) -> None:
     for score in scores:
         if score.reward is None:

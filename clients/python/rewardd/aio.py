@@ -87,38 +87,19 @@ async def _next(lines: AsyncIterator[bytes]) -> Optional[bytes]:
     return None
 
 
-class AsyncClient:
-    """As Client, for one event loop. `max_concurrency` bounds connections and requests."""
+class AsyncClient(_wire.Configured):
+    """As Client, for one event loop; api_key, timeout and retries as there. `max_concurrency` bounds
+    connections and requests."""
 
-    def __init__(
-        self,
-        url: Optional[str] = None,
-        *,
-        api_key: Optional[str] = None,
-        timeout: float = 180.0,
-        retries: int = 4,
-        max_concurrency: int = 64,
-    ):
-        self._endpoint = _wire.Endpoint(url, api_key)
-        self._timeout = timeout
-        self._retries = retries
-        self._max_concurrency = max_concurrency
-        self._reset()
+    _unpickled = ("_loop", "_slots", "_idle")
+
+    def __init__(self, url: Optional[str] = None, *, max_concurrency: int = 64, **settings: Any):
+        super().__init__(url, max_concurrency=max_concurrency, **settings)
 
     def _reset(self) -> None:
         self._loop: Optional[asyncio.AbstractEventLoop] = None
         self._slots: Optional[asyncio.Semaphore] = None
         self._idle: List[Connection] = []
-
-    def __getstate__(self) -> Dict[str, Any]:
-        state = self.__dict__.copy()
-        for name in ("_loop", "_slots", "_idle"):
-            state.pop(name)
-        return state
-
-    def __setstate__(self, state: Dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self._reset()
 
     async def __aenter__(self) -> "AsyncClient":
         return self
@@ -249,10 +230,11 @@ class AsyncClient:
         on_error: str = "raise",
         **options: Any,
     ) -> Score:
-        item = {"traces": [_wire.one_trace(trace, steps, text)]}
-        given = {"prompt": prompt, "messages": messages, "reference": reference}
-        item.update({name: value for name, value in given.items() if value is not None})
-        return (await self.score_items([item], on_error=on_error, **options))[0]
+        one = _wire.one_trace(trace, steps, text)
+        scores = await self.score_group(
+            prompt, [one], messages=messages, reference=reference, on_error=on_error, **options
+        )
+        return scores[0]
 
     async def score_group(
         self,
@@ -265,13 +247,11 @@ class AsyncClient:
         **options: Any,
     ) -> Scores:
         """Several traces of one prompt, in order. Refused requests raise whatever on_error is."""
+        _wire.check_on_error(on_error)
         if not traces:
-            _wire.check_on_error(on_error)
             return Scores()
-        item: Dict[str, Any] = {"traces": list(traces)}
-        given = {"prompt": prompt, "messages": messages, "reference": reference}
-        item.update({name: value for name, value in given.items() if value is not None})
-        return await self.score_items([item], on_error=on_error, **options)
+        body = _wire.encode(_wire.group(prompt, messages, reference, traces), options)
+        return _wire.accept(await self._request("POST", "/v1/rewards", body), on_error)
 
     async def stream(
         self,
@@ -283,8 +263,7 @@ class AsyncClient:
     ) -> AsyncIterator[Dict[str, Any]]:
         """Events (start, step, trace, done) as they are computed. Not retried: events were seen. The
         timeout is for each event, not for the whole."""
-        content = {"prompt": prompt, "messages": messages, "traces": list(traces), "stream": True}
-        body = _wire.encode(content, options)
+        body = _wire.stream_body(prompt, messages, traces, options)
         message = self._head("POST", "/v1/rewards", body, "application/x-ndjson") + body
         async with self._bind():
             try:
@@ -331,10 +310,7 @@ class AsyncClient:
         if not items:
             return Scores()
         body = _wire.encode({"items": list(items)}, options)
-        scores = _wire.decode(await self._request("POST", "/v1/rewards", body))
-        if on_error == "raise":
-            _wire.raise_for_errors(scores)
-        return scores
+        return _wire.accept(await self._request("POST", "/v1/rewards", body), on_error)
 
     async def score_many(
         self,

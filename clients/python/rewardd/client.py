@@ -17,41 +17,18 @@ TRANSPORT = (OSError, http.client.HTTPException)
 Reply = Tuple[int, Dict[str, str], bytes]
 
 
-class Client:
+class Client(_wire.Configured):
     """`url` and `api_key` default to $REWARDD_URL and $REWARDD_API_KEY.
 
     `timeout` is seconds without a byte; `retries` counts further tries after 429, 503 and failures
     of the transport. Nothing else is tried again, and nothing ever becomes a made-up reward."""
 
-    def __init__(
-        self,
-        url: Optional[str] = None,
-        *,
-        api_key: Optional[str] = None,
-        timeout: float = 180.0,
-        retries: int = 4,
-        max_concurrency: int = 16,
-    ):
-        self._endpoint = _wire.Endpoint(url, api_key)
-        self._timeout = timeout
-        self._retries = retries
-        self._max_concurrency = max_concurrency
-        self._reset()
+    _unpickled = ("_lock", "_idle", "_pid")
 
     def _reset(self) -> None:
         self._pid = os.getpid()
         self._lock = threading.Lock()
         self._idle: List[http.client.HTTPConnection] = []
-
-    def __getstate__(self) -> Dict[str, Any]:
-        state = self.__dict__.copy()
-        for name in ("_lock", "_idle", "_pid"):
-            state.pop(name)
-        return state
-
-    def __setstate__(self, state: Dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self._reset()
 
     def __enter__(self) -> "Client":
         return self
@@ -227,18 +204,9 @@ class Client:
         _wire.check_on_error(on_error)
         if not traces:
             return Scores()
-        content = {
-            "prompt": prompt,
-            "messages": messages,
-            "traces": list(traces),
-            "reference": reference,
-        }
-        scores = _wire.decode(
-            self._request("POST", "/v1/rewards", _wire.encode(content, options))
-        )
-        if on_error == "raise":
-            _wire.raise_for_errors(scores)
-        return scores
+        group = _wire.group(prompt, messages, reference, traces)
+        body = _wire.encode(group, options)
+        return _wire.accept(self._request("POST", "/v1/rewards", body), on_error)
 
     def score_items(
         self, items: Sequence[Mapping[str, Any]], *, on_error: str = "none", **options: Any
@@ -248,10 +216,7 @@ class Client:
         if not items:
             return Scores()
         body = _wire.encode({"items": list(items)}, options)
-        scores = _wire.decode(self._request("POST", "/v1/rewards", body))
-        if on_error == "raise":
-            _wire.raise_for_errors(scores)
-        return scores
+        return _wire.accept(self._request("POST", "/v1/rewards", body), on_error)
 
     def score_many(
         self,
@@ -292,8 +257,7 @@ class Client:
         **options: Any,
     ) -> Iterator[Dict[str, Any]]:
         """Events (start, step, trace, done) as they are computed. Not retried: events were seen."""
-        content = {"prompt": prompt, "messages": messages, "traces": list(traces), "stream": True}
-        body = _wire.encode(content, options)
+        body = _wire.stream_body(prompt, messages, traces, options)
         try:
             connection, response = self._open(
                 "POST", "/v1/rewards", body, "application/x-ndjson"
