@@ -83,27 +83,52 @@ rw_status rw_bank_check(const struct rw_bank *bank, const struct rw_bank_version
     return status;
 }
 
-const struct bank_bin *rw_bank_bin(const struct rw_bank *bank, struct rw_str domain,
-                                   uint64_t trace_bytes)
+const struct bank_bin *rw_bank_bin(const struct bank_domain *domain, uint64_t trace_bytes)
 {
-    rw_assert(bank->n_domains > 0);
-    const struct bank_domain *found = &bank->domains[0];
-    for (size_t i = 1; i < bank->n_domains && domain.len > 0; i++) {
-        found = rw_str_equal(bank->domains[i].tag, domain) ? &bank->domains[i] : found;
-    }
     size_t bin = 0;
-    while (bin + 1 < found->n_bins && trace_bytes >= found->bins[bin + 1].bytes_min) {
+    while (bin + 1 < domain->n_bins && trace_bytes >= domain->bins[bin + 1].bytes_min) {
         bin++;
     }
-    return &found->bins[bin];
+    return &domain->bins[bin];
 }
 
-void rw_bank_rank(const struct rw_bank *bank, struct rw_str domain, uint64_t trace_bytes,
-                  enum rw_signal_id id, double value, struct rw_bank_rank *out)
+void rw_bank_fit_tail(struct bank_values *values)
 {
-    rw_assert(isfinite(value) && id >= 0 && id < RW_SIGNALS);
-    const struct bank_values *values = &rw_bank_bin(bank, domain, trace_bytes)->of[id];
-    float strangeness = (float)rw_signal_strangeness(id, value); /* as the bank keeps them */
+    enum {
+        TAIL_VALUES_MIN = 4
+    };
+    values->tail_mean = 0;
+    if (values->n < RW_BANK_N_MIN) {
+        return;
+    }
+    values->tail = (double)values->strangeness[(values->n - 1) * 95 / 100];
+    size_t n = 0;
+    double sum = 0;
+    for (size_t i = values->n; i > 0 && (double)values->strangeness[i - 1] > values->tail; i--) {
+        sum += (double)values->strangeness[i - 1] - values->tail;
+        n++;
+    }
+    if (n >= TAIL_VALUES_MIN) {
+        values->tail_mean = sum / (double)n;
+        values->tail_rarity = -log10((double)n / (double)values->n);
+    }
+}
+
+static double rarity(const struct bank_values *values, double strangeness, double p)
+{
+    double from_rank = -log10(p);
+    double out = from_rank;
+    if (values->tail_mean > 0 && strangeness > values->tail) {
+        double excess = (strangeness - values->tail) / values->tail_mean;
+        double from_tail = values->tail_rarity + excess * 0.43429448190325182; /* log10 e */
+        out = from_tail > from_rank ? from_tail : from_rank;
+    }
+    return out < RW_BANK_RARITY_MAX ? out : RW_BANK_RARITY_MAX;
+}
+
+static void rank_in(const struct bank_values *values, float strangeness, bool inside,
+                    struct rw_bank_rank *out)
+{
     size_t low = 0;
     size_t high = values->n;
     while (low < high) {
@@ -114,9 +139,44 @@ void rw_bank_rank(const struct rw_bank *bank, struct rw_str domain, uint64_t tra
             high = middle;
         }
     }
+    /* Of a trace that is in the group: (1 + others) / (others + 1). */
+    double above = (double)(values->n - low) + (inside ? 0 : 1);
     out->n_cal = values->n;
-    out->above = values->n - low;
-    out->p = values->n < RW_BANK_N_MIN ? NAN : ((double)out->above + 1) / ((double)values->n + 1);
+    out->p = above / ((double)values->n + (inside ? 0 : 1));
+    out->p = out->p > 0 ? out->p : 1 / (double)values->n;
+    out->rarity = rarity(values, (double)strangeness, out->p);
+}
+
+void rw_bank_rank(const struct rw_bank *bank, const struct rw_bank_place *place,
+                  uint64_t trace_bytes, enum rw_signal_id id, double value,
+                  struct rw_bank_rank *out)
+{
+    rw_assert(isfinite(value) && id >= 0 && id < RW_SIGNALS);
+    float strangeness = (float)rw_signal_strangeness(id, value); /* as the bank keeps them */
+    struct rw_str tag = RW_STR("");
+    for (size_t i = 0; i < bank->n_domains; i++) {
+        tag = rw_str_equal(bank->domains[i].tag, place->domain) ? place->domain : tag;
+    }
+    *out = (struct rw_bank_rank){.p = NAN};
+    for (size_t i = 0; i < bank->n_domains; i++) {
+        const struct bank_domain *domain = &bank->domains[i];
+        const struct bank_values *values = &rw_bank_bin(domain, trace_bytes)->of[id];
+        if (!rw_str_equal(domain->tag, tag)) {
+            continue;
+        }
+        if (values->n < RW_BANK_N_MIN) {
+            out->n_cal = isnan(out->p) && values->n > out->n_cal ? values->n : out->n_cal;
+            continue;
+        }
+        struct rw_bank_rank now;
+        rank_in(values, strangeness, place->inside && rw_str_equal(domain->group, place->group),
+                &now);
+        double least = isnan(out->p) || now.rarity < out->rarity ? now.rarity : out->rarity;
+        if (isnan(out->p) || now.p > out->p) {
+            *out = now;
+        }
+        out->rarity = least;
+    }
 }
 
 /* Distance to the RW_BANK_K-th neighbour: the K smallest kept in order. */

@@ -4,8 +4,10 @@
  * shrunk covariance and neighbours of step-boundary features. Conformal p-value of a value v:
  *     p = (1 + #{calibration values at least as strange as v}) / (n + 1)
  * which is valid for any distribution as long as the trace is exchangeable with the bank's (Vovk
- * et al.). At p <= alpha the realised false-alarm rate of one bank varies as Beta(k, n + 1 - k),
- * k = floor(alpha (n + 1)).
+ * et al.). Traces may belong to groups (template families, sources): within each the rank is taken
+ * apart, and p is the largest. A value is then strange only where it is strange beside every group,
+ * so a new family may resemble any one of them, and no large group hides a small one. At p <= alpha
+ * the realised false-alarm rate of one bank varies as Beta(k, n + 1 - k), k = floor(alpha (n + 1)).
  *
  * A bank belongs to one model, template, splitter and version of the signals, and is refused with
  * any other. It lives in the model's folder as RW_BANK_FILE. The file is hostile: parsing is
@@ -21,13 +23,14 @@
 enum {
     RW_BANK_FILE_MAX = 32 << 20,   /* bytes */
     RW_BANK_ROWS_MAX = 100000,     /* traces of one bank */
-    RW_BANK_DOMAINS_MAX = 32,      /* the pool included */
+    RW_BANK_DOMAINS_MAX = 64,      /* domains times groups, the pool's included */
     RW_BANK_BINS_MAX = 4,          /* length bins of one domain */
     RW_BANK_BIN_ROWS_MIN = 400,    /* traces; smaller bins are merged with a neighbour */
     RW_BANK_N_MIN = 99,            /* values behind any p; fewer = not calibrated */
     RW_BANK_NEIGHBOURS_MAX = 1024, /* features kept for kNN */
     RW_BANK_K = 10,                /* the neighbour whose distance counts */
-    RW_BANK_TAG_MAX = 64,          /* bytes of a domain tag and of each version string */
+    RW_BANK_TAG_MAX = 64,          /* bytes of a tag, a group and each version string */
+    RW_BANK_RARITY_MAX = 8,        /* -log10 p; no trace is stranger */
 };
 
 /* What a bank is bound to. Strings are NUL-terminated; any may be empty, and then must be equal. */
@@ -53,15 +56,26 @@ void rw_bank_free(struct rw_bank *bank); /* NULL is fine */
 rw_status rw_bank_check(const struct rw_bank *bank, const struct rw_bank_version *now,
                         bool *same_outcome, struct rw_error *err);
 
-struct rw_bank_rank {
-    double p;       /* NaN when fewer than RW_BANK_N_MIN values */
-    uint64_t n_cal; /* values ranked against */
-    uint64_t above; /* of them at least as strange */
+/* Where a trace is ranked. */
+struct rw_bank_place {
+    struct rw_str domain; /* tag; unknown or empty = the pool */
+    bool inside;          /* a trace of the bank itself is not ranked against itself: */
+    struct rw_str group;  /* then its group */
 };
 
-/* The group is (domain, or the pool when the tag is unknown or empty; bin of trace_bytes). */
-void rw_bank_rank(const struct rw_bank *bank, struct rw_str domain, uint64_t trace_bytes,
-                  enum rw_signal_id id, double value, struct rw_bank_rank *out);
+struct rw_bank_rank {
+    double p;       /* NaN when fewer than RW_BANK_N_MIN values */
+    uint64_t n_cal; /* values of the group it comes from */
+    /* -log10 p, and past the bank's 95 % quantile q at least -log10 P(> q) + (v - q) / (m ln 10), m
+     * the mean excess over q: an exponential tail. It orders traces that are stranger than all of
+     * the bank; no false-alarm rate is read from it. At most RW_BANK_RARITY_MAX. */
+    double rarity;
+};
+
+/* Of the groups of the domain (in the length bin of trace_bytes) the one with the largest p. */
+void rw_bank_rank(const struct rw_bank *bank, const struct rw_bank_place *place,
+                  uint64_t trace_bytes, enum rw_signal_id id, double value,
+                  struct rw_bank_rank *out);
 
 /* Latent outlier statistics of one feature [RW_SIGNAL_FEATURES]; false when the bank has none.
  * d2 = (z - mu)^T Sigma^-1 (z - mu), knn = distance of z/|z| to its k-th neighbour. */
@@ -78,6 +92,7 @@ void rw_bank_spread(uint64_t n, double alpha, double *mean, double *deviation);
 /* One clean trace. Features of its steps are borrowed until rw_bank_build returns. */
 struct rw_bank_row {
     struct rw_str domain;      /* empty = only in the pool */
+    struct rw_str group;       /* empty = the group without a name */
     struct rw_signals signals; /* computed without a bank; LATENT_* are filled by the build */
     const float *features;     /* [n_features][RW_SIGNAL_FEATURES], or NULL */
     size_t n_features;

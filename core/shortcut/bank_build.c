@@ -38,7 +38,8 @@ static int compare_u64(const void *a, const void *b)
 
 static bool belongs(const struct bank_domain *domain, const struct rw_bank_row *row)
 {
-    return domain->tag.len == 0 || rw_str_equal(domain->tag, row->domain);
+    return (domain->tag.len == 0 || rw_str_equal(domain->tag, row->domain)) &&
+           rw_str_equal(domain->group, row->group);
 }
 
 /* Every second trace: the others made the mean, the covariance and the neighbours. */
@@ -47,24 +48,40 @@ static bool calibrates_latent(size_t row)
     return row % 2 == 1;
 }
 
-static rw_status add_domain(struct build *b, struct rw_str tag)
+static rw_status add_domain(struct build *b, struct rw_str tag, struct rw_str group)
 {
     struct rw_bank *bank = b->bank;
     for (size_t i = 0; i < bank->n_domains; i++) {
-        if (rw_str_equal(bank->domains[i].tag, tag)) {
+        if (rw_str_equal(bank->domains[i].tag, tag) &&
+            rw_str_equal(bank->domains[i].group, group)) {
             return RW_OK;
         }
     }
-    if (bank->n_domains == RW_BANK_DOMAINS_MAX || tag.len >= RW_BANK_TAG_MAX) {
-        return rw_fail(b->err, RW_LIMIT_EXCEEDED, "more than %d domains, or a tag of %zu bytes",
-                       RW_BANK_DOMAINS_MAX - 1, tag.len);
+    if (bank->n_domains == RW_BANK_DOMAINS_MAX || tag.len >= RW_BANK_TAG_MAX ||
+        group.len >= RW_BANK_TAG_MAX) {
+        return rw_fail(b->err, RW_LIMIT_EXCEEDED,
+                       "more than %d groups in all domains, or a tag of %zu bytes",
+                       RW_BANK_DOMAINS_MAX, tag.len > group.len ? tag.len : group.len);
     }
-    struct rw_str copy = rw_arena_copy(&bank->arena, tag);
-    if (copy.ptr == NULL) {
-        return no_memory(b->err);
+    struct bank_domain *domain = &bank->domains[bank->n_domains++];
+    domain->tag = rw_arena_copy(&bank->arena, tag);
+    domain->group = rw_arena_copy(&bank->arena, group);
+    return domain->tag.ptr != NULL && domain->group.ptr != NULL ? RW_OK : no_memory(b->err);
+}
+
+/* The pool's groups first, then those of each domain. */
+static rw_status add_domains(struct build *b)
+{
+    rw_status status = RW_OK;
+    for (size_t i = 0; i < b->n && status == RW_OK; i++) {
+        status = add_domain(b, RW_STR(""), b->rows[i].group);
     }
-    bank->domains[bank->n_domains++].tag = copy;
-    return RW_OK;
+    for (size_t i = 0; i < b->n && status == RW_OK; i++) {
+        if (b->rows[i].domain.len > 0) {
+            status = add_domain(b, b->rows[i].domain, b->rows[i].group);
+        }
+    }
+    return status;
 }
 
 /* As many bins as have RW_BANK_BIN_ROWS_MIN traces each, cut at quantiles of the length. */
@@ -97,7 +114,7 @@ static rw_status fill_bin(struct build *b, const struct bank_domain *domain, str
         for (size_t i = 0; i < b->n; i++) {
             const struct rw_signals *s = &b->signals[i];
             if (!s->of[id].known || !belongs(domain, &b->rows[i]) ||
-                rw_bank_bin(b->bank, domain->tag, s->trace_bytes) != bin) {
+                rw_bank_bin(domain, s->trace_bytes) != bin) {
                 continue;
             }
             if (fill) {
@@ -114,6 +131,7 @@ static rw_status fill_bin(struct build *b, const struct bank_domain *domain, str
         }
     }
     qsort(values->strangeness, values->n, sizeof(float), compare_floats);
+    rw_bank_fit_tail(values);
     return RW_OK;
 }
 
@@ -211,17 +229,17 @@ static void fill_latent(struct build *b)
 
 /* The fused values of the bank's own traces. Traces that made the latent statistics have no latent
  * p, and so no fused value either. */
-static void fill_combined(struct build *b, struct rw_str domain, bool pool)
+static void fill_combined(struct build *b, const struct bank_domain *domain)
 {
+    const struct rw_bank_place place = {domain->tag, true, domain->group};
     for (size_t i = 0; i < b->n; i++) {
         struct rw_signals *s = &b->signals[i];
         for (int k = 0; k < 2; k++) {
             struct rw_signal *out = &s->of[k == 0 ? RW_SIGNAL_COMBINED : RW_SIGNAL_COMBINED_CHEAP];
             *out = (struct rw_signal){.step = -1};
-            if ((pool || rw_str_equal(b->rows[i].domain, domain)) &&
-                (!b->bank->has_latent || calibrates_latent(i))) {
+            if (belongs(domain, &b->rows[i]) && (!b->bank->has_latent || calibrates_latent(i))) {
                 out->known = rw_flag_combine(k == 0 ? RW_FLAG_FREE : RW_FLAG_CHEAP, s, b->bank,
-                                             domain, true, &out->value);
+                                             &place, &out->value);
             }
         }
     }
@@ -232,7 +250,7 @@ static rw_status combine(struct build *b)
     rw_status status = RW_OK;
     for (size_t d = 0; d < b->bank->n_domains && status == RW_OK; d++) {
         struct bank_domain *domain = &b->bank->domains[d];
-        fill_combined(b, domain->tag, d == 0);
+        fill_combined(b, domain);
         for (size_t k = 0; k < domain->n_bins && status == RW_OK; k++) {
             status = fill_bin(b, domain, &domain->bins[k], RW_SIGNAL_COMBINED);
             if (status == RW_OK) {
@@ -245,10 +263,9 @@ static rw_status combine(struct build *b)
 
 static rw_status build(struct build *b)
 {
-    rw_status status = add_domain(b, RW_STR(""));
-    for (size_t i = 0; i < b->n && status == RW_OK; i++) {
+    rw_status status = add_domains(b);
+    for (size_t i = 0; i < b->n; i++) {
         b->signals[i] = b->rows[i].signals;
-        status = add_domain(b, b->rows[i].domain);
     }
     if (status == RW_OK) {
         status = fit_latent(b);

@@ -8,7 +8,7 @@
 #define FORMAT_NAME "rewardd-calibration"
 
 enum {
-    FORMAT_VERSION = 1,
+    FORMAT_VERSION = 2,
     TREE_BYTES_MAX = 1 << 30, /* of the parsed document, while it is read */
     FACTOR_VALUES = RW_SIGNAL_FEATURES * (RW_SIGNAL_FEATURES + 1) / 2,
 };
@@ -128,7 +128,8 @@ static rw_status read_bin(const struct rw_json *json, struct rw_bank *bank, stru
         if (!read_floats(item, values) || !ascending(values, item->count)) {
             return bad(err, rw_signal_name((enum rw_signal_id)id));
         }
-        bin->of[id] = (struct bank_values){values, item->count};
+        bin->of[id] = (struct bank_values){.strangeness = values, .n = item->count};
+        rw_bank_fit_tail(&bin->of[id]);
     }
     return RW_OK;
 }
@@ -137,12 +138,15 @@ static rw_status read_domain(const struct rw_json *json, struct rw_bank *bank, s
 {
     struct bank_domain *domain = &bank->domains[bank->n_domains];
     char tag[RW_BANK_TAG_MAX];
+    char group[RW_BANK_TAG_MAX];
     if (!copy_text(rw_json_get(json, "tag"), tag, sizeof tag) ||
-        (bank->n_domains == 0) != (tag[0] == 0)) {
-        return bad(err, "tag (the first is empty, the others are not)");
+        !copy_text(rw_json_get(json, "group"), group, sizeof group) ||
+        (bank->n_domains == 0 && tag[0] != 0)) {
+        return bad(err, "tag (the first is empty) or group");
     }
     domain->tag = rw_arena_copy(&bank->arena, rw_str_from(tag));
-    if (domain->tag.ptr == NULL) {
+    domain->group = rw_arena_copy(&bank->arena, rw_str_from(group));
+    if (domain->tag.ptr == NULL || domain->group.ptr == NULL) {
         return rw_fail(err, RW_NO_MEMORY, "no memory for a calibration bank");
     }
     const struct rw_json *bins = rw_json_get(json, "bins");
@@ -323,6 +327,8 @@ void rw_bank_write(const struct rw_bank *bank, struct rw_buf *out)
     for (size_t d = 0; d < bank->n_domains; d++) {
         rw_buf_append(out, d > 0 ? ",\n{" : "{", d > 0 ? 3 : 1);
         write_text(out, "tag", bank->domains[d].tag);
+        rw_buf_append(out, ",", 1);
+        write_text(out, "group", bank->domains[d].group);
         rw_buf_printf(out, ",\"bins\":[");
         for (size_t k = 0; k < bank->domains[d].n_bins; k++) {
             rw_buf_append(out, ",\n", k > 0 ? 2 : 0);

@@ -7,6 +7,9 @@
 struct bank_values {
     float *strangeness; /* [n], ascending, finite */
     size_t n;
+    double tail;        /* 95 % quantile */
+    double tail_rarity; /* -log10 of the share above it */
+    double tail_mean;   /* mean excess of those; 0 = too few of them, no tail */
 };
 
 struct bank_bin {
@@ -15,7 +18,8 @@ struct bank_bin {
 };
 
 struct bank_domain {
-    struct rw_str tag; /* empty = the pool of all traces; it comes first */
+    struct rw_str tag;   /* empty = the pool of all traces; its groups come first */
+    struct rw_str group; /* traces of the domain that belong to it */
     struct bank_bin bins[RW_BANK_BINS_MAX];
     size_t n_bins;
 };
@@ -34,7 +38,7 @@ struct rw_bank {
 };
 
 rw_status rw_bank_new(struct rw_bank **out, struct rw_error *err);
-const struct bank_bin *rw_bank_bin(const struct rw_bank *bank, struct rw_str domain,
-                                   uint64_t trace_bytes);
+const struct bank_bin *rw_bank_bin(const struct bank_domain *domain, uint64_t trace_bytes);
+void rw_bank_fit_tail(struct bank_values *values); /* once the values are in order */
 
 #endif

@@ -18,6 +18,8 @@ static const char *const MEANINGS[RW_FLAGS] = {
     [RW_FLAG_STEP_DUPLICATE] = "a step says what an earlier step said",
     [RW_FLAG_REPETITION] = "the same phrases come again and again",
     [RW_FLAG_ANSWER_FIRST] = "the answer stands before the work that should lead to it",
+    [RW_FLAG_ARITHMETIC_FALSE] = "an equation in a step is false",
+    [RW_FLAG_FOREIGN_NUMBERS] = "numbers in the steps are from nowhere",
     [RW_FLAG_SHAPE] = "the trace is unusually short, or nearly all of it is one step",
     [RW_FLAG_LATENT_OUTLIER] = "the model's state at a step is far from those of clean traces",
     [RW_FLAG_ENSEMBLE_SPREAD] = "the reward models disagree",
@@ -49,7 +51,7 @@ static const struct rw_flag_info FLAGS[RW_FLAGS] = {RW_FLAG_MAP(XX)};
 static const double REDUNDANT_BELOW = 0.056;
 static const double REPETITION_ABOVE = 0.618;
 static const double ANSWER_FIRST_BELOW = 0.10;
-static const double COMBINE_FLOOR = 0.5; /* -log10 p below it is noise: p over 0.32 */
+static const double COMBINE_FLOOR = 1; /* rarity below it is noise: p over 0.1 */
 
 const struct rw_flag_info *rw_flag_info(enum rw_flag_id id)
 {
@@ -96,37 +98,44 @@ static size_t signals_of(enum rw_flag_id id, const struct rw_signals *signals,
     return n;
 }
 
-/* p of one signal. Of a trace that is in the bank: (1 + #others) / n = #values / n. */
-static double signal_p(const struct rw_signals *signals, enum rw_signal_id id,
-                       const struct rw_bank *bank, struct rw_str domain, bool inside, uint64_t *n)
+static bool absolute_rule(enum rw_flag_id id, double value)
 {
-    struct rw_bank_rank rank;
-    rw_bank_rank(bank, domain, signals->trace_bytes, id, signals->of[id].value, &rank);
-    *n = rank.n_cal;
-    return inside && !isnan(rank.p) ? (double)rank.above / (double)rank.n_cal : rank.p;
+    switch (id) {
+    case RW_FLAG_STEP_REDUNDANT:
+        return value < REDUNDANT_BELOW;
+    case RW_FLAG_STEP_DUPLICATE:
+    case RW_FLAG_ARITHMETIC_FALSE:
+        return value > 0;
+    case RW_FLAG_REPETITION:
+        return value > REPETITION_ABOVE;
+    case RW_FLAG_ANSWER_FIRST:
+        return value < ANSWER_FIRST_BELOW;
+    default:
+        return false;
+    }
 }
 
 double rw_flag_p(enum rw_flag_id id, const struct rw_signals *signals, const struct rw_bank *bank,
-                 struct rw_str domain, bool inside, enum rw_signal_id *best, uint64_t *n_cal)
+                 const struct rw_bank_place *place, enum rw_signal_id *best, uint64_t *n_cal)
 {
     enum rw_signal_id ids[2];
     size_t n = signals_of(id, signals, ids);
     size_t ranked = 0;
     double p = NAN;
     for (size_t i = 0; i < n; i++) {
-        uint64_t count;
-        double now = signal_p(signals, ids[i], bank, domain, inside, &count);
-        if (isnan(now)) {
+        struct rw_bank_rank now;
+        rw_bank_rank(bank, place, signals->trace_bytes, ids[i], signals->of[ids[i]].value, &now);
+        if (isnan(now.p)) {
             continue;
         }
         ranked++;
-        if (isnan(p) || now < p) {
-            p = now;
+        if (isnan(p) || now.p < p) {
+            p = now.p;
             if (best != NULL) {
                 *best = ids[i];
             }
             if (n_cal != NULL) {
-                *n_cal = count;
+                *n_cal = now.n_cal;
             }
         }
     }
@@ -134,8 +143,34 @@ double rw_flag_p(enum rw_flag_id id, const struct rw_signals *signals, const str
     return p > 1 ? 1 : p;
 }
 
+/* The largest rarity of a flag's signals, less log10 of their number; NaN when none is ranked. */
+static double flag_rarity(enum rw_flag_id id, const struct rw_signals *signals,
+                          const struct rw_bank *bank, const struct rw_bank_place *place)
+{
+    enum rw_signal_id ids[2];
+    size_t n = signals_of(id, signals, ids);
+    size_t ranked = 0;
+    double most = NAN;
+    if (id == RW_FLAG_PROMPT_GAP) {
+        n = signals->of[RW_SIGNAL_GAP_FIRST].known ? 1 : 0;
+        ids[0] = RW_SIGNAL_GAP_FIRST;
+    }
+    for (size_t i = 0; i < n; i++) {
+        struct rw_bank_rank now;
+        rw_bank_rank(bank, place, signals->trace_bytes, ids[i], signals->of[ids[i]].value, &now);
+        if (!isnan(now.p)) {
+            ranked++;
+            most = isnan(most) || now.rarity > most ? now.rarity : most;
+        }
+    }
+    if (id == RW_FLAG_ARITHMETIC_FALSE && n > 0 && absolute_rule(id, signals->of[ids[0]].value)) {
+        return RW_BANK_RARITY_MAX;
+    }
+    return most - log10((double)(ranked > 0 ? ranked : 1));
+}
+
 bool rw_flag_combine(enum rw_flag_tier tier, const struct rw_signals *signals,
-                     const struct rw_bank *bank, struct rw_str domain, bool inside, double *value)
+                     const struct rw_bank *bank, const struct rw_bank_place *place, double *value)
 {
     double sum = 0;
     bool known = false;
@@ -147,36 +182,16 @@ bool rw_flag_combine(enum rw_flag_tier tier, const struct rw_signals *signals,
         if (FLAGS[id].rule == RW_RULE_FACT || FLAGS[id].rule == RW_RULE_INFO) {
             continue;
         }
-        double p = rw_flag_p((enum rw_flag_id)id, signals, bank, domain, inside, NULL, NULL);
-        if (isnan(p)) {
+        double rarity = flag_rarity((enum rw_flag_id)id, signals, bank, place);
+        if (isnan(rarity)) {
             continue;
         }
         known = true;
         tier_known = tier_known || FLAGS[id].tier == tier;
-        double weight = -log10(p) - COMBINE_FLOOR;
-        sum += weight > 0 ? weight : 0;
+        sum += rarity > COMBINE_FLOOR ? rarity - COMBINE_FLOOR : 0;
     }
     *value = sum;
     return known && tier_known;
-}
-
-/* ---- one flag -----------------------------------------------------------------------------------
- */
-
-static bool absolute_rule(enum rw_flag_id id, double value)
-{
-    switch (id) {
-    case RW_FLAG_STEP_REDUNDANT:
-        return value < REDUNDANT_BELOW;
-    case RW_FLAG_STEP_DUPLICATE:
-        return value > 0;
-    case RW_FLAG_REPETITION:
-        return value > REPETITION_ABOVE;
-    case RW_FLAG_ANSWER_FIRST:
-        return value < ANSWER_FIRST_BELOW;
-    default:
-        return false;
-    }
 }
 
 static bool fact(enum rw_flag_id id, const struct rw_signals *signals, struct rw_flag *flag)
@@ -220,8 +235,8 @@ static bool ranked(enum rw_flag_id id, const struct rw_signals *signals,
     }
     enum rw_signal_id best = ids[0];
     if (options->bank != NULL) {
-        flag->p =
-            rw_flag_p(id, signals, options->bank, options->domain, false, &best, &flag->n_cal);
+        const struct rw_bank_place place = {.domain = options->domain};
+        flag->p = rw_flag_p(id, signals, options->bank, &place, &best, &flag->n_cal);
     }
     double alpha = options->alpha > 0 ? options->alpha : RW_FLAG_ALPHA_DEFAULT;
     copy_place(&signals->of[best], flag);
@@ -272,12 +287,13 @@ size_t rw_flags_evaluate(struct rw_signals *signals, const struct rw_flag_option
 {
     struct rw_signal *combined[2] = {&signals->of[RW_SIGNAL_COMBINED],
                                      &signals->of[RW_SIGNAL_COMBINED_CHEAP]};
+    const struct rw_bank_place place = {.domain = options->domain};
     for (int i = 0; i < 2; i++) {
         enum rw_flag_tier tier = i == 0 ? RW_FLAG_FREE : RW_FLAG_CHEAP;
         *combined[i] = (struct rw_signal){.step = -1};
-        combined[i]->known = options->bank != NULL && options->tier >= tier &&
-                             rw_flag_combine(tier, signals, options->bank, options->domain, false,
-                                             &combined[i]->value);
+        combined[i]->known =
+            options->bank != NULL && options->tier >= tier &&
+            rw_flag_combine(tier, signals, options->bank, &place, &combined[i]->value);
     }
     size_t n = 0;
     for (int id = 0; id < RW_FLAGS; id++) {

@@ -11,9 +11,10 @@
 #ifndef RW_SHORTCUT_FLAG_H
 #define RW_SHORTCUT_FLAG_H
 
-#include "core/shortcut/signal.h"
+#include "core/shortcut/bank.h"
 
-/* XX(NAME, "wire_name", version, tier, severity, rule, signal, second signal, instead): `instead`
+/* New flags go to the end: counters of stored runs are numbered.
+ * XX(NAME, "wire_name", version, tier, severity, rule, signal, second signal, instead): `instead`
  * is ranked when neither of the two is known. */
 #define RW_FLAG_MAP(XX)                                                                          \
     XX(SHORTCUT, "shortcut", 1, FREE, ALARM, CALIBRATED, COMBINED_CHEAP, NONE, COMBINED)         \
@@ -36,7 +37,9 @@
     XX(CORRUPTION_BLIND, "corruption_blind", 1, DEEP, WARN, CALIBRATED, CORRUPTION, NONE, NONE)  \
     XX(STEP_ABLATION, "step_ablation", 1, DEEP, WARN, CALIBRATED, ABLATION, NONE, NONE)          \
     XX(FORMAT_INVARIANCE, "format_invariance", 1, DEEP, WARN, CALIBRATED, FORMAT, NONE, NONE)    \
-    XX(INFO_GAIN, "info_gain", 1, DEEP, WARN, CALIBRATED, INFO_GAIN, NONE, NONE)
+    XX(INFO_GAIN, "info_gain", 1, DEEP, WARN, CALIBRATED, INFO_GAIN, NONE, NONE)                 \
+    XX(ARITHMETIC_FALSE, "arithmetic_false", 1, FREE, WARN, TEXT, ARITHMETIC, NONE, NONE)        \
+    XX(FOREIGN_NUMBERS, "foreign_numbers", 1, FREE, WARN, CALIBRATED, FOREIGN, NONE, NONE)
 
 enum rw_flag_id {
 #define XX(name, text, version, tier, severity, rule, first, second, instead) RW_FLAG_##name,
@@ -112,13 +115,14 @@ size_t rw_flags_evaluate(struct rw_signals *signals, const struct rw_flag_option
                          struct rw_flag out[RW_FLAGS]);
 
 /* The smallest conformal p of a flag's signals, times their number (Bonferroni), at most 1; NaN
- * when none is known and calibrated. `best` (may be NULL) is the signal of the smallest. `inside`:
- * the trace is one of the bank's own, and is not ranked against itself. */
+ * when none is known and calibrated. `best` (may be NULL) is the signal of the smallest. */
 double rw_flag_p(enum rw_flag_id id, const struct rw_signals *signals, const struct rw_bank *bank,
-                 struct rw_str domain, bool inside, enum rw_signal_id *best, uint64_t *n_cal);
-/* Truncated Fisher sum over the flags up to `tier` (shortcut and deep ones left out):
- * sum_i max(0, -log10 p_i - 1/2). False when no flag has a p. */
+                 const struct rw_bank_place *place, enum rw_signal_id *best, uint64_t *n_cal);
+/* Sum over the flags up to `tier` (shortcut and deep ones left out) of max(0, rarity - 1), where
+ * rarity is -log10 p, continued beyond the bank (rw_bank_rank), and RW_BANK_RARITY_MAX for an
+ * equation that is false. prompt_gap takes part by its first two steps: what every request has.
+ * False when no flag has a p. */
 bool rw_flag_combine(enum rw_flag_tier tier, const struct rw_signals *signals,
-                     const struct rw_bank *bank, struct rw_str domain, bool inside, double *value);
+                     const struct rw_bank *bank, const struct rw_bank_place *place, double *value);
 
 #endif

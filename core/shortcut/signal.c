@@ -3,7 +3,9 @@
 #include <math.h>
 
 #include "core/base/assert.h"
+#include "core/shortcut/arithmetic.h"
 #include "core/shortcut/bank.h"
+#include "core/shortcut/provenance.h"
 #include "core/shortcut/redundancy.h"
 #include "core/shortcut/score.h"
 #include "core/shortcut/text.h"
@@ -49,12 +51,53 @@ static rw_status redundant(const struct rw_signal_trace *trace, struct rw_arena 
     return status;
 }
 
+/* False equations over all steps; the place is that of the first. */
+static void arithmetic(const struct rw_signal_trace *trace, struct rw_signal *out)
+{
+    *out = (struct rw_signal){.known = trace->n_steps > 0, .step = -1};
+    if (!rw_arithmetic_plain(trace->prompt)) {
+        return;
+    }
+    for (size_t t = 0; t < trace->n_steps; t++) {
+        struct rw_arithmetic found;
+        rw_arithmetic_check(trace->steps[t], &found);
+        if (found.wrong > 0 && out->step < 0 && found.end <= UINT32_MAX) {
+            out->step = (int64_t)t;
+            out->has_span = true;
+            out->span_begin = (uint32_t)found.begin;
+            out->span_end = (uint32_t)found.end;
+        }
+        out->value += (double)found.wrong;
+    }
+}
+
+static void foreign(const struct rw_signal_trace *trace, struct rw_signal *out)
+{
+    struct rw_provenance found;
+    *out = (struct rw_signal){.step = -1};
+    if (!rw_arithmetic_plain(trace->prompt)) {
+        return;
+    }
+    rw_provenance(trace->prompt, trace->steps, trace->n_steps, &found);
+    *out = (struct rw_signal){.known = found.operands > 0, .step = found.step};
+    if (found.operands > 0) {
+        out->value = (double)found.foreign / (double)found.operands;
+    }
+    if (found.step >= 0 && found.end <= UINT32_MAX) {
+        out->has_span = true;
+        out->span_begin = (uint32_t)found.begin;
+        out->span_end = (uint32_t)found.end;
+    }
+}
+
 static rw_status text_signals(const struct rw_signal_trace *trace, struct rw_arena *arena,
                               struct rw_signals *out, struct rw_error *err)
 {
     const struct rw_str *steps = trace->steps;
     rw_text_shape(steps, trace->n_steps, out);
     rw_text_answer_first(trace, &out->of[RW_SIGNAL_ANSWER_FIRST]);
+    arithmetic(trace, &out->of[RW_SIGNAL_ARITHMETIC]);
+    foreign(trace, &out->of[RW_SIGNAL_FOREIGN]);
     rw_status status = redundant(trace, arena, &out->of[RW_SIGNAL_REDUNDANT], err);
     if (status == RW_OK) {
         status =

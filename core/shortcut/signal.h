@@ -21,7 +21,7 @@
 struct rw_bank;
 
 enum {
-    RW_SIGNALS_VERSION = 1, /* a bank built with another version is refused */
+    RW_SIGNALS_VERSION = 2, /* a bank built with another version is refused */
     RW_SIGNALS_STEPS_MAX = 65536,
     RW_SIGNALS_SCRATCH_MAX = 7 << 20, /* bytes */
     RW_SIGNAL_FEATURES = 64, /* floats of a step-boundary feature, as the engine's RW_FEATURE_DIM */
@@ -36,6 +36,8 @@ enum {
     XX(DUPLICATE, "duplicate", HIGH, FREE)            /* share of steps seen before */            \
     XX(REPETITION, "repetition", HIGH, FREE)          /* share of repeated 4-grams */             \
     XX(ANSWER_FIRST, "answer_first", LOW, FREE)       /* where the answer is first seen */        \
+    XX(ARITHMETIC, "arithmetic", HIGH, FREE)          /* false equations in the text */           \
+    XX(FOREIGN, "foreign", HIGH, FREE)                /* share of numbers from nowhere */         \
     XX(STEPS, "steps", HIGH, FREE)                    /* number of steps */                       \
     XX(STEP_SHARE, "step_share", HIGH, FREE)          /* largest step / all bytes */              \
     XX(BYTES, "bytes", LOW, FREE)                     /* bytes of all steps */                    \

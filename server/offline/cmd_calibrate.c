@@ -71,7 +71,8 @@ static rw_status keep_row(struct calibrate *c, const struct rw_offline_score *sc
         return RW_OK;
     }
     struct rw_bank_row *row = &c->row[c->n_rows];
-    *row = (struct rw_bank_row){.domain = sample->domain, .signals = result.signals};
+    *row = (struct rw_bank_row){
+        .domain = sample->domain, .group = sample->group, .signals = result.signals};
     if (score->features != NULL) {
         size_t bytes = sample->n_steps * RW_SIGNAL_FEATURES * sizeof *score->features;
         float *features = rw_arena_alloc(&c->arena, bytes);
@@ -244,7 +245,7 @@ int rw_command_calibrate(int argc, char **argv)
         {"model", RW_ARGUMENT_TEXT, &c.model, "DIR", "process model; the bank is written into DIR"},
         {"outcome", RW_ARGUMENT_TEXT, &c.outcome, "DIR", "outcome model served beside it"},
         {"traces", RW_ARGUMENT_TEXT, &c.traces, "FILE",
-         "clean traces, one JSON object per line: prompt, steps or text, domain, reference"},
+         "clean traces, one JSON object per line: prompt, steps or text, domain, group, reference"},
         {"out", RW_ARGUMENT_TEXT, &c.out, "FILE", "write the bank here instead"},
         {"max", RW_ARGUMENT_COUNT, &c.max, "N", "read at most N traces (20000)"},
         {"deep", RW_ARGUMENT_COUNT, &c.deep, "N", "calibrate deep flags on the first N (400)"},
@@ -258,7 +259,9 @@ int rw_command_calibrate(int argc, char **argv)
         rw_arguments_help(table, n, "calibrate --model DIR [--outcome DIR] --traces FILE",
                           "Scores clean traces and writes the calibration bank of a model: what "
                           "its flags' p-values are\nmeasured against. Clean means verified right, "
-                          "written by the policy before training.");
+                          "written by the policy before training.\nA \"group\" (a family of "
+                          "templates, a source) is ranked apart; a trace's p is the largest over\n"
+                          "the groups of its domain.");
     } else if (status == RW_OK) {
         status = calibrate(&c);
     }

@@ -35,6 +35,7 @@ struct rw_sample {
     const struct rw_str *steps;
     size_t n_steps;
     struct rw_str domain;    /* empty = none */
+    struct rw_str group;     /* of clean traces: what a bank ranks apart; empty = none */
     struct rw_str reference; /* empty = none */
 };
 
@@ -62,9 +63,9 @@ rw_status rw_offline_score(struct rw_offline *o, const struct rw_offline_work *w
                            struct rw_offline_score *scores, size_t n, struct rw_arena *arena,
                            struct rw_error *err);
 
-/* A JSONL file: {"prompt": "...", "steps": ["..."] | "text": "...", "domain": "...", "reference":
- * "..." or a number}, other members are ignored, empty lines too. A text is cut by the model's own
- * rule. Fails with the line's number. At most `max` lines are read. */
+/* A JSONL file: {"prompt": "...", "steps": ["..."] | "text": "...", "domain": "...", "group":
+ * "...", "reference": "..." or a number}, other members are ignored, empty lines too. A text is cut
+ * by the model's own rule. Fails with the line's number. At most `max` lines are read. */
 rw_status rw_offline_read(const struct rw_offline *o, const char *path, size_t max,
                           struct rw_arena *arena, struct rw_sample **out, size_t *n,
                           struct rw_error *err);

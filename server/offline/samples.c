@@ -85,6 +85,7 @@ static rw_status read_sample(struct reader *r, const struct rw_json *root, struc
     const struct rw_json *steps = rw_json_get(root, "steps");
     const struct rw_json *text = rw_json_get(root, "text");
     const struct rw_json *domain = rw_json_get(root, "domain");
+    const struct rw_json *group = rw_json_get(root, "group");
     const struct rw_json *reference = rw_json_get(root, "reference");
     if (!is_string(prompt)) {
         return rw_fail(r->err, RW_INVALID_REQUEST, "a trace needs a \"prompt\"");
@@ -92,6 +93,9 @@ static rw_status read_sample(struct reader *r, const struct rw_json *root, struc
     *out = (struct rw_sample){.prompt = prompt->text};
     if (is_string(domain)) {
         out->domain = domain->text;
+    }
+    if (is_string(group)) {
+        out->group = group->text;
     }
     if (reference != NULL &&
         (reference->type == RW_JSON_STRING || reference->type == RW_JSON_NUMBER)) {

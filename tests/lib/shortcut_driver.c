@@ -1,6 +1,7 @@
 /* rw-shortcut: one case per line from stdin, one JSON object per line out. For tests/oracle.
  *   {"steps":[..],"prompt":"..","reference":"..","own":[..],"no_prompt":[..]} -> signals, verified
  *   {"answer":"..","reference":".."}                                         -> verified
+ *   {"groups":[[..],..],"values":[..]} -> p and rarity of each value of `repetition` in that bank
  *   {"rows":[..],"d":D,"z":[..]}      -> Ledoit-Wolf shrinkage, covariance, distance of z */
 #include <math.h>
 #include <stdio.h>
@@ -8,6 +9,8 @@
 
 #include "core/io/json.h"
 #include "core/shortcut/answer.h"
+#include "core/shortcut/arithmetic.h"
+#include "core/shortcut/bank.h"
 #include "core/shortcut/linalg.h"
 #include "core/shortcut/redundancy.h"
 #include "core/shortcut/signal.h"
@@ -53,6 +56,42 @@ static void matrix(const struct rw_json *root)
     printf("],\"d2\":%.17g}\n", positive ? rw_linalg_mahalanobis2(cov, d, diff) : -1.0);
 }
 
+static void ranks(const struct rw_json *root)
+{
+    static const struct rw_bank_version VERSION = {"m", "", "l", "s"};
+    const struct rw_json *groups = rw_json_get(root, "groups");
+    struct rw_bank_row *rows = rw_arena_array(&arena, RW_BANK_ROWS_MAX, sizeof *rows);
+    struct rw_bank *bank = NULL;
+    struct rw_error err;
+    size_t n = 0;
+    char name[2] = "a";
+    RW_JSON_EACH (group, groups) {
+        RW_JSON_EACH (item, group) {
+            rows[n] = (struct rw_bank_row){.group = rw_arena_copy(&arena, rw_str_from(name))};
+            rows[n].signals.trace_bytes = 100;
+            rows[n++].signals.of[RW_SIGNAL_REPETITION] =
+                (struct rw_signal){.known = true, .value = item->number};
+        }
+        name[0]++;
+    }
+    if (rw_bank_build(&VERSION, rows, n, &bank, &err) != RW_OK) {
+        printf("{\"error\":\"%s\"}\n", err.message);
+        return;
+    }
+    bool first = true;
+    printf("{\"ranks\":[");
+    RW_JSON_EACH (item, rw_json_get(root, "values")) {
+        struct rw_bank_rank rank;
+        rw_bank_rank(bank, &(struct rw_bank_place){.inside = false}, 100, RW_SIGNAL_REPETITION,
+                     item->number, &rank);
+        printf("%s[%.17g,%.17g,%llu]", first ? "" : ",", rank.p, rank.rarity,
+               (unsigned long long)rank.n_cal);
+        first = false;
+    }
+    printf("]}\n");
+    rw_bank_free(bank);
+}
+
 static void signals(const struct rw_json *root)
 {
     const struct rw_json *list = rw_json_get(root, "steps");
@@ -80,6 +119,15 @@ static void signals(const struct rw_json *root)
             printf(",\"%s\":%.17g", rw_signal_name((enum rw_signal_id)i), out.of[i].value);
         }
     }
+    struct rw_arithmetic sums = {0};
+    size_t checked = 0;
+    for (size_t t = 0; t < trace.n_steps; t++) {
+        rw_arithmetic_check(steps[t], &sums);
+        checked += sums.checked;
+    }
+    const struct rw_signal *wrong = &out.of[RW_SIGNAL_ARITHMETIC];
+    printf(",\"checked\":%zu,\"false\":[%lld,%u,%u]", checked, (long long)wrong->step,
+           wrong->span_begin, wrong->span_end);
     printf(",\"costs\":[");
     for (size_t t = 0; t < trace.n_steps; t++) {
         printf(isnan(cost[t]) ? "%snull" : "%s%.17g", t > 0 ? "," : "", cost[t]);
@@ -98,6 +146,8 @@ int main(void)
         rw_arena_init(&arena, (size_t)512 << 20);
         if (rw_json_parse(&arena, (struct rw_str){line, (size_t)len}, &root, &err) != RW_OK) {
             printf("{\"error\":\"%s\"}\n", err.message);
+        } else if (rw_json_get(root, "groups") != NULL) {
+            ranks(root);
         } else if (rw_json_get(root, "rows") != NULL) {
             matrix(root);
         } else if (rw_json_get(root, "steps") != NULL) {

@@ -5,7 +5,7 @@
 DATA (or REWARDD_DATA) holds prm_scores/ and processbench/. Prints the tables of core/shortcut/README.md.
 Thresholds at a false-alarm rate of 1 % are taken on half of the problems and applied to the other half, twice.
 """
-import json, os, random, subprocess, sys
+import json, os, random, re, subprocess, sys
 
 import numpy as np
 
@@ -69,7 +69,8 @@ def padded(steps, how, rng):
             out.insert(rng.randrange(1, len(out) + 1), text if rng.random() < 0.5 else rng.choice(FILLER))
         return out
     again = paraphrase if how.startswith("paraphrase") else str
-    chosen = rng.sample(range(len(steps)), 1 if how.endswith("one step") else max(1, len(steps) // 2))
+    count = 1 if how.endswith("one step") else len(steps) if how.endswith("every step") else max(1, len(steps) // 2)
+    chosen = rng.sample(range(len(steps)), count)
     return [text for k, step in enumerate(steps) for text in ([step, again(step)] if k in chosen else [step])]
 
 
@@ -100,7 +101,7 @@ for model in ("qwen2.5-math-prm-7b", "skywork-o1-open-prm-7b"):
 rng = random.Random(0)
 base = run([{"steps": traces[i]["steps"], "prompt": problem[i]} for i in clean_ids])
 table("Padding, conditional compression (min over steps)")
-for how in ("repeat", "repeat one step", "paraphrase", "paraphrase one step", "filler"):
+for how in ("repeat", "repeat one step", "paraphrase every step", "paraphrase", "paraphrase one step", "filler"):
     bad = run([{"steps": padded(traces[i]["steps"], how, rng)} for i in clean_ids])
     keep = [k for k in range(len(base)) if "redundant" in base[k] and "redundant" in bad[k]]
     row(how, [-base[k]["redundant"] for k in keep], [-bad[k]["redundant"] for k in keep], [own[k] for k in keep], [own[k] for k in keep])
@@ -122,3 +123,24 @@ if os.path.exists(gsm):
     differ = [k for k, r in enumerate(records) if records[k - 1]["answer"].split("####")[1].strip() != r["answer"].split("####")[1].strip()]
     print(f"GSM8K test answers against their own reference: {sum(s['verified'] == 1 for s in same)} of {len(same)} right; "
           f"against another's: {sum(shifted[k]['verified'] == 2 for k in differ)} of {len(differ)} wrong")
+
+plain = lambda text: re.sub(r"<<[^>]*>>", "", text)
+print("\n| equations of the text | traces | with one that was decided | equations | traces with a false one |\n|---|---|---|---|---|")
+
+
+def equations(name, cases):
+    if cases:
+        out = run(cases)
+        wrong = sum(o["arithmetic"] > 0 for o in out)
+        print(f"| {name} | {len(out)} | {sum(o['checked'] > 0 for o in out)} | {sum(o['checked'] for o in out)} | {wrong} ({100 * wrong / len(out):.2f} %) |", flush=True)
+
+
+for part in ("train", "test"):
+    path = os.path.join(DATA, "gsm8k", part + ".jsonl")
+    if os.path.exists(path):
+        records = [json.loads(line) for line in open(path)]
+        equations(f"GSM8K {part}, gold solutions", [{"steps": plain(r["answer"]).split("\n"), "prompt": r["question"]} for r in records])
+for name, keep in (("ProcessBench, right answer, no wrong step", lambda t: t["label"] == -1 and t["final_answer_correct"]),
+                   ("ProcessBench, right answer, wrong step", lambda t: t["label"] >= 0 and t["final_answer_correct"]),
+                   ("ProcessBench, wrong step", lambda t: t["label"] >= 0)):
+    equations(name, [{"steps": t["steps"], "prompt": t["problem"]} for t in traces.values() if keep(t)])

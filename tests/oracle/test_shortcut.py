@@ -1,5 +1,6 @@
 """core/shortcut against implementations no one here wrote: zlib of Python, scikit-learn, numpy."""
-import json, os, subprocess, zlib
+import json, os, random, subprocess, zlib
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,127 @@ def test_shrunk_covariance_and_distance():
         assert np.allclose(np.array(got["covariance"]).reshape(d, d), want, rtol=1e-9, atol=1e-9)
         diff = z.astype(float) - x.astype(float).mean(0)
         assert got["d2"] == pytest.approx(diff @ np.linalg.solve(want, diff), rel=1e-6)
+
+
+SIGNS = {"+": ["+"], "-": ["-", "\u2212"], "*": ["*", "x", "\u00d7", "\\times", "\\cdot"], "/": ["/", "\u00f7", "\\div"]}
+
+
+def expression(rng, depth=2):
+    """A random sum as (text, exact value); None where it divides by zero."""
+    if depth == 0 or rng.random() < 0.3:
+        n = rng.randint(1, 400)
+        return rng.choice([(str(n), Fraction(n)), (f"${n}", Fraction(n)), (f"{n * 1000:,}", Fraction(n * 1000)), (f"{n / 4}", Fraction(n, 4)),
+                           (rf"\frac{{{n}}}{{8}}", Fraction(n, 8))])
+    (a, x), (b, y) = expression(rng, depth - 1), expression(rng, depth - 1)
+    op = rng.choice("+-*/")
+    if x is None or y is None or (op == "/" and y == 0):
+        return "0", None
+    value = {"+": x + y, "-": x - y, "*": x * y, "/": x / y if y else x}[op]
+    return f"({a}) {rng.choice(SIGNS[op])} ({b})", value
+
+
+def shown(value):
+    """As a decimal, cut or rounded, and how far from it a number is another one."""
+    digits = 2 if value.denominator > 1 else 0
+    return (f"{float(value):.{digits}f}" if digits else str(value.numerator)), Fraction(1, 10 ** digits)
+
+
+def test_equations_are_decided_by_exact_arithmetic():
+    rng, cases, want = random.Random(7), [], []
+    while len(cases) < 2000:
+        text, value = expression(rng)
+        if value is None or "(" not in text or abs(value) > 10 ** 9 or value.denominator > 10 ** 6 or abs(value) < 1:
+            continue
+        number, unit = shown(value)
+        off = rng.choice([0, 0, 1, -1]) * rng.choice([1, 7]) * unit * (2 if unit < 1 else 1)
+        said = Fraction(number) + off
+        said_text = f"{float(said):.2f}" if unit < 1 else str(said)
+        cases.append({"steps": [rng.choice(["", "So we get ", "The total is ", "\\[ "]) + f"{text} = {said_text}" + rng.choice(["", ".", " apples.", " \\]"])]})
+        want.append(off != 0)
+    for case, false, got in zip(cases, want, run(*cases)):
+        assert got["checked"] == 1 and (got["arithmetic"] > 0) == false, (case, got)
+
+
+TRUE_OR_NOTHING = ["20% of 50 = 10", "50 * 20% = 10", "3 x $4 = $12", "1/3 = 0.33", "10 / 3 = 3", "10/3 = 4", "5/20 = 25%", "5/20*100 = 25%",
+                   "2 1/2 + 3 = 5.5", "5 * 4 = 20 / 2 = 10", "2x + 3 = 13", "4a + 1 = 9", "after week 1 = 19 + 4 = 23", "23 + 4 = 3 (mod 24)",
+                   "8 feet + 2 inches = 98 inches", "2 * 30 minutes = 1 hour", "3 * 25 cents = $0.75", "the 3 (4 + 5 = 9)", "5! = 120",
+                   "2^3 + 1 = 9", "f(2) = 3 + 4 = 7", "1. 2 + 3 = 5", "- 2 + 3 = 5", "x = 40/4 = 10", "24 / 4 / 2 = 12", "3:4 = 6:8", "11 + 3 = 2 pm",
+                   "12 = 3 + 4 + 5", "half of 10 + 4 = 9", "2 times 3 + 4 = 10", "17 + 5 \u2248 20", "3 + 4 \u2260 8", "3 million / 2 = 1,500,000",
+                   "**8 + 3 = 11**", "48/2 = <<48/2=24>>24", "7 - 3 = 4 - 1 = 3", "A + 3 = 5", "100% - 20% = 80%", "16,0000/10=16000", "1/0 = 5",
+                   "99999999999999999999 + 1 = 3", "9" * 15 + " * " + "9" * 15 + " = 5"]
+FALSE = ["3 + 4 = 8", "17 muffins * 3 = 54 muffins", "$189 \\times 5 \\div 100 = 945 \\div 100 = $9.55", "so 2 * (3 + 4) = 15.", "= 8 * 12 = 46 inches",
+         "10 / 4 = 2.6", "1/3 = 0.35", "\\( 3 + 4 = \\boxed{8} \\)", "\\frac{1}{2} + \\frac{1}{2} = 2", "1,000 + 1 = 1,002", "4x = 40 / 4 = 11", "2(3 + 4) = 15",
+         "5 - 8 = 3"]
+
+
+def test_what_is_and_what_is_no_false_equation():
+    for text, got in zip(TRUE_OR_NOTHING, run(*({"steps": [text]} for text in TRUE_OR_NOTHING))):
+        assert got["arithmetic"] == 0, text
+    for text, got in zip(FALSE, run(*({"steps": ["So.", text]} for text in FALSE))):
+        assert got["arithmetic"] == 1 and got["false"][0] == 1, text
+        assert "=" in text.encode()[got["false"][1]:got["false"][2]].decode(), text
+
+
+def test_equations_in_any_text():
+    """Long, hostile and foreign text: an answer, in time that grows with the bytes."""
+    rng = random.Random(8)
+    pieces = ["=", "(", ")", "+", "-", "12", "x", "\\frac{", "{", "}", "%", " ", "\n", "\u00d7", "\u0645", "\u4e2d", "$", "\\", ".", ",", "apples", "9" * 30]
+    cases = [{"steps": ["".join(rng.choice(pieces) for _ in range(rng.randint(1, 400)))]} for _ in range(500)]
+    cases += [{"steps": ["(" * 50000]}, {"steps": ["1+" * 50000 + "1=3"]}, {"steps": ["1=" * 50000]}, {"steps": ["1 + 1 = 2. " * 10000]}, {"steps": ["\\frac{1" * 10000]}]
+    out = run(*cases)
+    assert len(out) == len(cases) and out[-2]["arithmetic"] == 0 and out[-2]["checked"] == 10000
+
+
+def rank_in(group, v):
+    """p and rarity of one group, as core/shortcut/bank.h says it."""
+    group = np.sort(np.float32(group)).astype(float)
+    n = len(group)
+    p = (1 + (group >= v).sum()) / (n + 1)
+    rarity = -np.log10(p)
+    tail = group[(n - 1) * 95 // 100]
+    excess = group[group > tail] - tail
+    if len(excess) >= 4 and v > tail:
+        rarity = max(rarity, -np.log10(len(excess) / n) + (v - tail) / excess.mean() / np.log(10))
+    return p, min(rarity, 8), n
+
+
+def test_rank_and_rarity_over_groups():
+    rng = np.random.default_rng(9)
+    for round in range(20):
+        groups = [np.float32(rng.gamma(rng.integers(1, 5), 1, rng.integers(99, 900)) + rng.random()) for _ in range(rng.integers(1, 5))]
+        if round % 2:
+            groups[0] = np.zeros(300, "float32")  # nothing to fit a tail to
+            groups.append(np.float32(rng.random(50) + 100))  # too small to count
+        values = [float(np.float32(v)) for v in np.concatenate([rng.gamma(2, 2, 60), [0, 1e3, float(groups[0][7])]])]
+        got = run({"groups": [[float(v) for v in g] for g in groups], "values": values})[0]["ranks"]
+        for v, (p, rarity, n) in zip(values, got):
+            each = [rank_in(g, v) for g in groups if len(g) >= 99]
+            assert p == pytest.approx(max(e[0] for e in each), abs=1e-12)
+            assert rarity == pytest.approx(min(e[1] for e in each), abs=1e-5)
+            assert any(e[0] == pytest.approx(p, abs=1e-12) and e[2] == n for e in each)
+
+
+def test_numbers_from_nowhere():
+    rng, cases, want = random.Random(11), [], []
+    for _ in range(500):
+        given = rng.sample(range(401, 900), 3)
+        known, operands, foreign, steps = set(given), 0, 0, []
+        for k in range(rng.randint(1, 6)):
+            a, b = (rng.choice(sorted(known)) if rng.random() < 0.7 else rng.randint(6001, 9999) for _ in range(2))
+            steps.append(rng.choice(["", f"Step {k + 1}: ", f"{k + 1}. "]) + rng.choice(["{a} + {b} = {c}", "The sum = {a} + {b} = {c}.", "${a} + ${b} = ${c}", "{a} apples + {b} pears = {c}"])
+                         .format(a=a, b=b, c=a + b))
+            operands, foreign = operands + 2, foreign + (a not in known) + (b not in known)
+            known.add(a + b)
+            if rng.random() < 0.3:
+                said = rng.randint(10001, 20000)
+                known.add(said)
+                steps.append(f"They cost {said} dollars.")
+        cases.append({"prompt": "Tom has {}, Ann {} and Bo {}.".format(*given), "steps": steps})
+        want.append(foreign / operands)
+    for case, share, got in zip(cases, want, run(*cases)):
+        assert got["foreign"] == pytest.approx(share, abs=1e-12), case
+    assert run({"prompt": "A dozen eggs, 20% off, fifty-five cats", "steps": ["12 * 0.2 = 2.4, 55 * 60 = 3300"]})[0]["foreign"] == 0
+    assert "foreign" not in run({"prompt": "Add 13 and 14 in base 5.", "steps": ["3 + 4 = 12"]})[0]
 
 
 def test_the_same_bits_in_any_batch():

@@ -200,19 +200,24 @@ START_TEST(ranks)
 {
     struct rw_bank *bank = make_bank(1);
     struct rw_bank_rank rank;
-    rw_bank_rank(bank, RW_STR("code"), 500, RW_SIGNAL_REPETITION, 2.0, &rank);
+    rw_bank_rank(bank, &(struct rw_bank_place){.domain = RW_STR("code")}, 500, RW_SIGNAL_REPETITION,
+                 2.0, &rank);
     ck_assert_uint_eq(rank.n_cal, ROWS / 3 * 2);
     ck_assert_double_eq(rank.p, 1.0 / (ROWS / 3 * 2 + 1));
-    rw_bank_rank(bank, RW_STR("code"), 500, RW_SIGNAL_REPETITION, -1.0, &rank);
+    rw_bank_rank(bank, &(struct rw_bank_place){.domain = RW_STR("code")}, 500, RW_SIGNAL_REPETITION,
+                 -1.0, &rank);
     ck_assert_double_eq(rank.p, 1.0);
     /* The low tail of REDUNDANT is the strange one. */
-    rw_bank_rank(bank, RW_STR("code"), 500, RW_SIGNAL_REDUNDANT, -1.0, &rank);
+    rw_bank_rank(bank, &(struct rw_bank_place){.domain = RW_STR("code")}, 500, RW_SIGNAL_REDUNDANT,
+                 -1.0, &rank);
     ck_assert_double_lt(rank.p, 0.01);
     /* An unknown tag is ranked in the pool. */
-    rw_bank_rank(bank, RW_STR("law"), 500, RW_SIGNAL_REDUNDANT, 0.5, &rank);
+    rw_bank_rank(bank, &(struct rw_bank_place){.domain = RW_STR("law")}, 500, RW_SIGNAL_REDUNDANT,
+                 0.5, &rank);
     ck_assert_uint_eq(rank.n_cal, ROWS);
     /* Half of the traces calibrate what the other half fitted. */
-    rw_bank_rank(bank, RW_STR(""), 500, RW_SIGNAL_LATENT_D2, 1e9, &rank);
+    rw_bank_rank(bank, &(struct rw_bank_place){.domain = RW_STR("")}, 500, RW_SIGNAL_LATENT_D2, 1e9,
+                 &rank);
     ck_assert_uint_eq(rank.n_cal, ROWS / 2);
     double mean;
     double deviation;
@@ -329,7 +334,8 @@ START_TEST(mutated_banks)
         struct rw_bank *made;
         if (rw_bank_parse(mutated, &made, &err) == RW_OK) {
             struct rw_bank_rank rank;
-            rw_bank_rank(made, RW_STR("a"), 100, RW_SIGNAL_REDUNDANT, 0.5, &rank);
+            rw_bank_rank(made, &(struct rw_bank_place){.domain = RW_STR("a")}, 100,
+                         RW_SIGNAL_REDUNDANT, 0.5, &rank);
             rw_bank_free(made);
             parsed++;
         }
