@@ -70,7 +70,7 @@ def _append(tok: Tokenizer, ex: Example, step: Step, label: int, place: int, den
     """One step with its token targets. `place`: position relative to the first error, negative before it.
 
     The next-token loss is asked where it teaches: the digits of valid steps (or all their tokens, in state machines, where
-    nothing is free), and, where a number goes wrong, the digit that should have stood there."""
+    nothing is free), and, where a number or a name goes wrong, the token that should have stood there."""
     enc = tok.encode(step.text, add_special_tokens=False)
     starts = [start for start, _ in enc.offsets]
     wrong = step.valid is False
@@ -82,11 +82,11 @@ def _append(tok: Tokenizer, ex: Example, step: Step, label: int, place: int, den
     else:
         dense = [label] * len(starts)
     known = place < 0 or (place == 0 and not wrong)
-    lm = [i if known and (not wrong or start < cut) and (dense_text or step.text[start : end].isdigit()) else IGNORE
+    lm = [i if known and start >= step.free and (not wrong or start < cut) and (dense_text or step.text[start : end].isdigit()) else IGNORE
           for i, start, end in zip(enc.ids, starts, (e for _, e in enc.offsets))]
     if wrong and place <= 0 and step.truth is not None and cut in starts:
         right = plain(tok, step.truth)
-        if len(right) == 1:
+        if right:
             lm[starts.index(cut)] = right[0]
     ex.ids += enc.ids + [STEP]
     ex.dense += dense + [IGNORE]

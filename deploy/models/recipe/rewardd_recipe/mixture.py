@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Callable, Iterator
 
 from . import gsm8k, prm800k, shortcuts
-from .families import basen, calibration, chains, countdown, drills, equations, relations, states, words
+from .families import algebra, basen, calibration, chains, countdown, drills, equations, relations, scenes, states, words
 from .program import write
 from .trace import Trace
 
@@ -15,9 +15,9 @@ SEEDS = {"train": 1_000_003, "dev": 2_000_003, "test": 3_000_017}
 Maker = Callable[[random.Random], Trace]
 
 OWN: dict[str, tuple[float, Maker]] = {
-    "words": (2.2, words.make), "relations": (2.2, relations.make), "chains": (2.0, chains.make), "linear": (1.4, equations.make),
-    "basen": (1.0, basen.make), "countdown": (1.0, countdown.make), "stacks": (1.6, states.stacks), "tracking": (1.0, states.tracking),
-    "logic": (1.4, states.logic),
+    "words": (1.6, words.make), "relations": (2.2, relations.make), "chains": (2.0, chains.make), "linear": (1.4, equations.make),
+    "basen": (1.0, basen.make), "countdown": (1.0, countdown.make), "stacks": (1.6, states.stacks), "tracking": (1.6, states.tracking),
+    "logic": (1.8, states.logic), "scenes": (3.0, scenes.make), "algebra": (1.6, algebra.make),
 }
 HELD_OUT: dict[str, Maker] = {
     "words (held-out templates)": lambda rng: words.make(rng, True),
@@ -43,7 +43,7 @@ class Mixture:
         self.shares = shares or {"drills": 0.30, "own": 0.38, "gsm8k": 0.20, "shortcut": 0.05, "other": 0.02, "prm800k": 0.05}
 
     def program(self, rng: random.Random):
-        return words.build(rng) if rng.random() < 0.5 else self.gsm8k.program(rng)
+        return words.build(rng) if rng.random() < 0.4 else self.gsm8k.program(rng)
 
     def draw(self, rng: random.Random) -> Trace:
         kind = rng.choices(list(self.shares), list(self.shares.values()))[0]

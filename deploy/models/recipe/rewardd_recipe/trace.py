@@ -16,6 +16,26 @@ class Step:
     wrong_end: int | None = None
     weight: float = 1.0
     truth: str | None = None
+    free: int = 0  # characters up to here follow from nothing before them: the next-token loss does not ask for them
+
+
+def judged(said: str, right: str, free: int = 0) -> Step:
+    """A step of a state machine next to the text that would be right: valid when they agree, else wrong from the first word
+    or digit that differs."""
+    if said == right:
+        return Step(said, True, free=free)
+    at = next((i for i, (a, b) in enumerate(zip(said, right)) if a != b), min(len(said), len(right)))
+    if at >= len(right):
+        return Step(said, False, at, free=free)
+    if right[at].isdigit():
+        return Step(said, False, at, truth=right[at], free=free)
+    while at > 0 and right[at - 1].isalpha():
+        at -= 1
+    end = at
+    while end < len(right) and right[end].isalpha():
+        end += 1
+    at -= at > 0 and right[at - 1] == " "
+    return Step(said, False, at, truth=right[at : max(end, at + 1)], free=free)
 
 
 @dataclass

@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from rewardd_recipe import shortcuts
 from rewardd_recipe import gsm8k
-from rewardd_recipe.families import basen, chains, countdown, drills, equations, relations, states, words
+from rewardd_recipe.families import algebra, basen, chains, countdown, drills, equations, relations, scenes, states, words
 from rewardd_recipe.program import write
 from rewardd_recipe.mixture import CALIBRATION, HELD_OUT, own_trace
 
@@ -82,7 +82,7 @@ def atom(t: list[str]) -> Fraction:
     return Fraction(head)
 
 
-@pytest.mark.parametrize("maker", [words.make, chains.make, relations.make])
+@pytest.mark.parametrize("maker", [words.make, chains.make, relations.make, scenes.make])
 def test_arithmetic_of_valid_steps_holds_and_slips_do_not(maker) -> None:
     rng = random.Random(11)
     slips = seen = 0
@@ -219,7 +219,7 @@ def test_drill_lines_stand_alone_and_say_where_they_go_wrong() -> None:
     rng = random.Random(19)
     checked = 0
     for _ in range(ROUNDS):
-        trace = drills.make(rng, ["They have {eq} apples now."])
+        trace = drills.sums(rng, ["They have {eq} apples now."])
         assert trace.prefix_labels() == [int(s.valid) for s in trace.steps]
         for step in trace.steps:
             found = EQUATION.findall(plain_math(step.text))
@@ -277,3 +277,41 @@ def test_calibration_wording_is_neither_trained_on_nor_held_out() -> None:
         first = trace.first_error()
         for step in trace.steps[: first if first >= 0 else None]:
             assert false_equations(step.text) == 0, step.text
+
+
+def test_algebra_values_are_what_the_letters_say() -> None:
+    """Every "letter = number" and every written sum of a valid step, from the text alone."""
+    rng = random.Random(24)
+    for _ in range(2 * ROUNDS):
+        trace = algebra.make(rng)
+        first = trace.first_error()
+        for i, step in enumerate(trace.steps):
+            sums = re.findall(r"((?:-?\d+(?:/\d+)? [-+*/] -?\d+(?:/\d+)?)) = (-?[\d./]+?)\.?$", step.text)
+            for left, right in sums:
+                if step.valid:
+                    assert exact(left) == exact(right), step.text
+                elif i == first:
+                    assert abs(exact(left) - exact(right)) > 0, step.text
+
+
+def test_swap_drills_rerun() -> None:
+    rng = random.Random(25)
+    for _ in range(ROUNDS):
+        step = states.swap_drill(rng)
+        before, a, b, after = re.match(r"(?:At the start: )?(.*)\. (\w+) and (\w+) swap(?:: |, so )(.*)\.$", step.text).groups()
+        was, now = (dict(pair.split(": ") for pair in part.split(", ")) for part in (before, after))
+        was[a], was[b] = was[b], was[a]
+        assert step.valid == (was == now)
+
+
+def test_lookups_and_columns_rerun() -> None:
+    rng = random.Random(26)
+    for _ in range(ROUNDS):
+        trace = states.lookups(rng)
+        for step in trace.steps:
+            assert step.valid == (step.text in trace.question)
+        step = basen.column(rng)
+        base, x, y, c, t, *rest = map(int, re.findall(r"\d+", step.text.replace("Column 1:", "")))
+        w, k = (rest[0], rest[1]) if len(rest) == 2 else (rest[3], rest[4])
+        right = x + y + c == t and divmod(t, base) == (k, w) and (len(rest) == 2 or rest[:3] == [k, base, w])
+        assert step.valid == right, step.text

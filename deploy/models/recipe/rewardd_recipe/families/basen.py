@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import random
 
-from ..trace import Step, Trace
+from ..trace import Step, Trace, judged
+
+
+FORMS = ["Column {i}: {x} + {y} + {c} = {t}. Write {w}, carry {k}.",
+         "{x} + {y} plus carry {c} gives {t} = {k} * {b} + {w}, so write {w} and carry {k}."]
 
 
 def digits(value: int, base: int) -> list[int]:
@@ -32,8 +36,7 @@ def make(rng: random.Random, held_out: bool = False) -> Trace:
     bad = rng.randrange(columns + 1) if rng.random() < 0.5 else -1
     question = f"Add {text_of(digits(a, base))} and {text_of(digits(b, base))} in base {base}."
     steps, result, carry, error = [], [], 0, ""
-    form = rng.choice(["Column {i}: {x} + {y} + {c} = {t}. Write {w}, carry {k}.",
-                       "{x} + {y} plus carry {c} gives {t} = {k} * {b} + {w}, so write {w} and carry {k}."])
+    form = rng.choice(FORMS)
     for i in range(columns):
         x, y, total = da[i], db[i], da[i] + db[i] + carry
         write_digit, next_carry = total % base, total // base
@@ -41,13 +44,10 @@ def make(rng: random.Random, held_out: bool = False) -> Trace:
         truth = list(said)
         if i == bad:
             error = _damage(rng, said, base)
-        valid = said == truth
-        text = form.format(i=i + 1, x=said[0], y=said[1], c=said[2], t=said[3], w=said[4], k=said[5], b=base)
-        steps.append(Step(text, valid, None if valid else len(text)))
+        written = [form.format(i=i + 1, x=n[0], y=n[1], c=n[2], t=n[3], w=n[4], k=n[5], b=base) for n in (said, truth)]
+        steps.append(judged(*written))
         result.append(said[4])
         carry = said[5]
-        if not valid:
-            da, db = da[:], db[:]
     if carry:
         result.append(carry)
     final = list(result)
@@ -57,10 +57,26 @@ def make(rng: random.Random, held_out: bool = False) -> Trace:
         error = "conclusion"
     right = final == digits(a + b, base) or text_of(final).lstrip("0") == text_of(digits(a + b, base))
     text = f"The answer is {text_of(final)}."
-    steps.append(Step(text, right, None if right else len(text)))
+    steps.append(Step(text, True) if right else judged(text, f"The answer is {text_of(digits(a + b, base))}."))
     trace = Trace(question, steps, "basen", f"base{base}", error, dense_text=True)
     trace.outcome = right
     return trace
+
+
+def column(rng: random.Random) -> Step:
+    """A drill: one column by itself, its base named, wrong every second time."""
+    base, carry = rng.randint(5, 9), rng.randint(0, 1)
+    x, y = rng.randrange(base), rng.randrange(base)
+    total = x + y + carry
+    truth = [x, y, carry, total, total % base, total // base]
+    said = list(truth)
+    if rng.random() < 0.5:
+        spot = rng.choice((3, 4, 4, 5, 5))
+        said[spot] = 1 - said[5] if spot == 5 else max(0, said[spot] + rng.choice((-2, -1, 1, 2)))
+        said[3:] = [said[3], said[3] % base, said[3] // base] if spot == 3 else said[3:]
+    form = rng.choice(FORMS)
+    texts = [f"In base {base}: " + form.format(i=1, x=n[0], y=n[1], c=n[2], t=n[3], w=n[4], k=n[5], b=base) for n in (said, truth)]
+    return judged(*texts, free=len(f"In base {base}: Column 1: {x} + {y} + "))
 
 
 def _damage(rng: random.Random, said: list[int], base: int) -> str:

@@ -1,4 +1,5 @@
-"""Sums, one per step, each judged by itself: the multiplication table, carries and percentages in the notation of the traces.
+"""Single claims, each judged by itself: sums in the notation of the traces (the multiplication table, carries, percentages), one
+swap of a tracking trace, one column of an addition in base b, one operation on an equation, one cited rule.
 
 A word problem of 120 tokens has one or two results whose digits decide its label; a drill of the same length has ten. The
 question says that lines stand alone, so these labels do not contradict "right so far" elsewhere.
@@ -13,6 +14,7 @@ from typing import Sequence
 from .. import expr
 from ..style import Style, draw_style
 from ..trace import Step, Trace
+from . import basen, equations, states
 
 QUESTION = "Check each line by itself."
 UNITS = ("", "", "", "", "$", "$", "apples", "hours", "miles", "people", "pages", "minutes", "pounds", "students", "eggs", "days")
@@ -21,6 +23,18 @@ LEADS = ("", "", "", "So ", "Total: ", "Then ", "We get ", "This is ", "- ", "Th
 
 def make(rng: random.Random, sentences: Sequence[str] = ()) -> Trace:
     """`sentences`: wordings with {eq} in which every fourth sum stands, so that the check does not depend on what is around it."""
+    kind = rng.choices(("sums", "swaps", "lookups", "columns", "equations"), (0.5, 0.2, 0.1, 0.08, 0.12))[0]
+    if kind == "lookups":
+        return states.lookups(rng)
+    if kind != "sums":
+        line = {"swaps": states.swap_drill, "columns": basen.column, "equations": equations.drill}[kind]
+        trace = Trace(QUESTION, [line(rng) for _ in range(rng.randint(5, 9))], "drills", kind, dense_text=True)
+        trace.independent = True
+        return trace
+    return sums(rng, sentences)
+
+
+def sums(rng: random.Random, sentences: Sequence[str] = ()) -> Trace:
     style = draw_style(rng)
     steps = []
     for _ in range(rng.randint(6, 14)):

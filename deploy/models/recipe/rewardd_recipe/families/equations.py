@@ -10,8 +10,9 @@ import random
 from fractions import Fraction
 
 from ..expr import number, perturb
-from ..trace import Step, Trace
+from ..trace import Step, Trace, judged
 
+FORMS = ["{cap}: {eq}.", "We {low} to get {eq}.", "{cap}. This gives {eq}.", "So {eq}.", "If we {low}, we have ${eq}$."]
 Row = tuple[Fraction, Fraction, Fraction, Fraction]  # a x + b = c x + d
 
 
@@ -100,27 +101,49 @@ def _linear(rng: random.Random) -> Trace:
     bad = rng.randrange(len(ops) + 1) if rng.random() < 0.5 else -1
     steps: list[Step] = []
     error = ""
-    forms = rng.sample(["{cap}: {eq}.", "We {low} to get {eq}.", "{cap}. This gives {eq}.", "So {eq}.", "If we {low}, we have ${eq}$."], 2)
+    forms = rng.sample(FORMS, 2)
     for i, (op, coef, const) in enumerate(ops):
-        new = apply(row, op, coef, const)
+        right = new = apply(row, op, coef, const)
         if i == bad:
             new, error = _wrong_row(rng, row, new, op, coef, const)
-        valid = holds(new, x) and new == apply(row, op, coef, const)
-        low = _describe(rng, op, coef, const, var)
-        text = rng.choice(forms).format(cap=low[0].upper() + low[1:], low=low, eq=show(new, var))
-        steps.append(Step(text, valid, None if valid else len(text)))
+        steps.append(_step(rng.choice(forms), _describe(rng, op, coef, const, var), new, right, var))
+        assert not steps[-1].valid or holds(new, x)
         row = new
-        if not valid:
+        if not steps[-1].valid:
             break
     if not error and len(ops) == bad or not error:
         stated = row[3] / row[0] if row[0] and not row[1] and not row[2] else x
         if bad == len(ops):
             stated, error = perturb(rng, abs(x)), "conclusion"
-        text = rng.choice(["The answer is {v} = {x}.", "So {v} = {x}.", "Therefore {v} = \\boxed{{{x}}}."]).format(v=var, x=_plain(stated))
-        steps.append(Step(text, stated == x, None if stated == x else len(text)))
+        form = rng.choice(["The answer is {v} = {x}.", "So {v} = {x}.", "Therefore {v} = \\boxed{{{x}}}."])
+        steps.append(judged(form.format(v=var, x=_plain(stated)), form.format(v=var, x=_plain(x))))
     trace = Trace(question, steps, "linear", "linear", error, dense_text=True)
     trace.outcome = None  # cut at the error: no final answer to judge
     return trace
+
+
+def _step(form: str, low: str, said: Row, right: Row, var: str, before: str = "", free: int = 0) -> Step:
+    texts = [before + form.format(cap=low[0].upper() + low[1:], low=low, eq=show(row, var)) for row in (said, right)]
+    return judged(*texts, free=free)
+
+
+def drill(rng: random.Random) -> Step:
+    """One operation on an equation of its own, wrong every second time."""
+    var = rng.choice("xynabt")
+    x, a, c = Fraction(rng.randint(1, 20)), Fraction(rng.randint(1, 12)), Fraction(rng.choice([0, 0, rng.randint(1, 9)]))
+    a += a == c
+    b = Fraction(rng.choice([0, rng.randint(-30, 40), rng.randint(-30, 40)]))
+    row: Row = (a, b, c, a * x + b - c * x)
+    ops = _plan(row)
+    if not ops:
+        return drill(rng)
+    op, coef, const = ops[0]
+    right = new = apply(row, op, coef, const)
+    if rng.random() < 0.5:
+        new, _ = _wrong_row(rng, row, right, op, coef, const)
+    before = show(row, var) + rng.choice([" | ", ". ", " -> "])
+    low = _describe(rng, op, coef, const, var)
+    return _step(rng.choice(FORMS), low, new, right, var, before, len(before) + len(low))
 
 
 def _system(rng: random.Random) -> Trace:

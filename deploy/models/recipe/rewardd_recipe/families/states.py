@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from ..trace import Step, Trace
+from ..trace import Step, Trace, judged
 from .nouns import COLORS, FIRST_NAMES, SINGULAR
 
 PAIRS = {"(": ")", "[": "]", "{": "}", "<": ">"}
@@ -31,11 +31,9 @@ def stacks(rng: random.Random, held_out: bool = False) -> Trace:
         said, shown = list(truth), ch
         if i == bad:
             said, shown, error = _damage_stack(rng, stack, truth, ch)
-        valid = said == truth and shown == ch
-        text = f"{shown} ; stack: {' '.join(said) or 'empty'}"
-        steps.append(Step(text, valid, None if valid else len(text)))
+        steps.append(judged(f"{shown} ; stack: {' '.join(said) or 'empty'}", f"{ch} ; stack: {' '.join(truth) or 'empty'}"))
         stack = said
-        if not valid:
+        if not steps[-1].valid:
             break
     if not error:
         close = [PAIRS[c] for c in reversed(stack)]
@@ -94,19 +92,56 @@ def tracking(rng: random.Random, held_out: bool = False) -> Trace:
                 said[x], said[y], error = truth[y], truth[x], "operand"
             else:
                 said[x], error = truth[y], "contradiction"
-        valid = said == truth
-        text = head + form.format(s=", ".join(f"{p}: {t}" for p, t in said.items()))
-        steps.append(Step(text, valid, None if valid else len(text)))
+        steps.append(judged(*(head + form.format(s=listed(state)) for state in (said, truth))))
         owner = said
-        if not valid:
+        if not steps[-1].valid:
             break
     if not error:
         said = owner[asked]
         if bad == len(swaps) + 1:
             said, error = rng.choice([t for t in things if t != said]), "conclusion"
-        text = f"{asked} has the {said}."
-        steps.append(Step(text, said == owner[asked], None if said == owner[asked] else len(text)))
+        steps.append(judged(f"{asked} has the {said}.", f"{asked} has the {owner[asked]}."))
     return _trace(question, steps, "tracking", "held" if held_out else "swap", error)
+
+
+def listed(owner: dict[str, str]) -> str:
+    return ", ".join(f"{p}: {t}" for p, t in owner.items())
+
+
+def swap_drill(rng: random.Random) -> Step:
+    """One swap by itself, wrong every second time: what a longer tracking trace asks again and again."""
+    n = rng.choice((2, 2, 3, 3, 4))
+    people, things = rng.sample(PEOPLE if rng.random() < 0.5 else FIRST_NAMES, n), _things(rng, n)
+    before = dict(zip(people, things))
+    a, b = rng.sample(people, 2)
+    after = dict(before) | {a: before[b], b: before[a]}
+    said = dict(after)
+    if rng.random() < 0.5:
+        x, y = rng.sample(people, 2)
+        said[x] = after[y]
+        if rng.random() < 0.6:
+            said[y] = after[x]
+    start = rng.choice(["", "At the start: "]) + listed(before) + f". {a} and {b} swap"
+    form = rng.choice([": {s}.", ", so {s}."])
+    return judged(*(start + form.format(s=listed(state)) for state in (said, after)), free=len(start))
+
+
+def lookups(rng: random.Random) -> Trace:
+    """Rules and lines that cite them, each judged by itself: is the rule there, and in this direction?"""
+    kinds = rng.sample(BEINGS, rng.randint(5, 9))
+    rules = {(a, b) for a, b in (rng.sample(kinds, 2) for _ in range(len(kinds)))}
+    rules = {r for r in rules if (r[1], r[0]) not in rules}
+    question = " ".join(f"Every {a} is a {b}." for a, b in rng.sample(sorted(rules), len(rules))) + " Check each line by itself."
+    steps = []
+    for _ in range(rng.randint(5, 9)):
+        a, b = rng.choice(sorted(rules)) if rng.random() < 0.5 or not rules else rng.sample(kinds, 2)
+        if rng.random() < 0.2:
+            a, b = b, a
+        text = f"Every {a} is a {b}."
+        steps.append(Step(text, (a, b) in rules, None if (a, b) in rules else len(text) - 1))
+    trace = _trace(question, steps, "drills", "lookups", "")
+    trace.independent, trace.dense_text = True, False
+    return trace
 
 
 def logic(rng: random.Random, held_out: bool = False) -> Trace:
@@ -134,7 +169,8 @@ def logic(rng: random.Random, held_out: bool = False) -> Trace:
             said, error = _damage_rule(rng, a, b, kinds, all_rules, known)
         valid = said in all_rules and said[0] in known
         text = form.format(a=said[0], b=said[1], n=name)
-        steps.append(Step(text, valid, None if valid else len(text)))
+        doubt = said[0] if said[0] not in known else f"a {said[1]}"  # the word at which the step is first wrong
+        steps.append(Step(text, valid, None if valid else text.index(doubt) + len(doubt)))
         known.add(said[1])
         if not valid:
             break
@@ -142,8 +178,7 @@ def logic(rng: random.Random, held_out: bool = False) -> Trace:
         last = chain[-1]
         t = rng.choice([x for x in TRAITS if x != trait]) if bad == depth else trait
         error = "premise" if bad == depth else ""
-        text = f"Every {last} is {t}. So {name} is {t}."
-        steps.append(Step(text, not error, None if not error else len(text)))
+        steps.append(judged(*(f"Every {last} is {x}. So {name} is {x}." for x in (t, trait))))
     if not error:
         yes = bad != depth + 1
         error = "" if yes else "conclusion"

@@ -12,6 +12,7 @@ from fractions import Fraction
 from .. import expr
 from ..program import Program, Quantity, write
 from ..trace import Trace
+from .nouns import FIRST_NAMES, THINGS
 
 NAMES = ("Anna Ben Carla David Emma Frank Grace Henry Iris Jack Kara Liam Mona Noah Olga Paul Rosa Sam Tina Victor Wendy "
          "Maria Tom Lucy Peter Nina Omar Julia Eric Dana Mark Sofia Leo").split()
@@ -167,13 +168,15 @@ def worded(rng: random.Random, t: Template) -> Template:
     return replace(t, facts=[pick(f) for f in t.facts], ask=pick(t.ask), nodes=[(k, e, u, pick(d)) for k, e, u, d in t.nodes])
 
 
-def instantiate(rng: random.Random, t: Template) -> Program | None:
+def instantiate(rng: random.Random, t: Template, wide: bool = False) -> Program | None:
+    """`wide`: names and things from the long lists."""
     t = worded(rng, t)
-    names = rng.sample(NAMES, 3)
-    items = rng.sample(ITEMS, 2)
+    names = rng.sample(FIRST_NAMES if wide else NAMES, 3)
+    items = rng.sample(THINGS if wide else ITEMS, 2)
     he = rng.choice(["he", "she"])
     words = {"N": names[0], "M": names[1], "O": names[2], "I": items[0], "J": items[1], "K": rng.choice(KINDS),
-             "P": rng.choice(PLACES).capitalize(), "he": he, "He": he.capitalize(), "his": {"he": "his", "she": "her"}[he]}
+             "P": rng.choice(PLACES).capitalize(), "he": he, "He": he.capitalize(), "his": {"he": "his", "she": "her"}[he],
+             "him": {"he": "him", "she": "her"}[he]}
     for _ in range(200):
         given = {k: Fraction(rng.randint(*span)) for k, span in t.ranges.items()}
         if "p" in given:
