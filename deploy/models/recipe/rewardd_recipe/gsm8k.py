@@ -15,12 +15,17 @@ from fractions import Fraction
 from pathlib import Path
 
 from . import expr
+from .families.nouns import FIRST_NAMES
+from .families.words import NAMES
 from .program import REASONING, Program, Quantity, write
 from .trace import Trace
 
 NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?|\.\d+")
 ANNOTATION = re.compile(r"(?P<left>[\d$%.,()+\-*/x× ]*?=\s*)?(?P<cur>\$?)\s*<<(?P<e>[^=<>]+)=(?P<v>[^<>]+)>>\s*(?P<shown>\$?[\d.,]*\d)?")
 FIXED = {Fraction(n) for n in (7, 10, 12, 24, 30, 31, 50, 52, 60, 100, 365, 1000)}
+PEOPLE = (set(FIRST_NAMES) | set(NAMES) | set("John Mary James Robert Michael Jessica Emily Sarah Janet Jerry Tommy Billy Samantha Andrew Lily Olivia "
+          "Johnny Jackson Charlie Bobby Katie Jimmy Melissa Brandon Kelly Josh Rachel Sophia Mia Hannah Julie Carlos Natalia Weng".split())) \
+    - {"May", "April", "June", "Art", "Will", "Mark", "Rose", "Grace", "Faith", "Joy", "Pat", "Max", "Jack", "Stan", "Ray", "Bill", "Rob", "Sue", "Dan", "Jan"}
 DEV_EVERY = 20
 SEED = 20260606
 
@@ -232,6 +237,19 @@ def _facts(question: str, given: expr.Env, swap: dict) -> dict[str, str]:
     return out
 
 
+def rename(rng: random.Random, program: Program) -> None:
+    """Other first names for the people of a problem, the same in its question and its steps."""
+    found = sorted(set(re.findall(r"\b[A-Z][a-z]+\b", program.question)) & PEOPLE)
+    swap = dict(zip(found, rng.sample(FIRST_NAMES, len(found))))
+    if not swap:
+        return
+    pattern = re.compile(r"\b(" + "|".join(swap) + r")\b")
+    put = lambda text: pattern.sub(lambda m: swap[m.group()], text)
+    program.question = put(program.question)
+    for q in program.quantities:
+        q.sentence = put(q.sentence)
+
+
 class Source:
     """Draws traces from the loaded problems."""
 
@@ -249,6 +267,9 @@ class Source:
         return program
 
     def make(self, rng: random.Random, resample: float = 0.7) -> Trace:
-        trace = write(rng, self.program(rng, resample), kinds=REASONING)
+        program = self.program(rng, resample)
+        if rng.random() < 0.6:
+            rename(rng, program)
+        trace = write(rng, program, kinds=REASONING)
         trace.group = trace.template
         return trace

@@ -10,14 +10,15 @@ from . import gsm8k, prm800k, shortcuts
 from .families import algebra, basen, calibration, chains, countdown, drills, equations, relations, scenes, states, words
 from .program import write
 from .trace import Trace
+from .vary import framed, vary
 
 SEEDS = {"train": 1_000_003, "dev": 2_000_003, "test": 3_000_017}
 Maker = Callable[[random.Random], Trace]
 
 OWN: dict[str, tuple[float, Maker]] = {
     "words": (1.6, words.make), "relations": (2.2, relations.make), "chains": (2.0, chains.make), "linear": (1.4, equations.make),
-    "basen": (1.0, basen.make), "countdown": (1.0, countdown.make), "stacks": (1.6, states.stacks), "tracking": (1.6, states.tracking),
-    "logic": (1.8, states.logic), "scenes": (3.0, scenes.make), "algebra": (1.6, algebra.make),
+    "basen": (1.0, basen.make), "countdown": (1.0, countdown.make), "stacks": (1.6, states.stacks), "tracking": (3.0, states.tracking),
+    "logic": (1.8, states.logic), "scenes": (2.4, scenes.make), "algebra": (1.2, algebra.make),
 }
 HELD_OUT: dict[str, Maker] = {
     "words (held-out templates)": lambda rng: words.make(rng, True),
@@ -48,9 +49,10 @@ class Mixture:
     def draw(self, rng: random.Random) -> Trace:
         kind = rng.choices(list(self.shares), list(self.shares.values()))[0]
         if kind == "own":
-            return own_trace(rng)
+            return vary(rng, own_trace(rng))
         if kind == "gsm8k":
-            return self.gsm8k.make(rng)
+            trace = self.gsm8k.make(rng)
+            return framed(rng, trace) if rng.random() < 0.2 else trace
         if kind == "drills":
             return drills.make(rng, self.gsm8k.sentences)
         if kind == "prm800k":

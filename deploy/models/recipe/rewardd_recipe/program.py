@@ -245,11 +245,11 @@ class Writer:
     def opening(self, q: Quantity) -> str:
         """The style's lead, unless the sentence continues a step or brings its own connective."""
         first = q.sentence.split(" ", 1)[0].rstrip(",")
-        return "" if q.glued or (first in CONNECTIVES and self.style.lead not in ("step", "list")) else self.lead()
+        return "" if q.glued or (first in CONNECTIVES and self.style.lead not in ("step", "list", "bold", "head")) else self.lead()
 
     def lowered(self, q: Quantity) -> str:
         first = q.sentence.split(" ", 1)[0]
-        if not q.glued and first in LOWERABLE and self.steps and self.style.lead in ("then", "ordinal", "so"):
+        if not q.glued and first in LOWERABLE and self.steps and self.style.lead in ("then", "ordinal", "so", "find"):
             return q.sentence[0].lower() + q.sentence[1:]
         return q.sentence
 

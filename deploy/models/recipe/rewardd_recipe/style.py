@@ -17,6 +17,9 @@ LEADS = {
     "ordinal": ["First, ", "Second, ", "Third, ", "Fourth, ", "Fifth, ", "Sixth, ", "Seventh, ", "Eighth, "],
     "then": ["First, ", "Next, ", "Then, ", "After that, ", "Now, ", "Next, ", "Then, ", "Now, "],
     "step": ["Step 1: ", "Step 2: ", "Step 3: ", "Step 4: ", "Step 5: ", "Step 6: ", "Step 7: ", "Step 8: "],
+    "bold": ["**Step 1:** ", "**Step 2:** ", "**Step 3:** ", "**Step 4:** ", "**Step 5:** ", "**Step 6:** ", "**Step 7:** ", "**Step 8:** "],
+    "head": ["### Step 1\n", "### Step 2\n", "### Step 3\n", "### Step 4\n", "### Step 5\n", "### Step 6\n", "### Step 7\n", "### Step 8\n"],
+    "find": ["To start, ", "We then see that ", "From this, ", "Next, we know that ", "This means that ", "As a result, ", "We can see that ", "Finally, "],
     "list": ["1. ", "2. ", "3. ", "4. ", "5. ", "6. ", "7. ", "8. "],
     "so": ["", "So ", "", "Now ", "So, ", "Then ", "", "Next, "],
 }
@@ -118,7 +121,7 @@ def draw_style(rng: random.Random) -> Style:
         times=rng.choice(["\\times", "\\times", "\\cdot"]) if latex else rng.choice(["*", "*", "x", "×"]),
         divide=rng.choice(["frac", "\\div", "/"]) if latex else rng.choice(["/", "/", "÷"]),
         wrap=wrap,
-        lead=rng.choice(["plain", "plain", "ordinal", "then", "then", "step", "list", "so", "so"]),
+        lead=rng.choice(["plain", "plain", "ordinal", "then", "then", "step", "list", "so", "so", "bold", "head", "find"]),
         commas=rng.random() < 0.5,
         cents=rng.random() < 0.15,
         units=rng.random() < 0.45,

@@ -7,6 +7,10 @@ before the decay has begun to train longer). On a machine whose speed nobody can
 decays by the clock instead. `--init DIR` starts from the weights of an exported process model (the next-token head
 anew). The data stream is seeded by the number of the pool, so a resumed run sees new traces. Optimizer: Muon on the matrices
 of the trunk, AdamW on the rest.
+
+`--device cuda` trains on a GPU; `--workers N` makes the traces in N processes, which a GPU needs and two CPU cores do not.
+`--precision auto` is bfloat16 autocast on a GPU or a CPU with instructions for it (avx512_bf16, amx_bf16), float32 elsewhere:
+without them bfloat16 is emulated, twenty times slower than float32.
 """
 
 from __future__ import annotations
@@ -14,11 +18,14 @@ from __future__ import annotations
 import argparse
 import glob
 import json
+import multiprocessing
 import random
 import time
+from collections import deque
 from datetime import datetime, timezone
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Iterator
 
 import torch
 import torch.nn.functional as F
@@ -34,18 +41,29 @@ LENGTHS = (48, 64, 96, 128, 160, 208, 272, 384, 576, 832)
 
 @dataclass
 class Batch:
+    """Token ids, and flat positions in the (row, time) plane with what is asked there."""
+
     ids: Tensor
     marks: Tensor
     labels: Tensor
     weights: Tensor
-    dense: Tensor
-    lm: Tensor
+    dense: Tensor  # positions with a token label
+    dense_labels: Tensor
+    lm: Tensor  # positions whose next token is asked
+    lm_ids: Tensor
     ends: Tensor
     outcomes: Tensor
+    tokens: int
+
+    def to(self, device: str) -> Batch:
+        if device == "cpu":
+            return self
+        moved = {f.name: getattr(self, f.name) for f in fields(self)}
+        return Batch(**{k: v.to(device, non_blocking=True) if isinstance(v, Tensor) else v for k, v in moved.items()})
 
 
 def collate(examples: list[Example], length: int, rows: int) -> Batch:
-    """Right padding; flat positions index the (row, time) plane."""
+    """Right padding."""
     ids = torch.full((rows, length), PAD, dtype=torch.long)
     dense = torch.full((rows, length), IGNORE, dtype=torch.long)
     lm = torch.full((rows, length), IGNORE, dtype=torch.long)
@@ -64,7 +82,9 @@ def collate(examples: list[Example], length: int, rows: int) -> Batch:
             ends.append(r * length + n - 1)
             outcomes.append(ex.outcome)
     as_long = lambda x: torch.tensor(x, dtype=torch.long)
-    return Batch(ids, as_long(marks), as_long(labels), torch.tensor(weights), dense, lm, as_long(ends), torch.tensor(outcomes))
+    asked = [(x.view(-1) != IGNORE).nonzero().squeeze(-1) for x in (dense, lm)]
+    return Batch(ids, as_long(marks), as_long(labels), torch.tensor(weights), asked[0], dense.view(-1)[asked[0]], asked[1],
+                 lm.view(-1)[asked[1]], as_long(ends), torch.tensor(outcomes), sum(len(ex.ids) for ex in examples))
 
 
 class Pools:
@@ -93,6 +113,44 @@ class Pools:
         return out
 
 
+_pools: Pools | None = None  # of a worker process
+
+
+def _start_worker(opt: argparse.Namespace) -> None:
+    global _pools
+    torch.set_num_threads(1)
+    _pools = make_pools(opt)
+
+
+def _one_pool(number: int) -> list[dict]:
+    """Batches as arrays: tensors would travel by file descriptors, which run out."""
+    _pools.left = {}  # a worker sees some of the pools only: what is over goes with the pool, so that any number of workers agrees
+    return [{f.name: v.numpy() if isinstance(v, Tensor) else v for f in fields(b) for v in (getattr(b, f.name),)}
+            for b in _pools.batches(number)]
+
+
+def make_pools(opt: argparse.Namespace) -> Pools:
+    mixture = Mixture(opt.data, shares=pairs(opt.shares) if opt.shares else None)
+    return Pools(mixture, load_tokenizer(str(opt.tokenizer)), opt.batch_tokens, opt.full_share, opt.pool)
+
+
+def stream(opt: argparse.Namespace, number: int) -> Iterator[tuple[int, Batch]]:
+    """(pool number, batch) from pool `number` on, for ever."""
+    if opt.workers == 0:
+        pools = make_pools(opt)
+        while True:
+            yield from ((number, b) for b in pools.batches(number))
+            number += 1
+    with multiprocessing.get_context("spawn").Pool(opt.workers, _start_worker, (opt,)) as crew:
+        ahead = deque((n, crew.apply_async(_one_pool, (n,))) for n in range(number, number + opt.workers + 2))
+        while True:
+            at, work = ahead.popleft()
+            last = ahead[-1][0] + 1
+            ahead.append((last, crew.apply_async(_one_pool, (last,))))
+            for arrays in work.get():
+                yield at, Batch(**{k: torch.from_numpy(v) if not isinstance(v, int) else v for k, v in arrays.items()})
+
+
 class Muon(torch.optim.Optimizer):
     """Momentum, orthogonalised by a quintic Newton-Schulz iteration; for matrices only."""
 
@@ -102,8 +160,25 @@ class Muon(torch.optim.Optimizer):
     @torch.no_grad()
     def step(self) -> None:
         for group in self.param_groups:
+            if group["params"] and group["params"][0].is_cuda:
+                self.together(group)
+                continue
             for p in group["params"]:
                 self.update(p, group)
+
+    def together(self, group: dict) -> None:
+        """Matrices of one shape in one go: a GPU waits for the launches otherwise."""
+        shapes: dict[torch.Size, list[Tensor]] = {}
+        for p in group["params"]:
+            shapes.setdefault(p.shape, []).append(p)
+        for shape, params in shapes.items():
+            grads = [p.grad for p in params]
+            bufs = [self.state[p].setdefault("buf", torch.zeros_like(p)) for p in params]
+            torch._foreach_lerp_(bufs, grads, 1 - group["momentum"])
+            updates = orthogonalise(torch.stack(torch._foreach_lerp(grads, bufs, group["momentum"]))).unbind()
+            scale = -group["lr"] * max(1.0, shape[0] / shape[1]) ** 0.5
+            torch._foreach_mul_(params, 1 - group["lr"] * group["weight_decay"])
+            torch._foreach_add_(params, updates, alpha=scale)
 
     def update(self, p: Tensor, group: dict) -> None:
         if "buf" not in self.state[p]:
@@ -116,37 +191,51 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonalise(g: Tensor, steps: int = 5) -> Tensor:
-    """A matrix towards U V^T of its singular value decomposition. One matrix at a time: on a CPU the batched product of
-    bfloat16 matrices takes four times as long."""
-    x = g.bfloat16() / (g.norm() + 1e-7)
-    tall = x.shape[0] > x.shape[1]
+    """A matrix (or a stack of them) towards U V^T of its singular value decomposition. On a CPU one matrix at a time: the
+    batched product of bfloat16 matrices takes four times as long there."""
+    x = g.bfloat16() / (g.norm(dim=(-2, -1), keepdim=True) + 1e-7)
+    tall = x.shape[-2] > x.shape[-1]
     x = x.mT.contiguous() if tall else x
+    add = torch.addmm if x.ndim == 2 else torch.baddbmm
     for _ in range(steps):
         a = x @ x.mT
-        b = torch.addmm(a, a, a, beta=-4.7750, alpha=2.0315)
-        x = torch.addmm(x, b, x, beta=3.4445)
+        b = add(a, a, a, beta=-4.7750, alpha=2.0315)
+        x = add(x, b, x, beta=3.4445)
     return (x.mT if tall else x).to(g.dtype)
 
 
-def losses(model: RewardModel, trunk, batch: Batch, mix: dict[str, float]) -> tuple[Tensor, dict[str, float]]:
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+def losses(model: RewardModel, trunk, batch: Batch, mix: dict[str, float], bf16: bool = True) -> tuple[Tensor, dict[str, Tensor]]:
+    """`trunk`: model.model or its compiled form."""
+    with torch.autocast(batch.ids.device.type, dtype=torch.bfloat16, enabled=bf16):
         flat = trunk(batch.ids).reshape(-1, model.cfg.hidden_size)
         parts: dict[str, Tensor] = {}
         step_logits = model.step_head(flat).float()
         if len(batch.marks):
             each = F.cross_entropy(step_logits[batch.marks], batch.labels, reduction="none")
             parts["step"] = (each * batch.weights).sum() / batch.weights.sum()
-        dense = batch.dense.view(-1)
-        if bool((dense != IGNORE).any()):
-            balance = torch.tensor([3.0, 1.0])
-            parts["dense"] = F.cross_entropy(step_logits, dense, balance, ignore_index=IGNORE)
+        if len(batch.dense):
+            balance = torch.tensor([3.0, 1.0], device=flat.device)
+            parts["dense"] = F.cross_entropy(step_logits[batch.dense], batch.dense_labels, balance)
         if len(batch.ends):
-            parts["outcome"] = F.binary_cross_entropy_with_logits(model.outcome_head(flat[batch.ends]).float().squeeze(-1), batch.outcomes)
-        where = (batch.lm.view(-1) != IGNORE).nonzero().squeeze(-1)
-        if mix["lm"] > 0 and len(where):
-            parts["lm"] = F.cross_entropy(model.lm_head(flat[where]).float(), batch.lm.view(-1)[where])
+            said = model.outcome_head(flat[batch.ends]).float().squeeze(-1)
+            parts["outcome"] = F.binary_cross_entropy_with_logits(said, batch.outcomes)
+        if mix["lm"] > 0 and len(batch.lm):
+            parts["lm"] = F.cross_entropy(model.lm_head(flat[batch.lm]).float(), batch.lm_ids)
     total = sum(mix[k] * v for k, v in parts.items())
-    return total, {k: v.item() for k, v in parts.items()}
+    return total, {k: v.detach() for k, v in parts.items()}
+
+
+def wants_bf16(choice: str, device: str) -> bool:
+    """Whether to autocast. "auto": on a GPU, and on a CPU that says it multiplies bfloat16 itself."""
+    if choice != "auto":
+        return choice == "bf16"
+    if device != "cpu":
+        return True
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8").split()
+    except OSError:
+        return False
+    return "avx512_bf16" in flags or "amx_bf16" in flags
 
 
 def rate(done: float, total: float, decay: float, warm: float = 150e3) -> float:
@@ -157,12 +246,13 @@ def rate(done: float, total: float, decay: float, warm: float = 150e3) -> float:
 
 
 def clock_rate(until: str, minutes: float) -> float:
-    """1 until `minutes` before the wall-clock time `until` (UTC, HH:MM, today), then linearly to 0."""
+    """1 until `minutes` before the wall-clock time `until` (UTC, HH:MM[:SS], today), then linearly to 0."""
     if not until:
         return 1.0
     now = datetime.now(timezone.utc)
-    hour, minute = map(int, until.split(":"))
-    left = (now.replace(hour=hour, minute=minute, second=0, microsecond=0) - now).total_seconds()
+    hour, minute, *second = map(int, until.split(":"))
+    end = now.replace(hour=hour, minute=minute, second=sum(second), microsecond=0)
+    left = (end - now).total_seconds()
     return min(1.0, max(0.0, left / (60 * minutes)))
 
 
@@ -185,11 +275,11 @@ class Run:
     def __init__(self, opt: argparse.Namespace) -> None:
         torch.manual_seed(opt.seed)
         self.opt = opt
-        self.model = RewardModel(ModelConfig(num_layers=opt.layers, hidden_size=opt.hidden, intermediate_size=3 * opt.hidden, num_heads=opt.hidden // 32, num_kv_heads=opt.hidden // 64))
+        self.model = RewardModel(ModelConfig(num_layers=opt.layers, hidden_size=opt.hidden, intermediate_size=3 * opt.hidden, num_heads=opt.hidden // 32, num_kv_heads=opt.hidden // 64, dropout=opt.dropout)).to(opt.device)
         matrices = [p for n, p in self.model.model.named_parameters() if p.ndim == 2 and "embed" not in n]
         chosen = {id(p) for p in matrices}
         rest = [p for p in self.model.parameters() if id(p) not in chosen]
-        self.muon = Muon(matrices, opt.muon_lr)
+        self.muon = Muon(matrices, opt.muon_lr, weight_decay=opt.weight_decay)
         self.adam = torch.optim.AdamW(rest, opt.adam_lr, betas=(0.9, 0.98), weight_decay=0.01)
         self.tokens, self.pool, self.seconds = 0, 0, 0.0
         self.path = opt.work / "checkpoint.pt"
@@ -200,7 +290,7 @@ class Run:
             self.model.load_state_dict(state, strict=not opt.init.is_dir())
 
     def load(self, path: Path) -> None:
-        state = torch.load(path, weights_only=True)
+        state = torch.load(path, weights_only=True, map_location=self.opt.device)
         self.model.load_state_dict(state["model"])
         self.muon.load_state_dict(state["muon"])
         self.adam.load_state_dict(state["adam"])
@@ -229,7 +319,7 @@ def options() -> argparse.Namespace:
     p.add_argument("--tokens", type=float, default=15e6)
     p.add_argument("--decay", type=float, default=0.25)
     p.add_argument("--warm", type=float, default=150e3)
-    p.add_argument("--until", default="", help="HH:MM (UTC): the run ends then, decaying over --decay-minutes")
+    p.add_argument("--until", default="", help="HH:MM[:SS] (UTC): the run ends then, decaying over --decay-minutes")
     p.add_argument("--decay-minutes", type=float, default=20.0)
     p.add_argument("--batch-tokens", type=int, default=8192)
     p.add_argument("--layers", type=int, default=6)
@@ -242,6 +332,12 @@ def options() -> argparse.Namespace:
     p.add_argument("--init", type=Path, help="checkpoint, or folder of an exported process model, whose weights a new run starts from")
     p.add_argument("--pause", default="", help="glob: training sleeps while a file matches")
     p.add_argument("--threads", type=int, default=2)
+    p.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
+    p.add_argument("--precision", default="auto", choices=("auto", "bf16", "fp32"))
+    p.add_argument("--workers", type=int, default=0, help="processes that make traces; 0: this one")
+    p.add_argument("--pool", type=int, default=3000, help="traces that are sorted into batches together")
+    p.add_argument("--dropout", type=float, default=0.0)
+    p.add_argument("--weight-decay", type=float, default=0.02)
     p.add_argument("--seed", type=int, default=7)
     p.add_argument("--no-compile", action="store_true")
     return p.parse_args()
@@ -251,47 +347,58 @@ def pairs(text: str) -> dict[str, float]:
     return {k: float(v) for k, v in (item.split("=") for item in text.split(","))}
 
 
+class Log:
+    """Means of the losses, a line every 25 updates."""
+
+    def __init__(self, path: Path) -> None:
+        self.file = path.open("a", buffering=1)
+        self.sums: dict[str, list[Tensor]] = {}
+        self.count, self.since = 0, time.time()
+
+    def add(self, run: Run, parts: dict[str, Tensor]) -> None:
+        for k, v in parts.items():
+            self.sums.setdefault(k, []).append(v)
+        self.count += 1
+        if self.count % 25 == 0:
+            means = {k: round(torch.stack(v).mean().item(), 4) for k, v in self.sums.items()}
+            record = {"tokens": run.tokens, "hours": round(run.seconds / 3600, 4), "wall": round(time.time() - self.since, 1)}
+            self.file.write(json.dumps(record | means) + "\n")
+            self.sums, self.since = {}, time.time()
+
+
+def update(run: Run, trunk, batch: Batch, mix: dict[str, float], bf16: bool) -> dict[str, Tensor]:
+    begin = time.time()
+    run.set_rate()
+    total, parts = losses(run.model, trunk, batch.to(run.opt.device), mix, bf16)
+    total.backward()
+    torch.nn.utils.clip_grad_norm_(run.model.parameters(), 1.0)
+    run.muon.step()
+    run.adam.step()
+    run.model.zero_grad(set_to_none=True)
+    run.tokens += batch.tokens
+    run.seconds += time.time() - begin
+    return parts
+
+
 def main() -> None:
     opt = options()
     opt.work.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(opt.threads)
     torch._dynamo.config.cache_size_limit = 64
     run = Run(opt)
+    run.model.train()
     trunk = run.model.model if opt.no_compile else torch.compile(run.model.model, dynamic=False)
-    mixture = Mixture(opt.data, shares=pairs(opt.shares) if opt.shares else None)
-    pools = Pools(mixture, load_tokenizer(str(opt.tokenizer)), opt.batch_tokens, opt.full_share)
     mix = {"step": 1.0, "dense": 0.0, "outcome": 0.0, "lm": 0.0} | pairs(opt.mix)
-    log = (opt.work / "log.jsonl").open("a", buffering=1)
-    saved, sums, count, since = time.time(), {}, 0, time.time()
-    done = lambda: run.tokens >= opt.tokens or clock_rate(opt.until, opt.decay_minutes) <= 0.0
-    while not done():
-        for batch in pools.batches(run.pool):
-            pause_while(opt.pause)
-            begin = time.time()
-            run.set_rate()
-            total, parts = losses(run.model, trunk, batch, mix)
-            total.backward()
-            torch.nn.utils.clip_grad_norm_(run.model.parameters(), 1.0)
-            run.muon.step()
-            run.adam.step()
-            run.model.zero_grad(set_to_none=True)
-            run.tokens += int((batch.ids != PAD).sum())
-            run.seconds += time.time() - begin
-            for k, v in parts.items():
-                total_sum, n = sums.get(k, (0.0, 0))
-                sums[k] = (total_sum + v, n + 1)
-            count += 1
-            if count % 25 == 0:
-                means = {k: round(s / n, 4) for k, (s, n) in sums.items()}
-                record = {"tokens": run.tokens, "hours": round(run.seconds / 3600, 4), "wall": round(time.time() - since, 1)} | means
-                log.write(json.dumps(record) + "\n")
-                sums, since = {}, time.time()
-            if time.time() - saved > 120:
-                run.save()
-                saved = time.time()
-            if done():
-                break
-        run.pool += 1
+    log, saved, bf16 = Log(opt.work / "log.jsonl"), time.time(), wants_bf16(opt.precision, opt.device)
+    for number, batch in stream(opt, run.pool):
+        if run.tokens >= opt.tokens or clock_rate(opt.until, opt.decay_minutes) <= 0.0:
+            break
+        pause_while(opt.pause)
+        log.add(run, update(run, trunk, batch, mix, bf16))
+        run.pool = number + 1
+        if time.time() - saved > 120:
+            run.save()
+            saved = time.time()
     run.save()
 
 

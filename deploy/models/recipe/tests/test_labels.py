@@ -16,6 +16,7 @@ from rewardd_recipe import shortcuts
 from rewardd_recipe import gsm8k
 from rewardd_recipe.families import algebra, basen, chains, countdown, drills, equations, relations, scenes, states, words
 from rewardd_recipe.program import write
+from rewardd_recipe import vary
 from rewardd_recipe.mixture import CALIBRATION, HELD_OUT, own_trace
 
 ROUNDS = 400
@@ -315,3 +316,16 @@ def test_lookups_and_columns_rerun() -> None:
         w, k = (rest[0], rest[1]) if len(rest) == 2 else (rest[3], rest[4])
         right = x + y + c == t and divmod(t, base) == (k, w) and (len(rest) == 2 or rest[:3] == [k, base, w])
         assert step.valid == right, step.text
+
+
+def test_other_words_leave_labels_numbers_and_cuts_alone() -> None:
+    rng = random.Random(27)
+    for _ in range(3 * ROUNDS):
+        trace = own_trace(rng)
+        other = vary.vary(rng, trace, 1.0)
+        assert other.prefix_labels() == trace.prefix_labels() and other.outcome == trace.outcome
+        assert re.findall(r"\d+", other.question) == re.findall(r"\d+", trace.question)
+        for a, b in zip(trace.steps, other.steps):
+            assert re.findall(r"\d+", a.text) == re.findall(r"\d+", b.text)
+            if a.wrong_end is not None and a.wrong_end < len(a.text) and a.text[a.wrong_end].isdigit():
+                assert b.text[b.wrong_end] == a.text[a.wrong_end]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from ..trace import Step, Trace, judged
-from .nouns import COLORS, FIRST_NAMES, SINGULAR
+from .nouns import COLORS, FIRST_NAMES, SINGULAR, THINGS
 
 PAIRS = {"(": ")", "[": "]", "{": "}", "<": ">"}
 PEOPLE = ["Alice", "Bob", "Claire", "Dave", "Eve"]
@@ -59,8 +59,10 @@ def _damage_stack(rng: random.Random, before: list[str], truth: list[str], ch: s
 
 def _things(rng: random.Random, n: int) -> list[str]:
     """Different things, or one kind in different colours."""
-    if rng.random() < 0.6:
+    if rng.random() < 0.5:
         return rng.sample(SINGULAR, n)
+    if rng.random() < 0.4:
+        return rng.sample(THINGS, n)
     kind = rng.choice(SINGULAR)
     return [f"{color} {kind}" for color in rng.sample(COLORS, n)]
 
@@ -129,12 +131,11 @@ def swap_drill(rng: random.Random) -> Step:
 def lookups(rng: random.Random) -> Trace:
     """Rules and lines that cite them, each judged by itself: is the rule there, and in this direction?"""
     kinds = rng.sample(BEINGS, rng.randint(5, 9))
-    rules = {(a, b) for a, b in (rng.sample(kinds, 2) for _ in range(len(kinds)))}
-    rules = {r for r in rules if (r[1], r[0]) not in rules}
+    rules = {rng.choice(((a, b), (b, a))) for a, b in rng.sample([(x, y) for i, x in enumerate(kinds) for y in kinds[:i]], len(kinds))}
     question = " ".join(f"Every {a} is a {b}." for a, b in rng.sample(sorted(rules), len(rules))) + " Check each line by itself."
     steps = []
     for _ in range(rng.randint(5, 9)):
-        a, b = rng.choice(sorted(rules)) if rng.random() < 0.5 or not rules else rng.sample(kinds, 2)
+        a, b = rng.choice(sorted(rules)) if rng.random() < 0.5 else rng.sample(kinds, 2)
         if rng.random() < 0.2:
             a, b = b, a
         text = f"Every {a} is a {b}."
