@@ -23,8 +23,8 @@ import numpy as np
 import torch
 
 from rewardd_recipe import shortcuts
-from rewardd_recipe.metrics import (LengthFloor, Scored, WordFloor, auroc, best_threshold, first_error, interval,
-                                    predicted_first, step_auroc)
+from rewardd_recipe.metrics import (LengthFloor, Scored, WordFloor, auroc, best_threshold, f1_interval, first_error, interval,
+                                    predicted_first, step_auroc, step_auroc_interval)
 from rewardd_recipe.mixture import HELD_OUT, OWN, SEEDS, Mixture
 from rewardd_recipe.program import write
 from rewardd_recipe.score import Package
@@ -120,11 +120,11 @@ def report_steps(ctx: Context, section: str, name: str, items: list, firsts: lis
     """Step AUROC and, with a threshold, first-error figures; beside both floors."""
     mine = scored(firsts, ctx.prm.scores(items))
     low, bag = (scored(firsts, s) for s in floor_scores(ctx, items))
-    lo, hi = interval(mine, step_auroc)
+    lo, hi = step_auroc_interval(mine)
     ctx.add(section, name, "step AUROC", step_auroc(mine), ci=f"[{lo:.3f},{hi:.3f}]", length=f"{step_auroc(low):.3f}", words=f"{step_auroc(bag):.3f}", n=len(items))
     if threshold is not None:
         wrong, clean, f1 = first_error(mine, threshold)
-        lo, hi = interval(mine, lambda g: first_error(g, threshold)[2])
+        lo, hi = f1_interval(mine, threshold)
         ctx.add(section, name, "first-error accuracy", wrong)
         ctx.add(section, name, "clean-trace accuracy", clean)
         floors = {k: f"{first_error(v, best_threshold(v))[2]:.3f}" for k, v in (("length_oracle", low), ("words_oracle", bag))}

@@ -56,17 +56,53 @@ def predicted_first(scores: Sequence[float], threshold: float) -> int:
 def first_error(traces: Sequence[Scored], threshold: float) -> tuple[float, float, float]:
     """Exact first-error accuracy on wrong traces, accuracy on clean ones, and their harmonic mean (ProcessBench's F1)."""
     hits = [(t.first >= 0, predicted_first(t.scores, threshold) == t.first) for t in traces]
-    wrong = [h for bad, h in hits if bad]
-    clean = [h for bad, h in hits if not bad]
-    a = float(np.mean(wrong)) if wrong else float("nan")
-    b = float(np.mean(clean)) if clean else float("nan")
+    return harmonic([h for bad, h in hits if bad], [h for bad, h in hits if not bad])
+
+
+def harmonic(wrong: Sequence[bool], clean: Sequence[bool]) -> tuple[float, float, float]:
+    """Both accuracies and their harmonic mean; nan where there is no trace of that kind."""
+    a = float(np.mean(wrong)) if len(wrong) else float("nan")
+    b = float(np.mean(clean)) if len(clean) else float("nan")
     return a, b, 0.0 if a + b == 0 else 2 * a * b / (a + b)
+
+
+def step_auroc_interval(traces: Sequence[Scored], seed: int = 0, rounds: int = BOOTSTRAP) -> tuple[float, float]:
+    """`interval(traces, step_auroc)` with one sort for all rounds: a trace drawn k times weighs k."""
+    flat = [(label, score, i) for i, t in enumerate(traces) for label, score in t.pairs()]
+    if not flat:
+        return (float("nan"),) * 2
+    labels, scores, owner = (np.asarray(column) for column in zip(*flat))
+    _, rank = np.unique(scores.astype(float), return_inverse=True)
+    rng = np.random.default_rng(seed)
+    values = []
+    for _ in range(rounds):
+        weight = np.bincount(rng.integers(0, len(traces), len(traces)), minlength=len(traces))[owner]
+        pos, neg = (np.bincount(rank, weight * (labels == y)) for y in (1, 0))
+        if pos.sum() and neg.sum():
+            values.append((pos * (np.cumsum(neg) - neg / 2)).sum() / (pos.sum() * neg.sum()))
+    return (float(np.percentile(values, 2.5)), float(np.percentile(values, 97.5))) if values else (float("nan"),) * 2
+
+
+def f1_interval(traces: Sequence[Scored], threshold: float, seed: int = 0, rounds: int = BOOTSTRAP) -> tuple[float, float]:
+    """`interval` of the F1 of `first_error`, each trace judged once."""
+    hits = [(t.first >= 0, predicted_first(t.scores, threshold) == t.first) for t in traces]
+    return interval(hits, lambda g: harmonic([h for bad, h in g if bad], [h for bad, h in g if not bad])[2], seed, rounds)
 
 
 def best_threshold(traces: Sequence[Scored]) -> float:
     """The threshold with the best F1 on development traces."""
     grid = np.unique(np.quantile([s for t in traces for s in t.scores if s == s], np.linspace(0.01, 0.9, 120)))
-    return float(max(grid, key=lambda g: first_error(traces, g)[2]))
+    scores = np.full((len(traces), max(len(t.scores) for t in traces) + 1), np.nan)  # the last column stays nan: nothing below
+    for i, t in enumerate(traces):
+        scores[i, : len(t.scores)] = t.scores
+    first = np.array([t.first for t in traces])
+
+    def f1(threshold: float) -> float:
+        below = scores < threshold
+        hit = np.where(below.any(1), below.argmax(1), -1) == first
+        return harmonic(hit[first >= 0], hit[first < 0])[2]
+
+    return float(max(grid, key=f1))
 
 
 class LengthFloor:

@@ -13,7 +13,7 @@ sklearn_metrics = pytest.importorskip("sklearn.metrics")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import evaluate
-from rewardd_recipe.metrics import Scored, auroc, best_threshold, first_error, interval, step_auroc
+from rewardd_recipe.metrics import Scored, auroc, best_threshold, f1_interval, first_error, interval, step_auroc, step_auroc_interval
 from rewardd_recipe.trace import Step, Trace
 
 
@@ -61,3 +61,15 @@ def test_limit_takes_a_seeded_sample() -> None:
     taken = evaluate.Context.some(Limited, records)
     assert len(taken) == 5 and taken == evaluate.Context.some(Limited, records)
     assert evaluate.Context.some(Limited, records[:4]) == records[:4]
+
+
+def test_fast_intervals_and_threshold_agree_with_the_plain_ones() -> None:
+    rng = random.Random(3)
+    traces = []
+    for _ in range(80):
+        scores = [round(rng.random(), 2) for _ in range(rng.randint(1, 6))]
+        traces.append(Scored(rng.randrange(-1, len(scores)), scores + [float("nan")] * rng.randint(0, 1)))
+    assert step_auroc_interval(traces) == pytest.approx(interval(traces, step_auroc))
+    assert f1_interval(traces, 0.4) == pytest.approx(interval(traces, lambda g: first_error(g, 0.4)[2]))
+    best = best_threshold(traces)
+    assert all(first_error(traces, g / 100)[2] <= first_error(traces, best)[2] + 0.03 for g in range(1, 90))
