@@ -67,7 +67,7 @@ typedef enum rw_status {
 enum {
     RW_ERROR_PARAM_MAX = 96,    /* bytes, path into the request: traces[3].steps[17] */
     RW_ERROR_MESSAGE_MAX = 384, /* bytes */
-    RW_ERROR_HINT_MAX = 224,    /* bytes */
+    RW_ERROR_HINT_MAX = 384,    /* bytes; the longest is the list of presets */
 };
 
 /* Filled by the callee that fails, owned by the caller. All strings are NUL-terminated UTF-8, cut

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/base/assert.h"
 #include "core/model/package.h"
 
 static const struct rw_preset PRESET[] = {
@@ -221,6 +222,7 @@ static rw_status refuse(const struct rw_config *config, struct rw_error *err)
         int n = snprintf(list + used, sizeof list - used, " %s", PRESET[i].name);
         used += n > 0 ? (size_t)n : 0;
     }
+    rw_assert(used + sizeof "presets:" <= sizeof list); /* the list is whole */
     rw_fail(
         err, RW_MODEL_UNSUPPORTED,
         "the class \"%s\" and its tensors do not say how this model is scored; name a preset, or "
