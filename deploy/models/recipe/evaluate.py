@@ -258,24 +258,20 @@ def prmbench_section(ctx: Context, threshold: float) -> None:
 
 def prmbench_row(ctx: Context, name: str, traces: list, threshold: float) -> None:
     pairs = [p for t in traces for p in t]
-    labels = [p[0] for p in pairs]
-    columns = list(zip(*pairs))
-    guess = [int(v >= threshold) for v in columns[1]]
-    at = lambda column: np.quantile(column, 1 - np.mean(guess))
-    floors = {k: f"{prm_score(labels, [int(v >= at(c)) for v in c]):.3f}" for k, c in (("length", columns[2]), ("words", columns[3]))}
-    figure = lambda g: prm_score([p[0] for t in g for p in t], [int(p[1] >= threshold) for t in g for p in t])
+    columns = [np.asarray(c) for c in zip(*pairs)]
+    labels, guess = columns[0], columns[1] >= threshold
+    floors = {k: f"{prm_score(labels, c >= np.quantile(c, 1 - np.mean(guess))):.3f}" for k, c in (("length", columns[2]), ("words", columns[3]))}
+    figure = lambda g: prm_score([p[0] for t in g for p in t], [p[1] >= threshold for t in g for p in t])
     lo, hi = interval(traces, figure, rounds=100)
-    ctx.add("PRMBench", name, "PRMScore", prm_score(labels, guess), ci=f"[{lo:.3f},{hi:.3f}]", **floors, all_correct=f"{prm_score(labels, [1] * len(labels)):.3f}",
+    ctx.add("PRMBench", name, "PRMScore", prm_score(labels, guess), ci=f"[{lo:.3f},{hi:.3f}]", **floors, all_correct=f"{prm_score(labels, np.ones(len(labels))):.3f}",
             auroc=f"{auroc(labels, columns[1]):.3f}", auroc_length=f"{auroc(labels, columns[2]):.3f}", auroc_words=f"{auroc(labels, columns[3]):.3f}", n=len(traces))
 
 
-def prm_score(labels: Sequence[int], guess: Sequence[int]) -> float:
-    def f1(of: int) -> float:
-        tp = sum(a == of and b == of for a, b in zip(labels, guess))
-        wrong = sum((a == of) != (b == of) for a, b in zip(labels, guess))
-        return 0.0 if tp == 0 else 2 * tp / (2 * tp + wrong)
-
-    return 0.5 * f1(1) + 0.5 * f1(0)
+def prm_score(labels: Sequence[int], guess: Sequence[bool]) -> float:
+    said, true = np.asarray(guess, dtype=bool), np.asarray(labels, dtype=bool)
+    wrong = int((said != true).sum())
+    f1 = lambda hits: 0.0 if hits == 0 else 2 * hits / (2 * hits + wrong)
+    return 0.5 * f1(int((said & true).sum())) + 0.5 * f1(int((~said & ~true).sum()))
 
 
 def bigbench_section(ctx: Context, threshold: float) -> None:

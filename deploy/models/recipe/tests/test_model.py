@@ -13,6 +13,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from rewardd_recipe import train
 from rewardd_recipe.encode import encode, load_tokenizer, score_ids
 from rewardd_recipe.export import build, write_package
 from rewardd_recipe.model import EXPLICIT_LENGTH, ModelConfig, RewardModel
@@ -87,3 +88,29 @@ def test_labels_land_on_markers(tokenizer: Path) -> None:
     assert cut.labels == [1, 0] and full.labels == [1, 0, 0]
     assert all(cut.ids[m] == STEP for m in cut.marks)
     assert cut.outcome == -1.0 and full.outcome == 0.0
+
+
+def test_precision_is_found_out_from_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    flags = ""
+    monkeypatch.setattr(Path, "read_text", lambda self, **_: flags)
+    assert not train.wants_bf16("auto", "cpu")
+    flags = "flags\t\t: fpu avx2 avx512f amx_bf16"
+    assert train.wants_bf16("auto", "cpu") and not train.wants_bf16("fp32", "cpu")
+    flags = "flags : avx2"
+    assert train.wants_bf16("bf16", "cpu") and train.wants_bf16("auto", "cuda")
+
+
+def test_muon_takes_matrices_together_as_it_takes_them_alone() -> None:
+    torch.manual_seed(5)
+    alone = [torch.nn.Parameter(torch.randn(s)) for s in ((64, 32), (64, 32), (32, 32))]
+    together = [torch.nn.Parameter(p.detach().clone()) for p in alone]
+    one, other = train.Muon(alone, 0.02), train.Muon(together, 0.02)
+    for _ in range(3):
+        for a, b in zip(alone, together):
+            a.grad = torch.randn_like(a)
+            b.grad = a.grad.clone()
+        one.step()
+        with torch.no_grad():
+            other.together(other.param_groups[0])
+    for a, b in zip(alone, together):
+        assert torch.allclose(a, b, atol=1e-3)
