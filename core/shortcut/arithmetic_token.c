@@ -249,8 +249,9 @@ static void sign(struct lexer *l)
 {
     struct rw_str rest = rw_str_slice(l->text, l->at, l->text.len);
     for (size_t i = 0; i < sizeof SIGNS / sizeof SIGNS[0]; i++) {
-        if (rw_str_is(rw_str_slice(rest, 0, strlen(SIGNS[i].sign)), SIGNS[i].sign)) {
-            emit(l, SIGNS[i].kind, strlen(SIGNS[i].sign));
+        struct rw_str one = {SIGNS[i].sign, strlen(SIGNS[i].sign)};
+        if (rw_str_starts(rest, one)) {
+            emit(l, SIGNS[i].kind, one.len);
             return;
         }
     }
