@@ -180,12 +180,12 @@ void rw_bank_rank(const struct rw_bank *bank, const struct rw_bank_place *place,
 }
 
 /* Distance to the RW_BANK_K-th neighbour: the K smallest kept in order. */
-static double kth_distance(const struct rw_bank *bank, const float *unit)
+static double kth_distance(const struct bank_latent *latent, const float *unit)
 {
     double best[RW_BANK_K];
     size_t n = 0;
-    for (size_t i = 0; i < bank->n_neighbours; i++) {
-        double d2 = rw_linalg_distance2(unit, bank->neighbours + i * RW_SIGNAL_FEATURES,
+    for (size_t i = 0; i < latent->n_neighbours; i++) {
+        double d2 = rw_linalg_distance2(unit, latent->neighbours + i * RW_SIGNAL_FEATURES,
                                         RW_SIGNAL_FEATURES);
         if (n == RW_BANK_K && d2 >= best[n - 1]) {
             continue;
@@ -199,20 +199,25 @@ static double kth_distance(const struct rw_bank *bank, const float *unit)
     return sqrt(best[n - 1]);
 }
 
-bool rw_bank_latent(const struct rw_bank *bank, const float *feature, double *d2, double *knn)
+bool rw_bank_latent(const struct rw_bank *bank, struct rw_str domain, const float *feature,
+                    double *d2, double *knn)
 {
-    if (!bank->has_latent) {
+    if (bank->n_latent == 0) {
         return false;
+    }
+    const struct bank_latent *latent = &bank->latent[0];
+    for (size_t i = 1; i < bank->n_latent; i++) {
+        latent = rw_str_equal(bank->latent[i].tag, domain) ? &bank->latent[i] : latent;
     }
     double z[RW_SIGNAL_FEATURES];
     float unit[RW_SIGNAL_FEATURES];
     for (size_t j = 0; j < RW_SIGNAL_FEATURES; j++) {
-        z[j] = (double)feature[j] - bank->mean[j];
+        z[j] = (double)feature[j] - latent->mean[j];
         unit[j] = feature[j];
     }
     rw_linalg_normalise(unit, RW_SIGNAL_FEATURES);
-    *d2 = rw_linalg_mahalanobis2(bank->factor, RW_SIGNAL_FEATURES, z);
-    *knn = kth_distance(bank, unit);
+    *d2 = rw_linalg_mahalanobis2(latent->factor, RW_SIGNAL_FEATURES, z);
+    *knn = kth_distance(latent, unit);
     return isfinite(*d2) && isfinite(*knn);
 }
 

@@ -21,16 +21,17 @@
 #define RW_BANK_FILE "calibration.json"
 
 enum {
-    RW_BANK_FILE_MAX = 32 << 20,   /* bytes */
-    RW_BANK_ROWS_MAX = 100000,     /* traces of one bank */
-    RW_BANK_DOMAINS_MAX = 64,      /* domains times groups, the pool's included */
-    RW_BANK_BINS_MAX = 4,          /* length bins of one domain */
-    RW_BANK_BIN_ROWS_MIN = 400,    /* traces; smaller bins are merged with a neighbour */
-    RW_BANK_N_MIN = 99,            /* values behind any p; fewer = not calibrated */
-    RW_BANK_NEIGHBOURS_MAX = 1024, /* features kept for kNN */
-    RW_BANK_K = 10,                /* the neighbour whose distance counts */
-    RW_BANK_TAG_MAX = 64,          /* bytes of a tag, a group and each version string */
-    RW_BANK_RARITY_MAX = 8,        /* -log10 p; no trace is stranger */
+    RW_BANK_FILE_MAX = 32 << 20,  /* bytes */
+    RW_BANK_ROWS_MAX = 100000,    /* traces of one bank */
+    RW_BANK_DOMAINS_MAX = 64,     /* domains times groups, the pool's included */
+    RW_BANK_BINS_MAX = 4,         /* length bins of one domain */
+    RW_BANK_BIN_ROWS_MIN = 400,   /* traces; smaller bins are merged with a neighbour */
+    RW_BANK_N_MIN = 99,           /* values behind any p; fewer = not calibrated */
+    RW_BANK_NEIGHBOURS_MAX = 512, /* features kept for kNN, per domain */
+    RW_BANK_LATENT_MAX = 8, /* domains with latent statistics of their own, the pool included */
+    RW_BANK_K = 10,         /* the neighbour whose distance counts */
+    RW_BANK_TAG_MAX = 64,   /* bytes of a tag, a group and each version string */
+    RW_BANK_RARITY_MAX = 8, /* -log10 p; no trace is stranger */
 };
 
 /* What a bank is bound to. Strings are NUL-terminated; any may be empty, and then must be equal. */
@@ -77,9 +78,11 @@ void rw_bank_rank(const struct rw_bank *bank, const struct rw_bank_place *place,
                   uint64_t trace_bytes, enum rw_signal_id id, double value,
                   struct rw_bank_rank *out);
 
-/* Latent outlier statistics of one feature [RW_SIGNAL_FEATURES]; false when the bank has none.
+/* Latent outlier statistics of one feature [RW_SIGNAL_FEATURES] beside the traces of its domain (of
+ * the pool, when the domain is unknown or small); false when the bank has none.
  * d2 = (z - mu)^T Sigma^-1 (z - mu), knn = distance of z/|z| to its k-th neighbour. */
-bool rw_bank_latent(const struct rw_bank *bank, const float *feature, double *d2, double *knn);
+bool rw_bank_latent(const struct rw_bank *bank, struct rw_str domain, const float *feature,
+                    double *d2, double *knn);
 
 uint64_t rw_bank_rows(const struct rw_bank *bank); /* traces it was built from */
 /* Realised false-alarm rate at alpha with n values: mean and standard deviation of

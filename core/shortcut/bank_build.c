@@ -69,7 +69,17 @@ static rw_status add_domain(struct build *b, struct rw_str tag, struct rw_str gr
     return domain->tag.ptr != NULL && domain->group.ptr != NULL ? RW_OK : no_memory(b->err);
 }
 
-/* The pool's groups first, then those of each domain. */
+static bool has_tag(const struct rw_bank *bank, struct rw_str tag)
+{
+    for (size_t i = 0; i < bank->n_domains; i++) {
+        if (rw_str_equal(bank->domains[i].tag, tag)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The pool's groups first, then those of each domain, side by side. */
 static rw_status add_domains(struct build *b)
 {
     rw_status status = RW_OK;
@@ -77,8 +87,13 @@ static rw_status add_domains(struct build *b)
         status = add_domain(b, RW_STR(""), b->rows[i].group);
     }
     for (size_t i = 0; i < b->n && status == RW_OK; i++) {
-        if (b->rows[i].domain.len > 0) {
-            status = add_domain(b, b->rows[i].domain, b->rows[i].group);
+        if (b->rows[i].domain.len == 0 || has_tag(b->bank, b->rows[i].domain)) {
+            continue;
+        }
+        for (size_t k = i; k < b->n && status == RW_OK; k++) {
+            if (rw_str_equal(b->rows[k].domain, b->rows[i].domain)) {
+                status = add_domain(b, b->rows[i].domain, b->rows[k].group);
+            }
         }
     }
     return status;
@@ -135,30 +150,30 @@ static rw_status fill_bin(struct build *b, const struct bank_domain *domain, str
     return RW_OK;
 }
 
-static rw_status fill(struct build *b, enum rw_signal_id first, enum rw_signal_id end)
+static bool of_tag(const struct rw_bank_row *row, struct rw_str tag)
 {
-    rw_status status = RW_OK;
-    for (size_t d = 0; d < b->bank->n_domains; d++) {
-        struct bank_domain *domain = &b->bank->domains[d];
-        for (size_t k = 0; k < domain->n_bins; k++) {
-            for (int id = (int)first; id < (int)end && status == RW_OK; id++) {
-                status = fill_bin(b, domain, &domain->bins[k], (enum rw_signal_id)id);
-            }
-        }
-    }
-    return status;
+    return tag.len == 0 || rw_str_equal(tag, row->domain);
+}
+
+static bool fits_latent(const struct build *b, size_t row, struct rw_str tag)
+{
+    return b->rows[row].features != NULL && !calibrates_latent(row) && of_tag(&b->rows[row], tag);
 }
 
 /* All features of the rows that fit, one after the other; NULL when there are too few. */
-static float *fit_features(struct build *b, size_t *n_features, rw_status *status)
+static float *fit_features(struct build *b, struct rw_str tag, size_t *n_features,
+                           rw_status *status)
 {
+    enum {
+        DOMAIN_FEATURES_MIN = 20 * RW_SIGNAL_FEATURES
+    };
     size_t n = 0;
     for (size_t i = 0; i < b->n; i++) {
-        n += b->rows[i].features != NULL && !calibrates_latent(i) ? b->rows[i].n_features : 0;
+        n += fits_latent(b, i, tag) ? b->rows[i].n_features : 0;
     }
     *n_features = n;
     *status = RW_OK;
-    if (n < 2 * RW_SIGNAL_FEATURES) {
+    if (n < (tag.len > 0 ? (size_t)DOMAIN_FEATURES_MIN : 2 * RW_SIGNAL_FEATURES)) {
         return NULL;
     }
     float *x = rw_arena_array(b->scratch, n, RW_SIGNAL_FEATURES * sizeof(float));
@@ -168,7 +183,7 @@ static float *fit_features(struct build *b, size_t *n_features, rw_status *statu
     }
     size_t at = 0;
     for (size_t i = 0; i < b->n; i++) {
-        if (b->rows[i].features != NULL && !calibrates_latent(i)) {
+        if (fits_latent(b, i, tag)) {
             size_t floats = b->rows[i].n_features * RW_SIGNAL_FEATURES;
             memcpy(x + at, b->rows[i].features, floats * sizeof(float));
             at += floats;
@@ -177,46 +192,54 @@ static float *fit_features(struct build *b, size_t *n_features, rw_status *statu
     return x;
 }
 
-static rw_status fit_latent(struct build *b)
+/* The pool comes first; without statistics of the pool there are none of a domain. */
+static rw_status fit_latent(struct build *b, struct rw_str tag)
 {
     struct rw_bank *bank = b->bank;
     size_t n;
     rw_status status;
-    const float *x = fit_features(b, &n, &status);
+    if (bank->n_latent == RW_BANK_LATENT_MAX || (tag.len > 0) != (bank->n_latent > 0)) {
+        return RW_OK;
+    }
+    const float *x = fit_features(b, tag, &n, &status);
     if (x == NULL) {
         return status;
     }
-    rw_linalg_mean(x, n, RW_SIGNAL_FEATURES, bank->mean);
-    rw_linalg_ledoit_wolf(x, n, RW_SIGNAL_FEATURES, bank->mean, bank->factor);
-    if (!rw_linalg_cholesky(bank->factor, RW_SIGNAL_FEATURES)) {
+    struct bank_latent *latent = &bank->latent[bank->n_latent];
+    rw_linalg_mean(x, n, RW_SIGNAL_FEATURES, latent->mean);
+    rw_linalg_ledoit_wolf(x, n, RW_SIGNAL_FEATURES, latent->mean, latent->factor);
+    if (!rw_linalg_cholesky(latent->factor, RW_SIGNAL_FEATURES)) {
         return RW_OK; /* constant features: no latent statistics */
     }
     size_t keep = n < RW_BANK_NEIGHBOURS_MAX ? n : RW_BANK_NEIGHBOURS_MAX;
-    bank->neighbours = rw_arena_array(&bank->arena, keep, RW_SIGNAL_FEATURES * sizeof(float));
-    if (bank->neighbours == NULL) {
+    latent->neighbours = rw_arena_array(&bank->arena, keep, RW_SIGNAL_FEATURES * sizeof(float));
+    if (latent->neighbours == NULL) {
         return no_memory(b->err);
     }
     for (size_t k = 0; k < keep; k++) {
-        float *row = bank->neighbours + k * RW_SIGNAL_FEATURES;
+        float *row = latent->neighbours + k * RW_SIGNAL_FEATURES;
         memcpy(row, x + k * n / keep * RW_SIGNAL_FEATURES, RW_SIGNAL_FEATURES * sizeof(float));
         rw_linalg_normalise(row, RW_SIGNAL_FEATURES);
     }
-    bank->n_neighbours = keep;
-    bank->has_latent = true;
+    latent->tag = tag;
+    latent->n_neighbours = keep;
+    bank->n_latent++;
     return RW_OK;
 }
 
-static void fill_latent(struct build *b)
+static void fill_latent(struct build *b, struct rw_str tag)
 {
     for (size_t i = 0; i < b->n; i++) {
         const struct rw_bank_row *row = &b->rows[i];
         struct rw_signal *d2 = &b->signals[i].of[RW_SIGNAL_LATENT_D2];
         struct rw_signal *knn = &b->signals[i].of[RW_SIGNAL_LATENT_KNN];
         *d2 = *knn = (struct rw_signal){.step = -1};
-        for (size_t t = 0; row->features != NULL && calibrates_latent(i) && t < row->n_features;
-             t++) {
+        if (row->features == NULL || !calibrates_latent(i) || !of_tag(row, tag)) {
+            continue;
+        }
+        for (size_t t = 0; t < row->n_features; t++) {
             double now[2];
-            if (!rw_bank_latent(b->bank, row->features + t * RW_SIGNAL_FEATURES, &now[0],
+            if (!rw_bank_latent(b->bank, tag, row->features + t * RW_SIGNAL_FEATURES, &now[0],
                                 &now[1])) {
                 break;
             }
@@ -237,7 +260,7 @@ static void fill_combined(struct build *b, const struct bank_domain *domain)
         for (int k = 0; k < 2; k++) {
             struct rw_signal *out = &s->of[k == 0 ? RW_SIGNAL_COMBINED : RW_SIGNAL_COMBINED_CHEAP];
             *out = (struct rw_signal){.step = -1};
-            if (belongs(domain, &b->rows[i]) && (!b->bank->has_latent || calibrates_latent(i))) {
+            if (belongs(domain, &b->rows[i]) && (b->bank->n_latent == 0 || calibrates_latent(i))) {
                 out->known = rw_flag_combine(k == 0 ? RW_FLAG_FREE : RW_FLAG_CHEAP, s, b->bank,
                                              &place, &out->value);
             }
@@ -245,40 +268,60 @@ static void fill_combined(struct build *b, const struct bank_domain *domain)
     }
 }
 
-static rw_status combine(struct build *b)
+static rw_status fill(struct build *b, struct bank_domain *domain, enum rw_signal_id first,
+                      enum rw_signal_id end)
 {
     rw_status status = RW_OK;
-    for (size_t d = 0; d < b->bank->n_domains && status == RW_OK; d++) {
-        struct bank_domain *domain = &b->bank->domains[d];
-        fill_combined(b, domain);
-        for (size_t k = 0; k < domain->n_bins && status == RW_OK; k++) {
-            status = fill_bin(b, domain, &domain->bins[k], RW_SIGNAL_COMBINED);
-            if (status == RW_OK) {
-                status = fill_bin(b, domain, &domain->bins[k], RW_SIGNAL_COMBINED_CHEAP);
-            }
+    for (size_t k = 0; k < domain->n_bins; k++) {
+        for (int id = (int)first; id < (int)end && status == RW_OK; id++) {
+            status = fill_bin(b, domain, &domain->bins[k], (enum rw_signal_id)id);
         }
+    }
+    return status;
+}
+
+/* One tag with all its groups: latent statistics, every signal's values, then what is made of the
+ * ranks among these. Groups of a tag stand side by side from `first` on. */
+static rw_status build_tag(struct build *b, size_t first, size_t end)
+{
+    struct bank_domain *domain = b->bank->domains;
+    rw_status status = fit_latent(b, domain[first].tag);
+    if (status != RW_OK) {
+        return status;
+    }
+    fill_latent(b, domain[first].tag);
+    for (size_t d = first; d < end && status == RW_OK; d++) {
+        cut_bins(b, &domain[d]);
+        status = fill(b, &domain[d], (enum rw_signal_id)0, RW_SIGNAL_COMBINED);
+    }
+    for (size_t d = first; d < end && status == RW_OK; d++) {
+        fill_combined(b, &domain[d]);
+        status = fill(b, &domain[d], RW_SIGNAL_COMBINED, RW_SIGNALS);
     }
     return status;
 }
 
 static rw_status build(struct build *b)
 {
+    struct rw_bank *bank = b->bank;
     rw_status status = add_domains(b);
     for (size_t i = 0; i < b->n; i++) {
         b->signals[i] = b->rows[i].signals;
     }
-    if (status == RW_OK) {
-        status = fit_latent(b);
+    bank->latent = rw_arena_array(&bank->arena, RW_BANK_LATENT_MAX, sizeof *bank->latent);
+    if (bank->latent == NULL) {
+        return no_memory(b->err);
     }
-    if (status != RW_OK) {
-        return status;
+    for (size_t first = 0; first < bank->n_domains && status == RW_OK;) {
+        size_t end = first + 1;
+        while (end < bank->n_domains &&
+               rw_str_equal(bank->domains[end].tag, bank->domains[first].tag)) {
+            end++;
+        }
+        status = build_tag(b, first, end);
+        first = end;
     }
-    fill_latent(b);
-    for (size_t d = 0; d < b->bank->n_domains; d++) {
-        cut_bins(b, &b->bank->domains[d]);
-    }
-    status = fill(b, (enum rw_signal_id)0, RW_SIGNAL_COMBINED);
-    return status == RW_OK ? combine(b) : status;
+    return status;
 }
 
 rw_status rw_bank_build(const struct rw_bank_version *version, const struct rw_bank_row *rows,

@@ -8,7 +8,7 @@
 #define FORMAT_NAME "rewardd-calibration"
 
 enum {
-    FORMAT_VERSION = 2,
+    FORMAT_VERSION = 3,
     TREE_BYTES_MAX = 1 << 30, /* of the parsed document, while it is read */
     FACTOR_VALUES = RW_SIGNAL_FEATURES * (RW_SIGNAL_FEATURES + 1) / 2,
 };
@@ -169,16 +169,16 @@ static rw_status read_domain(const struct rw_json *json, struct rw_bank *bank, s
     return RW_OK;
 }
 
-static rw_status read_latent(const struct rw_json *latent, struct rw_bank *bank,
-                             struct rw_error *err)
+static rw_status read_latent(const struct rw_json *json, struct rw_bank *bank, struct rw_error *err)
 {
-    if (latent == NULL || latent->type == RW_JSON_NULL) {
-        return RW_OK;
-    }
+    struct bank_latent *latent = &bank->latent[bank->n_latent];
     double packed[FACTOR_VALUES];
-    const struct rw_json *near = rw_json_get(latent, "neighbours");
-    if (!read_doubles(rw_json_get(latent, "mean"), bank->mean, RW_SIGNAL_FEATURES) ||
-        !read_doubles(rw_json_get(latent, "factor"), packed, FACTOR_VALUES) || near == NULL ||
+    char tag[RW_BANK_TAG_MAX];
+    const struct rw_json *near = rw_json_get(json, "neighbours");
+    if (!copy_text(rw_json_get(json, "tag"), tag, sizeof tag) ||
+        (bank->n_latent == 0 && tag[0] != 0) ||
+        !read_doubles(rw_json_get(json, "mean"), latent->mean, RW_SIGNAL_FEATURES) ||
+        !read_doubles(rw_json_get(json, "factor"), packed, FACTOR_VALUES) || near == NULL ||
         near->type != RW_JSON_ARRAY || near->count == 0 ||
         near->count > (size_t)RW_BANK_NEIGHBOURS_MAX * RW_SIGNAL_FEATURES ||
         near->count % RW_SIGNAL_FEATURES != 0) {
@@ -187,21 +187,44 @@ static rw_status read_latent(const struct rw_json *latent, struct rw_bank *bank,
     const double *next = packed;
     for (size_t i = 0; i < RW_SIGNAL_FEATURES; i++) {
         for (size_t j = 0; j <= i; j++) {
-            bank->factor[i * RW_SIGNAL_FEATURES + j] = *next++;
+            latent->factor[i * RW_SIGNAL_FEATURES + j] = *next++;
         }
-        if (!(bank->factor[i * RW_SIGNAL_FEATURES + i] > 1e-30)) {
+        if (!(latent->factor[i * RW_SIGNAL_FEATURES + i] > 1e-30)) {
             return bad(err, "latent.factor (its diagonal is positive)");
         }
     }
-    bank->neighbours = rw_arena_array(&bank->arena, near->count, sizeof(float));
-    if (bank->neighbours == NULL) {
+    latent->tag = rw_arena_copy(&bank->arena, rw_str_from(tag));
+    latent->neighbours = rw_arena_array(&bank->arena, near->count, sizeof(float));
+    if (latent->neighbours == NULL || latent->tag.ptr == NULL) {
         return rw_fail(err, RW_NO_MEMORY, "no memory for a calibration bank");
     }
-    if (!read_floats(near, bank->neighbours)) {
+    if (!read_floats(near, latent->neighbours)) {
         return bad(err, "latent.neighbours");
     }
-    bank->n_neighbours = near->count / RW_SIGNAL_FEATURES;
-    bank->has_latent = true;
+    latent->n_neighbours = near->count / RW_SIGNAL_FEATURES;
+    bank->n_latent++;
+    return RW_OK;
+}
+
+static rw_status read_latents(const struct rw_json *list, struct rw_bank *bank,
+                              struct rw_error *err)
+{
+    if (list == NULL || list->type == RW_JSON_NULL) {
+        return RW_OK;
+    }
+    if (list->type != RW_JSON_ARRAY || list->count > RW_BANK_LATENT_MAX) {
+        return bad(err, "latent");
+    }
+    bank->latent = rw_arena_array(&bank->arena, list->count + 1, sizeof *bank->latent);
+    if (bank->latent == NULL) {
+        return rw_fail(err, RW_NO_MEMORY, "no memory for a calibration bank");
+    }
+    RW_JSON_EACH (item, list) {
+        rw_status status = read_latent(item, bank, err);
+        if (status != RW_OK) {
+            return status;
+        }
+    }
     return RW_OK;
 }
 
@@ -222,7 +245,7 @@ static rw_status read_bank(const struct rw_json *root, struct rw_bank *bank, str
             return status;
         }
     }
-    return read_latent(rw_json_get(root, "latent"), bank, err);
+    return read_latents(rw_json_get(root, "latent"), bank, err);
 }
 
 rw_status rw_bank_parse(struct rw_str text, struct rw_bank **out, struct rw_error *err)
@@ -291,22 +314,24 @@ static void write_bin(struct rw_buf *out, const struct bank_bin *bin)
     rw_buf_append(out, "}}", 2);
 }
 
-static void write_latent(struct rw_buf *out, const struct rw_bank *bank)
+static void write_latent(struct rw_buf *out, const struct bank_latent *latent)
 {
-    rw_buf_printf(out, ",\n\"latent\":{\"mean\":[");
+    rw_buf_printf(out, "{");
+    write_text(out, "tag", latent->tag);
+    rw_buf_printf(out, ",\"mean\":[");
     for (size_t i = 0; i < RW_SIGNAL_FEATURES; i++) {
-        rw_buf_printf(out, "%s%.17g", i > 0 ? "," : "", bank->mean[i]);
+        rw_buf_printf(out, "%s%.17g", i > 0 ? "," : "", latent->mean[i]);
     }
     rw_buf_printf(out, "],\n\"factor\":[");
     for (size_t i = 0; i < RW_SIGNAL_FEATURES; i++) {
         for (size_t j = 0; j <= i; j++) {
             rw_buf_printf(out, "%s%.17g", i > 0 ? "," : "",
-                          bank->factor[i * RW_SIGNAL_FEATURES + j]);
+                          latent->factor[i * RW_SIGNAL_FEATURES + j]);
         }
     }
     rw_buf_printf(out, "],\n\"neighbours\":[");
-    for (size_t i = 0; i < bank->n_neighbours * RW_SIGNAL_FEATURES; i++) {
-        rw_buf_printf(out, "%s%.9g", i > 0 ? "," : "", (double)bank->neighbours[i]);
+    for (size_t i = 0; i < latent->n_neighbours * RW_SIGNAL_FEATURES; i++) {
+        rw_buf_printf(out, "%s%.9g", i > 0 ? "," : "", (double)latent->neighbours[i]);
     }
     rw_buf_printf(out, "]}");
 }
@@ -337,8 +362,10 @@ void rw_bank_write(const struct rw_bank *bank, struct rw_buf *out)
         rw_buf_printf(out, "]}");
     }
     rw_buf_append(out, "]", 1);
-    if (bank->has_latent) {
-        write_latent(out, bank);
+    for (size_t i = 0; i < bank->n_latent; i++) {
+        rw_buf_printf(out, i == 0 ? ",\n\"latent\":[" : ",\n");
+        write_latent(out, &bank->latent[i]);
     }
+    rw_buf_append(out, "]", bank->n_latent > 0 ? 1 : 0);
     rw_buf_printf(out, "}\n");
 }

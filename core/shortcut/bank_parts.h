@@ -24,17 +24,22 @@ struct bank_domain {
     size_t n_bins;
 };
 
+struct bank_latent {
+    struct rw_str tag; /* empty = the pool */
+    double mean[RW_SIGNAL_FEATURES];
+    double factor[RW_SIGNAL_FEATURES * RW_SIGNAL_FEATURES]; /* lower Cholesky factor */
+    float *neighbours;                                      /* [n][RW_SIGNAL_FEATURES], length 1 */
+    size_t n_neighbours;
+};
+
 struct rw_bank {
     struct rw_arena arena; /* everything below, and this */
     struct rw_bank_version version;
     uint64_t rows;
     struct bank_domain domains[RW_BANK_DOMAINS_MAX];
     size_t n_domains;
-    bool has_latent;
-    double mean[RW_SIGNAL_FEATURES];
-    double factor[RW_SIGNAL_FEATURES * RW_SIGNAL_FEATURES]; /* lower Cholesky factor */
-    float *neighbours;                                      /* [n][RW_SIGNAL_FEATURES], length 1 */
-    size_t n_neighbours;
+    struct bank_latent *latent; /* the pool's first, then those of domains; NULL = none */
+    size_t n_latent;
 };
 
 rw_status rw_bank_new(struct rw_bank **out, struct rw_error *err);

@@ -51,7 +51,7 @@ static const struct rw_flag_info FLAGS[RW_FLAGS] = {RW_FLAG_MAP(XX)};
 static const double REDUNDANT_BELOW = 0.056;
 static const double REPETITION_ABOVE = 0.618;
 static const double ANSWER_FIRST_BELOW = 0.10;
-static const double COMBINE_FLOOR = 1; /* rarity below it is noise: p over 0.1 */
+static const double COMBINE_FLOOR = 0.5; /* rarity below it is noise: p over 0.32 */
 
 const struct rw_flag_info *rw_flag_info(enum rw_flag_id id)
 {

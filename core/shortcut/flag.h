@@ -118,7 +118,7 @@ size_t rw_flags_evaluate(struct rw_signals *signals, const struct rw_flag_option
  * when none is known and calibrated. `best` (may be NULL) is the signal of the smallest. */
 double rw_flag_p(enum rw_flag_id id, const struct rw_signals *signals, const struct rw_bank *bank,
                  const struct rw_bank_place *place, enum rw_signal_id *best, uint64_t *n_cal);
-/* Sum over the flags up to `tier` (shortcut and deep ones left out) of max(0, rarity - 1), where
+/* Sum over the flags up to `tier` (shortcut and deep ones left out) of max(0, rarity - 1/2), where
  * rarity is -log10 p, continued beyond the bank (rw_bank_rank), and RW_BANK_RARITY_MAX for an
  * equation that is false. prompt_gap takes part by its first two steps: what every request has.
  * False when no flag has a p. */

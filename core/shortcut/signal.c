@@ -118,8 +118,8 @@ static void latent(const struct rw_signal_trace *trace, const struct rw_bank *ba
     for (size_t t = 0; trace->features != NULL && t < trace->n_features; t++) {
         struct rw_signal now[2] = {{.known = true, .step = (int64_t)t},
                                    {.known = true, .step = (int64_t)t}};
-        if (!rw_bank_latent(bank, trace->features + t * RW_SIGNAL_FEATURES, &now[0].value,
-                            &now[1].value)) {
+        if (!rw_bank_latent(bank, trace->domain, trace->features + t * RW_SIGNAL_FEATURES,
+                            &now[0].value, &now[1].value)) {
             return;
         }
         *d2 = !d2->known || now[0].value > d2->value ? now[0] : *d2;

@@ -88,6 +88,7 @@ struct rw_edited_pass {
 /* Everything known of one trace. Whatever is not known is NULL, 0 or NaN, and its signals stay
  * unknown. All borrowed for the call. */
 struct rw_signal_trace {
+    struct rw_str domain; /* the client's tag, for LATENT_*; empty = none */
     struct rw_str prompt; /* the question as text; of a chat, the user's messages joined by \n */
     const struct rw_str *steps;
     size_t n_steps;

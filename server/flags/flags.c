@@ -34,6 +34,7 @@ static rw_status fill_trace(const struct rw_flag_trace *t, struct rw_arena *aren
         own[i] = t->scores[i].reward;
     }
     *out = (struct rw_signal_trace){
+        .domain = t->domain,
         .prompt = t->prompt,
         .steps = t->steps,
         .n_steps = t->n_steps,

@@ -248,7 +248,7 @@ START_TEST(stated_rate_is_the_realised_rate)
             for (size_t j = 0; j < RW_SIGNAL_FEATURES; j++) {
                 feature[j] = (float)(uniform(&m) + uniform(&m) - 1);
             }
-            ck_assert(rw_bank_latent(bank, feature, &now[0], &now[1]));
+            ck_assert(rw_bank_latent(bank, RW_STR(""), feature, &now[0], &now[1]));
             d2 = now[0] > d2 ? now[0] : d2;
             knn = now[1] > knn ? now[1] : knn;
         }

@@ -23,11 +23,12 @@ from pathlib import Path
 from typing import Callable, Iterator
 
 from rewardd_recipe import gsm8k
-from rewardd_recipe.mixture import CALIBRATION, OWN, own_trace
+from rewardd_recipe.mixture import CALIBRATION, HELD_OUT, OWN
 from rewardd_recipe.trace import Trace
 
 CALIBRATION_SEED = 7_000_003
 HERE = Path(__file__).resolve().parent
+WORD_PROBLEMS = {"words", "relations", "chains", "scenes", "words (held-out templates)", "ledger", *CALIBRATION}
 TRIES = 50  # draws per trace that is kept, before the generator is called broken
 
 
@@ -63,13 +64,26 @@ def clean_traces(make: Callable[[random.Random], Trace], rng: random.Random, cou
             sys.exit("the generator makes no clean traces")
 
 
+def domain_of(name: str) -> str:
+    """The tag a client would send: word problems are one domain; equations, columns, states and rules are ranked in the pool."""
+    assert name in OWN or name in HELD_OUT or name in CALIBRATION, name
+    return "word_problems" if name in WORD_PROBLEMS else ""
+
+
+def own_traces(rng: random.Random, count: int) -> Iterator[tuple[Trace, str]]:
+    """Clean traces of the training families, as often as training draws them."""
+    names = list(OWN)
+    for name in rng.choices(names, [OWN[n][0] for n in names], k=count):
+        yield next(clean_traces(OWN[name][1], rng, 1)), domain_of(name)
+
+
 def write_traces(path: Path, data: Path, own: int, word_problems: int, unseen: int, seed: int) -> int:
     rng = random.Random(seed)
     source = gsm8k.Source(data / "gsm8k" / "train.jsonl")
-    rows = [(trace, "own", "") for trace in clean_traces(own_trace, rng, own)]
-    rows += [(trace, "gsm8k", "") for trace in clean_traces(source.make, rng, word_problems)]
+    rows = [(trace, domain, "") for trace, domain in own_traces(rng, own)]
+    rows += [(trace, "word_problems", "") for trace in clean_traces(source.make, rng, word_problems)]
     for name, make in CALIBRATION.items():
-        rows += [(trace, "own", name) for trace in clean_traces(make, rng, unseen)]
+        rows += [(trace, domain_of(name), name) for trace in clean_traces(make, rng, unseen)]
     rng.shuffle(rows)  # even rows make the covariance, odd ones calibrate it; the first ones get deep probes
     with path.open("w", encoding="utf-8") as out:
         for trace, domain, group in rows:

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from calibrate import is_clean
+from calibrate import domain_of, is_clean
 from rewardd_recipe import shortcuts
 from rewardd_recipe.metrics import auroc
 from rewardd_recipe.mixture import HELD_OUT, OWN, SEEDS, Mixture
@@ -30,10 +30,10 @@ from rewardd_recipe.trace import Trace
 BATCH = 16
 
 
-def flags_of(url: str, tier: str, traces: list[Trace]) -> list[dict]:
+def flags_of(url: str, tier: str, traces: list[Trace], domain: str = "word_problems") -> list[dict]:
     out = []
     for i in range(0, len(traces), BATCH):
-        items = [{"prompt": t.question, "trace": {"steps": [s.text for s in t.steps]}, "domain": "own"} for t in traces[i : i + BATCH]]
+        items = [{"prompt": t.question, "trace": {"steps": [s.text for s in t.steps]}, **({"domain": domain} if domain else {})} for t in traces[i : i + BATCH]]
         body = json.dumps({"items": items, "flags": tier, "flags_all": True}).encode()
         request = urllib.request.Request(url + "/v1/rewards", body, {"Content-Type": "application/json"})
         with urllib.request.urlopen(request, timeout=300) as reply:
@@ -91,7 +91,7 @@ def clean(opt: argparse.Namespace) -> None:
     print("| clean traces | n | `shortcut` fired | any flag fired | fired most |\n|---|---|---|---|---|")
     for name, make in [*((n, m) for n, (_, m) in OWN.items()), *HELD_OUT.items()]:
         traces = [t for t in (make(rng) for _ in range(20 * opt.size)) if is_clean(t)][: opt.size]
-        rows = flags_of(opt.url, opt.tier, traces)
+        rows = flags_of(opt.url, opt.tier, traces, domain_of(name))
         names = collections.Counter(n for row in rows for n in fired(row) if n != "shortcut")
         most = ", ".join(f"{n} {c / len(rows):.3f}" for n, c in names.most_common(2))
         print(f"| {name}{' (unseen)' if name in HELD_OUT else ''} | {len(rows)} | {share(rows, lambda r: r.get('shortcut', {}).get('fired')):.3f} | {share(rows, fired):.3f} | {most} |", flush=True)
