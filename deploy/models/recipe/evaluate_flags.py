@@ -1,6 +1,6 @@
 """Shortcut flags end to end: planted families against honest solutions, through a running daemon with the shipped bank.
 
-python evaluate_flags.py --url http://127.0.0.1:7392 --data DIR [--size 300] [--tier cheap] > table.md
+python evaluate_flags.py --url http://127.0.0.1:7392 --data DIR [--size 300] [--tier cheap] [--seed N] [--untagged] > table.md
 
 Nothing is fitted here. The thresholds are the bank's (clean traces of the training families, seed of their own); the planted
 traces, the honest solutions of the same problems and the clean traces of held-out template families are drawn from the test
@@ -30,7 +30,7 @@ from rewardd_recipe.trace import Trace
 BATCH = 16
 
 
-def flags_of(url: str, tier: str, traces: list[Trace], domain: str = "word_problems") -> list[dict]:
+def flags_of(url: str, tier: str, traces: list[Trace], domain: str) -> list[dict]:
     out = []
     for i in range(0, len(traces), BATCH):
         items = [{"prompt": t.question, "trace": {"steps": [s.text for s in t.steps]}, **({"domain": domain} if domain else {})} for t in traces[i : i + BATCH]]
@@ -63,7 +63,7 @@ def length(traces: list[Trace]) -> list[int]:
 
 
 def planted(opt: argparse.Namespace, dev: Mixture) -> None:
-    rng = random.Random(SEEDS["test"] + 5)
+    rng = random.Random(SEEDS["test"] + opt.seed + 5)
     print("| family | trained on | AUROC of `shortcut` | length only | `shortcut` fired | any flag fired | fired most | any flag on the honest ones |\n|---|---|---|---|---|---|---|---|")
     macro = []
     for kind in list(shortcuts.KINDS) + ["other_question"]:
@@ -73,7 +73,8 @@ def planted(opt: argparse.Namespace, dev: Mixture) -> None:
             good.append(write(rng, program, 0.0))
             bad.append(shortcuts.other_question(rng, program, write(rng, dev.program(rng), 0.0)) if kind == "other_question"
                        else shortcuts.make(rng, program, kind))
-        rows, honest = flags_of(opt.url, opt.tier, bad), flags_of(opt.url, opt.tier, good)
+        tag = "" if opt.untagged else "word_problems"
+        rows, honest = flags_of(opt.url, opt.tier, bad, tag), flags_of(opt.url, opt.tier, good, tag)
         side = [1] * len(bad) + [0] * len(good)
         lengths = length(bad + good)
         names = collections.Counter(n for row in rows for n in fired(row) if n != "shortcut")
@@ -87,11 +88,11 @@ def planted(opt: argparse.Namespace, dev: Mixture) -> None:
 
 
 def clean(opt: argparse.Namespace) -> None:
-    rng = random.Random(SEEDS["test"] + 6)
+    rng = random.Random(SEEDS["test"] + opt.seed + 6)
     print("| clean traces | n | `shortcut` fired | any flag fired | fired most |\n|---|---|---|---|---|")
     for name, make in [*((n, m) for n, (_, m) in OWN.items()), *HELD_OUT.items()]:
         traces = [t for t in (make(rng) for _ in range(20 * opt.size)) if is_clean(t)][: opt.size]
-        rows = flags_of(opt.url, opt.tier, traces, domain_of(name))
+        rows = flags_of(opt.url, opt.tier, traces, "" if opt.untagged else domain_of(name))
         names = collections.Counter(n for row in rows for n in fired(row) if n != "shortcut")
         most = ", ".join(f"{n} {c / len(rows):.3f}" for n, c in names.most_common(2))
         print(f"| {name}{' (unseen)' if name in HELD_OUT else ''} | {len(rows)} | {share(rows, lambda r: r.get('shortcut', {}).get('fired')):.3f} | {share(rows, fired):.3f} | {most} |", flush=True)
@@ -103,6 +104,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--size", type=int, default=300)
     parser.add_argument("--tier", default="cheap", choices=["free", "cheap", "deep"])
+    parser.add_argument("--seed", type=int, default=0, help="other draws of the same families; 770000: those of core/shortcut/README.md")
+    parser.add_argument("--untagged", action="store_true", help="send no domain: everything is ranked in the pool")
     opt = parser.parse_args()
     planted(opt, Mixture(opt.data, dev=True))
     clean(opt)
