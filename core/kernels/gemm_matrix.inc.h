@@ -67,7 +67,6 @@ static void gemm_matrix_slice(const struct rw_gemm *g, const struct slice *s, ui
             }
         }
         if (s->last) {
-            prefetch_out(g, s->panel, block, 1);
             finish_rows(g, s->panel, block, (int)(past - block), c);
         }
     }

@@ -135,8 +135,7 @@ size_t rw_kv_block_bytes(enum rw_dtype dtype, uint32_t head_dim);
 uint32_t rw_head_dim_padded(uint32_t head_dim);
 
 struct rw_kernels {
-    const char
-        *name; /* "generic", "avx2", "avx512", "avx512-vnni", "avx512-bf16", "amx", "neon", ... */
+    const char *name; /* "generic", "avx2", "avx512", "avx512-vnni", "amx", "neon", ... */
 
     /* Panels [begin, end) of the product. scratch: gemm_scratch_bytes, one per thread. */
     void (*gemm)(const struct rw_gemm *gemm, uint32_t panel_begin, uint32_t panel_end,

@@ -5,7 +5,7 @@
  * 16 columns: what a panel holds anyway, at a stride of 256 bytes; as left-hand side 16 rows of
  * activations, which need no packing either. Registers: 0 to 3 are the sums of 32 rows by 32
  * columns (0 and 1 the upper 16 rows), 4 and 5 two tiles of a, 6 and 7 two of the panel: four loads
- * for four products, which take twice as long. A panel is therefore done in two halves.
+ * for four products. A panel is therefore done in two halves.
  *
  * The products of a row are added in the order of K whatever rows are beside it, so all rules of
  * README.md hold. Fewer than 32 rows are told to the hardware (another configuration), rows beyond
