@@ -23,6 +23,7 @@
 #include "core/model/feature.h"
 #include "core/model/input.h"
 #include "core/model/recipe.h"
+#include "core/model/suffix.h"
 
 struct rw_engine;
 struct rw_model;
@@ -69,10 +70,17 @@ struct rw_model_options {
     const char *preset; /* NULL = recognise */
     enum rw_weights_dtype dtype;
     uint32_t context_max; /* tokens; 0 = the model's own */
+    bool language_head;   /* load it, for log-probabilities of answers; without one: refused */
     bool skip_self_test;
     /* Called between tensors while loading, from the loading thread; may be NULL. */
     void (*progress)(void *ctx, uint64_t done_bytes, uint64_t total_bytes);
     void *progress_ctx;
+};
+
+enum rw_language_head {
+    RW_LANGUAGE_NONE,       /* the checkpoint has none */
+    RW_LANGUAGE_NOT_LOADED, /* it has one, which was not asked for */
+    RW_LANGUAGE_LOADED,
 };
 
 struct rw_model_info {
@@ -85,8 +93,10 @@ struct rw_model_info {
     enum rw_aggregate aggregate; /* default */
     uint32_t context_max;        /* tokens */
     uint64_t parameters;
-    uint64_t weight_bytes;  /* resident */
-    double flops_per_token; /* linear operations; attention grows with the position */
+    uint64_t weight_bytes; /* resident, language head included */
+    enum rw_language_head language_head;
+    uint64_t language_head_bytes; /* of weight_bytes */
+    double flops_per_token;       /* linear operations; attention grows with the position */
     double load_ms;
     uint32_t golden_vectors; /* checked at load */
 };
@@ -113,6 +123,12 @@ const struct rw_model_info *rw_model_info(const struct rw_model *model);
 /* Token ids, positions and spans of one trace; pure, any thread. See core/model/input.h. */
 rw_status rw_model_build_input(const struct rw_model *model, const struct rw_trace_source *source,
                                struct rw_arena *arena, struct rw_input *out, struct rw_error *err);
+
+/* The answer to a question, tokenised; rw_suffix_join puts it behind steps of a trace. Pure, any
+ * thread. See core/model/suffix.h. */
+rw_status rw_model_build_suffix(const struct rw_model *model, const struct rw_suffix_source *source,
+                                struct rw_arena *arena, struct rw_suffix *out,
+                                struct rw_error *err);
 
 /* ---- jobs ---------------------------------------------------------------------------------------
  */
@@ -156,7 +172,8 @@ struct rw_job_cost {
 
 struct rw_job_view {
     enum rw_job_state state;
-    uint32_t scores_ready;   /* process: leading steps computed; outcome: 0 or 1. Grows only. */
+    uint32_t scores_ready;   /* process: leading steps computed; outcome: 0 or 1; answer: its
+                                leading tokens. Grows only. */
     bool stopped;            /* DONE early: the last ready step fell under stop_below */
     struct rw_job_cost cost; /* final once the state is */
     struct rw_error error;   /* FAILED */
@@ -174,7 +191,8 @@ void rw_engine_cancel(struct rw_engine *engine, struct rw_job *job);
 void *rw_job_tag(const struct rw_job *job);
 /* As of the last poll that handed the job out. */
 void rw_job_view(const struct rw_job *job, struct rw_job_view *out);
-/* scores[0 .. scores_ready) are valid and never change. */
+/* scores[0 .. scores_ready) are valid and never change. Of an input with an answer, one per token
+ * of the answer: raw = its log-probability after all before it, reward = the probability. */
 const struct rw_score *rw_job_scores(const struct rw_job *job);
 /* features[scores_ready][RW_FEATURE_DIM], row i at the position of score i (core/model/feature.h);
  * valid and final like the scores. NULL when the spec did not want them. */

@@ -186,7 +186,9 @@ static bool consume(struct rw_job *job, uint32_t block, uint32_t end)
             break;
         }
         const struct rw_result *result =
-            rw_radix_result(radix, block, next % RW_NODE_TOKENS, job->features != NULL);
+            job->is_answer
+                ? NULL
+                : rw_radix_result(radix, block, next % RW_NODE_TOKENS, job->features != NULL);
         if (result == NULL) {
             job->tokens_done = next;
             break;
@@ -369,5 +371,7 @@ void rw_cache_settle(struct rw_job *job, uint32_t begin, uint32_t first_score)
             node->owner = NULL;
         }
     }
-    keep_results(job, first_score);
+    if (!job->is_answer) { /* a result is a reward, whoever asks */
+        keep_results(job, first_score);
+    }
 }

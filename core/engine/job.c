@@ -25,7 +25,18 @@ bool rw_job_is_final(enum rw_job_state state)
 
 static uint32_t score_position(const struct rw_input *input, enum rw_model_kind kind, uint32_t i)
 {
+    if (input->answer_begin > 0) {
+        return input->answer_begin - 1 + i; /* what is after it says how likely the token is */
+    }
     return kind == RW_KIND_OUTCOME ? input->outcome_position : input->steps[i].position;
+}
+
+static uint32_t count_scores(const struct rw_input *input, enum rw_model_kind kind)
+{
+    if (input->answer_begin > 0) {
+        return input->n_tokens > input->answer_begin ? input->n_tokens - input->answer_begin : 0;
+    }
+    return kind == RW_KIND_OUTCOME ? 1 : input->n_scored_steps;
 }
 
 uint32_t rw_job_position(const struct rw_job *job, uint32_t score)
@@ -97,6 +108,9 @@ static rw_status check(const struct rw_job_spec *spec, uint32_t n_scores, struct
     if (input->n_tokens == 0 || n_scores == 0) {
         return rw_fail(err, RW_EMPTY_TRACE, "the trace has no token at which a reward is read");
     }
+    if (input->answer_begin > 0 && spec->model->language == NULL) {
+        return rw_fail(err, RW_MODEL_KIND, "the language head of the model is not loaded");
+    }
     rw_status status = check_size(spec->model, input, err);
     if (status == RW_OK) {
         status = check_ids(input, rw_model_vocab(spec->model), err);
@@ -131,20 +145,23 @@ rw_status rw_job_create(const struct rw_job_spec *spec, uint64_t now_ns, struct 
 {
     *out = NULL;
     enum rw_model_kind kind = rw_model_recipe(spec->model)->kind;
-    uint32_t n_scores = kind == RW_KIND_OUTCOME ? 1 : spec->input->n_scored_steps;
+    uint32_t n_scores = count_scores(spec->input, kind);
+    bool is_answer = spec->input->answer_begin > 0;
     rw_status status = check(spec, n_scores, err);
     if (status != RW_OK) {
         return status;
     }
     uint32_t needed = score_position(spec->input, kind, n_scores - 1) + 1;
-    struct rw_job *job = job_alloc(n_scores, rw_kv_blocks_of(needed), spec->want_features);
+    struct rw_job *job =
+        job_alloc(n_scores, rw_kv_blocks_of(needed), spec->want_features && !is_answer);
     if (job == NULL) {
         return rw_fail(err, RW_NO_MEMORY, "job of %u scores", n_scores);
     }
     job->model = spec->model;
     job->radix = spec->alone ? NULL : spec->model->radix;
     job->input = spec->input;
-    job->stop_below = kind == RW_KIND_PROCESS ? spec->stop_below : NAN;
+    job->is_answer = is_answer;
+    job->stop_below = kind == RW_KIND_PROCESS && !is_answer ? spec->stop_below : NAN;
     job->deadline_ns = spec->deadline_ns;
     job->tag = spec->tag;
     job->client = spec->client;

@@ -22,6 +22,7 @@ struct rw_job {
     const struct rw_model *model;
     struct rw_radix *radix; /* of the model; NULL: no prefix is shared */
     const struct rw_input *input;
+    bool is_answer; /* scores are log-probabilities of tokens: the cache keeps none of them */
     float stop_below;
     uint64_t deadline_ns;
     void *tag;

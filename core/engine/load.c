@@ -52,14 +52,20 @@ rw_status rw_model_check(const struct rw_model_options *options, struct rw_model
     struct rw_arena arena;
     rw_arena_init(&arena, OUTLINE_BYTES_MAX);
     describe(package, options, out);
-    status = rw_bindings_make(&package->config, &package->recipe, package->checkpoint, &arena,
-                              &bindings, err);
+    status = rw_bindings_make(&package->config, &package->recipe, package->checkpoint,
+                              options->language_head, &arena, &bindings, err);
     if (status == RW_OK) {
         out->stored_bytes = bindings.stored_bytes;
     }
     rw_arena_fini(&arena);
     rw_package_close(package);
     return status;
+}
+
+rw_status rw_model_build_suffix(const struct rw_model *model, const struct rw_suffix_source *source,
+                                struct rw_arena *arena, struct rw_suffix *out, struct rw_error *err)
+{
+    return rw_suffix_build(model->package->tokenizer, source, arena, out, err);
 }
 
 rw_status rw_model_build_input(const struct rw_model *model, const struct rw_trace_source *source,

@@ -5,6 +5,7 @@
 
 #include "core/base/alloc.h"
 #include "core/base/assert.h"
+#include "core/model/binding.h"
 
 static enum rw_weights_wish wish_of(enum rw_weights_dtype dtype)
 {
@@ -59,6 +60,7 @@ static rw_status load_weights(struct rw_model *m, const struct rw_model_options 
         .recipe = &m->package->recipe,
         .checkpoint = m->package->checkpoint,
         .wish = wish_of(options->dtype),
+        .language = options->language_head,
         .progress = options->progress,
         .progress_ctx = options->progress_ctx,
     };
@@ -73,8 +75,16 @@ static rw_status make_workspace(struct rw_model *m, const struct rw_model_host *
     if (m->head_scratch == NULL) {
         return rw_fail(err, RW_NO_MEMORY, "scratch of the head");
     }
-    rw_status status = rw_forward_create(m->weights, host->kernels, host->team, host->chunk_tokens,
-                                         m->info.context_max, &m->forward, err);
+    rw_status status = RW_OK;
+    if (m->weights->language.packed != NULL) {
+        status =
+            rw_language_create(&m->weights->language, host->kernels, host->team, &m->language, err);
+    }
+    if (status != RW_OK) {
+        return status;
+    }
+    status = rw_forward_create(m->weights, host->kernels, host->team, host->chunk_tokens,
+                               m->info.context_max, &m->forward, err);
     if (status != RW_OK) {
         return status;
     }
@@ -102,6 +112,13 @@ static void fill_info(struct rw_model *m)
     m->info.aggregate = p->recipe.aggregate;
     m->info.parameters = m->weights->parameters;
     m->info.weight_bytes = m->weights->bytes;
+    if (m->language != NULL) {
+        const struct rw_linear *linear = &m->weights->language;
+        m->info.language_head = RW_LANGUAGE_LOADED;
+        m->info.language_head_bytes = rw_linear_bytes(linear->dtype, linear->n_out, linear->n_in);
+    } else if (rw_language_tensor(&p->config, &p->recipe, p->checkpoint) != NULL) {
+        m->info.language_head = RW_LANGUAGE_NOT_LOADED;
+    }
     m->info.flops_per_token = rw_weights_flops_per_token(m->weights);
 }
 
@@ -158,6 +175,7 @@ void rw_model_destroy(struct rw_model *model)
     }
     rw_radix_destroy(model->radix);
     rw_kv_pool_destroy(model->kv);
+    rw_language_destroy(model->language);
     rw_forward_destroy(model->forward);
     rw_free(model->head_scratch);
     rw_weights_free(model->weights);

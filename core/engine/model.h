@@ -10,6 +10,7 @@
 #include "core/kernels/team.h"
 #include "core/model/forward.h"
 #include "core/model/kv.h"
+#include "core/model/language.h"
 #include "core/model/package.h"
 #include "core/model/weights.h"
 #include "core/rw_engine.h"
@@ -28,7 +29,8 @@ struct rw_model {
     struct rw_kv_pool *kv;
     struct rw_radix *radix; /* NULL: no prefix cache */
     const struct rw_kernels *kernels;
-    float *head_scratch; /* for a whole chunk of positions */
+    float *head_scratch;          /* for a whole chunk of positions */
+    struct rw_language *language; /* NULL: not loaded */
     struct rw_model_info info;
 };
 

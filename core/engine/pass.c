@@ -18,8 +18,12 @@ rw_status rw_pass_init(struct rw_pass *p, uint32_t chunk_tokens, struct rw_error
     p->scores = rw_alloc_array(n, sizeof *p->scores);
     p->statuses = rw_alloc_array(n, sizeof *p->statuses);
     p->values = rw_alloc_array(n * RW_HEAD_OUT_MAX, sizeof *p->values);
+    p->answer_rows = rw_alloc_array(n, sizeof *p->answer_rows);
+    p->answer_ids = rw_alloc_array(n, sizeof *p->answer_ids);
+    p->answer_log_p = rw_alloc_array(n, sizeof *p->answer_log_p);
     if (p->slices == NULL || p->outcomes == NULL || p->seqs == NULL || p->wanted == NULL ||
-        p->wanted_of == NULL || p->scores == NULL || p->statuses == NULL || p->values == NULL) {
+        p->wanted_of == NULL || p->scores == NULL || p->statuses == NULL || p->values == NULL ||
+        p->answer_rows == NULL || p->answer_ids == NULL || p->answer_log_p == NULL) {
         rw_pass_fini(p);
         return rw_fail(err, RW_NO_MEMORY, "workspace of %u tokens", chunk_tokens);
     }
@@ -36,6 +40,9 @@ void rw_pass_fini(struct rw_pass *p)
     rw_free(p->scores);
     rw_free(p->statuses);
     rw_free(p->values);
+    rw_free(p->answer_rows);
+    rw_free(p->answer_ids);
+    rw_free(p->answer_log_p);
     *p = (struct rw_pass){0};
 }
 
@@ -81,11 +88,13 @@ static struct rw_forward_batch plan(struct rw_pass *p, const struct rw_model *mo
     return (struct rw_forward_batch){model->kv, p->seqs, p->n_slices, p->wanted, n_wanted};
 }
 
-static double slice_flops(const struct rw_model *model, const struct rw_forward_seq *seq,
+static double slice_flops(const struct rw_job *job, const struct rw_forward_seq *seq,
                           uint32_t scores)
 {
+    const struct rw_model *model = job->model;
+    double language = job->is_answer ? rw_language_flops(&model->weights->language) : 0;
     return seq->n * model->info.flops_per_token +
-           scores * rw_weights_flops_per_score(model->weights) +
+           scores * (rw_weights_flops_per_score(model->weights) + language) +
            rw_forward_attention_flops(&model->weights->config, seq->position, seq->n, scores);
 }
 
@@ -101,6 +110,34 @@ static void project(struct rw_pass *p, const struct rw_model *model, const float
                                job->features + (size_t)(job->scores_done + s) * RW_FEATURE_DIM);
         }
         row += p->wanted_of[i];
+    }
+}
+
+/* Rows of answers get log-probabilities in place of the rewards that were read there with all
+ * others: a head costs nothing beside the vocabulary. */
+static void read_answers(struct rw_pass *p, const struct rw_model *model, const float *hidden,
+                         size_t stride)
+{
+    uint32_t row = 0, n = 0;
+    for (uint32_t i = 0; i < p->n_slices; i++) {
+        const struct rw_job *job = p->slices[i].job;
+        for (uint32_t s = 0; s < p->wanted_of[i] && job->is_answer; s++) {
+            uint32_t token = job->input->answer_begin + job->scores_done + s;
+            p->answer_rows[n] = row + s;
+            p->answer_ids[n++] = job->input->ids[token];
+        }
+        row += p->wanted_of[i];
+    }
+    if (n == 0) {
+        return;
+    }
+    rw_language_run(model->language, hidden, stride, p->answer_rows, p->answer_ids, n,
+                    p->answer_log_p);
+    for (uint32_t i = 0; i < n; i++) {
+        double log_p = p->answer_log_p[i];
+        p->scores[p->answer_rows[i]] =
+            (struct rw_score){.raw = (float)log_p, .reward = (float)exp(log_p)};
+        p->statuses[p->answer_rows[i]] = isfinite((float)log_p) ? RW_OK : RW_NOT_FINITE;
     }
 }
 
@@ -120,15 +157,15 @@ static struct rw_outcome settle(struct rw_job *job, const struct rw_score *score
 }
 
 /* CPU time is shared out by operations: members of the team work on all slices at once. */
-static void charge(struct rw_pass *p, const struct rw_model *model)
+static void charge(struct rw_pass *p)
 {
     p->flops = 0;
     for (uint32_t i = 0; i < p->n_slices; i++) {
-        p->flops += slice_flops(model, &p->seqs[i], p->wanted_of[i]);
+        p->flops += slice_flops(p->slices[i].job, &p->seqs[i], p->wanted_of[i]);
     }
     for (uint32_t i = 0; i < p->n_slices; i++) {
         struct rw_job_cost *spent = &p->slices[i].job->spent;
-        double flops = slice_flops(model, &p->seqs[i], p->wanted_of[i]);
+        double flops = slice_flops(p->slices[i].job, &p->seqs[i], p->wanted_of[i]);
         spent->tokens += p->seqs[i].n;
         spent->flops += flops;
         spent->cpu_ns += (uint64_t)((double)p->cpu_ns * flops / p->flops);
@@ -144,11 +181,12 @@ void rw_pass_run(struct rw_pass *p, const struct rw_model_host *host)
     rw_gate_enter(host->gate);
     uint64_t cpu_before = rw_team_cpu_ns(host->team);
     const float *hidden = rw_forward_run(model->forward, &batch, &stride);
-    p->cpu_ns = rw_team_cpu_ns(host->team) - cpu_before;
     rw_model_read_scores(model, hidden, stride, batch.n_wanted, p->values, p->scores, p->statuses);
+    read_answers(p, model, hidden, stride);
+    p->cpu_ns = rw_team_cpu_ns(host->team) - cpu_before;
     project(p, model, hidden, stride);
     rw_gate_leave(host->gate);
-    charge(p, model);
+    charge(p);
     uint32_t first = 0;
     for (uint32_t i = 0; i < p->n_slices; i++) {
         struct rw_job *job = p->slices[i].job;

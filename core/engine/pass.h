@@ -27,6 +27,9 @@ struct rw_pass {
     struct rw_score *scores;     /* [chunk_tokens] */
     rw_status *statuses;         /* [chunk_tokens] */
     float *values;               /* [chunk_tokens, RW_HEAD_OUT_MAX] */
+    uint32_t *answer_rows; /* [chunk_tokens] of the wanted rows: those before an answer's token */
+    int32_t *answer_ids;   /* [chunk_tokens] the tokens */
+    double *answer_log_p;  /* [chunk_tokens] */
 };
 
 rw_status rw_pass_init(struct rw_pass *pass, uint32_t chunk_tokens, struct rw_error *err);

@@ -1,6 +1,7 @@
 #include "core/model/binding.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "core/base/assert.h"
 #include "core/kernels/kernels.h"
@@ -14,6 +15,7 @@ struct maker {
     const struct rw_config *config;
     const struct rw_recipe *recipe;
     const struct rw_checkpoint *checkpoint;
+    bool language;
     struct rw_bindings *out;
     uint32_t capacity;
     struct rw_error *err;
@@ -193,6 +195,12 @@ static rw_status bind_layer(struct maker *m, uint32_t l, const struct layer_name
     return status;
 }
 
+static const char *embedding_name(const struct rw_config *config)
+{
+    return config->backbone == RW_BACKBONE_INTERNLM2 ? "model.tok_embeddings.weight"
+                                                     : "model.embed_tokens.weight";
+}
+
 /* The rows of the vocabulary a head reads: they must exist, the others are not touched. */
 static rw_status check_lm_rows(const struct maker *m)
 {
@@ -246,14 +254,45 @@ static rw_status bind_head(struct maker *m)
     return status;
 }
 
+const char *rw_language_tensor(const struct rw_config *config, const struct rw_recipe *recipe,
+                               const struct rw_checkpoint *checkpoint)
+{
+    bool internlm2 = config->backbone == RW_BACKBONE_INTERNLM2;
+    if (recipe->head.type == RW_HEAD_LM_ROWS) {
+        return recipe->head.weight;
+    }
+    if (config->tied_embeddings) {
+        bool causal = strstr(config->architecture, "ForCausalLM") != NULL;
+        return causal ? embedding_name(config) : NULL;
+    }
+    const char *own = internlm2 ? "output.weight" : "lm_head.weight";
+    return rw_checkpoint_find(checkpoint, own) != NULL ? own : NULL;
+}
+
+static rw_status bind_language(struct maker *m)
+{
+    const struct rw_config *c = m->config;
+    const char *name = rw_language_tensor(c, m->recipe, m->checkpoint);
+    if (!m->language) {
+        return RW_OK;
+    }
+    if (name == NULL) {
+        rw_fail(m->err, RW_MODEL_UNSUPPORTED, "the checkpoint has no language head");
+        rw_error_hint(m->err, "language_head=true needs lm_head.weight, or the tied embeddings of "
+                              "a causal language model");
+        return RW_MODEL_UNSUPPORTED;
+    }
+    struct wish w = {RW_TARGET_LANGUAGE, RW_ROWS_OFFSET, 0, 0, c->vocab, c->hidden};
+    return bind(m, name, &w);
+}
+
 static rw_status bind_all(struct maker *m)
 {
     const struct rw_config *c = m->config;
     bool internlm2 = c->backbone == RW_BACKBONE_INTERNLM2;
     const struct layer_names *names = internlm2 ? &NAMES_INTERNLM2 : &NAMES_LLAMA;
     struct wish embed = {RW_TARGET_EMBED, RW_ROWS_OFFSET, 0, 0, c->vocab, c->hidden};
-    rw_status status =
-        bind(m, internlm2 ? "model.tok_embeddings.weight" : "model.embed_tokens.weight", &embed);
+    rw_status status = bind(m, embedding_name(c), &embed);
     for (uint32_t l = 0; l < c->layers && status == RW_OK; l++) {
         status = bind_layer(m, l, names);
     }
@@ -261,14 +300,17 @@ static rw_status bind_all(struct maker *m)
         struct wish norm = {.target = RW_TARGET_FINAL_NORM, .cols = c->hidden};
         status = bind(m, "model.norm.weight", &norm);
     }
-    return status == RW_OK ? bind_head(m) : status;
+    if (status == RW_OK) {
+        status = bind_head(m);
+    }
+    return status == RW_OK ? bind_language(m) : status;
 }
 
 rw_status rw_bindings_make(const struct rw_config *config, const struct rw_recipe *recipe,
-                           const struct rw_checkpoint *checkpoint, struct rw_arena *arena,
-                           struct rw_bindings *out, struct rw_error *err)
+                           const struct rw_checkpoint *checkpoint, bool language,
+                           struct rw_arena *arena, struct rw_bindings *out, struct rw_error *err)
 {
-    struct maker m = {config, recipe, checkpoint, out, 0, err};
+    struct maker m = {config, recipe, checkpoint, language, out, 0, err};
     m.capacity = config->layers * BINDINGS_PER_LAYER_MAX + BINDINGS_GLOBAL_MAX;
     *out = (struct rw_bindings){.linears_bf16 = true};
     out->items = rw_arena_array(arena, m.capacity, sizeof *out->items);

@@ -33,6 +33,7 @@ enum rw_target {
     RW_TARGET_HEAD_B,
     RW_TARGET_HEAD_W_OUT,
     RW_TARGET_HEAD_B_OUT,
+    RW_TARGET_LANGUAGE,
 };
 
 /* How row r of the tensor maps to a row of the target. */
@@ -62,9 +63,16 @@ struct rw_bindings {
     bool embed_bf16;
 };
 
+/* `language`: the language head is bound too; MODEL_UNSUPPORTED when there is none. */
 rw_status rw_bindings_make(const struct rw_config *config, const struct rw_recipe *recipe,
-                           const struct rw_checkpoint *checkpoint, struct rw_arena *arena,
-                           struct rw_bindings *out, struct rw_error *err);
+                           const struct rw_checkpoint *checkpoint, bool language,
+                           struct rw_arena *arena, struct rw_bindings *out, struct rw_error *err);
+
+/* Tensor of the language head: what LM_ROWS reads, an output matrix of its own, or the tied
+ * embedding of a causal model. NULL when there is none. A classifier that says its embeddings are
+ * tied inherited the word from the model it was made of, and has no language head. */
+const char *rw_language_tensor(const struct rw_config *config, const struct rw_recipe *recipe,
+                               const struct rw_checkpoint *checkpoint);
 
 /* Row of the target that row r of the binding's tensor fills. */
 uint32_t rw_binding_row(const struct rw_binding *binding, const struct rw_config *config,

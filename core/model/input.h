@@ -65,6 +65,9 @@ struct rw_input {
     uint32_t n_scored_steps; /* have a position; fewer than n_steps only when steps were dropped */
     /* Outcome models: the one position the reward is read at. Process models do not use it. */
     uint32_t outcome_position;
+    /* Not 0: nothing above is read. Tokens [answer_begin, n_tokens) are an answer, and the language
+     * head gives the log-probability of each (core/model/suffix.h). */
+    uint32_t answer_begin;
     size_t special_token_texts; /* special tokens typed inside content (reported, plain text) */
     struct rw_str
         split;      /* separator that cut `text` into steps; empty when it is one step or a list */

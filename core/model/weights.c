@@ -58,7 +58,8 @@ static void place_head(struct rw_carve *carve, const struct rw_head_spec *spec, 
     head->b_out = mlp && spec->out_bias[0] != '\0' ? place_floats(carve, spec->n_out) : NULL;
 }
 
-static void place_all(struct rw_carve *carve, const struct rw_recipe *recipe, struct rw_weights *w)
+static void place_all(struct rw_carve *carve, const struct rw_recipe *recipe, bool language,
+                      struct rw_weights *w)
 {
     const struct rw_config *c = &w->config;
     w->embed = rw_carve(carve, (size_t)c->vocab * c->hidden, rw_dtype_bytes(w->embed_dtype));
@@ -67,9 +68,12 @@ static void place_all(struct rw_carve *carve, const struct rw_recipe *recipe, st
     }
     w->final_norm = place_floats(carve, c->hidden);
     place_head(carve, &recipe->head, c->hidden, &w->head);
+    if (language) {
+        place_linear(carve, &w->language, rw_dtype_state(w->dtype), c->vocab, c->hidden, false);
+    }
 }
 
-static rw_status allocate(struct rw_weights *w, const struct rw_recipe *recipe,
+static rw_status allocate(struct rw_weights *w, const struct rw_recipe *recipe, bool language,
                           struct rw_error *err)
 {
     w->layers = rw_alloc_zero(w->config.layers, sizeof *w->layers);
@@ -77,7 +81,7 @@ static rw_status allocate(struct rw_weights *w, const struct rw_recipe *recipe,
         return rw_fail(err, RW_NO_MEMORY, "list of layers");
     }
     struct rw_carve measure = {NULL, 0, false};
-    place_all(&measure, recipe, w);
+    place_all(&measure, recipe, language, w);
     w->memory = measure.overflow ? NULL : rw_alloc_large(measure.used);
     if (w->memory == NULL) {
         return rw_fail(err, RW_NO_MEMORY, "no memory for %zu bytes of weights", measure.used);
@@ -85,7 +89,7 @@ static rw_status allocate(struct rw_weights *w, const struct rw_recipe *recipe,
     w->memory_bytes = measure.used;
     w->bytes = measure.used;
     struct rw_carve assign = {w->memory, 0, false};
-    place_all(&assign, recipe, w);
+    place_all(&assign, recipe, language, w);
     rw_assert(assign.used == measure.used);
     return RW_OK;
 }
@@ -182,7 +186,8 @@ static void store_embedding(struct rw_weights *w, uint32_t row, const float *x, 
 static void store_row(struct rw_weights *w, const struct rw_binding *b, uint32_t r, const float *x)
 {
     struct rw_layer *layer = &w->layers[b->layer];
-    struct rw_linear *linear = target_linear(layer, b->target);
+    struct rw_linear *linear =
+        b->target == RW_TARGET_LANGUAGE ? &w->language : target_linear(layer, b->target);
     if (b->target == RW_TARGET_EMBED) {
         store_embedding(w, r, x, b->cols);
         return;
@@ -304,7 +309,7 @@ static rw_status build(const struct rw_weights_request *request, const struct rw
     w->config = *request->config;
     w->dtype = choose_dtype(request->wish, bindings);
     w->embed_dtype = bindings->embed_bf16 ? RW_DTYPE_BF16 : RW_DTYPE_F32;
-    rw_status status = allocate(w, request->recipe, err);
+    rw_status status = allocate(w, request->recipe, request->language, err);
     if (status != RW_OK) {
         return status;
     }
@@ -320,7 +325,7 @@ rw_status rw_weights_load(const struct rw_weights_request *request, struct rw_we
     struct rw_bindings bindings;
     rw_arena_init(&arena, BINDING_LIST_BYTES_MAX);
     rw_status status = rw_bindings_make(request->config, request->recipe, request->checkpoint,
-                                        &arena, &bindings, err);
+                                        request->language, &arena, &bindings, err);
     struct rw_weights *w = NULL;
     if (status == RW_OK) {
         w = rw_alloc_zero(1, sizeof *w);

@@ -36,9 +36,10 @@ struct rw_weights {
     enum rw_dtype embed_dtype;
     float *final_norm; /* [hidden] */
     struct rw_head head;
-    uint64_t parameters; /* that were read */
-    uint64_t bytes;      /* resident */
-    void *memory;        /* one block behind all pointers but `layers` */
+    struct rw_linear language; /* [vocab, hidden] of the state's type; packed NULL = not loaded */
+    uint64_t parameters;       /* that were read */
+    uint64_t bytes;            /* resident */
+    void *memory;              /* one block behind all pointers but `layers` */
     size_t memory_bytes;
 };
 
@@ -55,6 +56,7 @@ struct rw_weights_request {
     const struct rw_recipe *recipe;
     const struct rw_checkpoint *checkpoint;
     enum rw_weights_wish wish;
+    bool language; /* load the language head too: vocab * hidden more values */
     void (*progress)(void *ctx, uint64_t done_bytes, uint64_t total_bytes); /* may be NULL */
     void *progress_ctx;
 };

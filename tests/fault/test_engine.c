@@ -3,10 +3,11 @@
  * bits as the first. */
 #include <check.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "core/rw_engine.h"
+#include "core/engine/engine.h"
 #include "tests/lib/data.h"
 #include "tests/lib/fault.h"
 #include "tests/lib/suite.h"
@@ -120,6 +121,80 @@ static void setup(void)
     have_first = false;
 }
 
+/* An answer behind the first step, asked of a model with a language head. */
+static rw_status ask(struct rw_engine *engine, const struct rw_model *model, struct rw_arena *arena,
+                     struct rw_error *err)
+{
+    const struct rw_message question = {RW_ROLE_USER, RW_STR("What is 12 + 30?")};
+    const struct rw_str step = RW_STR("12 + 30 = 42.");
+    struct rw_trace_source source = {.messages = &question,
+                                     .n_messages = 1,
+                                     .steps = &step,
+                                     .n_steps = 1,
+                                     .steps_max = 100,
+                                     .tokens_max = 1000};
+    const struct rw_suffix_source answer = {.lead = RW_STR("\n\nThe final answer is "),
+                                            .answer = RW_STR("42")};
+    struct rw_input trace, input;
+    struct rw_suffix suffix;
+    rw_status status = rw_model_build_input(model, &source, arena, &trace, err);
+    if (status == RW_OK) {
+        status = rw_model_build_suffix(model, &answer, arena, &suffix, err);
+    }
+    if (status == RW_OK) {
+        status = rw_suffix_join(&trace, 1, &suffix, 1000, arena, &input, err);
+    }
+    if (status != RW_OK) {
+        return status;
+    }
+    struct rw_job_spec spec = {.model = model, .input = &input, .stop_below = NAN};
+    struct rw_job *job;
+    status = rw_engine_submit(engine, &spec, 1, &job, err);
+    if (status == RW_OK) {
+        status = wait_for(engine, job, err);
+        rw_job_release(engine, job);
+    }
+    return status;
+}
+
+static rw_status life_of_an_answer(void *ctx, struct rw_error *err)
+{
+    struct rw_engine_options options = {.threads = 2,
+                                        .kv_bytes_max = 64 << 20,
+                                        .prefix_cache_bytes = 32 << 20,
+                                        .clock = &RW_CLOCK_SYSTEM,
+                                        .notify = wake};
+    struct rw_engine *engine;
+    struct rw_package *package = ctx;
+    rw_status status = rw_engine_create(&options, &engine, err);
+    if (status != RW_OK) {
+        return status;
+    }
+    struct rw_model_options load = {.dir = dir, .skip_self_test = true, .language_head = true};
+    const struct rw_model *model;
+    status = rw_engine_adopt(engine, &load, package, NULL, &model, err);
+    if (status == RW_OK) {
+        struct rw_arena arena;
+        rw_arena_init(&arena, 16 << 20);
+        status = ask(engine, model, &arena, err);
+        rw_arena_fini(&arena);
+    }
+    rw_engine_destroy(engine);
+    return status;
+}
+
+START_TEST(allocations_of_an_answer)
+{
+    struct rw_package *package;
+    struct rw_error error = {0};
+    ck_assert_int_eq(rw_package_open(dir, NULL, &package, &error), RW_OK);
+    package->config.tied_embeddings = true;
+    snprintf(package->config.architecture, sizeof package->config.architecture, "Qwen3ForCausalLM");
+    ck_assert_int_ge(rw_fault_each(RW_FAULT_ALLOC, life_of_an_answer, package), 20);
+    rw_package_close(package);
+}
+END_TEST
+
 START_TEST(allocations)
 {
     ck_assert_int_ge(rw_fault_each(RW_FAULT_ALLOC, life, NULL), 20);
@@ -147,6 +222,7 @@ int main(void)
     Suite *suite = suite_create("engine faults");
     TCase *tc = tcase_create("engine faults");
     tcase_add_checked_fixture(tc, setup, NULL);
+    tcase_add_test(tc, allocations_of_an_answer);
     tcase_add_test(tc, allocations);
     tcase_add_test(tc, allocations_from_one_on);
     tcase_add_test(tc, reads);

@@ -210,6 +210,97 @@ START_TEST(a_warm_cache_changes_no_bit)
 }
 END_TEST
 
+/* ---- answers ---- */
+
+enum {
+    ANSWERS = 8,
+    ANSWER_TOKENS = 5,
+};
+
+struct answered {
+    struct rw_score scores[ANSWERS][ANSWER_TOKENS];
+};
+
+/* Answers behind a shared context, behind a prefix of it, and alike up to some token. */
+static void make_answers(struct rw_input *inputs, uint32_t vocab)
+{
+    static const uint32_t length[ANSWERS] = {130, 130, 130, 130, 64, 65, 200, 7};
+    for (uint32_t t = 0; t < ANSWERS; t++) {
+        rw_test_input(&inputs[t], vocab, length[t], 9, 42);
+        inputs[t].answer_begin = length[t] - ANSWER_TOKENS;
+    }
+    inputs[1].ids[129] ^= 1;
+    inputs[2].ids[126] ^= 1;
+    inputs[3].ids[125] ^= 1;
+}
+
+/* Rewards of the same tokens beside the answers: what a head reads there must not be mixed up. */
+static void answer_all(struct rw_engine *e, const struct rw_model *m, struct rw_input *inputs,
+                       bool at_once, struct answered *out)
+{
+    struct rw_job *jobs[ANSWERS + 1];
+    struct rw_input plain = inputs[0];
+    plain.answer_begin = 0;
+    for (uint32_t t = 0; t <= ANSWERS; t++) {
+        jobs[t] = rw_test_submit(e, m, t < ANSWERS ? &inputs[t] : &plain, NAN, 0);
+        if (!at_once) {
+            rw_test_await(e, 1);
+        }
+    }
+    if (at_once) {
+        rw_test_await(e, ANSWERS + 1);
+    }
+    for (uint32_t t = 0; t < ANSWERS; t++) {
+        struct rw_job_view view;
+        rw_job_view(jobs[t], &view);
+        ck_assert_int_eq(view.state, RW_JOB_DONE);
+        ck_assert_uint_eq(view.scores_ready, ANSWER_TOKENS);
+        memcpy(out->scores[t], rw_job_scores(jobs[t]), sizeof out->scores[t]);
+        for (int i = 0; i < ANSWER_TOKENS; i++) {
+            ck_assert(isfinite(out->scores[t][i].raw) && out->scores[t][i].raw < 0);
+        }
+    }
+    for (uint32_t t = 0; t <= ANSWERS; t++) {
+        rw_job_release(e, jobs[t]);
+    }
+}
+
+static void answers_are_equal(const char *kernel, enum rw_weights_dtype dtype)
+{
+    static struct answered first, other;
+    struct rw_input inputs[ANSWERS];
+    for (size_t s = 0; s < sizeof SCHEDULES / sizeof *SCHEDULES; s++) {
+        bool cache = s % 2 == 1;
+        struct rw_engine_options options = {.threads = SCHEDULES[s].threads,
+                                            .kernel = kernel,
+                                            .chunk_tokens = SCHEDULES[s].chunk,
+                                            .prefix_cache_bytes = cache ? (size_t)1 << 28 : 0};
+        struct rw_engine *e = rw_test_engine(&options);
+        const struct rw_model *m = rw_test_language_model(e, dtype);
+        make_answers(inputs, rw_test_vocab(m));
+        for (int round = 0; round < (cache ? 2 : 1); round++) {
+            answer_all(e, m, inputs, !SCHEDULES[s].alone, s == 0 ? &first : &other);
+            ck_assert_msg(s == 0 || memcmp(&first, &other, sizeof first) == 0,
+                          "%s dtype %d schedule %zu round %d", kernel, dtype, s, round);
+        }
+        rw_engine_destroy(e);
+        for (uint32_t t = 0; t < ANSWERS; t++) {
+            rw_test_input_free(&inputs[t]);
+        }
+    }
+}
+
+START_TEST(answers_have_the_same_bits)
+{
+    static const char *const DTYPES[] = {"f32", "bf16", "int8", "q4"};
+    enum rw_weights_dtype dtype;
+    ck_assert(rw_weights_dtype_named(rw_str_from(DTYPES[_i]), &dtype));
+    for (const struct rw_kernels *const *k = rw_kernels_available(); *k != NULL; k++) {
+        answers_are_equal((*k)->name, dtype);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("invariance");
@@ -217,6 +308,7 @@ int main(void)
     tcase_set_timeout(tc, 500);
     tcase_add_loop_test(tc, bits_do_not_depend_on_the_schedule, 0, 4);
     tcase_add_loop_test(tc, a_warm_cache_changes_no_bit, 0, 5);
+    tcase_add_loop_test(tc, answers_have_the_same_bits, 0, 4);
     suite_add_tcase(suite, tc);
     return rw_test_run(suite);
 }

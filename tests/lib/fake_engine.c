@@ -357,6 +357,17 @@ static rw_status fit(struct rw_input *out, const struct rw_trace_source *source,
                : rw_fail(err, RW_CONTEXT_EXCEEDED, "not even the first step fits");
 }
 
+/* Unreachable: these models have no language head. */
+rw_status rw_model_build_suffix(const struct rw_model *model, const struct rw_suffix_source *source,
+                                struct rw_arena *arena, struct rw_suffix *out, struct rw_error *err)
+{
+    (void)model;
+    (void)source;
+    (void)arena;
+    *out = (struct rw_suffix){0};
+    return rw_fail(err, RW_MODEL_KIND, "no language head");
+}
+
 rw_status rw_model_build_input(const struct rw_model *model, const struct rw_trace_source *source,
                                struct rw_arena *arena, struct rw_input *out, struct rw_error *err)
 {

@@ -1,11 +1,13 @@
 /* rw-score DIR [--preset NAME] [--dtype auto|f32|bf16|int8|q4] [--threads N] [--chunk N] [--kernel
  * NAME]
- *          [--batch N] [--features 1]
+ *          [--batch N] [--features 1] [--language 1] [--cache BYTES]
  *
  * Loads a model package through rw_engine.h, reads one case per line from stdin and prints
  * {"raw":[...],"reward":[...],"ids":N} (and "features":[[...],...]) or {"error":...}, in the order
  * of the lines. A case is what case_json.h reads, or {"ids":[...],"positions":[...]}: an input made
- * elsewhere. N cases (default 1) are in the engine at once. */
+ * elsewhere. With "answer":N, ids from N on are an answer and raw are log-probabilities of its
+ * tokens; a case of texts with "answer" and "after" has that answer behind so many of its steps.
+ * N cases (default 1) are in the engine at once. */
 #include <math.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -53,6 +55,10 @@ static bool parse_arguments(int argc, char **argv, struct settings *s)
             s->batch = strtoul(value, NULL, 10);
         } else if (strcmp(argv[i], "--features") == 0) {
             s->features = strcmp(value, "1") == 0;
+        } else if (strcmp(argv[i], "--language") == 0) {
+            s->model.language_head = strcmp(value, "1") == 0;
+        } else if (strcmp(argv[i], "--cache") == 0) {
+            s->engine.prefix_cache_bytes = strtoul(value, NULL, 10);
         } else if (strcmp(argv[i], "--kernel") == 0) {
             s->engine.kernel = value;
         } else {
@@ -83,7 +89,28 @@ static rw_status read_ids(const struct rw_json *root, struct rw_arena *arena, st
         out->outcome_position = (uint32_t)item->number;
     }
     out->n_scored_steps = out->n_steps;
+    if (rw_json_get(root, "answer") != NULL) {
+        out->answer_begin = (uint32_t)rw_json_get(root, "answer")->number;
+    }
     return RW_OK;
+}
+
+/* The input of a trace becomes that of an answer behind "after" of its steps. */
+static rw_status join_answer(const struct rw_model *model, const struct rw_json *root,
+                             struct rw_arena *arena, struct rw_input *input, struct rw_error *err)
+{
+    const struct rw_json *after = rw_json_get(root, "after");
+    const struct rw_json *lead = rw_json_get(root, "lead");
+    struct rw_suffix suffix;
+    const struct rw_suffix_source source = {.lead = lead != NULL ? lead->text : RW_STR(""),
+                                            .answer = rw_json_get(root, "answer")->text};
+    rw_status status = rw_model_build_suffix(model, &source, arena, &suffix, err);
+    if (status != RW_OK) {
+        return status;
+    }
+    struct rw_input trace = *input;
+    return rw_suffix_join(&trace, after != NULL ? (size_t)after->number : 0, &suffix,
+                          rw_model_info(model)->context_max, arena, input, err);
 }
 
 static rw_status make_input(const struct rw_model *model, struct rw_str line,
@@ -101,7 +128,10 @@ static rw_status make_input(const struct rw_model *model, struct rw_str line,
     if (!case_read(root, arena, &source)) {
         return rw_fail(err, RW_INVALID_REQUEST, "not a case");
     }
-    return rw_model_build_input(model, &source, arena, input, err);
+    status = rw_model_build_input(model, &source, arena, input, err);
+    return status == RW_OK && rw_json_get(root, "answer") != NULL
+               ? join_answer(model, root, arena, input, err)
+               : status;
 }
 
 /* ---- one case: a line, its input, its job ---------------------------------------------------- */
@@ -169,7 +199,7 @@ static void print_scores(const struct one *c)
     for (uint32_t i = 0; i < view.scores_ready; i++) {
         printf("%s%.9g", i > 0 ? "," : "", (double)scores[i].reward);
     }
-    printf("],\"ids\":%u", c->input.n_tokens);
+    printf("],\"ids\":%u,\"answer\":%u", c->input.n_tokens, c->input.answer_begin);
     const float *features = rw_job_features(c->job);
     for (uint32_t i = 0; features != NULL && i < view.scores_ready * RW_FEATURE_DIM; i++) {
         bool first = i % RW_FEATURE_DIM == 0, last = (i + 1) % RW_FEATURE_DIM == 0;
@@ -229,9 +259,11 @@ int main(int argc, char **argv)
     const struct rw_model *model = NULL;
     struct rw_error err = {0};
     if (!parse_arguments(argc, argv, &settings)) {
-        fprintf(stderr,
-                "usage: rw-score DIR "
-                "[--preset|--dtype|--threads|--chunk|--kernel|--batch|--features VALUE]...\n");
+        fprintf(
+            stderr,
+            "usage: rw-score DIR "
+            "[--preset|--dtype|--threads|--chunk|--kernel|--batch|--features|--language|--cache "
+            "VALUE]...\n");
         return 2;
     }
     settings.engine.clock = &RW_CLOCK_SYSTEM;

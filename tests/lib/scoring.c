@@ -6,6 +6,7 @@
 
 #include "core/base/alloc.h"
 #include "core/base/assert.h"
+#include "core/engine/engine.h"
 #include "core/engine/model.h"
 #include "tests/lib/data.h"
 
@@ -32,6 +33,26 @@ const struct rw_model *rw_test_model(struct rw_engine *engine, const char *path,
     rw_status status = rw_engine_load(engine, &options, &model, &err);
     if (status != RW_OK) {
         fprintf(stderr, "%s: %s\n", path, err.message);
+    }
+    rw_assert(status == RW_OK);
+    return model;
+}
+
+const struct rw_model *rw_test_language_model(struct rw_engine *engine, enum rw_weights_dtype dtype)
+{
+    char dir[RW_TEST_PATH_MAX];
+    struct rw_error err = {0};
+    struct rw_package *package;
+    const struct rw_model *model;
+    rw_test_source_path(RW_TEST_PRM, dir);
+    rw_status status = rw_package_open(dir, NULL, &package, &err);
+    rw_assert(status == RW_OK);
+    package->config.tied_embeddings = true;
+    snprintf(package->config.architecture, sizeof package->config.architecture, "Qwen3ForCausalLM");
+    struct rw_model_options options = {.dir = dir, .dtype = dtype, .language_head = true};
+    status = rw_engine_adopt(engine, &options, package, rw_package_close, &model, &err);
+    if (status != RW_OK) {
+        fprintf(stderr, "%s: %s\n", dir, err.message);
     }
     rw_assert(status == RW_OK);
     return model;

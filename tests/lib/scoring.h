@@ -11,6 +11,9 @@ struct rw_engine *rw_test_engine(const struct rw_engine_options *options);
 /* The model at a path of the source tree; the test ends when it does not load. */
 const struct rw_model *rw_test_model(struct rw_engine *engine, const char *path, const char *name,
                                      enum rw_weights_dtype dtype);
+/* The default process model, its embedding taken for a tied language head. */
+const struct rw_model *rw_test_language_model(struct rw_engine *engine,
+                                              enum rw_weights_dtype dtype);
 /* n_tokens ids from the seed, a step every `stride` tokens and at the last. */
 void rw_test_input(struct rw_input *out, uint32_t vocab, uint32_t n_tokens, uint32_t stride,
                    uint64_t seed);
