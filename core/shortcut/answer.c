@@ -131,14 +131,18 @@ enum rw_verified rw_answer_equal(struct rw_str answer, struct rw_str reference)
     return rw_answer_equal_forms(x, y, 0);
 }
 
+/* "The answer is \boxed{5} apples": the box. "... is 5 apples, as shown": the number. */
+struct rw_str rw_answer_reference(struct rw_str reference)
+{
+    struct rw_str boxed = rw_answer_boxed(reference);
+    struct rw_str announced = boxed.len > 0 ? boxed : rw_answer_announced(reference);
+    return announced.len > 0 ? announced : reference;
+}
+
 enum rw_verified rw_answer_verify(const struct rw_str *steps, size_t n_steps,
                                   struct rw_str reference)
 {
     int64_t step;
-    struct rw_str boxed = rw_answer_boxed(reference);
-    struct rw_str announced = boxed.len > 0 ? boxed : rw_answer_announced(reference);
-    struct rw_str wanted = announced.len > 0 ? announced : reference;
     struct rw_str answer = rw_answer_extract(steps, n_steps, &step);
-    /* "The answer is \boxed{5} apples": the box. "... is 5 apples, as shown": the number. */
-    return rw_answer_equal(answer, wanted);
+    return rw_answer_equal(answer, rw_answer_reference(reference));
 }

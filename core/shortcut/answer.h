@@ -26,6 +26,9 @@ struct rw_str rw_answer_boxed(struct rw_str text);
 /* What follows the last "answer is", "answer:" or "####", up to the end of its sentence. */
 struct rw_str rw_answer_announced(struct rw_str text);
 
+/* The answer in a reference: its last box, else what it announces, else all of it. */
+struct rw_str rw_answer_reference(struct rw_str reference);
+
 enum rw_verified rw_answer_equal(struct rw_str answer, struct rw_str reference);
 /* Extraction, then comparison: `outcome.verified`. UNKNOWN without reference or answer. */
 enum rw_verified rw_answer_verify(const struct rw_str *steps, size_t n_steps,

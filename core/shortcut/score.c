@@ -265,21 +265,24 @@ static void format_effect(const struct rw_signal_trace *trace, struct rw_signals
  * (arXiv 2604.10660) and left out. */
 static void info_gain(const struct rw_signal_trace *trace, struct rw_signals *out)
 {
+    const struct rw_answer_gain *gain = trace->answer_gain;
     size_t n = trace->n_answer_gain;
     if (n < 3) {
         return;
     }
-    double mark = trace->answer_gain[0] > trace->answer_gain[1] ? trace->answer_gain[0]
-                                                                : trace->answer_gain[1];
+    double mark = -INFINITY;
     size_t idle = 0;
     int64_t first = -1;
-    for (size_t t = 2; t < n; t++) {
-        if (trace->answer_gain[t] > mark) {
-            mark = trace->answer_gain[t];
-        } else {
-            idle++;
-            first = first < 0 ? (int64_t)t - 1 : first;
+    for (size_t t = 0; t < n; t++) {
+        if (!isfinite(gain[t].contrast)) {
+            return; /* a share of what is known would be a guess */
         }
+        bool rises = gain[t].contrast > mark;
+        if (!rises && t >= 2) {
+            idle++;
+            first = first < 0 ? (int64_t)gain[t - 1].steps : first;
+        }
+        mark = rises ? gain[t].contrast : mark;
     }
     put(out, RW_SIGNAL_INFO_GAIN, (double)idle / (double)(n - 2), first);
 }

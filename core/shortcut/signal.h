@@ -85,6 +85,14 @@ struct rw_edited_pass {
     struct rw_pass pass; /* of the edited trace: n_steps, or one fewer for ABLATION */
 };
 
+/* L_t = log p(a* | q, s_<=t) - mean_m log p(a~_m | q, s_<=t): how much the question and the first
+ * steps speak for the reference answer a* against alternatives a~_m (core/shortcut/alternatives.h).
+ */
+struct rw_answer_gain {
+    size_t steps; /* t */
+    double contrast;
+};
+
 /* Everything known of one trace. Whatever is not known is NULL, 0 or NaN, and its signals stay
  * unknown. All borrowed for the call. */
 struct rw_signal_trace {
@@ -113,7 +121,7 @@ struct rw_signal_trace {
     size_t n_ablated;
     struct rw_pass
         stripped; /* of the trace without markdown, LaTeX wrappers and filler: its steps */
-    const double *answer_gain; /* [n_answer_gain]: L_0 (no step), L_1, ...: contrastive log p(a*) */
+    const struct rw_answer_gain *answer_gain; /* [n_answer_gain], rising; the first after no step */
     size_t n_answer_gain;
     /* what the scoring contract already knows */
     size_t special_token_texts;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/shortcut/alternatives.h"
 #include "core/shortcut/answer.h"
 #include "core/shortcut/edit.h"
 #include "tests/lib/mutate.h"
@@ -310,6 +311,71 @@ START_TEST(stripping)
 }
 END_TEST
 
+static const struct {
+    const char *reference;
+    const char *answer;
+    const char *other[4]; /* the first ones */
+} ALTERNATIVES[] = {
+    {"42", "42", {"43", "52", "41", "32"}},
+    {" 7 ", "7", {"8", "6", "9", "5"}},
+    {"0", "0", {"1", "9", "2", "8"}},
+    {"10", "10", {"11", "20", "19", "12"}},
+    {"so the answer is \\boxed{3/4}.", "3/4", {"3/5", "4/4", "3/3", "2/4"}},
+    {"5 + 5 = 10\n#### 10", "10", {"11", "20"}},
+    {"1,250.5", "1,250.5", {"1,250.6", "1,251.5", "1,260.5", "1,350.5"}},
+    {"-3", "-3", {"-4", "-2"}},
+    {"(1, 2)", "(1, 2)", {"(1, 3)", "(2, 2)"}},
+    {"(B)", "(B)", {"(A)", "(C)", "(D)", "(E)"}},
+    {"c.", "c.", {"a.", "b.", "d.", "e."}},
+    {"H", "H", {"D", "E", "F", "G"}},
+    {"yes", "yes", {"no"}},
+    {"False", "False", {"True"}},
+};
+
+START_TEST(alternatives)
+{
+    struct rw_alternatives out;
+    struct rw_error error = {0};
+    struct rw_str reference = rw_str_from(ALTERNATIVES[_i].reference);
+    ck_assert_int_eq(rw_alternatives_make(reference, &arena, &out, &error), RW_OK);
+    ck_assert_msg(rw_str_is(out.answer, ALTERNATIVES[_i].answer), "%.*s", RW_STR_ARG(out.answer));
+    for (size_t i = 0; i < 4 && ALTERNATIVES[_i].other[i] != NULL; i++) {
+        ck_assert_msg(i < out.n && rw_str_is(out.other[i], ALTERNATIVES[_i].other[i]), "%zu: %.*s",
+                      i, RW_STR_ARG(out.other[i]));
+    }
+    for (size_t i = 0; i < out.n; i++) {
+        ck_assert_int_ne(rw_answer_equal(out.other[i], out.answer), RW_VERIFIED_RIGHT);
+        for (size_t k = 0; k < i; k++) {
+            ck_assert(!rw_str_equal(out.other[i], out.other[k]));
+        }
+    }
+}
+END_TEST
+
+START_TEST(no_alternatives)
+{
+    static const char *const NONE[] = {"", "  ", "Paris", "x + y", "(", "AB", "<|eot_id|>", "ＡＢ"};
+    struct rw_alternatives out;
+    struct rw_error error = {0};
+    for (size_t i = 0; i < sizeof NONE / sizeof *NONE; i++) {
+        ck_assert_int_eq(rw_alternatives_make(rw_str_from(NONE[i]), &arena, &out, &error),
+                         RW_NOT_FOUND);
+    }
+    char text[RW_ALTERNATIVES_BYTES_MAX + 1];
+    memset(text, '7', sizeof text);
+    ck_assert_int_eq(rw_alternatives_make((struct rw_str){text, sizeof text}, &arena, &out, &error),
+                     RW_LIMIT_EXCEEDED);
+    ck_assert_int_eq(
+        rw_alternatives_make((struct rw_str){text, sizeof text - 1}, &arena, &out, &error), RW_OK);
+    ck_assert_int_eq(rw_alternatives_make((struct rw_str){NULL, 0}, &arena, &out, &error),
+                     RW_NOT_FOUND);
+    struct rw_arena small;
+    rw_arena_init(&small, 16);
+    ck_assert_int_eq(rw_alternatives_make(RW_STR("42"), &small, &out, &error), RW_NO_MEMORY);
+    rw_arena_fini(&small);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("answer");
@@ -320,6 +386,8 @@ int main(void)
     tcase_add_test(tc, extraction);
     tcase_add_test(tc, hostile_answers);
     tcase_add_test(tc, one_number_changes);
+    tcase_add_loop_test(tc, alternatives, 0, sizeof ALTERNATIVES / sizeof *ALTERNATIVES);
+    tcase_add_test(tc, no_alternatives);
     tcase_add_test(tc, edits_of_a_trace);
     tcase_add_test(tc, stripping);
     suite_add_tcase(suite, tc);

@@ -350,6 +350,48 @@ START_TEST(mutated_banks)
 }
 END_TEST
 
+/* IG_t = L_t - max_{u<t} L_u; the share of t >= 2 with IG_t <= 0. */
+START_TEST(gain_over_a_watermark)
+{
+    static const struct {
+        double contrast[5];
+        size_t n;
+        bool known;
+        double value;
+        int64_t step;
+    } CASE[] = {
+        {{0, 1, 2, 3, 4}, 5, true, 0, -1},
+        {{0, 1, 1, 3, 2}, 5, true, 2.0 / 3, 1},   /* steps 2 and 4 */
+        {{9, 1, 2, 3, 4}, 5, true, 1, 1},         /* the bare question is the watermark */
+        {{0, -5, -4, 1, 2}, 5, true, 1.0 / 3, 1}, /* step 1 is ignored and no watermark below L_0 */
+        {{0, 1}, 2, false, 0, -1},
+        {{0, 1, NAN, 3, 4}, 5, false, 0, -1},
+        {{NAN, 1, 2, 3, 4}, 5, false, 0, -1},
+        {{0, 1, 2, 3, -INFINITY}, 5, false, 0, -1},
+    };
+    static const struct rw_str STEPS[] = {{"a", 1}, {"b", 1}, {"c", 1}, {"d", 1}};
+    for (size_t i = 0; i < sizeof CASE / sizeof *CASE; i++) {
+        struct rw_answer_gain gain[5];
+        struct rw_signals signals;
+        for (size_t t = 0; t < CASE[i].n; t++) {
+            gain[t] = (struct rw_answer_gain){t, CASE[i].contrast[t]};
+        }
+        struct rw_signal_trace trace = {.steps = STEPS,
+                                        .n_steps = 4,
+                                        .outcome = NAN,
+                                        .answer_gain = gain,
+                                        .n_answer_gain = CASE[i].n};
+        ck_assert_int_eq(rw_signals_compute(&trace, NULL, &arena, &signals, &err), RW_OK);
+        const struct rw_signal *got = &signals.of[RW_SIGNAL_INFO_GAIN];
+        ck_assert_msg(got->known == CASE[i].known, "case %zu", i);
+        if (got->known) {
+            ck_assert_msg(got->value == CASE[i].value && got->step == CASE[i].step,
+                          "case %zu: %g at %lld", i, got->value, (long long)got->step);
+        }
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("shortcut");
@@ -362,6 +404,7 @@ int main(void)
     tcase_add_test(tc, stated_rate_is_the_realised_rate);
     tcase_add_test(tc, what_is_written_is_read);
     tcase_add_test(tc, mutated_banks);
+    tcase_add_test(tc, gain_over_a_watermark);
     suite_add_tcase(suite, tc);
     return rw_test_run(suite);
 }
