@@ -131,6 +131,7 @@ static rw_status load_one(struct rw_bridge *b, const char *value, struct rw_erro
                                        .dir = choice.dir,
                                        .preset = choice.preset,
                                        .context_max = choice.context_max,
+                                       .language_head = choice.language_head,
                                        .skip_self_test = b->options->skip_self_test,
                                        .progress = on_progress,
                                        .progress_ctx = b};

@@ -67,6 +67,11 @@ static void write_calibration(struct rw_buf *out, const struct rw_bank_slot *slo
 static void write_model(struct rw_buf *out, const struct rw_model_info *info,
                         const struct rw_bank_slot *slot)
 {
+    static const char *const LANGUAGE[] = {
+        [RW_LANGUAGE_NONE] = "none",
+        [RW_LANGUAGE_NOT_LOADED] = "not_loaded",
+        [RW_LANGUAGE_LOADED] = "loaded",
+    };
     rw_emit_open(out, '{');
     rw_emit_text_field(out, "id", info->name);
     rw_emit_text_field(out, "object", "model");
@@ -79,6 +84,8 @@ static void write_model(struct rw_buf *out, const struct rw_model_info *info,
     rw_emit_unsigned_field(out, "context_tokens", info->context_max);
     rw_emit_unsigned_field(out, "parameters", info->parameters);
     rw_emit_unsigned_field(out, "weight_bytes", info->weight_bytes);
+    rw_emit_text_field(out, "language_head", LANGUAGE[info->language_head]);
+    rw_emit_unsigned_field(out, "language_head_bytes", info->language_head_bytes);
     rw_emit_unsigned_field(out, "golden_vectors", info->golden_vectors);
     write_calibration(out, slot);
     rw_emit_double_field(out, "load_ms", info->load_ms);

@@ -150,9 +150,15 @@ static void print_models(struct daemon *d)
     size_t n = rw_bridge_models(d->service.bridge, model);
     for (size_t i = 0; i < n; i++) {
         const struct rw_model_info *info = rw_model_info(model[i]);
-        printf("model    %-16s %s reward   %s %.1f MB   loaded in %.0f ms   context %u   %s\n",
+        char language[64] = "";
+        if (info->language_head == RW_LANGUAGE_LOADED) {
+            snprintf(language, sizeof language, " (%.1f MB of it the language head)",
+                     (double)info->language_head_bytes / 1e6);
+        }
+        printf("model    %-16s %s reward   %s %.1f MB%s   loaded in %.0f ms   context %u   %s\n",
                info->name, info->kind == RW_KIND_PROCESS ? "process" : "outcome", info->dtype,
-               (double)info->weight_bytes / 1e6, info->load_ms, info->context_max, info->preset);
+               (double)info->weight_bytes / 1e6, language, info->load_ms, info->context_max,
+               info->preset);
     }
 }
 
@@ -410,8 +416,10 @@ rw_status rw_lifecycle_check_models(const struct rw_options *options, struct rw_
         if (status != RW_OK) {
             break;
         }
-        struct rw_model_options model = {
-            .dir = choice.dir, .preset = choice.preset, .context_max = choice.context_max};
+        struct rw_model_options model = {.dir = choice.dir,
+                                         .preset = choice.preset,
+                                         .context_max = choice.context_max,
+                                         .language_head = choice.language_head};
         status = rw_model_check(&model, &outline, err);
         if (status != RW_OK) {
             rw_error_prefix(err, "--model %s", choice.dir);

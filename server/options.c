@@ -530,10 +530,13 @@ static rw_status model_part(struct rw_str part, struct rw_arena *arena, struct r
     } else if (rw_str_is(key, "context") && rw_str_to_u64(value, &number) && number > 0 &&
                number <= UINT32_MAX) {
         out->context_max = (uint32_t)number;
+    } else if (rw_str_is(key, "language_head") &&
+               (rw_str_is(value, "true") || rw_str_is(value, "false"))) {
+        out->language_head = rw_str_is(value, "true");
     } else {
         rw_fail(err, RW_CONFIG, "model: cannot use \"%.*s\"", RW_STR_ARG(part));
         rw_error_hint(err, "known are name=TEXT, preset=TEXT, dtype=auto|f32|bf16|int8|q4, "
-                           "context=N");
+                           "context=N, language_head=true|false");
         return RW_CONFIG;
     }
     return RW_OK;

@@ -73,6 +73,7 @@ struct rw_model_choice {
     const char *preset; /* NULL = recognise */
     const char *dtype;  /* NULL = as --dtype says */
     uint32_t context_max;
+    bool language_head;
 };
 
 rw_status rw_options_model(const char *value, struct rw_arena *arena, struct rw_model_choice *out,

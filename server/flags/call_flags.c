@@ -129,12 +129,14 @@ static rw_status plan_probes(struct rw_call_trace *trace, const struct rw_messag
     struct rw_trace_flags *flags = trace->flags;
     struct rw_probe_source source = {
         .process = part_runs(trace, RW_PART_PROCESS) ? call->model[RW_PART_PROCESS] : NULL,
+        .input = part_runs(trace, RW_PART_PROCESS) ? &trace->part[RW_PART_PROCESS].input : NULL,
         .outcome = part_runs(trace, RW_PART_OUTCOME) ? call->model[RW_PART_OUTCOME] : NULL,
         .others = call->others,
         .n_others = call->n_others,
         .messages = messages,
         .n_messages = trace->request_item->n_messages,
         .prompt = trace->question,
+        .reference = trace->request->reference,
         .is_text = trace->request->is_text,
         .text = trace->request->text,
         .tier = call->tier,
@@ -193,6 +195,7 @@ static bool first_wave(const struct rw_probe *probe)
 }
 
 static void compute(struct rw_call_trace *trace);
+static void go_on(struct rw_call_trace *trace, rw_status answers);
 
 static void probe_final(struct rw_call_probe *probe)
 {
@@ -206,13 +209,19 @@ static void probe_final(struct rw_call_probe *probe)
                            : probe->view.state == RW_JOB_FAILED ? probe->view.error.status
                                                                 : RW_CANCELLED;
     if (probe->probe->status == RW_OK) {
-        probe->probe->scores = rw_job_scores(probe->job);
-        probe->probe->n_scores = probe->view.scores_ready;
+        rw_probe_done(probe->probe, rw_job_scores(probe->job), probe->view.scores_ready);
     }
     rw_call_account(call, &probe->view.cost);
     call->usage.probe_tokens += probe->view.cost.tokens;
-    if (flags->second_wave && flags->open == 0) {
-        compute(probe->trace);
+    rw_status answers = RW_OK;
+    if (probe->probe->kind == RW_PROBE_ANSWER) { /* many: each leaves the engine when it is done */
+        rw_job_release(rw_bridge_engine(call->service->bridge), probe->job);
+        probe->job = NULL;
+        flags->answers_open--;
+        answers = probe->probe->status;
+    }
+    if (flags->second_wave) {
+        go_on(probe->trace, answers);
     }
 }
 
@@ -259,9 +268,10 @@ size_t rw_call_flags_specs(struct rw_call_trace *trace, uint64_t deadline_ns,
     return n;
 }
 
-static void fail_second_wave(struct rw_trace_flags *flags, rw_status status)
+/* Probes [begin, end) that have no job will not have one. */
+static void fail_probes(struct rw_trace_flags *flags, size_t begin, size_t end, rw_status status)
 {
-    for (size_t i = 0; i < flags->plan.n; i++) {
+    for (size_t i = begin; i < end; i++) {
         struct rw_call_probe *probe = &flags->probe[i];
         if (probe->job == NULL && !probe->final) {
             probe->final = true;
@@ -270,19 +280,19 @@ static void fail_second_wave(struct rw_trace_flags *flags, rw_status status)
     }
 }
 
-/* Forks of the trace come after it, so that its prefix is in the cache. */
-static rw_status submit_second_wave(struct rw_call_trace *trace)
+/* All of the probes [begin, end) or none; those of the first wave are out already. */
+static rw_status submit_probes(struct rw_call_trace *trace, size_t begin, size_t end)
 {
     struct rw_call *call = trace->call;
     struct rw_trace_flags *flags = trace->flags;
     struct rw_error err = {0};
     size_t n = 0;
-    struct rw_job_spec *specs = rw_alloc_zero(flags->plan.n + 1, sizeof *specs);
-    struct rw_job **jobs = rw_alloc_zero(flags->plan.n + 1, sizeof *jobs);
+    struct rw_job_spec *specs = rw_alloc_zero(end - begin + 1, sizeof *specs);
+    struct rw_job **jobs = rw_alloc_zero(end - begin + 1, sizeof *jobs);
     if (specs == NULL || jobs == NULL) {
         rw_fail(&err, RW_NO_MEMORY, "no memory for the probes of a trace");
     }
-    for (size_t i = 0; err.status == RW_OK && i < flags->plan.n; i++) {
+    for (size_t i = begin; err.status == RW_OK && i < end; i++) {
         if (!first_wave(flags->probe[i].probe)) {
             fill_spec(&flags->probe[i], rw_call_deadline(call), &specs[n++]);
         }
@@ -291,7 +301,7 @@ static rw_status submit_second_wave(struct rw_call_trace *trace)
         rw_engine_submit(rw_bridge_engine(call->service->bridge), specs, n, jobs, &err);
     }
     n = 0;
-    for (size_t i = 0; err.status == RW_OK && i < flags->plan.n; i++) {
+    for (size_t i = begin; err.status == RW_OK && i < end; i++) {
         if (!first_wave(flags->probe[i].probe)) {
             flags->probe[i].job = jobs[n++];
             flags->open++;
@@ -306,6 +316,46 @@ static rw_status submit_second_wave(struct rw_call_trace *trace)
     return err.status;
 }
 
+/* One prefix after the other, so that a trace never has more than a handful of jobs waiting: what
+ * the answers behind a prefix share is computed by the first of them. */
+static rw_status submit_answers(struct rw_call_trace *trace)
+{
+    struct rw_trace_flags *flags = trace->flags;
+    size_t begin = flags->answers_next, end = begin;
+    while (end < flags->plan.n && flags->plan.probe[end].step == flags->plan.probe[begin].step) {
+        end++;
+    }
+    if (begin == end) {
+        return RW_OK;
+    }
+    rw_status status = submit_probes(trace, begin, end);
+    if (status == RW_OK) {
+        flags->answers_next = end;
+        flags->answers_open = end - begin;
+    }
+    return status;
+}
+
+/* After every step: the next answers, and when nothing is open any more the flags. */
+static void go_on(struct rw_call_trace *trace, rw_status answers)
+{
+    struct rw_trace_flags *flags = trace->flags;
+    if (answers == RW_OK && trace->call->phase == RW_CALL_ABANDONED) {
+        answers = RW_CANCELLED;
+    }
+    if (answers == RW_OK && flags->answers_open == 0) {
+        answers = submit_answers(trace);
+    }
+    if (answers != RW_OK) {
+        fail_probes(flags, flags->answers_next, flags->plan.n, answers);
+        flags->answers_next = flags->plan.n;
+    }
+    if (flags->open == 0) {
+        compute(trace);
+    }
+}
+
+/* Forks of the trace come after it, so that its prefix is in the cache. */
 void rw_call_flags_scored(struct rw_call_trace *trace)
 {
     struct rw_trace_flags *flags = trace->flags;
@@ -319,16 +369,17 @@ void rw_call_flags_scored(struct rw_call_trace *trace)
             status = trace->part[p].error->status;
         }
     }
+    size_t edits = 0;
+    while (edits < flags->plan.n && flags->plan.probe[edits].kind != RW_PROBE_ANSWER) {
+        edits++;
+    }
     flags->second_wave = true;
-    if (status == RW_OK) {
-        status = submit_second_wave(trace);
+    flags->answers_next = edits;
+    rw_status refused = status == RW_OK ? submit_probes(trace, 0, edits) : status;
+    if (refused != RW_OK) {
+        fail_probes(flags, 0, edits, refused);
     }
-    if (status != RW_OK) {
-        fail_second_wave(flags, status);
-    }
-    if (flags->open == 0) {
-        compute(trace);
-    }
+    go_on(trace, status);
 }
 
 void rw_call_flags_cancel(struct rw_call_trace *trace)

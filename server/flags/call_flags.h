@@ -26,6 +26,8 @@ struct rw_trace_flags {
     struct rw_call_probe *probe; /* [plan.n] */
     size_t open;                 /* probes submitted and not final */
     bool second_wave;            /* has been started */
+    size_t answers_next;         /* first probe of kind ANSWER that was not submitted */
+    size_t answers_open;         /* of them, submitted and not final */
     bool computed;
     enum rw_verified verified;
     struct rw_signals *signals; /* kept for the run monitor: NULL without a run */

@@ -8,9 +8,7 @@ const char *rw_flags_reason(enum rw_flag_id id, rw_status status)
 {
     if (status == RW_UNAVAILABLE) {
         return id == RW_FLAG_EARLY_COMMIT ? "it needs an outcome model"
-               : id == RW_FLAG_INFO_GAIN
-                   ? "it needs a model with a language head and a reference; none is served"
-                   : "it needs a process model";
+                                          : "it needs a process model";
     }
     if (status == RW_NOT_APPLICABLE) {
         return id == RW_FLAG_CORRUPTION_BLIND    ? "no step holds a number that could be changed"

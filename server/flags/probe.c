@@ -5,6 +5,7 @@
 
 #include "core/base/assert.h"
 #include "core/shortcut/edit.h"
+#include "server/flags/gain.h"
 
 /* Questions of question_swap: ordinary, short, about other things than one another. They are fixed,
  * because a bank was made with them: a change is a new RW_FLAG version of question_swap. */
@@ -41,9 +42,21 @@ enum rw_flag_id rw_probe_flag(enum rw_probe_kind kind)
         [RW_PROBE_NO_PROMPT] = RW_FLAG_PROMPT_GAP,  [RW_PROBE_EARLY] = RW_FLAG_EARLY_COMMIT,
         [RW_PROBE_SWAP] = RW_FLAG_QUESTION_SWAP,    [RW_PROBE_CORRUPT] = RW_FLAG_CORRUPTION_BLIND,
         [RW_PROBE_ABLATE] = RW_FLAG_STEP_ABLATION,  [RW_PROBE_STRIP] = RW_FLAG_FORMAT_INVARIANCE,
-        [RW_PROBE_OTHER] = RW_FLAG_ENSEMBLE_SPREAD,
+        [RW_PROBE_OTHER] = RW_FLAG_ENSEMBLE_SPREAD, [RW_PROBE_ANSWER] = RW_FLAG_INFO_GAIN,
     };
     return FLAG[kind];
+}
+
+void rw_probe_done(struct rw_probe *probe, const struct rw_score *scores, size_t n)
+{
+    bool answer = probe->kind == RW_PROBE_ANSWER;
+    probe->status = RW_OK;
+    probe->scores = answer ? NULL : scores;
+    probe->n_scores = n;
+    probe->log_p = 0;
+    for (size_t i = 0; answer && i < n; i++) {
+        probe->log_p += (double)scores[i].raw;
+    }
 }
 
 /* FNV-1a: the same on every machine and in every version, unlike rw_hash64. */
@@ -123,7 +136,7 @@ static rw_status add(struct planner *p, enum rw_probe_kind kind, const struct rw
     if (context > 0 && source.tokens_max > context) {
         source.tokens_max = context;
     }
-    rw_assert(p->plan->n < RW_PROBES_MAX);
+    rw_assert(p->plan->n < RW_PROBE_EDITS_MAX);
     *probe = (struct rw_probe){.kind = kind, .model = model, .step = step};
     rw_status status = rw_model_build_input(model, &source, p->arena, &probe->input, &err);
     if (status == RW_NO_MEMORY) {
@@ -321,7 +334,9 @@ rw_status rw_probe_plan(const struct rw_probe_source *source, struct rw_arena *a
     if (source->tier < RW_FLAG_CHEAP || source->n_steps == 0) {
         return RW_OK;
     }
-    out->probe = rw_arena_array(arena, RW_PROBES_MAX, sizeof *out->probe);
+    bool answers = source->tier >= RW_FLAG_DEEP && source->reference.len > 0;
+    out->probe =
+        rw_arena_array(arena, answers ? RW_PROBES_MAX : RW_PROBE_EDITS_MAX, sizeof *out->probe);
     if (out->probe == NULL) {
         return rw_fail(err, RW_NO_MEMORY, "no memory left for the probes of this request");
     }
@@ -334,8 +349,6 @@ rw_status rw_probe_plan(const struct rw_probe_source *source, struct rw_arena *a
     if (status == RW_OK) {
         status = plan_early(&p);
     }
-    /* No recipe reads an LM head at an answer's tokens. */
-    out->lacks[RW_FLAG_INFO_GAIN] = RW_UNAVAILABLE;
     if (status != RW_OK || source->tier < RW_FLAG_DEEP) {
         return status;
     }
@@ -345,9 +358,10 @@ rw_status rw_probe_plan(const struct rw_probe_source *source, struct rw_arena *a
         for (size_t i = 0; i < sizeof DEEP / sizeof DEEP[0]; i++) {
             lack(&p, DEEP[i], RW_UNAVAILABLE);
         }
-        return RW_OK;
+        return rw_gain_plan(source, arena, out, err); /* says so too */
     }
-    return plan_deep(&p);
+    status = plan_deep(&p);
+    return status == RW_OK ? rw_gain_plan(source, arena, out, err) : status;
 }
 
 /* ---- filling -----------------------------------------------------------------------------------
@@ -461,6 +475,9 @@ rw_status rw_probe_fill(struct rw_probe_plan *plan, struct rw_arena *arena,
     }
     if (usable(&f, RW_PROBE_ABLATE)) {
         fill_edited(&f, RW_PROBE_ABLATE, &trace->ablated, &trace->n_ablated);
+    }
+    if (usable(&f, RW_PROBE_ANSWER) && !rw_gain_fill(plan, arena, trace)) {
+        f.failed = true;
     }
     return f.failed ? rw_fail(err, RW_NO_MEMORY, "no memory for the flags of this trace") : RW_OK;
 }

@@ -24,8 +24,12 @@ enum {
     RW_PROBE_CORRUPTIONS = 3, /* steps with a wrong number */
     RW_PROBE_ABLATIONS = 8,   /* steps left out, evenly spread */
     RW_PROBE_OTHERS = 3,      /* other process models */
-    RW_PROBES_MAX = 1 + RW_PROBE_BOUNDARIES + RW_PROBE_QUESTIONS + 1 + RW_PROBE_CORRUPTIONS +
-                    RW_PROBE_ABLATIONS + 1 + RW_PROBE_OTHERS, /* of one trace */
+    RW_PROBE_PREFIXES = 16,   /* of info_gain, beside the bare question */
+    RW_PROBE_ALTERNATIVES = 4,
+    RW_PROBE_ANSWERS_MAX = (1 + RW_PROBE_PREFIXES) * (1 + RW_PROBE_ALTERNATIVES),
+    RW_PROBE_EDITS_MAX = 1 + RW_PROBE_BOUNDARIES + RW_PROBE_QUESTIONS + 1 + RW_PROBE_CORRUPTIONS +
+                         RW_PROBE_ABLATIONS + 1 + RW_PROBE_OTHERS,
+    RW_PROBES_MAX = RW_PROBE_EDITS_MAX + RW_PROBE_ANSWERS_MAX, /* of one trace */
 };
 
 enum rw_probe_kind {
@@ -36,27 +40,32 @@ enum rw_probe_kind {
     RW_PROBE_ABLATE,
     RW_PROBE_STRIP,
     RW_PROBE_OTHER,
+    RW_PROBE_ANSWER, /* last, in the order of prefixes: see gain.h */
 };
 
 struct rw_probe {
     enum rw_probe_kind kind;
     const struct rw_model *model;
-    size_t step; /* EARLY: steps of the prefix; CORRUPT, ABLATE: the step */
+    size_t step;   /* EARLY, ANSWER: steps of the prefix; CORRUPT, ABLATE: the step */
+    size_t answer; /* ANSWER: 0 = the reference, else an alternative */
     struct rw_input input;
     /* Set by whoever ran it. status: RW_OK, or why there are no scores. */
     rw_status status;
-    const struct rw_score *scores;
+    const struct rw_score *scores; /* NULL for ANSWER, which keeps their sum */
     size_t n_scores;
+    double log_p; /* ANSWER: of all its tokens */
 };
 
 struct rw_probe_source {
     const struct rw_model *process; /* NULL = not asked or not scored */
+    const struct rw_input *input;   /* of the trace on it; NULL with it */
     const struct rw_model *outcome;
     const struct rw_model *const *others; /* more process models */
     size_t n_others;
     const struct rw_message *messages;
     size_t n_messages;
     struct rw_str prompt;       /* the question alone, as the signals see it */
+    struct rw_str reference;    /* empty = none */
     bool is_text;               /* the trace was one text, cut into these steps */
     struct rw_str text;         /* then */
     const struct rw_str *steps; /* in either case */
@@ -76,6 +85,7 @@ struct rw_probe_plan {
     /* Why a flag of the tier has no probes: UNAVAILABLE, NOT_APPLICABLE; or NO probe was built
      * because its input was refused. RW_OK where probes exist. */
     rw_status lacks[RW_FLAGS];
+    const char *why_no_gain; /* a sentence; NULL = as the status says */
 };
 
 /* The question of a conversation: its user messages, joined by newlines. Empty on NO_MEMORY. */
@@ -90,6 +100,9 @@ rw_status rw_probe_plan(const struct rw_probe_source *source, struct rw_arena *a
  * probes failed gets none of them, and the status goes to plan->lacks. Arrays in the arena. */
 rw_status rw_probe_fill(struct rw_probe_plan *plan, struct rw_arena *arena,
                         struct rw_signal_trace *trace, struct rw_error *err);
+
+/* The probe has been run: its scores, borrowed (of an ANSWER: for this call). */
+void rw_probe_done(struct rw_probe *probe, const struct rw_score *scores, size_t n);
 
 /* The flag a probe serves. */
 enum rw_flag_id rw_probe_flag(enum rw_probe_kind kind);

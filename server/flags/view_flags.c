@@ -32,8 +32,11 @@ static void view_flag(const struct rw_flag *flag, const struct rw_reply_trace *t
     }
 }
 
-static void view_lack(enum rw_flag_id id, rw_status status, struct rw_reply_flag *out)
+static void view_lack(const struct rw_trace_flags *of, enum rw_flag_id id, rw_status status,
+                      struct rw_reply_flag *out)
 {
+    bool no_gain = of != NULL && id == RW_FLAG_INFO_GAIN && of->plan.why_no_gain != NULL &&
+                   status == of->plan.lacks[id];
     const struct rw_flag_info *info = rw_flag_info(id);
     *out = (struct rw_reply_flag){.name = info->name,
                                   .version = info->version,
@@ -41,7 +44,8 @@ static void view_lack(enum rw_flag_id id, rw_status status, struct rw_reply_flag
                                   .p = NAN,
                                   .severity = rw_flag_severity_name(info->severity),
                                   .step = -1,
-                                  .message = rw_flags_reason(id, status)};
+                                  .message =
+                                      no_gain ? of->plan.why_no_gain : rw_flags_reason(id, status)};
 }
 
 /* Flags that were asked for and have no value: probes always, the free ones with flags_all or when
@@ -104,16 +108,16 @@ void rw_call_flags_view(const struct rw_call_trace *trace, struct rw_reply_trace
     out->flags = flags;
     out->verified = of != NULL ? VERIFIED[of->verified] : RW_REPLY_VERIFIED_UNKNOWN;
     if (trace->flags_lost && !call->flags_off) {
-        view_lack(RW_FLAG_SHORTCUT, RW_NO_MEMORY, &flags[out->n_flags++]);
+        view_lack(of, RW_FLAG_SHORTCUT, RW_NO_MEMORY, &flags[out->n_flags++]);
     } else if (of != NULL && !call->flags_off && of->error.status != RW_OK) {
-        view_lack(RW_FLAG_SHORTCUT, of->error.status, &flags[out->n_flags++]);
+        view_lack(of, RW_FLAG_SHORTCUT, of->error.status, &flags[out->n_flags++]);
     } else if (of != NULL && !call->flags_off) {
         for (size_t i = 0; i < of->n; i++) {
             view_flag(&of->flag[i], out, &flags[out->n_flags++]);
         }
         for (int id = 0; id < RW_FLAGS; id++) {
             if (lack_is_shown(trace, (enum rw_flag_id)id)) {
-                view_lack((enum rw_flag_id)id, of->states.status[id], &flags[out->n_flags++]);
+                view_lack(of, (enum rw_flag_id)id, of->states.status[id], &flags[out->n_flags++]);
             }
         }
     }

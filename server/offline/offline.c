@@ -47,6 +47,7 @@ static rw_status load(struct rw_offline *o, const struct rw_offline_options *opt
                                      .dir = choice.dir,
                                      .preset = choice.preset,
                                      .context_max = choice.context_max,
+                                     .language_head = choice.language_head,
                                      .skip_self_test = options->skip_self_test};
     if (choice.dtype != NULL) {
         model.dtype = strcmp(choice.dtype, "f32") == 0 ? RW_WEIGHTS_F32 : RW_WEIGHTS_BF16;
@@ -71,6 +72,7 @@ rw_status rw_offline_open(const struct rw_offline_options *options, struct rw_of
     rw_arena_init(&o->arena, ARENA_BYTES);
     struct rw_engine_options engine = {.threads = options->threads,
                                        .kv_bytes_max = KV_BYTES,
+                                       .prefix_cache_bytes = KV_BYTES / 2, /* forks of a trace */
                                        .jobs_max = JOBS_MAX,
                                        .queued_tokens_max = UINT64_MAX / 2,
                                        .clock = &RW_CLOCK_SYSTEM,
@@ -187,15 +189,28 @@ static rw_status add_own(struct batch *b, struct rw_offline_score *score,
     return RW_OK;
 }
 
+static const struct rw_input *process_input(const struct batch *b,
+                                            const struct rw_offline_score *score)
+{
+    for (size_t i = b->n; i > 0 && b->unit[i - 1].of == score; i--) {
+        if (b->unit[i - 1].model == b->o->process) {
+            return &b->unit[i - 1].own;
+        }
+    }
+    return NULL;
+}
+
 static rw_status add_probes(struct batch *b, struct rw_offline_score *score,
                             const struct rw_message *message)
 {
     const struct rw_sample *sample = score->sample;
     struct rw_probe_source source = {.process = b->o->process,
+                                     .input = process_input(b, score),
                                      .outcome = b->o->outcome,
                                      .messages = message,
                                      .n_messages = 1,
                                      .prompt = sample->prompt,
+                                     .reference = sample->reference,
                                      .steps = sample->steps,
                                      .n_steps = sample->n_steps,
                                      .tier = b->work->tier,
@@ -292,9 +307,13 @@ static rw_status keep_probe(struct batch *b, struct unit *unit, const struct rw_
     if (probe->status != RW_OK) {
         return RW_OK;
     }
-    probe->n_scores = view->scores_ready;
-    probe->scores = copy(b, rw_job_scores(unit->job), probe->n_scores, sizeof *probe->scores);
-    return probe->scores != NULL ? RW_OK : no_memory(b->err);
+    const struct rw_score *scores =
+        copy(b, rw_job_scores(unit->job), view->scores_ready, sizeof *scores);
+    if (scores == NULL) {
+        return no_memory(b->err);
+    }
+    rw_probe_done(probe, scores, view->scores_ready);
+    return RW_OK;
 }
 
 static rw_status keep_own(struct batch *b, struct unit *unit, const struct rw_job_view *view)
