@@ -8,6 +8,7 @@
 #include "core/base/clock.h"
 #include "core/bench/text.h"
 #include "core/engine/model.h"
+#include "core/kernels/gemm_share.h"
 #include "core/model/carve.h"
 
 enum {
@@ -15,7 +16,6 @@ enum {
     TILE_QUERIES =
         96,          /* query rows of one attention task over the heads of a group, as in a pass */
     GEMM_ROWS = 512, /* rows per call, as in a pass */
-    PANEL_TASK = 4,  /* panels a member takes at a time */
     REPEAT_NS = 20000000, /* a sample takes at least this long */
 };
 
@@ -79,7 +79,6 @@ static void run_gemm(void *arg, unsigned member, unsigned members)
 {
     static const enum rw_epilogue EPILOGUE[LINEARS] = {RW_EPILOGUE_STORE, RW_EPILOGUE_ADD,
                                                        RW_EPILOGUE_SWIGLU, RW_EPILOGUE_ADD};
-    (void)members;
     struct rw_kernel_timing *t = arg;
     const struct rw_linear *l = linear_of(t, t->running);
     struct rw_gemm gemm = {
@@ -91,11 +90,7 @@ static void run_gemm(void *arg, unsigned member, unsigned members)
         .out = t->out,
         .out_stride = l->n_out * sizeof(float),
     };
-    unsigned begin;
-    while ((begin = atomic_fetch_add(&t->next_task, PANEL_TASK)) < l->panels) {
-        uint32_t end = begin + PANEL_TASK < l->panels ? begin + PANEL_TASK : l->panels;
-        t->model->kernels->gemm(&gemm, begin, end, t->scratch[member]);
-    }
+    rw_gemm_share(t->model->kernels, &gemm, &t->next_task, members, t->scratch[member]);
 }
 
 /* Tasks from the longest to the shortest, each a block of queries of one KV head. */

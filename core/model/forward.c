@@ -6,14 +6,13 @@
 
 #include "core/base/alloc.h"
 #include "core/base/assert.h"
+#include "core/kernels/gemm_share.h"
 #include "core/model/carve.h"
 #include "core/model/rope.h"
 
 enum {
     TILE_QUERIES = 96,   /* query rows of one attention item, over the heads of a group */
     ROWS_PER_TICKET = 8, /* of the phases that work row by row */
-    ROWS_PER_GEMM = 96,  /* least rows of one GEMM item when panels are too few for the team */
-    ITEMS_PER_MEMBER = 4,
 };
 
 /* Steps of one layer; each ends with a barrier and has its own ticket counter. */
@@ -319,27 +318,10 @@ static void phase_attn_norm(struct member *m, uint32_t l)
     barrier(m);
 }
 
-/* Items are blocks of panels; when those are too few for the team, rows are split too. */
 static void phase_gemm(struct member *m, uint32_t l, enum phase phase, const struct rw_gemm *gemm)
 {
-    uint32_t members = m->f->members, panels = gemm->linear->panels;
-    uint32_t want = members * ITEMS_PER_MEMBER;
-    uint32_t grain = panels / want > 0 ? panels / want : 1;
-    uint32_t groups = (panels + grain - 1) / grain;
-    uint32_t splits = groups >= want / 2 ? 1 : (want + groups - 1) / groups;
-    uint32_t rows = (gemm->rows + splits - 1) / splits;
-    rows = members == 1 ? gemm->rows : rows < ROWS_PER_GEMM ? ROWS_PER_GEMM : rows;
-    splits = (gemm->rows + rows - 1) / rows;
-    uint32_t item, end;
-    while (take(m, l, phase, groups * splits, 1, &item, &end)) {
-        uint32_t panel = item / splits * grain, row = item % splits * rows;
-        struct rw_gemm part = *gemm;
-        part.x = (const unsigned char *)gemm->x + row * gemm->x_stride;
-        part.out = (unsigned char *)gemm->out + row * gemm->out_stride;
-        part.rows = gemm->rows - row < rows ? gemm->rows - row : rows;
-        uint32_t last = panels - panel < grain ? panels : panel + grain;
-        m->f->kernels->gemm(&part, panel, last, m->scratch);
-    }
+    struct rw_forward *f = m->f;
+    rw_gemm_share(f->kernels, gemm, &f->tickets[l * PHASES + phase], f->members, m->scratch);
     barrier(m);
 }
 
