@@ -7,7 +7,6 @@
 #include "core/base/assert.h"
 #include "core/base/file.h"
 #include "core/shortcut/bank_parts.h"
-#include "core/shortcut/linalg.h"
 
 enum {
     BANK_ARENA_MAX = 256 << 20, /* bytes */
@@ -177,48 +176,6 @@ void rw_bank_rank(const struct rw_bank *bank, const struct rw_bank_place *place,
         }
         out->rarity = least;
     }
-}
-
-/* Distance to the RW_BANK_K-th neighbour: the K smallest kept in order. */
-static double kth_distance(const struct bank_latent *latent, const float *unit)
-{
-    double best[RW_BANK_K];
-    size_t n = 0;
-    for (size_t i = 0; i < latent->n_neighbours; i++) {
-        double d2 = rw_linalg_distance2(unit, latent->neighbours + i * RW_SIGNAL_FEATURES,
-                                        RW_SIGNAL_FEATURES);
-        if (n == RW_BANK_K && d2 >= best[n - 1]) {
-            continue;
-        }
-        size_t at = n < RW_BANK_K ? n++ : n - 1;
-        for (; at > 0 && best[at - 1] > d2; at--) {
-            best[at] = best[at - 1];
-        }
-        best[at] = d2;
-    }
-    return sqrt(best[n - 1]);
-}
-
-bool rw_bank_latent(const struct rw_bank *bank, struct rw_str domain, const float *feature,
-                    double *d2, double *knn)
-{
-    if (bank->n_latent == 0) {
-        return false;
-    }
-    const struct bank_latent *latent = &bank->latent[0];
-    for (size_t i = 1; i < bank->n_latent; i++) {
-        latent = rw_str_equal(bank->latent[i].tag, domain) ? &bank->latent[i] : latent;
-    }
-    double z[RW_SIGNAL_FEATURES];
-    float unit[RW_SIGNAL_FEATURES];
-    for (size_t j = 0; j < RW_SIGNAL_FEATURES; j++) {
-        z[j] = (double)feature[j] - latent->mean[j];
-        unit[j] = feature[j];
-    }
-    rw_linalg_normalise(unit, RW_SIGNAL_FEATURES);
-    *d2 = rw_linalg_mahalanobis2(latent->factor, RW_SIGNAL_FEATURES, z);
-    *knn = kth_distance(latent, unit);
-    return isfinite(*d2) && isfinite(*knn);
 }
 
 uint64_t rw_bank_rows(const struct rw_bank *bank)

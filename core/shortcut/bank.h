@@ -29,6 +29,7 @@ enum {
     RW_BANK_N_MIN = 99,           /* values behind any p; fewer = not calibrated */
     RW_BANK_NEIGHBOURS_MAX = 512, /* features kept for kNN, per domain */
     RW_BANK_LATENT_MAX = 8, /* domains with latent statistics of their own, the pool included */
+    RW_BANK_FOLDS = 5,      /* of the rows without a group */
     RW_BANK_K = 10,         /* the neighbour whose distance counts */
     RW_BANK_TAG_MAX = 64,   /* bytes of a tag, a group and each version string */
     RW_BANK_RARITY_MAX = 8, /* -log10 p; no trace is stranger */
@@ -101,9 +102,10 @@ struct rw_bank_row {
     size_t n_features;
 };
 
-/* Features of even rows make mean, covariance and neighbours; odd rows calibrate LATENT_* (split
- * conformal). The order of the rows decides ties only through that split. LIMIT_EXCEEDED,
- * INVALID_REQUEST (no rows), NO_MEMORY. */
+/* All features make mean, covariance and neighbours. The LATENT_* a row calibrates with come from
+ * statistics that did not see it: made without its group, as a new group will meet them; a row
+ * without a group, or whose group is nearly all there is, is left out with every RW_BANK_FOLDS-th
+ * row. LIMIT_EXCEEDED, INVALID_REQUEST (no rows), NO_MEMORY. */
 rw_status rw_bank_build(const struct rw_bank_version *version, const struct rw_bank_row *rows,
                         size_t n_rows, struct rw_bank **out, struct rw_error *err);
 /* Appends the file; the buffer's own limit bounds it. */

@@ -4,7 +4,6 @@
 #include "core/base/assert.h"
 #include "core/shortcut/bank_parts.h"
 #include "core/shortcut/flag.h"
-#include "core/shortcut/linalg.h"
 
 /* Working memory of one build. */
 struct build {
@@ -40,12 +39,6 @@ static bool belongs(const struct bank_domain *domain, const struct rw_bank_row *
 {
     return (domain->tag.len == 0 || rw_str_equal(domain->tag, row->domain)) &&
            rw_str_equal(domain->group, row->group);
-}
-
-/* Every second trace: the others made the mean, the covariance and the neighbours. */
-static bool calibrates_latent(size_t row)
-{
-    return row % 2 == 1;
 }
 
 static rw_status add_domain(struct build *b, struct rw_str tag, struct rw_str group)
@@ -150,108 +143,7 @@ static rw_status fill_bin(struct build *b, const struct bank_domain *domain, str
     return RW_OK;
 }
 
-static bool of_tag(const struct rw_bank_row *row, struct rw_str tag)
-{
-    return tag.len == 0 || rw_str_equal(tag, row->domain);
-}
-
-static bool fits_latent(const struct build *b, size_t row, struct rw_str tag)
-{
-    return b->rows[row].features != NULL && !calibrates_latent(row) && of_tag(&b->rows[row], tag);
-}
-
-/* All features of the rows that fit, one after the other; NULL when there are too few. */
-static float *fit_features(struct build *b, struct rw_str tag, size_t *n_features,
-                           rw_status *status)
-{
-    enum {
-        DOMAIN_FEATURES_MIN = 20 * RW_SIGNAL_FEATURES
-    };
-    size_t n = 0;
-    for (size_t i = 0; i < b->n; i++) {
-        n += fits_latent(b, i, tag) ? b->rows[i].n_features : 0;
-    }
-    *n_features = n;
-    *status = RW_OK;
-    if (n < (tag.len > 0 ? (size_t)DOMAIN_FEATURES_MIN : 2 * RW_SIGNAL_FEATURES)) {
-        return NULL;
-    }
-    float *x = rw_arena_array(b->scratch, n, RW_SIGNAL_FEATURES * sizeof(float));
-    if (x == NULL) {
-        *status = no_memory(b->err);
-        return NULL;
-    }
-    size_t at = 0;
-    for (size_t i = 0; i < b->n; i++) {
-        if (fits_latent(b, i, tag)) {
-            size_t floats = b->rows[i].n_features * RW_SIGNAL_FEATURES;
-            memcpy(x + at, b->rows[i].features, floats * sizeof(float));
-            at += floats;
-        }
-    }
-    return x;
-}
-
-/* The pool comes first; without statistics of the pool there are none of a domain. */
-static rw_status fit_latent(struct build *b, struct rw_str tag)
-{
-    struct rw_bank *bank = b->bank;
-    size_t n;
-    rw_status status;
-    if (bank->n_latent == RW_BANK_LATENT_MAX || (tag.len > 0) != (bank->n_latent > 0)) {
-        return RW_OK;
-    }
-    const float *x = fit_features(b, tag, &n, &status);
-    if (x == NULL) {
-        return status;
-    }
-    struct bank_latent *latent = &bank->latent[bank->n_latent];
-    rw_linalg_mean(x, n, RW_SIGNAL_FEATURES, latent->mean);
-    rw_linalg_ledoit_wolf(x, n, RW_SIGNAL_FEATURES, latent->mean, latent->factor);
-    if (!rw_linalg_cholesky(latent->factor, RW_SIGNAL_FEATURES)) {
-        return RW_OK; /* constant features: no latent statistics */
-    }
-    size_t keep = n < RW_BANK_NEIGHBOURS_MAX ? n : RW_BANK_NEIGHBOURS_MAX;
-    latent->neighbours = rw_arena_array(&bank->arena, keep, RW_SIGNAL_FEATURES * sizeof(float));
-    if (latent->neighbours == NULL) {
-        return no_memory(b->err);
-    }
-    for (size_t k = 0; k < keep; k++) {
-        float *row = latent->neighbours + k * RW_SIGNAL_FEATURES;
-        memcpy(row, x + k * n / keep * RW_SIGNAL_FEATURES, RW_SIGNAL_FEATURES * sizeof(float));
-        rw_linalg_normalise(row, RW_SIGNAL_FEATURES);
-    }
-    latent->tag = tag;
-    latent->n_neighbours = keep;
-    bank->n_latent++;
-    return RW_OK;
-}
-
-static void fill_latent(struct build *b, struct rw_str tag)
-{
-    for (size_t i = 0; i < b->n; i++) {
-        const struct rw_bank_row *row = &b->rows[i];
-        struct rw_signal *d2 = &b->signals[i].of[RW_SIGNAL_LATENT_D2];
-        struct rw_signal *knn = &b->signals[i].of[RW_SIGNAL_LATENT_KNN];
-        *d2 = *knn = (struct rw_signal){.step = -1};
-        if (row->features == NULL || !calibrates_latent(i) || !of_tag(row, tag)) {
-            continue;
-        }
-        for (size_t t = 0; t < row->n_features; t++) {
-            double now[2];
-            if (!rw_bank_latent(b->bank, tag, row->features + t * RW_SIGNAL_FEATURES, &now[0],
-                                &now[1])) {
-                break;
-            }
-            d2->value = t == 0 || now[0] > d2->value ? now[0] : d2->value;
-            knn->value = t == 0 || now[1] > knn->value ? now[1] : knn->value;
-            d2->known = knn->known = true;
-        }
-    }
-}
-
-/* The fused values of the bank's own traces. Traces that made the latent statistics have no latent
- * p, and so no fused value either. */
+/* The fused values of the bank's own traces. */
 static void fill_combined(struct build *b, const struct bank_domain *domain)
 {
     const struct rw_bank_place place = {domain->tag, true, domain->group};
@@ -260,7 +152,7 @@ static void fill_combined(struct build *b, const struct bank_domain *domain)
         for (int k = 0; k < 2; k++) {
             struct rw_signal *out = &s->of[k == 0 ? RW_SIGNAL_COMBINED : RW_SIGNAL_COMBINED_CHEAP];
             *out = (struct rw_signal){.step = -1};
-            if (belongs(domain, &b->rows[i]) && (b->bank->n_latent == 0 || calibrates_latent(i))) {
+            if (belongs(domain, &b->rows[i])) {
                 out->known = rw_flag_combine(k == 0 ? RW_FLAG_FREE : RW_FLAG_CHEAP, s, b->bank,
                                              &place, &out->value);
             }
@@ -285,11 +177,9 @@ static rw_status fill(struct build *b, struct bank_domain *domain, enum rw_signa
 static rw_status build_tag(struct build *b, size_t first, size_t end)
 {
     struct bank_domain *domain = b->bank->domains;
-    rw_status status = fit_latent(b, domain[first].tag);
-    if (status != RW_OK) {
-        return status;
-    }
-    fill_latent(b, domain[first].tag);
+    const struct bank_latent_build latent = {b->bank,    b->scratch,        b->rows, b->n,
+                                             b->signals, domain[first].tag, b->err};
+    rw_status status = rw_bank_fit_latent(&latent);
     for (size_t d = first; d < end && status == RW_OK; d++) {
         cut_bins(b, &domain[d]);
         status = fill(b, &domain[d], (enum rw_signal_id)0, RW_SIGNAL_COMBINED);

@@ -42,6 +42,20 @@ struct rw_bank {
     size_t n_latent;
 };
 
+/* The latent statistics of one tag, and the distances of its traces to statistics that did not see
+ * them. The pool comes first: without statistics of the pool there are none of a domain, and a
+ * domain too small for its own keeps the distances that the pool gave its traces. Borrowed. */
+struct bank_latent_build {
+    struct rw_bank *bank; /* latent has room for RW_BANK_LATENT_MAX */
+    struct rw_arena *scratch;
+    const struct rw_bank_row *rows;
+    size_t n;
+    struct rw_signals *signals; /* [n]; LATENT_* of the tag's rows are filled in */
+    struct rw_str tag;
+    struct rw_error *err;
+};
+
+rw_status rw_bank_fit_latent(const struct bank_latent_build *build); /* bank_latent.c */
 rw_status rw_bank_new(struct rw_bank **out, struct rw_error *err);
 const struct bank_bin *rw_bank_bin(const struct bank_domain *domain, uint64_t trace_bytes);
 void rw_bank_fit_tail(struct bank_values *values); /* once the values are in order */

@@ -26,7 +26,7 @@
     XX(REPETITION, "repetition", 1, FREE, WARN, TEXT, REPETITION, NONE, NONE)                    \
     XX(ANSWER_FIRST, "answer_first", 1, FREE, ALARM, TEXT, ANSWER_FIRST, NONE, NONE)             \
     XX(SHAPE, "shape", 1, FREE, INFO, CALIBRATED, STEP_SHARE, BYTES, NONE)                       \
-    XX(LATENT_OUTLIER, "latent_outlier", 1, FREE, WARN, CALIBRATED, LATENT_D2, LATENT_KNN, NONE) \
+    XX(LATENT_OUTLIER, "latent_outlier", 2, FREE, WARN, CALIBRATED, LATENT_D2, LATENT_KNN, NONE) \
     XX(ENSEMBLE_SPREAD, "ensemble_spread", 1, FREE, INFO, INFO, ENSEMBLE, NONE, NONE)            \
     XX(SPECIAL_TOKEN_TEXT, "special_token_text", 1, FREE, WARN, FACT, NONE, NONE, NONE)          \
     XX(HIDDEN_TEXT, "hidden_text", 1, FREE, WARN, FACT, NONE, NONE, NONE)                        \
@@ -39,7 +39,9 @@
     XX(FORMAT_INVARIANCE, "format_invariance", 1, DEEP, WARN, CALIBRATED, FORMAT, NONE, NONE)    \
     XX(INFO_GAIN, "info_gain", 1, DEEP, WARN, CALIBRATED, INFO_GAIN, NONE, NONE)                 \
     XX(ARITHMETIC_FALSE, "arithmetic_false", 1, FREE, WARN, TEXT, ARITHMETIC, NONE, NONE)        \
-    XX(FOREIGN_NUMBERS, "foreign_numbers", 1, FREE, WARN, CALIBRATED, FOREIGN, NONE, NONE)
+    XX(FOREIGN_NUMBERS, "foreign_numbers", 1, FREE, WARN, CALIBRATED, FOREIGN, NONE, NONE)       \
+    XX(UNUSED_NUMBERS, "unused_numbers", 1, FREE, WARN, CALIBRATED, UNUSED, NONE, NONE)          \
+    XX(OFF_TOPIC_STEPS, "off_topic_steps", 1, FREE, WARN, CALIBRATED, OFF_TOPIC, NONE, NONE)
 
 enum rw_flag_id {
 #define XX(name, text, version, tier, severity, rule, first, second, instead) RW_FLAG_##name,

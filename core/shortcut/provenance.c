@@ -6,6 +6,7 @@
 
 enum {
     SMALL_MAX = 12, /* sides, legs, months: whole numbers that need no source */
+    PERCENT_DEN_MAX = 1000000,
     SLOTS = 2 * RW_PROVENANCE_NUMBERS_MAX, /* a power of two */
 };
 
@@ -49,6 +50,17 @@ static void reduce(int64_t *num, int64_t *den)
     }
 }
 
+/* The place of a number in lowest terms, or the free one where it would be. */
+static size_t slot_of(const struct known *known, int64_t num, int64_t den)
+{
+    const int64_t key[2] = {num, den};
+    size_t slot = (size_t)rw_hash64(key, sizeof key, 0) & (SLOTS - 1);
+    while (known->num[slot] != 0 && (known->num[slot] != num || known->den[slot] != den)) {
+        slot = (slot + 1) & (SLOTS - 1);
+    }
+    return slot;
+}
+
 /* True when it was there, or when the set is full; else it is there now, if `add`. */
 static bool seen(struct known *known, int64_t num, int64_t den, bool add)
 {
@@ -56,15 +68,8 @@ static bool seen(struct known *known, int64_t num, int64_t den, bool add)
         return true;
     }
     reduce(&num, &den);
-    const int64_t key[2] = {num, den};
-    size_t slot = (size_t)rw_hash64(key, sizeof key, 0) & (SLOTS - 1);
-    while (known->num[slot] != 0) {
-        if (known->num[slot] == num && known->den[slot] == den) {
-            return true;
-        }
-        slot = (slot + 1) & (SLOTS - 1);
-    }
-    if (known->n == RW_PROVENANCE_NUMBERS_MAX) {
+    size_t slot = slot_of(known, num, den);
+    if (known->num[slot] != 0 || known->n == RW_PROVENANCE_NUMBERS_MAX) {
         return true;
     }
     if (add) {
@@ -79,7 +84,7 @@ static bool seen(struct known *known, int64_t num, int64_t den, bool add)
 static void learn(struct known *known, const struct rw_token *token, bool percent)
 {
     seen(known, token->num, token->den, true);
-    if (percent && token->den <= 1000000) {
+    if (percent && token->den <= PERCENT_DEN_MAX) {
         seen(known, token->num, 100 * token->den, true);
     }
 }
@@ -190,6 +195,28 @@ static void read_step(struct known *known, struct rw_str text, int64_t step,
     }
 }
 
+/* Different numbers of the question in digits; a percentage may be used as a fraction. */
+static void count_unused(struct rw_str prompt, struct known *used, struct rw_provenance *out)
+{
+    struct rw_token token[RW_TOKENS_MAX];
+    struct known asked = {.n = 0};
+    for (size_t at = 0; at < prompt.len;) {
+        size_t n = rw_tokens_read(prompt, &at, token);
+        for (size_t i = 0; i < n; i++) {
+            const struct rw_token *t = &token[i];
+            if (t->kind != RW_TOKEN_NUMBER || seen(&asked, t->num, t->den, true)) {
+                continue;
+            }
+            bool percent = i + 1 < n && token[i + 1].kind == RW_TOKEN_PERCENT;
+            out->asked++;
+            if (!seen(used, t->num, t->den, false) && !(percent && t->den <= PERCENT_DEN_MAX &&
+                                                        seen(used, t->num, 100 * t->den, false))) {
+                out->unused++;
+            }
+        }
+    }
+}
+
 void rw_provenance(struct rw_str prompt, const struct rw_str *steps, size_t n_steps,
                    struct rw_provenance *out)
 {
@@ -205,4 +232,9 @@ void rw_provenance(struct rw_str prompt, const struct rw_str *steps, size_t n_st
     for (size_t t = 0; t < n_steps; t++) {
         read_step(&known, steps[t], (int64_t)t, out);
     }
+    struct known used = {.n = 0};
+    for (size_t t = 0; t < n_steps; t++) {
+        learn_text(&used, steps[t]);
+    }
+    count_unused(prompt, &used, out);
 }

@@ -9,6 +9,7 @@
 #include "core/shortcut/redundancy.h"
 #include "core/shortcut/score.h"
 #include "core/shortcut/text.h"
+#include "core/shortcut/topic.h"
 
 static const struct {
     const char *name;
@@ -71,10 +72,11 @@ static void arithmetic(const struct rw_signal_trace *trace, struct rw_signal *ou
     }
 }
 
-static void foreign(const struct rw_signal_trace *trace, struct rw_signal *out)
+static void provenance(const struct rw_signal_trace *trace, struct rw_signal *out,
+                       struct rw_signal *unused)
 {
     struct rw_provenance found;
-    *out = (struct rw_signal){.step = -1};
+    *out = *unused = (struct rw_signal){.step = -1};
     if (!rw_arithmetic_plain(trace->prompt)) {
         return;
     }
@@ -88,6 +90,10 @@ static void foreign(const struct rw_signal_trace *trace, struct rw_signal *out)
         out->span_begin = (uint32_t)found.begin;
         out->span_end = (uint32_t)found.end;
     }
+    if (found.asked > 0 && trace->n_steps > 0) {
+        unused->known = true;
+        unused->value = (double)found.unused / (double)found.asked;
+    }
 }
 
 static rw_status text_signals(const struct rw_signal_trace *trace, struct rw_arena *arena,
@@ -97,8 +103,12 @@ static rw_status text_signals(const struct rw_signal_trace *trace, struct rw_are
     rw_text_shape(steps, trace->n_steps, out);
     rw_text_answer_first(trace, &out->of[RW_SIGNAL_ANSWER_FIRST]);
     arithmetic(trace, &out->of[RW_SIGNAL_ARITHMETIC]);
-    foreign(trace, &out->of[RW_SIGNAL_FOREIGN]);
+    provenance(trace, &out->of[RW_SIGNAL_FOREIGN], &out->of[RW_SIGNAL_UNUSED]);
     rw_status status = redundant(trace, arena, &out->of[RW_SIGNAL_REDUNDANT], err);
+    if (status == RW_OK) {
+        status = rw_topic(trace->prompt, steps, trace->n_steps, arena,
+                          &out->of[RW_SIGNAL_OFF_TOPIC], err);
+    }
     if (status == RW_OK) {
         status =
             rw_text_duplicate(steps, trace->n_steps, arena, &out->of[RW_SIGNAL_DUPLICATE], err);

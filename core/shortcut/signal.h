@@ -21,7 +21,7 @@
 struct rw_bank;
 
 enum {
-    RW_SIGNALS_VERSION = 2, /* a bank built with another version is refused */
+    RW_SIGNALS_VERSION = 3, /* a bank built with another version is refused */
     RW_SIGNALS_STEPS_MAX = 65536,
     RW_SIGNALS_SCRATCH_MAX = 7 << 20, /* bytes */
     RW_SIGNAL_FEATURES = 64, /* floats of a step-boundary feature, as the engine's RW_FEATURE_DIM */
@@ -29,31 +29,33 @@ enum {
 
 /* The calibrated statistics, in the order of their values in a bank.
  * XX(NAME, "name", suspicious tail, pass it comes from) */
-#define RW_SIGNAL_MAP(XX)                                                                         \
-    XX(MIN_LOGIT, "min_logit", LOW, FREE)             /* min_t logit r_t, outcome high */         \
-    XX(MEAN_LOGIT, "mean_logit", LOW, FREE)           /* mean_t logit r_t, outcome high */        \
-    XX(REDUNDANT, "redundant", LOW, FREE)             /* min_t C(s_t | s_<t) */                   \
-    XX(DUPLICATE, "duplicate", HIGH, FREE)            /* share of steps seen before */            \
-    XX(REPETITION, "repetition", HIGH, FREE)          /* share of repeated 4-grams */             \
-    XX(ANSWER_FIRST, "answer_first", LOW, FREE)       /* where the answer is first seen */        \
-    XX(ARITHMETIC, "arithmetic", HIGH, FREE)          /* false equations in the text */           \
-    XX(FOREIGN, "foreign", HIGH, FREE)                /* share of numbers from nowhere */         \
-    XX(STEPS, "steps", HIGH, FREE)                    /* number of steps */                       \
-    XX(STEP_SHARE, "step_share", HIGH, FREE)          /* largest step / all bytes */              \
-    XX(BYTES, "bytes", LOW, FREE)                     /* bytes of all steps */                    \
-    XX(LATENT_D2, "latent_d2", HIGH, FREE)            /* max_t Mahalanobis distance^2 */          \
-    XX(LATENT_KNN, "latent_knn", HIGH, FREE)          /* max_t distance to k-th neighbour */      \
-    XX(ENSEMBLE, "ensemble", HIGH, FREE)              /* mean_t variance over models */           \
-    XX(GAP_FIRST, "gap_first", LOW, CHEAP)            /* mean of the first two g_t */             \
-    XX(GAP_SUM, "gap_sum", LOW, CHEAP)                /* first g_t + mean g_t: full form */       \
-    XX(GAP_MAX, "gap_max", LOW, CHEAP)                /* max_t g_t: full form */                  \
-    XX(EARLY_COMMIT, "early_commit", HIGH, CHEAP)     /* A = mean_t min(1, V_t / V_T) */          \
-    XX(QUESTION_SWAP, "question_swap", LOW, DEEP)     /* logit r(q) - max logit r(q~) */          \
-    XX(CORRUPTION, "corruption", LOW, DEEP)           /* max_j fall after a wrong number */       \
-    XX(ABLATION, "ablation", HIGH, DEEP)              /* share of steps nothing leans on */       \
-    XX(FORMAT, "format", HIGH, DEEP)                  /* format effect / content effect */        \
-    XX(INFO_GAIN, "info_gain", HIGH, DEEP)            /* share of steps with no gain */           \
-    XX(COMBINED, "combined", HIGH, FREE)              /* fusion of the free flags, by the bank */ \
+#define RW_SIGNAL_MAP(XX)                                                                          \
+    XX(MIN_LOGIT, "min_logit", LOW, FREE)             /* min_t logit r_t, outcome high */          \
+    XX(MEAN_LOGIT, "mean_logit", LOW, FREE)           /* mean_t logit r_t, outcome high */         \
+    XX(REDUNDANT, "redundant", LOW, FREE)             /* min_t C(s_t | s_<t) */                    \
+    XX(DUPLICATE, "duplicate", HIGH, FREE)            /* share of steps seen before */             \
+    XX(REPETITION, "repetition", HIGH, FREE)          /* share of repeated 4-grams */              \
+    XX(ANSWER_FIRST, "answer_first", LOW, FREE)       /* where the answer is first seen */         \
+    XX(ARITHMETIC, "arithmetic", HIGH, FREE)          /* false equations in the text */            \
+    XX(FOREIGN, "foreign", HIGH, FREE)                /* share of numbers from nowhere */          \
+    XX(UNUSED, "unused", HIGH, FREE)                  /* share of the question's numbers unused */ \
+    XX(OFF_TOPIC, "off_topic", HIGH, FREE)            /* steps without a number or its words */    \
+    XX(STEPS, "steps", HIGH, FREE)                    /* number of steps */                        \
+    XX(STEP_SHARE, "step_share", HIGH, FREE)          /* largest step / all bytes */               \
+    XX(BYTES, "bytes", LOW, FREE)                     /* bytes of all steps */                     \
+    XX(LATENT_D2, "latent_d2", HIGH, FREE)            /* max_t Mahalanobis distance^2 */           \
+    XX(LATENT_KNN, "latent_knn", HIGH, FREE)          /* max_t distance to k-th neighbour */       \
+    XX(ENSEMBLE, "ensemble", HIGH, FREE)              /* mean_t variance over models */            \
+    XX(GAP_FIRST, "gap_first", LOW, CHEAP)            /* mean of the first two g_t */              \
+    XX(GAP_SUM, "gap_sum", LOW, CHEAP)                /* first g_t + mean g_t: full form */        \
+    XX(GAP_MAX, "gap_max", LOW, CHEAP)                /* max_t g_t: full form */                   \
+    XX(EARLY_COMMIT, "early_commit", HIGH, CHEAP)     /* A = mean_t min(1, V_t / V_T) */           \
+    XX(QUESTION_SWAP, "question_swap", LOW, DEEP)     /* logit r(q) - max logit r(q~) */           \
+    XX(CORRUPTION, "corruption", LOW, DEEP)           /* max_j fall after a wrong number */        \
+    XX(ABLATION, "ablation", HIGH, DEEP)              /* share of steps nothing leans on */        \
+    XX(FORMAT, "format", HIGH, DEEP)                  /* format effect / content effect */         \
+    XX(INFO_GAIN, "info_gain", HIGH, DEEP)            /* share of steps with no gain */            \
+    XX(COMBINED, "combined", HIGH, FREE)              /* fusion of the free flags, by the bank */  \
     XX(COMBINED_CHEAP, "combined_cheap", HIGH, CHEAP) /* of the free and the cheap ones */
 
 enum rw_signal_id {

@@ -2,6 +2,7 @@
  *   {"steps":[..],"prompt":"..","reference":"..","own":[..],"no_prompt":[..]} -> signals, verified
  *   {"answer":"..","reference":".."}                                         -> verified
  *   {"groups":[[..],..],"values":[..]} -> p and rarity of each value of `repetition` in that bank
+ *   {"traces":[{"domain":"..","group":"..","features":[..]},..]} -> the file of the bank they make
  *   {"rows":[..],"d":D,"z":[..]}      -> Ledoit-Wolf shrinkage, covariance, distance of z */
 #include <math.h>
 #include <stdio.h>
@@ -92,6 +93,37 @@ static void ranks(const struct rw_json *root)
     rw_bank_free(bank);
 }
 
+static void bank_of_features(const struct rw_json *root)
+{
+    static const struct rw_bank_version VERSION = {"m", "", "l", "s"};
+    const struct rw_json *list = rw_json_get(root, "traces");
+    struct rw_bank_row *rows = rw_arena_array(&arena, list->count + 1, sizeof *rows);
+    struct rw_bank *bank = NULL;
+    struct rw_error err;
+    struct rw_buf out;
+    size_t n = 0;
+    RW_JSON_EACH (item, list) {
+        size_t floats;
+        rows[n] = (struct rw_bank_row){.domain = text_of(item, "domain"),
+                                       .group = text_of(item, "group"),
+                                       .signals = {.trace_bytes = 100}};
+        rows[n].features = floats_of(item, "features", &floats);
+        rows[n++].n_features = floats / RW_SIGNAL_FEATURES;
+    }
+    if (rw_bank_build(&VERSION, rows, n, &bank, &err) != RW_OK) {
+        printf("{\"error\":\"%s\"}\n", err.message);
+        return;
+    }
+    rw_buf_init(&out, RW_BANK_FILE_MAX);
+    rw_bank_write(bank, &out);
+    for (size_t i = 0; i < out.len; i++) {
+        putchar(rw_buf_str(&out).ptr[i] == '\n' ? ' ' : rw_buf_str(&out).ptr[i]);
+    }
+    putchar('\n');
+    rw_buf_fini(&out);
+    rw_bank_free(bank);
+}
+
 static void signals(const struct rw_json *root)
 {
     const struct rw_json *list = rw_json_get(root, "steps");
@@ -148,6 +180,8 @@ int main(void)
             printf("{\"error\":\"%s\"}\n", err.message);
         } else if (rw_json_get(root, "groups") != NULL) {
             ranks(root);
+        } else if (rw_json_get(root, "traces") != NULL) {
+            bank_of_features(root);
         } else if (rw_json_get(root, "rows") != NULL) {
             matrix(root);
         } else if (rw_json_get(root, "steps") != NULL) {

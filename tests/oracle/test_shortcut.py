@@ -1,5 +1,5 @@
 """core/shortcut against implementations no one here wrote: zlib of Python, scikit-learn, numpy."""
-import json, os, random, subprocess, zlib
+import json, os, random, re, subprocess, zlib
 from fractions import Fraction
 from pathlib import Path
 
@@ -72,6 +72,64 @@ def test_shrunk_covariance_and_distance():
         assert np.allclose(np.array(got["covariance"]).reshape(d, d), want, rtol=1e-9, atol=1e-9)
         diff = z.astype(float) - x.astype(float).mean(0)
         assert got["d2"] == pytest.approx(diff @ np.linalg.solve(want, diff), rel=1e-6)
+
+
+class Latent:
+    """Mean, shrunk covariance and at most 512 neighbours of features [n, 64]."""
+
+    def __init__(self, x):
+        x = x.astype(float)
+        self.mean, self.cov = x.mean(0), pytest.importorskip("sklearn.covariance").ledoit_wolf(x)[0]
+        near = x[np.arange(min(len(x), 512)) * len(x) // min(len(x), 512)]
+        self.near = near / np.linalg.norm(near, axis=1, keepdims=True)
+
+    def largest(self, x):
+        z = x.astype(float) - self.mean
+        unit = x / np.linalg.norm(x, axis=1, keepdims=True)
+        far = np.sort(np.linalg.norm(unit[:, None] - self.near[None], axis=2), axis=1)[:, min(10, len(self.near)) - 1]
+        return (z * np.linalg.solve(self.cov, z.T).T).sum(1).max(), far.max()
+
+
+def left_out(traces, tag, i):
+    """Indices of the traces of the tag whose statistics rank trace i: without its group, or without its fold."""
+    of_tag = [k for k, t in enumerate(traces) if not tag or t["domain"] == tag]
+    group = traces[i]["group"]
+    others = [k for k in of_tag if traces[k]["group"] != group]
+    if group and sum(len(traces[k]["x"]) for k in others) >= 20 * 64:
+        return others
+    return [k for k in of_tag if traces[k]["group"] != group or k % 5 != i % 5]
+
+
+def test_latent_distances_are_those_of_a_group_that_was_not_seen():
+    rng = np.random.default_rng(12)
+    traces = []
+    for i in range(480):
+        domain = ["math", "math", "math", "code", "few"][int(rng.integers(0, 5))]
+        group = {"math": ["", "one", "two"], "code": ["", "one"], "few": ["", "three"]}[domain][int(rng.integers(0, 100)) % (2 if domain != "math" else 3)]
+        x = rng.standard_normal((int(rng.integers(1, 13)), 64)) + (group != "") * (2 + len(group)) * (np.arange(64) % 7 == len(group))
+        traces.append({"domain": domain, "group": group, "x": x.astype("float32")})
+    bank = run({"traces": [{"domain": t["domain"], "group": t["group"], "features": [float(v) for v in t["x"].ravel()]} for t in traces]})[0]
+    own = {latent["tag"] for latent in bank["latent"]}
+    assert own == {"", "math"}, "code and few have too few features for statistics of their own"
+    for latent in bank["latent"]:
+        want = Latent(np.concatenate([t["x"] for t in traces if latent["tag"] in ("", t["domain"])]))
+        assert np.allclose(latent["mean"], want.mean, atol=1e-9)
+        factor = np.zeros((64, 64))
+        factor[np.tril_indices(64)] = latent["factor"]
+        assert np.allclose(factor @ factor.T, want.cov, rtol=1e-8, atol=1e-9)
+    for domain in bank["domains"]:
+        tag = domain["tag"]
+        rows = [i for i, t in enumerate(traces) if tag in ("", t["domain"]) and t["group"] == domain["group"]]
+        parts = {}
+        for i in rows:
+            parts.setdefault(tuple(left_out(traces, tag if tag in own else "", i)), []).append(i)
+        want = []
+        for fitted, inside in parts.items():
+            latent = Latent(np.concatenate([traces[k]["x"] for k in fitted]))
+            want += [latent.largest(traces[i]["x"]) for i in inside]
+        got = domain["bins"][0]["signals"]
+        for k, name in enumerate(("latent_d2", "latent_knn")):
+            assert np.allclose(got[name], np.sort([w[k] for w in want]), rtol=1e-4), (tag, domain["group"], name)
 
 
 SIGNS = {"+": ["+"], "-": ["-", "\u2212"], "*": ["*", "x", "\u00d7", "\\times", "\\cdot"], "/": ["/", "\u00f7", "\\div"]}
@@ -193,6 +251,42 @@ def test_numbers_from_nowhere():
         assert got["foreign"] == pytest.approx(share, abs=1e-12), case
     assert run({"prompt": "A dozen eggs, 20% off, fifty-five cats", "steps": ["12 * 0.2 = 2.4, 55 * 60 = 3300"]})[0]["foreign"] == 0
     assert "foreign" not in run({"prompt": "Add 13 and 14 in base 5.", "steps": ["3 + 4 = 12"]})[0]
+
+
+def test_numbers_of_the_question_that_nothing_uses():
+    rng, cases, want = random.Random(13), [], []
+    for _ in range(400):
+        asked = rng.sample(range(13, 900), rng.randint(1, 6))
+        used = [n for n in asked if rng.random() < 0.6]
+        steps = [rng.choice(["There are {} of them.", "{} + 1000 = 5", "So: ${}.", "Step 1001: {} apples"]).format(n) for n in used] or ["None."]
+        cases.append({"prompt": rng.choice(["Tom has {}.", "Add {}!", "Is it ${}?"]).format(", ".join(map(str, asked + asked[:1]))), "steps": steps})
+        want.append(1 - len(used) / len(asked))
+    for case, share, got in zip(cases, want, run(*cases)):
+        assert got["unused"] == pytest.approx(share, abs=1e-12), case
+    assert run({"prompt": "20% of 50, then 3 more", "steps": ["0.2 * 50 = 10", "Ten and three are 13."]})[0]["unused"] == 0
+    for case in ({"prompt": "Add 13 and 14 in base 5.", "steps": ["3 + 4 = 12"]}, {"prompt": "Which one?", "steps": ["7"]}, {"prompt": "7", "steps": []}):
+        assert "unused" not in run(case)[0], case
+
+
+def test_steps_that_say_nothing_of_the_question():
+    letters = re.compile(r"[A-Za-z\u0080-\U0010ffff]+")
+    rng, cases, want = random.Random(14), [], []
+    vocabulary = ["box", "apple", "Apples", "of", "green", "caf\u00e9", "\u4e2d\u6587", "the", "carefully", "think", "a", "tree", "7", "1,000", "--"]
+
+    def words_of(text):
+        fold = "".join(c.lower() if c.isascii() else c for c in text)
+        return {w for w in letters.findall(fold) if len(w.encode()) >= 4}
+
+    for _ in range(600):
+        prompt = " ".join(rng.choices(vocabulary, k=rng.randint(1, 6)))
+        steps = [" ".join(rng.choices(vocabulary, k=rng.randint(1, 4))) for _ in range(rng.randint(1, 7))]
+        asked = words_of(prompt)
+        cases.append({"prompt": prompt, "steps": steps})
+        want.append(None if not asked else sum(not re.search("[0-9]", s) and not words_of(s) & asked for s in steps[1:-1]))
+    for case, count, got in zip(cases, want, run(*cases)):
+        assert got.get("off_topic") == count, case
+    long = {"prompt": " ".join(f"word{chr(97 + i % 26)}{chr(97 + i // 26 % 26)}{chr(97 + i // 676 % 26)}" for i in range(20000)), "steps": ["x"] + ["zzzz " * 20000] * 3 + ["y"]}
+    assert run(long)[0]["off_topic"] == 3
 
 
 def test_the_same_bits_in_any_batch():

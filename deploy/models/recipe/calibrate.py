@@ -5,8 +5,9 @@ python calibrate.py --rewardd build/server/rewardd --data DIR [--own 4500] [--gs
 
 The traces are right by construction: drawn from the generator's own training families, from GSM8K train and from the
 calibration families, on which no model was trained, under a seed of their own (CALIBRATION_SEED: no trace of the training,
-development or test streams), and kept only when every step is right. Each calibration family is a group of
-its own: a value counts as strange only beside every group, so phrasing the model was not trained on is not strange by itself.
+development or test streams), and kept only when every step is right. Each calibration family, and each training family
+of symbols, is a group of its own: a value counts as strange only beside every group, and the latent distances of a group are those
+to the other groups, so phrasing the model was not trained on is not strange by itself.
 Held-out template families are not in the bank: they are what its false-alarm rate is tested on.
 """
 
@@ -70,21 +71,27 @@ def domain_of(name: str) -> str:
     return "word_problems" if name in WORD_PROBLEMS else ""
 
 
-def own_traces(rng: random.Random, count: int) -> Iterator[tuple[Trace, str]]:
+def group_of(name: str) -> str:
+    """A family of symbols has a group of its own, as has a calibration family; training families of word problems and GSM8K have
+    none: they are the wording a client of that domain is expected to have."""
+    return "" if name in OWN and name in WORD_PROBLEMS else name
+
+
+def own_traces(rng: random.Random, count: int) -> Iterator[tuple[Trace, str, str]]:
     """Clean traces of the training families, as often as training draws them."""
     names = list(OWN)
     for name in rng.choices(names, [OWN[n][0] for n in names], k=count):
-        yield next(clean_traces(OWN[name][1], rng, 1)), domain_of(name)
+        yield next(clean_traces(OWN[name][1], rng, 1)), domain_of(name), group_of(name)
 
 
 def write_traces(path: Path, data: Path, own: int, word_problems: int, unseen: int, seed: int) -> int:
     rng = random.Random(seed)
     source = gsm8k.Source(data / "gsm8k" / "train.jsonl")
-    rows = [(trace, domain, "") for trace, domain in own_traces(rng, own)]
+    rows = list(own_traces(rng, own))
     rows += [(trace, "word_problems", "") for trace in clean_traces(source.make, rng, word_problems)]
     for name, make in CALIBRATION.items():
-        rows += [(trace, domain_of(name), name) for trace in clean_traces(make, rng, unseen)]
-    rng.shuffle(rows)  # even rows make the covariance, odd ones calibrate it; the first ones get deep probes
+        rows += [(trace, domain_of(name), group_of(name)) for trace in clean_traces(make, rng, unseen)]
+    rng.shuffle(rows)  # every fifth row is a fold; the first ones get deep probes
     with path.open("w", encoding="utf-8") as out:
         for trace, domain, group in rows:
             row = {"prompt": trace.question, "steps": [step.text for step in trace.steps], "domain": domain,
