@@ -67,8 +67,8 @@ RW_INLINE void soften_row(const struct score_row *r, bool coarse, bool partial, 
         }
         top = vf_max(top, s[j]);
     }
-    float block_highest = vf_highest(top);
-    if (block_highest > *highest + (float)ATTENTION_LAZY) {
+    if (vf_any_above(top, *highest + (float)ATTENTION_LAZY)) {
+        float block_highest = vf_highest(top);
         rescale(r->sums, width, total, *highest - block_highest);
         *highest = block_highest;
     }

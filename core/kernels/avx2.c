@@ -56,6 +56,11 @@ RW_INLINE float vf_highest(vf v)
     return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
 }
 
+RW_INLINE bool vf_any_above(vf v, float x)
+{
+    return _mm256_movemask_ps(_mm256_cmp_ps(v, vf_set1(x), _CMP_GT_OQ)) != 0;
+}
+
 RW_INLINE vh vf_round_bf16(vf v)
 {
     return vf_round_bf16_bits(v);

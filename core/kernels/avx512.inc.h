@@ -64,3 +64,9 @@ RW_INLINE float vf_highest(vf v)
 {
     return _mm512_reduce_max_ps(v);
 }
+
+/* Is a lane greater than x? */
+RW_INLINE bool vf_any_above(vf v, float x)
+{
+    return _mm512_cmp_ps_mask(v, vf_set1(x), _CMP_GT_OQ) != 0;
+}

@@ -46,6 +46,11 @@ RW_INLINE float vf_highest(vf v)
     return a > b ? a : b;
 }
 
+RW_INLINE bool vf_any_above(vf v, float x)
+{
+    return vf_highest(v) > x;
+}
+
 RW_INLINE vh vf_round_bf16(vf v)
 {
     return vf_round_bf16_bits(v);

@@ -44,6 +44,11 @@ RW_INLINE float vf_highest(vf v)
     return vmaxvq_f32((float32x4_t)v);
 }
 
+RW_INLINE bool vf_any_above(vf v, float x)
+{
+    return vmaxvq_u32(vcgtq_f32((float32x4_t)v, vdupq_n_f32(x))) != 0;
+}
+
 RW_INLINE vh vf_round_bf16(vf v)
 {
     return vf_round_bf16_bits(v);

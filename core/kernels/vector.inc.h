@@ -4,7 +4,7 @@
  * an ISA file only supplies what the extension cannot say, after including this file:
  *   vf_set1, vf_fma(a, b, c) = a * b + c, vf_max(a, b) (b when either is NaN),
  *   vf_load_n, vf_store_n (n of RW_VL lanes, others zero / untouched),
- *   vf_sum, vf_highest (over lanes, in a fixed order), vf_round_bf16,
+ *   vf_sum, vf_highest (over lanes, in a fixed order), vf_any_above, vf_round_bf16,
  *   vi_dot_pairs(acc, a, b): per lane, acc + the two products of its int16 (or RW_NATIVE_INT8 and
  *   vi_dot_u8s8: acc + the four products of its uint8 in a and int8 in b; with
  *   RW_SIGNED_ACTIVATION vi_dot_s8s8: both int8).
