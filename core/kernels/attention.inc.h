@@ -21,14 +21,28 @@ struct attend {
     float *sums;    /* O[rows, width] */
     float *highest; /* m[rows] */
     float *total;   /* l[rows, RW_VL] */
-    void *values;   /* a V block, for values that may not be multiplied with a weight of zero */
+    char *values;   /* a V block, for values that may not be multiplied with a weight of zero */
+    /* As the tiles read them: the state itself, or its floats in scratch (wide.inc.h). */
+    enum rw_dtype form;
+    const char *q; /* of `first` */
+    const char *k_block;
+    const char *v_block;
+    char *wide_q, *wide_k, *wide_v;
+};
+
+enum {
+#if defined(RW_NATIVE_BF16) || defined(RW_MATRIX_TILES)
+    ATTENTION_WIDENS = 0,
+#else
+    ATTENTION_WIDENS = 1, /* bfloat16 */
+#endif
 };
 
 /* One query row against one block. The weights of a row may not depend on which rows share its
  * tile: hence all 64 slots, and zeros beyond `end` wherever the longest row of the tile ends. */
 struct score_row {
-    float *scores;  /* [64] in: s; out: weights as float */
-    uint16_t *bf16; /* [64] out: weights for the BF16 tile */
+    float *scores;  /* [64] in: s; out: weights for the F32 tile */
+    uint16_t *bf16; /* [64] out: weights for the BF16 tile; NULL: rounded as for it, in scores */
     float *sums;    /* O of the row */
     int begin;      /* slots [begin, end) are visible, at least one */
     int end;
@@ -52,6 +66,17 @@ static void rescale(float *sums, size_t width, float *total, float by)
         vf_store(sums + d, vf_load(sums + d) * factor);
     }
     vf_store(total, vf_load(total) * factor);
+}
+
+RW_INLINE void store_weights(const struct score_row *r, bool coarse, int at, vf p)
+{
+    if (!coarse) {
+        vf_store(r->scores + at, p);
+    } else if (ATTENTION_WIDENS && r->bf16 == NULL) {
+        vf_store(r->scores + at, (vf)(__builtin_convertvector(vf_round_bf16(p), vu) << 16));
+    } else {
+        act_store(RW_DTYPE_BF16, r->bf16, (size_t)at, p, RW_VL);
+    }
 }
 
 /* Scores to weights, with the running maximum and total brought up to date. */
@@ -80,8 +105,7 @@ RW_INLINE void soften_row(const struct score_row *r, bool coarse, bool partial, 
             p = vf_pick(visible_lanes(r, j * RW_VL), p, vf_set1(0.0f));
         }
         sum = sum + p;
-        act_store(coarse ? RW_DTYPE_BF16 : RW_DTYPE_F32, coarse ? (void *)r->bf16 : r->scores,
-                  (size_t)j * RW_VL, p, RW_VL);
+        store_weights(r, coarse, j * RW_VL, p);
     }
     vf_store(total, sum);
 }
@@ -122,16 +146,44 @@ static void copy_visible(const struct rw_attention *in, const void *v_block, int
 static void add_values(const struct attend *a, int rows, int end, const char *weights,
                        const char *v_block, float *sums)
 {
-    enum rw_dtype dtype = a->in->dtype;
-    size_t stride = RW_PANEL * rw_dtype_bytes(dtype);
-    size_t keys = rw_round_up((size_t)end, tile_keys(dtype));
-    uint32_t groups = (uint32_t)(keys * rw_dtype_bytes(dtype) / RW_GROUP_BYTES);
+    size_t element = rw_dtype_bytes(a->form);
+    size_t stride = RW_PANEL * element;
+    size_t keys = rw_round_up((size_t)end, tile_keys(a->form));
+    uint32_t groups = (uint32_t)(keys * element / RW_GROUP_BYTES);
     for (size_t d = 0; d < a->width; d += RW_PANEL) {
         const char *panel = v_block + d * stride;
         struct tile_start start = {sums + d, a->width};
-        TILES[dtype](rows, groups, weights, stride, panel, sums + d, a->width, start,
-                     (struct tile_ahead){panel + stride * RW_PANEL, 0});
+        TILES[a->form](rows, groups, weights, stride, panel, sums + d, a->width, start,
+                       (struct tile_ahead){panel + stride * RW_PANEL, 0});
     }
+}
+
+/* A state block of head_dim or 64 rows of panels, in the form that the tiles read. */
+static const char *in_form(const struct attend *a, const void *block, size_t groups, char *wide)
+{
+    if (a->form == a->in->dtype) {
+        return block;
+    }
+    widen_panel(a->in->dtype, block, groups, wide);
+    return wide;
+}
+
+static const char *values_in_form(const struct attend *a, const void *v_block)
+{
+    return in_form(a, v_block, a->width / 2, a->wide_v);
+}
+
+/* The rows of a tile whose block has a value that a hidden slot must not multiply, one by one. */
+static void add_visible(const struct attend *a, const struct score_row *r, int rows,
+                        const char *weights, const void *v_block)
+{
+    size_t stride = RW_PANEL * rw_dtype_bytes(a->form);
+    for (int i = 0; i < rows; i++) {
+        copy_visible(a->in, v_block, r[i].begin, r[i].end, a->values);
+        add_values(a, 1, r[i].end, weights + (size_t)i * stride, values_in_form(a, a->values),
+                   r[i].sums);
+    }
+    values_in_form(a, v_block);
 }
 
 /* Up to tile_rows rows from `row` on, each of which sees a key of the block. */
@@ -141,39 +193,34 @@ static void attend_tile(const struct attend *a, uint64_t row, int rows, uint64_t
     float scores[RW_TILE_ROWS_MAX * RW_PANEL] __attribute__((aligned(RW_ALIGN)));
     uint16_t bf16[RW_TILE_ROWS_MAX * RW_PANEL] __attribute__((aligned(RW_ALIGN)));
     struct score_row r[RW_TILE_ROWS_MAX];
-    size_t q_stride = rw_head_dim_padded(in->head_dim) * rw_dtype_bytes(in->dtype);
-    uint32_t groups = (uint32_t)(in->head_dim * rw_dtype_bytes(in->dtype) / RW_GROUP_BYTES);
-    const char *v_block = in->v_blocks[block];
-    TILES[in->dtype](rows, groups, (const char *)in->q + row * q_stride, q_stride,
-                     in->k_blocks[block], scores, RW_PANEL, (struct tile_start){0},
-                     (struct tile_ahead){v_block, 0});
     size_t at = (size_t)(row - a->first);
+    size_t q_stride = rw_head_dim_padded(in->head_dim) * rw_dtype_bytes(a->form);
+    uint32_t groups = (uint32_t)(in->head_dim * rw_dtype_bytes(a->form) / RW_GROUP_BYTES);
+    TILES[a->form](rows, groups, a->q + at * q_stride, q_stride, a->k_block, scores, RW_PANEL,
+                   (struct tile_start){0}, (struct tile_ahead){a->v_block, 0});
     bool partial = false;
     for (int i = 0; i < rows; i++) {
         uint64_t seen_end = row_position(in, row + (uint64_t)i) + 1 - block * RW_PANEL;
         r[i].end = seen_end < RW_PANEL ? (int)seen_end : RW_PANEL;
         r[i].begin = in->window > 0 && seen_end > in->window ? (int)(seen_end - in->window) : 0;
         r[i].scores = scores + i * RW_PANEL;
-        r[i].bf16 = bf16 + i * RW_PANEL;
+        r[i].bf16 = a->form == RW_DTYPE_BF16 ? bf16 + i * RW_PANEL : NULL;
         r[i].sums = a->sums + (at + (size_t)i) * a->width;
         soften_any(&r[i], in->dtype, a->width, &a->highest[at + (size_t)i],
                    a->total + (at + (size_t)i) * RW_VL);
         partial = partial || r[i].begin > 0 || r[i].end < RW_PANEL;
     }
-    const char *weights = in->dtype == RW_DTYPE_F32 ? (const char *)scores : (const char *)bf16;
-    if (!partial || !block_has_special(in->dtype, in->head_dim, v_block)) {
-        add_values(a, rows, r[rows - 1].end, weights, v_block, r[0].sums);
-        return;
-    }
-    for (int i = 0; i < rows; i++) {
-        copy_visible(in, v_block, r[i].begin, r[i].end, a->values);
-        add_values(a, 1, r[i].end, weights + (size_t)i * RW_PANEL * rw_dtype_bytes(in->dtype),
-                   a->values, r[i].sums);
+    const char *weights = a->form == RW_DTYPE_F32 ? (const char *)scores : (const char *)bf16;
+    const void *v_block = in->v_blocks[block];
+    if (partial && block_has_special(in->dtype, in->head_dim, v_block)) {
+        add_visible(a, r, rows, weights, v_block);
+    } else {
+        add_values(a, rows, r[rows - 1].end, weights, a->v_block, r[0].sums);
     }
 }
 
 /* Rows of this pass that see a key of the block: they are consecutive. */
-static void attend_block(const struct attend *a, uint64_t block)
+static void attend_block(struct attend *a, uint64_t block)
 {
     const struct rw_attention *in = a->in;
     uint64_t key = block * RW_PANEL;
@@ -185,6 +232,8 @@ static void attend_block(const struct attend *a, uint64_t block)
         end = last < end ? last : end;
     }
     begin = begin > a->first ? begin : a->first;
+    a->k_block = in_form(a, in->k_blocks[block], in->head_dim / 2, a->wide_k);
+    a->v_block = values_in_form(a, in->v_blocks[block]);
     uint64_t most = (uint64_t)tile_rows(in->dtype);
     for (uint64_t row = begin; row < end; row += most) {
         int rows = (int)(end - row < most ? end - row : most);
@@ -199,6 +248,15 @@ static void attend_begin(struct attend *a)
     memset(a->total, 0, rows * RW_VL * sizeof(float));
     for (size_t i = 0; i < rows; i++) {
         a->highest[i] = -INFINITY;
+    }
+    const struct rw_attention *in = a->in;
+    size_t row = rw_head_dim_padded(in->head_dim);
+    a->q = (const char *)in->q + (size_t)a->first * row * rw_dtype_bytes(in->dtype);
+    a->form = in->dtype;
+    if (ATTENTION_WIDENS && in->dtype == RW_DTYPE_BF16 && rows >= WIDE_ROWS_MIN) {
+        widen_row(in->dtype, a->q, rows * row, a->wide_q);
+        a->q = a->wide_q;
+        a->form = RW_DTYPE_F32;
     }
 }
 
@@ -222,7 +280,9 @@ static size_t kernel_attention_scratch_bytes(uint32_t q_rows, uint32_t head_dim)
     size_t rows = q_rows < ATTENTION_ROWS_MAX ? q_rows : ATTENTION_ROWS_MAX;
     rows = rw_round_up(rows, RW_PANEL / sizeof(float));
     size_t width = rw_round_up(head_dim, RW_PANEL);
-    return rows * (width + RW_VL + 1) * sizeof(float) + rw_kv_block_bytes(RW_DTYPE_F32, head_dim);
+    size_t wide = ATTENTION_WIDENS ? rows * width * sizeof(float) : 0;
+    return rows * (width + RW_VL + 1) * sizeof(float) + wide +
+           (1 + 2 * ATTENTION_WIDENS) * rw_kv_block_bytes(RW_DTYPE_F32, head_dim);
 }
 
 static void kernel_attention(const struct rw_attention *in, void *scratch)
@@ -238,6 +298,11 @@ static void kernel_attention(const struct rw_attention *in, void *scratch)
     a.sums = (float *)((char *)scratch + rw_kv_block_bytes(RW_DTYPE_F32, in->head_dim));
     a.total = a.sums + held * a.width;
     a.highest = a.total + held * RW_VL;
+    if (ATTENTION_WIDENS) {
+        a.wide_q = (char *)(a.highest + held);
+        a.wide_k = a.wide_q + held * a.width * sizeof(float);
+        a.wide_v = a.wide_k + rw_kv_block_bytes(RW_DTYPE_F32, in->head_dim);
+    }
     for (a.first = 0; a.first < q_rows; a.first = a.end) {
         a.end = q_rows - a.first < ATTENTION_ROWS_MAX ? q_rows : a.first + ATTENTION_ROWS_MAX;
         uint64_t oldest = row_position(in, a.first);

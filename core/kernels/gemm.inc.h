@@ -6,10 +6,13 @@ enum {
     GEMM_EXPANDED_BYTES = 256 * 1024,  /* the same of an expanded Q4 panel */
 };
 
-/* Scratch of one thread: an expanded slice (Q4 only), then sums[rows held, 64]. */
+#include "core/kernels/wide.inc.h"
+
+/* Scratch of one thread. */
 struct gemm_scratch {
-    char *expanded;
-    float *sums;
+    char *expanded; /* a slice of Q4 weights as int8 */
+    struct wide wide;
+    float *sums; /* [rows held, 64] */
 };
 
 static size_t expanded_bytes(enum rw_dtype dtype)
@@ -164,11 +167,12 @@ static void expand_q4(const char *packed, size_t blocks, char *out)
 }
 
 /* Groups of one slice of a panel: slices are of equal size, whole blocks of Q4, and depend on the
- * shape of the linear only. */
-static size_t slice_groups(const struct rw_linear *l, size_t groups)
+ * shape of the linear and the form of its operands only. */
+static size_t slice_groups(const struct rw_linear *l, size_t groups, size_t steps_of_group)
 {
     size_t most = l->dtype == RW_DTYPE_Q4 ? GEMM_EXPANDED_BYTES : GEMM_SLICE_BYTES_MAX;
-    size_t slices = (groups * RW_PANEL_STEP + most - 1) / most;
+    size_t bytes = groups * steps_of_group * RW_PANEL_STEP;
+    size_t slices = (bytes + most - 1) / most;
     return rw_round_up((groups + slices - 1) / slices, RW_Q4_BLOCK / RW_GROUP_BYTES);
 }
 
@@ -186,14 +190,17 @@ static void prefetch_out(const struct rw_gemm *g, uint32_t panel, uint32_t row, 
     }
 }
 
-/* One slice of K of one panel. */
+/* One slice of K of one panel, as the tile reads it. */
 struct slice {
     uint32_t panel;
-    size_t group; /* first of the slice */
-    size_t groups;
-    const char *weights; /* int8 when Q4 */
-    const char *next;    /* what memory holds behind the slice: it is wanted next */
-    bool last;           /* of the panel */
+    rw_tile_fn tile;
+    const char *x; /* of the first row */
+    size_t x_stride;
+    size_t steps; /* of K */
+    const char *weights;
+    const char *next;      /* what memory holds behind the slice: it is wanted next */
+    unsigned next_smaller; /* its bytes: those of the slice >> this */
+    bool first, last;      /* of the panel */
 };
 
 /* What makes up for the offset of the activations; a tile that takes it away itself needs none. */
@@ -211,29 +218,28 @@ static void gemm_slice(const struct rw_gemm *g, const struct slice *s, uint32_t 
                        float *sums)
 {
     const struct rw_linear *l = g->linear;
-    rw_tile_fn tile = TILES[l->dtype];
-    bool held = s->group > 0 || !s->last; /* sums of all rows wait for the next slice */
+    bool held = !s->first || !s->last; /* sums of all rows wait for the next slice */
     unsigned shift = 0;
     while (RW_TILE_ROWS << (shift + 1) <= end - begin) {
         shift++;
     }
+    shift += s->next_smaller;
     for (uint32_t row = begin; row < end; row += RW_TILE_ROWS) {
         int rows = end - row < RW_TILE_ROWS ? (int)(end - row) : RW_TILE_ROWS;
         size_t done = row - begin;
         float *c = sums + (held ? done * RW_PANEL : 0);
-        struct tile_start start = {s->group > 0 ? c : NULL, RW_PANEL};
-        if (s->group == 0 && starts_with_sums(l->dtype)) {
+        struct tile_start start = {s->first ? NULL : c, RW_PANEL};
+        if (s->first && starts_with_sums(l->dtype)) {
             const char *tail = panel_tail(l, s->panel);
             start = (struct tile_start){(const float *)(const void *)tail + RW_PANEL, 0};
         }
-        size_t share = s->groups * RW_PANEL_STEP >> shift;
+        size_t share = s->steps * RW_PANEL_STEP >> shift;
         struct tile_ahead ahead = {s->next + done / RW_TILE_ROWS * share, shift};
         if (s->last) {
             prefetch_out(g, s->panel, row, rows);
         }
-        tile(rows, (uint32_t)s->groups,
-             (const char *)g->x + row * g->x_stride + s->group * RW_GROUP_BYTES, g->x_stride,
-             s->weights, c, RW_PANEL, start, ahead);
+        s->tile(rows, (uint32_t)s->steps, s->x + done * s->x_stride, s->x_stride, s->weights, c,
+                RW_PANEL, start, ahead);
         if (s->last) {
             finish_rows(g, s->panel, row, rows, c);
         }
@@ -258,26 +264,34 @@ static void gemm_any_slice(const struct rw_gemm *g, const struct slice *s, uint3
 
 /* Rows [begin, end) times one panel. Between slices of K the sums wait as they are. */
 static void gemm_panel(const struct rw_gemm *g, uint32_t panel, uint32_t begin, uint32_t end,
-                       const struct gemm_scratch *scratch)
+                       const struct operand *x, const struct gemm_scratch *scratch)
 {
     const struct rw_linear *l = g->linear;
     size_t groups = l->k_padded * rw_dtype_bytes(l->dtype) / RW_GROUP_BYTES;
-    size_t step = slice_groups(l, groups);
+    size_t most = slice_groups(l, groups, x->steps_of_group);
     const char *packed = (const char *)l->packed + panel * rw_panel_bytes(l->dtype, l->k_padded);
-    for (size_t k = 0; k < groups; k += step) {
-        struct slice s = {.panel = panel, .group = k};
-        s.groups = groups - k < step ? groups - k : step;
-        s.last = k + s.groups == groups;
+    struct slice s = {.panel = panel, .tile = x->tile, .x = x->rows, .x_stride = x->stride};
+    for (size_t k = 0; k < groups; k += most) {
+        size_t n = groups - k < most ? groups - k : most;
+        s.steps = n * x->steps_of_group;
+        s.first = k == 0;
+        s.last = k + n == groups;
         s.weights = packed;
-        packed += s.groups * RW_PANEL_STEP;
+        packed += n * RW_PANEL_STEP;
         if (l->dtype == RW_DTYPE_Q4) {
-            size_t blocks = s.groups * RW_GROUP_BYTES / RW_Q4_BLOCK;
+            size_t blocks = n * RW_GROUP_BYTES / RW_Q4_BLOCK;
             packed = s.weights + blocks * RW_Q4_BLOCK_BYTES;
             expand_q4(s.weights, blocks, scratch->expanded);
             s.weights = scratch->expanded;
         }
+        if (x->steps_of_group > 1) {
+            widen_panel(l->dtype, s.weights, n, scratch->wide.panel);
+            s.weights = scratch->wide.panel;
+            s.next_smaller = 1;
+        }
         s.next = packed;
         gemm_any_slice(g, &s, begin, end, scratch->sums);
+        s.x += s.steps * RW_GROUP_BYTES;
     }
 }
 
@@ -310,16 +324,28 @@ static void gemm_check(const struct rw_gemm *g, uint32_t panel_begin, uint32_t p
 static size_t kernel_gemm_scratch_bytes(enum rw_dtype dtype, uint32_t rows)
 {
     size_t held = rows < GEMM_ROWS_MAX ? rows : GEMM_ROWS_MAX;
-    return expanded_bytes(dtype) + (held + RW_TILE_ROWS) * RW_PANEL * sizeof(float);
+    return expanded_bytes(dtype) + wide_bytes(dtype, rows) +
+           (held + RW_TILE_ROWS) * RW_PANEL * sizeof(float);
 }
 
-static uint32_t gemm_rows_max(const struct rw_linear *l)
+static struct gemm_scratch gemm_scratch_of(const struct rw_gemm *g, char *memory)
+{
+    struct gemm_scratch s = {.expanded = memory};
+    memory += expanded_bytes(g->linear->dtype);
+    s.wide = wide_at(memory);
+    memory += wide_bytes(g->linear->dtype, g->rows);
+    s.sums = (float *)(void *)memory;
+    return s;
+}
+
+static uint32_t gemm_rows_max(const struct rw_gemm *g)
 {
 #ifdef RW_MATRIX_TILES
-    return l->dtype == RW_DTYPE_F32 ? GEMM_ROWS_MAX : gemm_matrix_rows_max(x_bytes(l));
+    return g->linear->dtype == RW_DTYPE_F32 ? GEMM_ROWS_MAX
+                                            : gemm_matrix_rows_max(x_bytes(g->linear));
 #else
-    (void)l;
-    return GEMM_ROWS_MAX;
+    uint32_t wide = wide_rows(g->linear, g->rows);
+    return wide > 0 ? wide : GEMM_ROWS_MAX;
 #endif
 }
 
@@ -327,13 +353,16 @@ static void kernel_gemm(const struct rw_gemm *g, uint32_t panel_begin, uint32_t 
                         void *scratch)
 {
     gemm_check(g, panel_begin, panel_end);
-    size_t expanded = expanded_bytes(g->linear->dtype);
-    struct gemm_scratch s = {scratch, (float *)(void *)((char *)scratch + expanded)};
-    uint32_t most = gemm_rows_max(g->linear);
+    if (panel_begin == panel_end) {
+        return;
+    }
+    struct gemm_scratch s = gemm_scratch_of(g, scratch);
+    uint32_t most = gemm_rows_max(g);
     for (uint32_t begin = 0; begin < g->rows; begin += most) {
         uint32_t end = g->rows - begin < most ? g->rows : begin + most;
+        struct operand x = operand_of(g, begin, end, &s.wide);
         for (uint32_t panel = panel_begin; panel < panel_end; panel++) {
-            gemm_panel(g, panel, begin, end, &s);
+            gemm_panel(g, panel, begin, end, &x, &s);
         }
     }
     TILES_DONE();

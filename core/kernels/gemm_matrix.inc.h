@@ -16,20 +16,18 @@ static uint32_t gemm_matrix_rows_max(size_t bytes_per_row)
                                     : GEMM_ROWS_MAX;
 }
 
-/* One part of K and one half of the panel for rows [begin, end); c: sums of `begin`. */
-static void gemm_matrix_part(const struct rw_gemm *g, const struct slice *s, size_t from, int at,
-                             uint32_t begin, uint32_t end, float *c, struct matrix_ahead *ahead)
+/* One part of K and one half of the panel for `rows` rows of x; c: their sums. */
+static void gemm_matrix_part(const struct rw_linear *l, const struct slice *s, size_t from, int at,
+                             const char *x, uint32_t rows, float *c, struct matrix_ahead *ahead)
 {
-    const struct rw_linear *l = g->linear;
-    size_t left = s->groups - from;
+    size_t left = s->steps - from;
     uint32_t groups = (uint32_t)(left < MATRIX_PART_GROUPS ? left : MATRIX_PART_GROUPS);
-    bool first = s->group == 0 && from == 0;
+    bool first = s->first && from == 0;
     bool ints = l->dtype != RW_DTYPE_BF16;
-    for (uint32_t row = begin; row < end; row += MATRIX_ROWS, c += MATRIX_ROWS * RW_PANEL) {
-        int rows = end - row < MATRIX_ROWS ? (int)(end - row) : MATRIX_ROWS;
-        struct matrix m = {.a = (const char *)g->x + row * g->x_stride +
-                                (s->group + from) * RW_GROUP_BYTES,
-                           .a_stride = g->x_stride,
+    for (uint32_t row = 0; row < rows; row += MATRIX_ROWS, c += MATRIX_ROWS * RW_PANEL) {
+        int now = rows - row < MATRIX_ROWS ? (int)(rows - row) : MATRIX_ROWS;
+        struct matrix m = {.a = x + row * s->x_stride + from * RW_GROUP_BYTES,
+                           .a_stride = s->x_stride,
                            .panel = s->weights + from * RW_PANEL_STEP + at * RW_GROUP_BYTES,
                            .start = c + at,
                            .start_stride = RW_PANEL * sizeof(float),
@@ -40,7 +38,7 @@ static void gemm_matrix_part(const struct rw_gemm *g, const struct slice *s, siz
             m.start = ints ? (const float *)(const void *)tail + RW_PANEL + at : NULL;
             m.start_stride = 0;
         }
-        matrix_product(ints, &m, rows, groups, *ahead);
+        matrix_product(ints, &m, now, groups, *ahead);
         ahead->from += (size_t)(groups / MATRIX_GROUPS) * ahead->lines * RW_ALIGN;
     }
 }
@@ -48,8 +46,8 @@ static void gemm_matrix_part(const struct rw_gemm *g, const struct slice *s, siz
 /* Spread over all steps of the slice. */
 static struct matrix_ahead gemm_matrix_ahead(const struct slice *s, uint32_t rows)
 {
-    size_t steps = 2 * ((rows + MATRIX_ROWS - 1) / MATRIX_ROWS) * (s->groups / MATRIX_GROUPS + 1);
-    size_t lines = (s->groups * RW_PANEL_STEP / RW_ALIGN + steps - 1) / steps;
+    size_t steps = 2 * ((rows + MATRIX_ROWS - 1) / MATRIX_ROWS) * (s->steps / MATRIX_GROUPS + 1);
+    size_t lines = (s->steps * RW_PANEL_STEP / RW_ALIGN + steps - 1) / steps;
     return (struct matrix_ahead){s->next,
                                  (unsigned)(lines < MATRIX_LINES_MAX ? lines : MATRIX_LINES_MAX)};
 }
@@ -61,9 +59,10 @@ static void gemm_matrix_slice(const struct rw_gemm *g, const struct slice *s, ui
     for (uint32_t block = begin; block < end; block += MATRIX_BLOCK_ROWS) {
         uint32_t past = end - block < MATRIX_BLOCK_ROWS ? end : block + MATRIX_BLOCK_ROWS;
         float *c = sums + (size_t)(block - begin) * RW_PANEL;
+        const char *x = s->x + (block - begin) * s->x_stride;
         for (int at = 0; at < RW_PANEL; at += MATRIX_COLUMNS) {
-            for (size_t k = 0; k < s->groups; k += MATRIX_PART_GROUPS) {
-                gemm_matrix_part(g, s, k, at, block, past, c, &ahead);
+            for (size_t k = 0; k < s->steps; k += MATRIX_PART_GROUPS) {
+                gemm_matrix_part(g->linear, s, k, at, x, past - block, c, &ahead);
             }
         }
         if (s->last) {

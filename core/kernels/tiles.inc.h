@@ -74,9 +74,7 @@ RW_INLINE vf vf_widen(vu pair, int half)
 
 RW_INLINE vf vf_widen_at(const char *p, int half)
 {
-    uint32_t pair = rw_u32_at(p);
-    uint32_t bits = half == 0 ? pair << 16 : pair & 0xFFFF0000U;
-    return (vf)vu_set1(bits);
+    return vf_widen(vu_set1(rw_u32_at(p)), half);
 }
 
 #define TILE_NAME               tile_bf16
@@ -131,8 +129,8 @@ RW_INLINE vshorts vi_weights(vu bytes, int half)
 
 RW_INLINE vshorts vi_activations(const char *p, int half)
 {
-    uint32_t bytes = rw_u32_at(p);
-    return (vshorts)vu_set1(half == 0 ? bytes & 0x00FF00FFU : (bytes >> 8) & 0x00FF00FFU);
+    vu bytes = vu_set1(rw_u32_at(p));
+    return (vshorts)((half == 0 ? bytes : bytes >> 8) & 0x00FF00FFU);
 }
 
 #define TILE_NAME               tile_int8

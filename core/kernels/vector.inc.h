@@ -22,6 +22,7 @@ typedef uint32_t vu __attribute__((vector_size(4 * RW_VL)));
 typedef uint16_t vh __attribute__((vector_size(2 * RW_VL)));
 typedef uint8_t vq __attribute__((vector_size(RW_VL)));          /* a byte per lane */
 typedef uint8_t vbytes __attribute__((vector_size(4 * RW_VL)));  /* four bytes per lane */
+typedef uint8_t vpair __attribute__((vector_size(2 * RW_VL)));   /* two bytes per lane */
 typedef int16_t vshorts __attribute__((vector_size(4 * RW_VL))); /* two int16 per lane */
 
 #define RW_INLINE static inline __attribute__((always_inline))

@@ -14,8 +14,8 @@ struct shape {
 };
 
 static const struct shape SHAPES[] = {
-    {1, 64, 32},   {6, 24, 40},    {7, 40, 24},  {5, 1, 8},    {13, 200, 896},
-    {3, 65, 4864}, {12, 896, 896}, {2, 127, 33}, {8, 128, 63}, {600, 70, 17},
+    {1, 64, 32},    {6, 24, 40},  {7, 40, 24},  {5, 1, 8},     {13, 200, 896}, {3, 65, 4864},
+    {12, 896, 896}, {2, 127, 33}, {8, 128, 63}, {600, 70, 17}, {40, 65, 4864}, {60, 2, 20000},
 };
 
 static double products(struct shape s)
@@ -164,8 +164,8 @@ END_TEST
  * panels. */
 START_TEST(a_row_does_not_know_its_neighbours)
 {
-    static const struct shape shapes[] = {
-        {19, 200, 896}, {530, 65, 40}, {9, 130, 4864}, {9, 65, 40}};
+    static const struct shape shapes[] = {{19, 200, 896}, {530, 65, 40},  {9, 130, 4864},
+                                          {9, 65, 40},    {40, 65, 4864}, {60, 2, 20000}};
     random_seed(2);
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         if (products(shapes[i]) > RW_TEST_PRODUCTS_MAX) {
