@@ -41,7 +41,7 @@ enum {
 /* One query row against one block. The weights of a row may not depend on which rows share its
  * tile: hence all 64 slots, and zeros beyond `end` wherever the longest row of the tile ends. */
 struct score_row {
-    float *scores;  /* [64] in: s; out: weights for the F32 tile */
+    float *scores;  /* [64] in: s of the visible slots; out: weights for the F32 tile */
     uint16_t *bf16; /* [64] out: weights for the BF16 tile; NULL: rounded as for it, in scores */
     float *sums;    /* O of the row */
     int begin;      /* slots [begin, end) are visible, at least one */
@@ -151,9 +151,11 @@ static void add_values(const struct attend *a, int rows, int end, const char *we
     size_t keys = rw_round_up((size_t)end, tile_keys(a->form));
     uint32_t groups = (uint32_t)(keys * element / RW_GROUP_BYTES);
     for (size_t d = 0; d < a->width; d += RW_PANEL) {
+        size_t left = a->in->head_dim - d;
+        struct tile_size size = {rows, left < RW_PANEL ? (int)left : RW_PANEL, groups};
         const char *panel = v_block + d * stride;
         struct tile_start start = {sums + d, a->width};
-        TILES[a->form](rows, groups, weights, stride, panel, sums + d, a->width, start,
+        TILES[a->form](size, weights, stride, panel, sums + d, a->width, start,
                        (struct tile_ahead){panel + stride * RW_PANEL, 0});
     }
 }
@@ -196,7 +198,9 @@ static void attend_tile(const struct attend *a, uint64_t row, int rows, uint64_t
     size_t at = (size_t)(row - a->first);
     size_t q_stride = rw_head_dim_padded(in->head_dim) * rw_dtype_bytes(a->form);
     uint32_t groups = (uint32_t)(in->head_dim * rw_dtype_bytes(a->form) / RW_GROUP_BYTES);
-    TILES[a->form](rows, groups, a->q + at * q_stride, q_stride, a->k_block, scores, RW_PANEL,
+    uint64_t seen = row_position(in, row + (uint64_t)rows - 1) + 1 - block * RW_PANEL;
+    struct tile_size size = {rows, seen < RW_PANEL ? (int)seen : RW_PANEL, groups};
+    TILES[a->form](size, a->q + at * q_stride, q_stride, a->k_block, scores, RW_PANEL,
                    (struct tile_start){0}, (struct tile_ahead){a->v_block, 0});
     bool partial = false;
     for (int i = 0; i < rows; i++) {

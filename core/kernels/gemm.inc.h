@@ -238,8 +238,9 @@ static void gemm_slice(const struct rw_gemm *g, const struct slice *s, uint32_t 
         if (s->last) {
             prefetch_out(g, s->panel, row, rows);
         }
-        s->tile(rows, (uint32_t)s->steps, s->x + done * s->x_stride, s->x_stride, s->weights, c,
-                RW_PANEL, start, ahead);
+        struct tile_size size = {rows, RW_PANEL, (uint32_t)s->steps};
+        s->tile(size, s->x + done * s->x_stride, s->x_stride, s->weights, c, RW_PANEL, start,
+                ahead);
         if (s->last) {
             finish_rows(g, s->panel, row, rows, c);
         }

@@ -174,12 +174,12 @@ static void matrix_product(const bool ints, const struct matrix *m, int rows, ui
 }
 
 /* As the tiles of tile.inc.h, for attention. */
-static void matrix_tile_bf16(int rows, uint32_t groups, const char *a, size_t a_stride,
+static void matrix_tile_bf16(struct tile_size size, const char *a, size_t a_stride,
                              const char *panel, float *c, size_t c_stride, struct tile_start start,
                              struct tile_ahead ahead)
 {
     (void)ahead;
-    for (int at = 0; at < RW_PANEL; at += MATRIX_COLUMNS) {
+    for (int at = 0; at < size.columns; at += MATRIX_COLUMNS) {
         struct matrix m = {.a = a,
                            .a_stride = a_stride,
                            .panel = panel + at * RW_GROUP_BYTES,
@@ -187,6 +187,6 @@ static void matrix_tile_bf16(int rows, uint32_t groups, const char *a, size_t a_
                            .start_stride = start.stride * sizeof(float),
                            .c = c + at,
                            .c_stride = c_stride * sizeof(float)};
-        matrix_product(false, &m, rows, groups, (struct matrix_ahead){NULL, 0});
+        matrix_product(false, &m, size.rows, size.steps, (struct matrix_ahead){NULL, 0});
     }
 }

@@ -88,11 +88,13 @@ RW_INLINE void i8mm_strip(const int pairs, int rows, uint32_t groups, const char
     }
 }
 
-static void tile_int8(int rows, uint32_t groups, const char *a, size_t a_stride, const char *panel,
+static void tile_int8(struct tile_size size, const char *a, size_t a_stride, const char *panel,
                       float *c, size_t c_stride, struct tile_start start, struct tile_ahead ahead)
 {
+    const int rows = size.rows;
+    const uint32_t groups = size.steps;
     rw_assert(groups % 2 == 0); /* K is padded to 32 bytes */
-    for (int at = 0; at < RW_PANEL; at += RW_TILE_VECS * RW_VL) {
+    for (int at = 0; at < size.columns; at += RW_TILE_VECS * RW_VL) {
         const char *strip = panel + at * RW_GROUP_BYTES;
         struct tile_start from = {start.sums != NULL ? start.sums + at : NULL, start.stride};
         if (rows > 4) {

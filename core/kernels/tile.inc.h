@@ -1,4 +1,4 @@
-/* The register tile: c[rows, 64] = start + a[rows, K] @ panel[K, 64], rows <= RW_TILE_ROWS.
+/* The register tile: c[rows, columns] = start + a[rows, K] @ panel[K, 64], rows <= RW_TILE_ROWS.
  *
  * Included once per element type. Accumulators of 6 rows by RW_TILE_VECS vectors stay in registers
  * for the whole of K; each step broadcasts 4 bytes of a row of `a` and multiplies them into the 4
@@ -6,17 +6,22 @@
  * done in two halves. The including file defines
  *   TILE_NAME, TILE_HALVES, TILE_VALUE (type of a loaded operand), TILE_SUM (f or i: sums are
  * floats, or int32 in the same memory), TILE_LOAD(p, half), TILE_BROADCAST(p, half), TILE_DOT(acc,
- * a, b). The number of rows is a constant in each copy of the loop, and every copy does the same
- * operations on a row in the same order: this is what makes a row independent of its neighbours. */
+ * a, b), and TILE_NARROW as 1 where half a strip is to be done when no more columns are wanted. The
+ * number of rows is a constant in each copy of the loop, and every copy does the same operations on
+ * a row in the same order: this is what makes a row independent of its neighbours. */
+#ifndef TILE_NARROW
+#define TILE_NARROW 0
+#endif
 #define TILE_PASTE_(a, b) a##b
 #define TILE_PASTE(a, b)  TILE_PASTE_(a, b)
 #define TILE_ROWS_FN      TILE_PASTE(TILE_NAME, _rows)
+#define TILE_STRIP_FN     TILE_PASTE(TILE_NAME, _strip)
 #define TILE_ACC          TILE_PASTE(v, TILE_SUM)
 #define TILE_STRIP        (RW_TILE_VECS * RW_VL) /* columns done at a time */
 
-RW_INLINE void TILE_ROWS_FN(const int rows, uint32_t groups, const char *a, size_t a_stride,
-                            const char *panel, float *c, size_t c_stride, struct tile_start start,
-                            struct tile_ahead ahead)
+RW_INLINE void TILE_ROWS_FN(const int rows, const int vecs, uint32_t steps, const char *a,
+                            size_t a_stride, const char *panel, float *c, size_t c_stride,
+                            struct tile_start start, struct tile_ahead ahead)
 {
     TILE_ACC acc[RW_TILE_ROWS][RW_TILE_VECS];
     const char *row[RW_TILE_ROWS];
@@ -24,7 +29,7 @@ RW_INLINE void TILE_ROWS_FN(const int rows, uint32_t groups, const char *a, size
     for (int i = 0; i < rows; i++) {
         row[i] = a + (size_t)i * a_stride;
 #pragma GCC unroll 4
-        for (int j = 0; j < RW_TILE_VECS; j++) {
+        for (int j = 0; j < vecs; j++) {
             acc[i][j] = (TILE_ACC){0};
             if (start.sums != NULL) {
                 const float *from = start.sums + (size_t)i * start.stride + j * RW_VL;
@@ -32,21 +37,21 @@ RW_INLINE void TILE_ROWS_FN(const int rows, uint32_t groups, const char *a, size
             }
         }
     }
-    for (uint32_t k = 0; k < groups; k++) {
+    for (uint32_t k = 0; k < steps; k++) {
         const char *step = panel + (size_t)k * RW_PANEL_STEP;
         __builtin_prefetch(ahead.from + ((size_t)k * RW_PANEL_STEP >> ahead.shift), 0, 2);
 #pragma GCC unroll 2
         for (int half = 0; half < TILE_HALVES; half++) {
             TILE_VALUE w[RW_TILE_VECS];
 #pragma GCC unroll 4
-            for (int j = 0; j < RW_TILE_VECS; j++) {
+            for (int j = 0; j < vecs; j++) {
                 w[j] = TILE_LOAD(step + j * RW_VL * RW_GROUP_BYTES, half);
             }
 #pragma GCC unroll 6
             for (int i = 0; i < rows; i++) {
                 TILE_VALUE x = TILE_BROADCAST(row[i] + (size_t)k * RW_GROUP_BYTES, half);
 #pragma GCC unroll 4
-                for (int j = 0; j < RW_TILE_VECS; j++) {
+                for (int j = 0; j < vecs; j++) {
                     acc[i][j] = TILE_DOT(acc[i][j], x, w[j]);
                 }
             }
@@ -55,43 +60,57 @@ RW_INLINE void TILE_ROWS_FN(const int rows, uint32_t groups, const char *a, size
 #pragma GCC unroll 6
     for (int i = 0; i < rows; i++) {
 #pragma GCC unroll 4
-        for (int j = 0; j < RW_TILE_VECS; j++) {
+        for (int j = 0; j < vecs; j++) {
             memcpy(c + (size_t)i * c_stride + j * RW_VL, &acc[i][j], sizeof acc[i][j]);
         }
     }
 }
 
+/* One strip. */
+RW_INLINE void TILE_STRIP_FN(const int vecs, struct tile_size size, const char *a, size_t a_stride,
+                             const char *panel, float *c, size_t c_stride, struct tile_start start,
+                             struct tile_ahead ahead)
+{
+    switch (size.rows) {
+    case 6:
+        TILE_ROWS_FN(6, vecs, size.steps, a, a_stride, panel, c, c_stride, start, ahead);
+        break;
+    case 5:
+        TILE_ROWS_FN(5, vecs, size.steps, a, a_stride, panel, c, c_stride, start, ahead);
+        break;
+    case 4:
+        TILE_ROWS_FN(4, vecs, size.steps, a, a_stride, panel, c, c_stride, start, ahead);
+        break;
+    case 3:
+        TILE_ROWS_FN(3, vecs, size.steps, a, a_stride, panel, c, c_stride, start, ahead);
+        break;
+    case 2:
+        TILE_ROWS_FN(2, vecs, size.steps, a, a_stride, panel, c, c_stride, start, ahead);
+        break;
+    default:
+        TILE_ROWS_FN(1, vecs, size.steps, a, a_stride, panel, c, c_stride, start, ahead);
+        break;
+    }
+}
+
 /* a_stride in bytes, c_stride in floats; start.sums may be c. */
-static void TILE_NAME(int rows, uint32_t groups, const char *a, size_t a_stride, const char *panel,
+static void TILE_NAME(struct tile_size size, const char *a, size_t a_stride, const char *panel,
                       float *c, size_t c_stride, struct tile_start start, struct tile_ahead ahead)
 {
-    for (int at = 0; at < RW_PANEL; at += TILE_STRIP) {
+    for (int at = 0; at < size.columns; at += TILE_STRIP) {
         const char *strip = panel + at * RW_GROUP_BYTES;
         struct tile_start from = {start.sums != NULL ? start.sums + at : NULL, start.stride};
-        switch (rows) {
-        case 6:
-            TILE_ROWS_FN(6, groups, a, a_stride, strip, c + at, c_stride, from, ahead);
-            break;
-        case 5:
-            TILE_ROWS_FN(5, groups, a, a_stride, strip, c + at, c_stride, from, ahead);
-            break;
-        case 4:
-            TILE_ROWS_FN(4, groups, a, a_stride, strip, c + at, c_stride, from, ahead);
-            break;
-        case 3:
-            TILE_ROWS_FN(3, groups, a, a_stride, strip, c + at, c_stride, from, ahead);
-            break;
-        case 2:
-            TILE_ROWS_FN(2, groups, a, a_stride, strip, c + at, c_stride, from, ahead);
-            break;
-        default:
-            TILE_ROWS_FN(1, groups, a, a_stride, strip, c + at, c_stride, from, ahead);
-            break;
+        if (TILE_NARROW && size.columns - at <= TILE_STRIP / 2) {
+            TILE_STRIP_FN(RW_TILE_VECS / 2, size, a, a_stride, strip, c + at, c_stride, from,
+                          ahead);
+        } else {
+            TILE_STRIP_FN(RW_TILE_VECS, size, a, a_stride, strip, c + at, c_stride, from, ahead);
         }
     }
 }
 
 #undef TILE_NAME
+#undef TILE_NARROW
 #undef TILE_HALVES
 #undef TILE_VALUE
 #undef TILE_LOAD
@@ -100,6 +119,7 @@ static void TILE_NAME(int rows, uint32_t groups, const char *a, size_t a_stride,
 #undef TILE_SUM
 #undef TILE_ACC
 #undef TILE_ROWS_FN
+#undef TILE_STRIP_FN
 #undef TILE_STRIP
 #undef TILE_PASTE
 #undef TILE_PASTE_

@@ -11,6 +11,16 @@ enum {
     RW_TILE_ROWS = 6, /* of a tile in vector registers */
 };
 
+/* Where a strip is a whole panel, attention has a use for half of it: the diagonal, heads of 32. */
+#define RW_TILE_NARROW (RW_TILE_VECS * RW_VL == RW_PANEL)
+
+/* What a tile does: columns are rounded up to what it does at once. */
+struct tile_size {
+    int rows;
+    int columns;    /* of 64 */
+    uint32_t steps; /* of K */
+};
+
 /* Sums (of the tile's type) that a tile begins with: [rows, 64] at `stride` floats; NULL: zeros. */
 struct tile_start {
     const float *sums;
@@ -39,6 +49,7 @@ RW_INLINE uint32_t rw_u32_at(const char *p)
 }
 
 #define TILE_NAME               tile_f32
+#define TILE_NARROW             RW_TILE_NARROW
 #define TILE_HALVES             1
 #define TILE_VALUE              vf
 #define TILE_SUM                f
@@ -55,6 +66,7 @@ RW_INLINE uint32_t rw_u32_at(const char *p)
 #elif defined(RW_NATIVE_BF16)
 
 #define TILE_NAME               tile_bf16
+#define TILE_NARROW             RW_TILE_NARROW
 #define TILE_HALVES             1
 #define TILE_VALUE              vu
 #define TILE_SUM                f
@@ -78,6 +90,7 @@ RW_INLINE vf vf_widen_at(const char *p, int half)
 }
 
 #define TILE_NAME               tile_bf16
+#define TILE_NARROW             RW_TILE_NARROW
 #define TILE_HALVES             2
 #define TILE_VALUE              vf
 #define TILE_SUM                f
@@ -144,8 +157,8 @@ RW_INLINE vshorts vi_activations(const char *p, int half)
 
 #endif
 
-typedef void (*rw_tile_fn)(int rows, uint32_t groups, const char *a, size_t a_stride,
-                           const char *panel, float *c, size_t c_stride, struct tile_start start,
+typedef void (*rw_tile_fn)(struct tile_size size, const char *a, size_t a_stride, const char *panel,
+                           float *c, size_t c_stride, struct tile_start start,
                            struct tile_ahead ahead);
 
 static const rw_tile_fn TILES[RW_DTYPE_COUNT] = {
