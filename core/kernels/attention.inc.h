@@ -31,10 +31,10 @@ struct attend {
 };
 
 enum {
-#if defined(RW_NATIVE_BF16) || defined(RW_MATRIX_TILES)
-    ATTENTION_WIDENS = 0,
-#else
+#ifdef RW_WIDE_BF16
     ATTENTION_WIDENS = 1, /* bfloat16 */
+#else
+    ATTENTION_WIDENS = 0,
 #endif
 };
 
@@ -257,7 +257,7 @@ static void attend_begin(struct attend *a)
     size_t row = rw_head_dim_padded(in->head_dim);
     a->q = (const char *)in->q + (size_t)a->first * row * rw_dtype_bytes(in->dtype);
     a->form = in->dtype;
-    if (ATTENTION_WIDENS && in->dtype == RW_DTYPE_BF16 && rows >= WIDE_ROWS_MIN) {
+    if (is_widened(in->dtype)) {
         widen_row(in->dtype, a->q, rows * row, a->wide_q);
         a->q = a->wide_q;
         a->form = RW_DTYPE_F32;

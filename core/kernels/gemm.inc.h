@@ -193,7 +193,6 @@ static void prefetch_out(const struct rw_gemm *g, uint32_t panel, uint32_t row, 
 /* One slice of K of one panel, as the tile reads it. */
 struct slice {
     uint32_t panel;
-    rw_tile_fn tile;
     const char *x; /* of the first row */
     size_t x_stride;
     size_t steps; /* of K */
@@ -239,8 +238,8 @@ static void gemm_slice(const struct rw_gemm *g, const struct slice *s, uint32_t 
             prefetch_out(g, s->panel, row, rows);
         }
         struct tile_size size = {rows, RW_PANEL, (uint32_t)s->steps};
-        s->tile(size, s->x + done * s->x_stride, s->x_stride, s->weights, c, RW_PANEL, start,
-                ahead);
+        TILES[l->dtype](size, s->x + done * s->x_stride, s->x_stride, s->weights, c, RW_PANEL,
+                        start, ahead);
         if (s->last) {
             finish_rows(g, s->panel, row, rows, c);
         }
@@ -271,7 +270,7 @@ static void gemm_panel(const struct rw_gemm *g, uint32_t panel, uint32_t begin, 
     size_t groups = l->k_padded * rw_dtype_bytes(l->dtype) / RW_GROUP_BYTES;
     size_t most = slice_groups(l, groups, x->steps_of_group);
     const char *packed = (const char *)l->packed + panel * rw_panel_bytes(l->dtype, l->k_padded);
-    struct slice s = {.panel = panel, .tile = x->tile, .x = x->rows, .x_stride = x->stride};
+    struct slice s = {.panel = panel, .x = x->rows, .x_stride = x->stride};
     for (size_t k = 0; k < groups; k += most) {
         size_t n = groups - k < most ? groups - k : most;
         s.steps = n * x->steps_of_group;
@@ -309,7 +308,8 @@ static void gemm_check(const struct rw_gemm *g, uint32_t panel_begin, uint32_t p
     size_t state = rw_dtype_bytes(rw_dtype_state(l->dtype));
     rw_assert(l->dtype < RW_DTYPE_COUNT && l->packed != NULL);
     rw_assert(l->n_out > 0 && l->panels == rw_round_up(l->n_out, RW_PANEL) / RW_PANEL);
-    rw_assert(l->n_in > 0 && l->k_padded == rw_round_up(l->n_in, RW_K_ALIGN));
+    rw_assert(l->n_in > 0 && l->n_in <= RW_K_MAX);
+    rw_assert(l->k_padded == rw_round_up(l->n_in, RW_K_ALIGN));
     rw_assert(!rw_dtype_is_quantised(l->dtype) || l->k_padded <= RW_QUANT_K_MAX);
     rw_assert(panel_begin <= panel_end && panel_end <= l->panels);
     rw_assert(g->x_stride % RW_GROUP_BYTES == 0 && g->x_stride >= x_bytes(l));
@@ -325,7 +325,7 @@ static void gemm_check(const struct rw_gemm *g, uint32_t panel_begin, uint32_t p
 static size_t kernel_gemm_scratch_bytes(enum rw_dtype dtype, uint32_t rows)
 {
     size_t held = rows < GEMM_ROWS_MAX ? rows : GEMM_ROWS_MAX;
-    return expanded_bytes(dtype) + wide_bytes(dtype, rows) +
+    return expanded_bytes(dtype) + wide_bytes(dtype) +
            (held + RW_TILE_ROWS) * RW_PANEL * sizeof(float);
 }
 
@@ -334,20 +334,19 @@ static struct gemm_scratch gemm_scratch_of(const struct rw_gemm *g, char *memory
     struct gemm_scratch s = {.expanded = memory};
     memory += expanded_bytes(g->linear->dtype);
     s.wide = wide_at(memory);
-    memory += wide_bytes(g->linear->dtype, g->rows);
+    memory += wide_bytes(g->linear->dtype);
     s.sums = (float *)(void *)memory;
     return s;
 }
 
-static uint32_t gemm_rows_max(const struct rw_gemm *g)
+static uint32_t gemm_rows_max(const struct rw_linear *l)
 {
 #ifdef RW_MATRIX_TILES
-    return g->linear->dtype == RW_DTYPE_F32 ? GEMM_ROWS_MAX
-                                            : gemm_matrix_rows_max(x_bytes(g->linear));
-#else
-    uint32_t wide = wide_rows(g->linear, g->rows);
-    return wide > 0 ? wide : GEMM_ROWS_MAX;
+    if (l->dtype != RW_DTYPE_F32) {
+        return gemm_matrix_rows_max(x_bytes(l));
+    }
 #endif
+    return is_widened(l->dtype) ? wide_rows(l) : GEMM_ROWS_MAX;
 }
 
 static void kernel_gemm(const struct rw_gemm *g, uint32_t panel_begin, uint32_t panel_end,
@@ -358,7 +357,7 @@ static void kernel_gemm(const struct rw_gemm *g, uint32_t panel_begin, uint32_t 
         return;
     }
     struct gemm_scratch s = gemm_scratch_of(g, scratch);
-    uint32_t most = gemm_rows_max(g);
+    uint32_t most = gemm_rows_max(g->linear);
     for (uint32_t begin = 0; begin < g->rows; begin += most) {
         uint32_t end = g->rows - begin < most ? g->rows : begin + most;
         struct operand x = operand_of(g, begin, end, &s.wide);

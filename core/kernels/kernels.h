@@ -35,6 +35,7 @@ enum {
     RW_K_ALIGN = 32, /* n_in is padded to this with zeros, in weights and activations */
     RW_ALIGN = 64,   /* bytes: packed weights, KV blocks and scratch start at a multiple of it */
     RW_HEAD_DIM_MAX = 256,
+    RW_K_MAX = 1 << 17,     /* n_in */
     RW_QUANT_K_MAX = 65536, /* n_in of INT8 and Q4: 255 * 127 * n_in stays below 2^31 */
 };
 

@@ -2,13 +2,12 @@
  *
  * Included once per element type. Accumulators of 6 rows by RW_TILE_VECS vectors stay in registers
  * for the whole of K; each step broadcasts 4 bytes of a row of `a` and multiplies them into the 4
- * bytes of every column. Where 4 bytes hold two bfloat16 and no instruction takes both, a step is
- * done in two halves. The including file defines
- *   TILE_NAME, TILE_HALVES, TILE_VALUE (type of a loaded operand), TILE_SUM (f or i: sums are
- * floats, or int32 in the same memory), TILE_LOAD(p, half), TILE_BROADCAST(p, half), TILE_DOT(acc,
- * a, b), and TILE_NARROW as 1 where half a strip is to be done when no more columns are wanted. The
- * number of rows is a constant in each copy of the loop, and every copy does the same operations on
- * a row in the same order: this is what makes a row independent of its neighbours. */
+ * bytes of every column. The including file defines
+ *   TILE_NAME, TILE_VALUE (type of a loaded operand), TILE_SUM (f or i: sums are floats, or int32
+ * in the same memory), TILE_LOAD(p), TILE_BROADCAST(p), TILE_DOT(acc, a, b), and TILE_NARROW as 1
+ * where half a strip is to be done when no more columns are wanted. The number of rows is a
+ * constant in each copy of the loop, and every copy does the same operations on a row in the same
+ * order: this is what makes a row independent of its neighbours. */
 #ifndef TILE_NARROW
 #define TILE_NARROW 0
 #endif
@@ -40,20 +39,17 @@ RW_INLINE void TILE_ROWS_FN(const int rows, const int vecs, uint32_t steps, cons
     for (uint32_t k = 0; k < steps; k++) {
         const char *step = panel + (size_t)k * RW_PANEL_STEP;
         __builtin_prefetch(ahead.from + ((size_t)k * RW_PANEL_STEP >> ahead.shift), 0, 2);
-#pragma GCC unroll 2
-        for (int half = 0; half < TILE_HALVES; half++) {
-            TILE_VALUE w[RW_TILE_VECS];
+        TILE_VALUE w[RW_TILE_VECS];
+#pragma GCC unroll 4
+        for (int j = 0; j < vecs; j++) {
+            w[j] = TILE_LOAD(step + j * RW_VL * RW_GROUP_BYTES);
+        }
+#pragma GCC unroll 6
+        for (int i = 0; i < rows; i++) {
+            TILE_VALUE x = TILE_BROADCAST(row[i] + (size_t)k * RW_GROUP_BYTES);
 #pragma GCC unroll 4
             for (int j = 0; j < vecs; j++) {
-                w[j] = TILE_LOAD(step + j * RW_VL * RW_GROUP_BYTES, half);
-            }
-#pragma GCC unroll 6
-            for (int i = 0; i < rows; i++) {
-                TILE_VALUE x = TILE_BROADCAST(row[i] + (size_t)k * RW_GROUP_BYTES, half);
-#pragma GCC unroll 4
-                for (int j = 0; j < vecs; j++) {
-                    acc[i][j] = TILE_DOT(acc[i][j], x, w[j]);
-                }
+                acc[i][j] = TILE_DOT(acc[i][j], x, w[j]);
             }
         }
     }
@@ -111,7 +107,6 @@ static void TILE_NAME(struct tile_size size, const char *a, size_t a_stride, con
 
 #undef TILE_NAME
 #undef TILE_NARROW
-#undef TILE_HALVES
 #undef TILE_VALUE
 #undef TILE_LOAD
 #undef TILE_BROADCAST

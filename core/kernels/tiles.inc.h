@@ -48,14 +48,13 @@ RW_INLINE uint32_t rw_u32_at(const char *p)
     return value;
 }
 
-#define TILE_NAME               tile_f32
-#define TILE_NARROW             RW_TILE_NARROW
-#define TILE_HALVES             1
-#define TILE_VALUE              vf
-#define TILE_SUM                f
-#define TILE_LOAD(p, half)      vf_load(p)
-#define TILE_BROADCAST(p, half) vf_set1(rw_f32_at(p))
-#define TILE_DOT(acc, a, b)     vf_fma(a, b, acc)
+#define TILE_NAME           tile_f32
+#define TILE_NARROW         RW_TILE_NARROW
+#define TILE_VALUE          vf
+#define TILE_SUM            f
+#define TILE_LOAD(p)        vf_load(p)
+#define TILE_BROADCAST(p)   vf_set1(rw_f32_at(p))
+#define TILE_DOT(acc, a, b) vf_fma(a, b, acc)
 #include "core/kernels/tile.inc.h"
 
 #if defined(RW_MATRIX_TILES)
@@ -65,39 +64,19 @@ RW_INLINE uint32_t rw_u32_at(const char *p)
 
 #elif defined(RW_NATIVE_BF16)
 
-#define TILE_NAME               tile_bf16
-#define TILE_NARROW             RW_TILE_NARROW
-#define TILE_HALVES             1
-#define TILE_VALUE              vu
-#define TILE_SUM                f
-#define TILE_LOAD(p, half)      vu_load(p)
-#define TILE_BROADCAST(p, half) vu_set1(rw_u32_at(p))
-#define TILE_DOT(acc, a, b)     vf_dot_bf16(acc, a, b)
+#define TILE_NAME           tile_bf16
+#define TILE_NARROW         RW_TILE_NARROW
+#define TILE_VALUE          vu
+#define TILE_SUM            f
+#define TILE_LOAD(p)        vu_load(p)
+#define TILE_BROADCAST(p)   vu_set1(rw_u32_at(p))
+#define TILE_DOT(acc, a, b) vf_dot_bf16(acc, a, b)
 #include "core/kernels/tile.inc.h"
 
 #else
 
-/* A bfloat16 is the upper half of a float: the even one of a pair is shifted up, the odd one is
- * there already. */
-RW_INLINE vf vf_widen(vu pair, int half)
-{
-    return half == 0 ? (vf)(pair << 16) : (vf)(pair & 0xFFFF0000U);
-}
-
-RW_INLINE vf vf_widen_at(const char *p, int half)
-{
-    return vf_widen(vu_set1(rw_u32_at(p)), half);
-}
-
-#define TILE_NAME               tile_bf16
-#define TILE_NARROW             RW_TILE_NARROW
-#define TILE_HALVES             2
-#define TILE_VALUE              vf
-#define TILE_SUM                f
-#define TILE_LOAD(p, half)      vf_widen(vu_load(p), half)
-#define TILE_BROADCAST(p, half) vf_widen_at(p, half)
-#define TILE_DOT(acc, a, b)     vf_fma(a, b, acc)
-#include "core/kernels/tile.inc.h"
+#define RW_WIDE_BF16 1 /* wide.inc.h */
+#define tile_bf16    tile_f32
 
 #endif
 
@@ -111,48 +90,35 @@ RW_INLINE vf vf_widen_at(const char *p, int half)
 
 #elif defined(RW_NATIVE_INT8) && defined(RW_SIGNED_ACTIVATION)
 
-#define TILE_NAME               tile_int8
-#define TILE_HALVES             1
-#define TILE_VALUE              vu
-#define TILE_SUM                i
-#define TILE_LOAD(p, half)      vu_load(p)
-#define TILE_BROADCAST(p, half) vu_set1(rw_u32_at(p) ^ 0x80808080U)
-#define TILE_DOT(acc, a, b)     vi_dot_s8s8(acc, a, b)
+#define TILE_NAME           tile_int8
+#define TILE_VALUE          vu
+#define TILE_SUM            i
+#define TILE_LOAD(p)        vu_load(p)
+#define TILE_BROADCAST(p)   vu_set1(rw_u32_at(p) ^ 0x80808080U)
+#define TILE_DOT(acc, a, b) vi_dot_s8s8(acc, a, b)
 #include "core/kernels/tile.inc.h"
 
 #elif defined(RW_NATIVE_INT8)
 
-#define TILE_NAME               tile_int8
-#define TILE_HALVES             1
-#define TILE_VALUE              vu
-#define TILE_SUM                i
-#define TILE_LOAD(p, half)      vu_load(p)
-#define TILE_BROADCAST(p, half) vu_set1(rw_u32_at(p))
-#define TILE_DOT(acc, a, b)     vi_dot_u8s8(acc, a, b)
+#define TILE_NAME           tile_int8
+#define TILE_VALUE          vu
+#define TILE_SUM            i
+#define TILE_LOAD(p)        vu_load(p)
+#define TILE_BROADCAST(p)   vu_set1(rw_u32_at(p))
+#define TILE_DOT(acc, a, b) vi_dot_u8s8(acc, a, b)
 #include "core/kernels/tile.inc.h"
 
 #else
 
-/* Bytes 0 and 2 of a lane, then 1 and 3, as int16: products of uint8 and int8 fit an int16 and
- * their sums an int32, so nothing saturates. */
-RW_INLINE vshorts vi_weights(vu bytes, int half)
-{
-    return half == 0 ? (vshorts)((vshorts)bytes << 8) >> 8 : (vshorts)bytes >> 8;
-}
-
-RW_INLINE vshorts vi_activations(const char *p, int half)
-{
-    vu bytes = vu_set1(rw_u32_at(p));
-    return (vshorts)((half == 0 ? bytes : bytes >> 8) & 0x00FF00FFU);
-}
-
-#define TILE_NAME               tile_int8
-#define TILE_HALVES             2
-#define TILE_VALUE              vshorts
-#define TILE_SUM                i
-#define TILE_LOAD(p, half)      vi_weights(vu_load(p), half)
-#define TILE_BROADCAST(p, half) vi_activations(p, half)
-#define TILE_DOT(acc, a, b)     vi_dot_pairs(acc, a, b)
+/* Two int16 per lane: products of uint8 and int8 fit an int16 and their sums an int32, so nothing
+ * saturates. */
+#define RW_WIDE_INT8        1 /* wide.inc.h */
+#define TILE_NAME           tile_int8
+#define TILE_VALUE          vshorts
+#define TILE_SUM            i
+#define TILE_LOAD(p)        (vshorts) vu_load(p)
+#define TILE_BROADCAST(p)   (vshorts) vu_set1(rw_u32_at(p))
+#define TILE_DOT(acc, a, b) vi_dot_pairs(acc, a, b)
 #include "core/kernels/tile.inc.h"
 
 #endif

@@ -1,39 +1,31 @@
-/* Operands of a GEMM as its tile reads them. Where the instruction set has no product of a type,
- * the tile would have to widen what it loads (bfloat16 to float, bytes to int16) again and again.
- * So, when there are rows enough to pay for it, a slice of a panel is widened once for all rows of
- * a block, and a row once for all panels of a call; the tile then only broadcasts and multiplies.
- * The products and their order are those of the narrow tile: which of both runs cannot be told from
- * the result. */
+/* Operands of a GEMM as its tile reads them. Where the instruction set has no product of a type, it
+ * is widened: bfloat16 to float, bytes to int16. The tile would have to do that again and again for
+ * what it loads, so a slice of a panel is widened once for all rows of a block, and a row once for
+ * all panels of a call; the tile then only broadcasts and multiplies. Even a single row gains by
+ * it, and there is no second path whose sums would have to agree. */
 enum {
-    WIDE_ROWS_MIN = 24, /* fewer do not pay for widening a panel */
     WIDE_PANEL_BYTES = 320 * 1024,
     WIDE_X_BYTES = 4 * 1024 * 1024, /* rows of a block, in scratch */
     WIDE_STEPS = 2,                 /* that a group becomes */
 };
 
-#if !defined(RW_NATIVE_INT8) && !defined(RW_NATIVE_I8MM) && !defined(RW_MATRIX_TILES)
-#define RW_WIDE_INT8 1
+_Static_assert(RW_K_MAX * sizeof(float) * RW_TILE_ROWS <= WIDE_X_BYTES, "a tile of rows fits");
 
-#define TILE_NAME               tile_int16
-#define TILE_HALVES             1
-#define TILE_VALUE              vshorts
-#define TILE_SUM                i
-#define TILE_LOAD(p, half)      (vshorts) vu_load(p)
-#define TILE_BROADCAST(p, half) (vshorts) vu_set1(rw_u32_at(p))
-#define TILE_DOT(acc, a, b)     vi_dot_pairs(acc, a, b)
-#include "core/kernels/tile.inc.h"
-#endif
-
-/* NULL: the type has a tile of its own. */
-static const rw_tile_fn WIDE_TILES[RW_DTYPE_COUNT] = {
-#if !defined(RW_NATIVE_BF16) && !defined(RW_MATRIX_TILES)
-    [RW_DTYPE_BF16] = tile_f32,
+static bool is_widened(enum rw_dtype dtype)
+{
+#ifdef RW_WIDE_BF16
+    if (dtype == RW_DTYPE_BF16) {
+        return true;
+    }
 #endif
 #ifdef RW_WIDE_INT8
-    [RW_DTYPE_INT8] = tile_int16,
-    [RW_DTYPE_Q4] = tile_int16,
+    if (rw_dtype_is_quantised(dtype)) {
+        return true;
+    }
 #endif
-};
+    (void)dtype;
+    return false;
+}
 
 /* Scratch of it. */
 struct wide {
@@ -43,15 +35,14 @@ struct wide {
 
 /* The rows of a block, as they came or in scratch. */
 struct operand {
-    rw_tile_fn tile;
     const char *rows;
     size_t stride;
     size_t steps_of_group; /* steps of the tile that 4 bytes of a packed weight become */
 };
 
-static size_t wide_bytes(enum rw_dtype dtype, uint32_t rows)
+static size_t wide_bytes(enum rw_dtype dtype)
 {
-    return WIDE_TILES[dtype] != NULL && rows >= WIDE_ROWS_MIN ? WIDE_PANEL_BYTES + WIDE_X_BYTES : 0;
+    return is_widened(dtype) ? WIDE_PANEL_BYTES + WIDE_X_BYTES : 0;
 }
 
 static struct wide wide_at(char *memory)
@@ -64,13 +55,10 @@ static size_t wide_row_bytes(const struct rw_linear *l)
     return l->k_padded * rw_dtype_bytes(l->dtype) * WIDE_STEPS;
 }
 
-/* Rows of a block, whole tiles; 0 where nothing is widened. */
-static uint32_t wide_rows(const struct rw_linear *l, uint32_t rows)
+/* Rows of a block: whole tiles. */
+static uint32_t wide_rows(const struct rw_linear *l)
 {
     size_t fit = WIDE_X_BYTES / wide_row_bytes(l) / RW_TILE_ROWS * RW_TILE_ROWS;
-    if (WIDE_TILES[l->dtype] == NULL || rows < WIDE_ROWS_MIN || fit < WIDE_ROWS_MIN) {
-        return 0;
-    }
     return fit < GEMM_ROWS_MAX ? (uint32_t)fit : GEMM_ROWS_MAX;
 }
 
@@ -131,12 +119,12 @@ static struct operand operand_of(const struct rw_gemm *g, uint32_t begin, uint32
 {
     const struct rw_linear *l = g->linear;
     const char *x = (const char *)g->x + begin * g->x_stride;
-    if (wide_rows(l, g->rows) == 0) {
-        return (struct operand){TILES[l->dtype], x, g->x_stride, 1};
+    if (!is_widened(l->dtype)) {
+        return (struct operand){x, g->x_stride, 1};
     }
     size_t stride = wide_row_bytes(l);
     for (uint32_t row = begin; row < end; row++, x += g->x_stride) {
         widen_row(l->dtype, x, l->k_padded, scratch->x + (row - begin) * stride);
     }
-    return (struct operand){WIDE_TILES[l->dtype], scratch->x, stride, WIDE_STEPS};
+    return (struct operand){scratch->x, stride, WIDE_STEPS};
 }

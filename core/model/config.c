@@ -5,7 +5,7 @@
 
 /* Upper bounds that keep products of shapes far from overflow and refuse nonsense early. */
 enum {
-    INTERMEDIATE_MAX = 1 << 20,
+    INTERMEDIATE_MAX = RW_K_MAX,
     HEADS_MAX = 1024,
     CONTEXT_MAX = 1 << 24, /* tokens */
     TOKEN_ID_MAX = 0x7ffffffe,
