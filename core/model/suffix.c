@@ -47,17 +47,18 @@ rw_status rw_suffix_build(const struct rw_tokenizer *tokenizer,
     if (source->answer.len == 0) {
         return rw_fail(err, RW_EMPTY_TRACE, "the answer is empty");
     }
-    if (source->lead.len > RW_SUFFIX_BYTES_MAX ||
-        source->answer.len > RW_SUFFIX_BYTES_MAX - source->lead.len) {
+    size_t around = source->lead.len + source->tail.len;
+    if (around > RW_SUFFIX_BYTES_MAX || source->answer.len > RW_SUFFIX_BYTES_MAX - around) {
         return rw_fail(err, RW_LIMIT_EXCEEDED, "an answer of %zu bytes; the most is %d",
                        source->answer.len, RW_SUFFIX_BYTES_MAX);
     }
-    const struct rw_segment segments[] = {{source->lead, true},
-                                          {source->answer, source->parse_special}};
+    const struct rw_segment segments[] = {
+        {source->lead, true}, {source->answer, source->parse_special}, {source->tail, true}};
+    size_t n = source->tail.len == 0 ? 2 : 3;
     size_t skip = source->lead.len == 0 ? 1 : 0;
     struct rw_tokens tokens;
     rw_tokens_init(&tokens, (size_t)4 * RW_SUFFIX_BYTES_MAX); /* NFC grows, and a dummy prefix */
-    rw_status status = rw_tokenizer_encode(tokenizer, segments + skip, 2 - skip, &tokens, err);
+    rw_status status = rw_tokenizer_encode(tokenizer, segments + skip, n - skip, &tokens, err);
     if (status == RW_OK) {
         status = keep(&tokens, source->lead.len, arena, out, err);
     }

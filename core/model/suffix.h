@@ -3,10 +3,12 @@
  *     ids of the trace up to the token at which step t's reward is read   (t = 0: of the prompt)
  *     lead      "\n\nThe final answer is "      ours, trusted
  *     answer    "42"                            the client's, untrusted: special tokens are text
+ *     tail      "\n"                            ours, trusted; may be empty
  *
- * Lead and answer are tokenised as one text, apart from what stands before them: so the ids of the
+ * The three are tokenised as one text, apart from what stands before them: so the ids of the
  * trace are its own, whatever follows, and the prefix cache has them. The answer begins with the
- * first token that holds a byte of it.
+ * first token that holds a byte of it and goes to the end of the tail: with a tail "4" is not the
+ * beginning of "42".
  *
  * Pure; any thread. */
 #ifndef RW_MODEL_SUFFIX_H
@@ -17,19 +19,20 @@
 struct rw_tokenizer;
 
 enum {
-    RW_SUFFIX_BYTES_MAX = 4096, /* lead and answer */
+    RW_SUFFIX_BYTES_MAX = 4096, /* lead, answer and tail */
 };
 
 struct rw_suffix_source {
     struct rw_str lead;
     struct rw_str answer;
+    struct rw_str tail;
     bool parse_special; /* compat: as in struct rw_trace_source */
 };
 
 struct rw_suffix {
     int32_t *ids;
     uint32_t n;
-    uint32_t answer; /* ids[answer .. n) hold it; at least one */
+    uint32_t answer; /* ids[answer .. n) hold it and the tail; at least one */
 };
 
 /* EMPTY_TRACE (no answer), LIMIT_EXCEEDED, INVALID_UTF8, NO_MEMORY. ids live in the arena. */

@@ -37,7 +37,7 @@
     XX(CORRUPTION_BLIND, "corruption_blind", 1, DEEP, WARN, CALIBRATED, CORRUPTION, NONE, NONE)  \
     XX(STEP_ABLATION, "step_ablation", 1, DEEP, WARN, CALIBRATED, ABLATION, NONE, NONE)          \
     XX(FORMAT_INVARIANCE, "format_invariance", 1, DEEP, WARN, CALIBRATED, FORMAT, NONE, NONE)    \
-    XX(INFO_GAIN, "info_gain", 1, DEEP, WARN, CALIBRATED, INFO_GAIN, NONE, NONE)                 \
+    XX(INFO_GAIN, "info_gain", 2, DEEP, WARN, CALIBRATED, INFO_GAIN, NONE, NONE)                 \
     XX(ARITHMETIC_FALSE, "arithmetic_false", 1, FREE, WARN, TEXT, ARITHMETIC, NONE, NONE)        \
     XX(FOREIGN_NUMBERS, "foreign_numbers", 1, FREE, WARN, CALIBRATED, FOREIGN, NONE, NONE)       \
     XX(UNUSED_NUMBERS, "unused_numbers", 1, FREE, WARN, CALIBRATED, UNUSED, NONE, NONE)          \

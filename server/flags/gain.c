@@ -8,9 +8,10 @@ enum {
     INPUT_TOKENS_MAX = 128 * 1024, /* of all probes of a trace: half a MiB of ids */
 };
 
-/* The text before an answer is part of what a bank was made with: a change is a new version of the
- * flag. */
+/* The text around an answer is part of what a bank was made with: a change is a new version of the
+ * flag. The line feed ends the answer: without it the probability of "4" holds that of "42". */
 static const struct rw_str LEAD = {"\n\nThe final answer is ", 22};
+static const struct rw_str TAIL = {"\n", 1};
 
 struct gain {
     const struct rw_probe_source *source;
@@ -53,7 +54,7 @@ static const char *missing_model(const struct rw_model *process)
 static rw_status tokenise(struct gain *g, struct rw_str answer, struct rw_suffix *out)
 {
     struct rw_error err = {0};
-    const struct rw_suffix_source source = {LEAD, answer, g->source->parse_special};
+    const struct rw_suffix_source source = {LEAD, answer, TAIL, g->source->parse_special};
     return rw_model_build_suffix(g->source->process, &source, g->arena, out, &err);
 }
 

@@ -73,7 +73,7 @@ def test_the_value_is_what_transformers_says(daemon, folders):
 
     def log_p(before, answer):
         lead = "\n\nThe final answer is "
-        suffix = tokenizer.encode(lead + answer, add_special_tokens=False)
+        suffix = tokenizer.encode(lead + answer + "\n", add_special_tokens=False)
         begin = len(before) + min(i for i, (_, end) in enumerate(suffix.offsets) if end > len(lead))
         ids = list(before) + suffix.ids
         with torch.no_grad():

@@ -133,8 +133,8 @@ static rw_status ask(struct rw_engine *engine, const struct rw_model *model, str
                                      .n_steps = 1,
                                      .steps_max = 100,
                                      .tokens_max = 1000};
-    const struct rw_suffix_source answer = {.lead = RW_STR("\n\nThe final answer is "),
-                                            .answer = RW_STR("42")};
+    const struct rw_suffix_source answer = {
+        .lead = RW_STR("\n\nThe final answer is "), .answer = RW_STR("4"), .tail = RW_STR("\n")};
     struct rw_input trace, input;
     struct rw_suffix suffix;
     rw_status status = rw_model_build_input(model, &source, arena, &trace, err);

@@ -101,9 +101,11 @@ static rw_status join_answer(const struct rw_model *model, const struct rw_json 
 {
     const struct rw_json *after = rw_json_get(root, "after");
     const struct rw_json *lead = rw_json_get(root, "lead");
+    const struct rw_json *tail = rw_json_get(root, "tail");
     struct rw_suffix suffix;
     const struct rw_suffix_source source = {.lead = lead != NULL ? lead->text : RW_STR(""),
-                                            .answer = rw_json_get(root, "answer")->text};
+                                            .answer = rw_json_get(root, "answer")->text,
+                                            .tail = tail != NULL ? tail->text : RW_STR("")};
     rw_status status = rw_model_build_suffix(model, &source, arena, &suffix, err);
     if (status != RW_OK) {
         return status;

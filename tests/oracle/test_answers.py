@@ -109,7 +109,7 @@ def test_other_paths(made, reference, name, dtype):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_answer_behind_steps(made, reference, name):
-    """Text in: ids of the trace up to the step, then lead and answer tokenised apart; the answer stays plain text."""
+    """Text in: ids of the trace up to the step, then lead, answer and tail tokenised apart; the answer stays plain text."""
     folder, oracle = made(name)
     tokenizer = Tokenizer.from_file(os.path.join(folder, "tokenizer.json"))
     checked = 0
@@ -117,13 +117,14 @@ def test_an_answer_behind_steps(made, reference, name):
         if len(case["positions"]) != len(case["steps"]):
             continue
         for after, answer in zip(range(1, len(case["steps"]) + 1), ANSWERS * 9):
-            texts = {"messages": case["messages"], "steps": case["steps"], "after": after, "lead": LEAD, "answer": answer}
+            tail = "" if after % 3 == 0 else "\n"
+            texts = {"messages": case["messages"], "steps": case["steps"], "after": after, "lead": LEAD, "answer": answer, "tail": tail}
             (got,) = score(folder, [texts], "--dtype", "f32", "--language", "1")
             before = case["ids"][:case["positions"][after - 1] + 1]
             if any(mark in answer for mark in ("<|", "</s>")):
                 assert len(got["raw"]) > 2  # spelled out, not one special token each
                 continue
-            encoded = tokenizer.encode(LEAD + answer, add_special_tokens=False)
+            encoded = tokenizer.encode(LEAD + answer + tail, add_special_tokens=False)
             begin = min(i for i, (a, b) in enumerate(encoded.offsets) if b > len(LEAD))
             ids = before + encoded.ids
             assert got["ids"] == len(ids) and got["answer"] == len(before) + begin
