@@ -1,6 +1,6 @@
 """Writes the calibration bank of the default models: makes clean traces, then runs `rewardd calibrate` on them.
 
-python calibrate.py --rewardd build/server/rewardd --data DIR [--own 4500] [--gsm8k 1500] [--unseen 700] [--traces FILE]
+python calibrate.py --rewardd build/server/rewardd --data DIR [--own 4500] [--gsm8k 2500] [--unseen 900] [--traces FILE]
                     [--only-traces]
 
 The traces are right by construction: drawn from the generator's own training families, from GSM8K train and from the
@@ -20,6 +20,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from fractions import Fraction
 from pathlib import Path
 from typing import Callable, Iterator
 
@@ -33,17 +34,78 @@ WORD_PROBLEMS = {"words", "relations", "chains", "scenes", "words (held-out temp
 TRIES = 50  # draws per trace that is kept, before the generator is called broken
 
 
-SUM = re.compile(r"(?<![\d.,%/*x×+-])(?<![/*x×+-] )\$?(\d+(?:\.\d+)?) ?([-+*/x×]) ?\$?(\d+(?:\.\d+)?) ?= ?\$?(\d+(?:\.\d+)?)(?![\d,./%]| ?[-+*/x×])")
+EQUATION = re.compile(r"(?P<left>[\d.,$%()+\-*/x×÷ ]+)=\s*\$?(?P<right>\d[\d,]*(?:\.\d+)?)(?P<percent>%?)(?![\d/]|[.,]\d|\s?[-+*/x×÷(])")
+TOKEN = re.compile(r"\s*(?:\$?(?P<number>\d[\d,]*(?:\.\d+)?|\.\d+)(?P<percent>%?)|(?P<mark>[-+*/x×÷()]))")
 
 
-def sums_hold(text: str) -> bool:
-    """Plain sums of two numbers. GSM8K text with other numbers put in sometimes keeps an old one; such a trace is not clean."""
-    for a, op, b, c in SUM.findall(text):
-        x, y, z = float(a), float(b), float(c)
-        if op == "/" and y == 0:
-            return False
-        value = {"+": x + y, "-": x - y, "*": x * y, "x": x * y, "×": x * y, "/": x / y if y else 0.0}[op]
-        if abs(value - z) > 1e-9 * max(1.0, abs(value)) and abs(value - z) * 10 ** len(c.partition(".")[2]) >= 1:
+class NoExpression(Exception):
+    pass
+
+
+def value_of(text: str) -> Fraction:
+    """An arithmetic expression as it is written in solutions: $, thousands, percent, x for times. NoExpression: it is none."""
+    tokens: list[Fraction | str] = []
+    at, text = 0, text.strip()
+    while at < len(text):
+        found = TOKEN.match(text, at)
+        if found is None:
+            raise NoExpression
+        at = found.end()
+        if found["mark"]:
+            tokens.append({"x": "*", "×": "*", "÷": "/"}.get(found["mark"], found["mark"]))
+        else:
+            tokens.append(Fraction(found["number"].replace(",", "")) / (100 if found["percent"] else 1))
+
+    def take(marks: str) -> str:
+        return tokens.pop(0) if tokens and isinstance(tokens[0], str) and tokens[0] in marks else ""
+
+    def atom() -> Fraction:
+        if take("("):
+            inner = terms()
+            if not take(")"):
+                raise NoExpression
+            return inner
+        if not tokens or isinstance(tokens[0], str):
+            raise NoExpression
+        return tokens.pop(0)
+
+    def factors() -> Fraction:
+        out = atom()
+        while mark := take("*/") or ("*" if tokens and tokens[0] == "(" else ""):
+            by = atom()
+            if mark == "/" and by == 0:
+                raise NoExpression
+            out = out * by if mark == "*" else out / by
+        return out
+
+    def terms() -> Fraction:
+        out = factors()
+        while mark := take("+-"):
+            out = out + factors() if mark == "+" else out - factors()
+        return out
+
+    out = terms()
+    if tokens:
+        raise NoExpression
+    return out
+
+
+def equations_hold(text: str) -> bool:
+    """GSM8K text with other numbers put in sometimes keeps an old one, and then an equation in it is false: such a trace is not
+    clean. What is not wholly an expression is left alone; a result may be rounded to the digits that are shown."""
+    text = text.replace("\\times", "*").replace("\\cdot", "*").replace("\\div", "/")
+    for found in EQUATION.finditer(text):
+        left = found["left"]
+        if not re.search(r"[-+*/x×÷]|\d\(", left) or (left[0] != " " and found.start() > 0 and text[found.start() - 1].isalpha()):
+            continue
+        try:
+            value = value_of(left)
+        except NoExpression:
+            continue
+        shown = Fraction(found["right"].replace(",", ""))
+        near = Fraction(1, 10 ** len(found["right"].partition(".")[2]))
+        wanted = [value, value * 100] if found["percent"] or "%" in left else [value]
+        if all(abs(w - shown) >= near for w in wanted):
             return False
     return True
 
@@ -58,7 +120,7 @@ def clean_traces(make: Callable[[random.Random], Trace], rng: random.Random, cou
     for _ in range(count):
         for _ in range(TRIES):
             trace = make(rng)
-            if is_clean(trace) and all(sums_hold(step.text) for step in trace.steps):
+            if is_clean(trace) and all(equations_hold(step.text) for step in trace.steps):
                 yield trace
                 break
         else:
@@ -106,8 +168,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with gsm8k/train.jsonl")
     parser.add_argument("--models", type=Path, default=HERE.parent)
     parser.add_argument("--own", type=int, default=4500)
-    parser.add_argument("--gsm8k", type=int, default=1500)
-    parser.add_argument("--unseen", type=int, default=700, help="traces of each calibration family")
+    parser.add_argument("--gsm8k", type=int, default=2500)
+    parser.add_argument("--unseen", type=int, default=900, help="traces of each calibration family")
     parser.add_argument("--threads", type=int, default=0, help="of rewardd calibrate; 0 = all")
     parser.add_argument("--deep", type=int, default=400)
     parser.add_argument("--seed", type=int, default=CALIBRATION_SEED)
