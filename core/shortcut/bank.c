@@ -101,6 +101,7 @@ void rw_bank_fit_tail(struct bank_values *values)
         return;
     }
     values->tail = (double)values->strangeness[(values->n - 1) * 95 / 100];
+    values->high = (double)values->strangeness[(values->n - 1) * 99 / 100];
     size_t n = 0;
     double sum = 0;
     for (size_t i = values->n; i > 0 && (double)values->strangeness[i - 1] > values->tail; i--) {
@@ -125,8 +126,7 @@ static double rarity(const struct bank_values *values, double strangeness, doubl
     return out < RW_BANK_RARITY_MAX ? out : RW_BANK_RARITY_MAX;
 }
 
-static void rank_in(const struct bank_values *values, float strangeness, bool inside,
-                    struct rw_bank_rank *out)
+static double p_in(const struct bank_values *values, float strangeness, bool inside)
 {
     size_t low = 0;
     size_t high = values->n;
@@ -140,10 +140,59 @@ static void rank_in(const struct bank_values *values, float strangeness, bool in
     }
     /* Of a trace that is in the group: (1 + others) / (others + 1). */
     double above = (double)(values->n - low) + (inside ? 0 : 1);
+    double p = above / ((double)values->n + (inside ? 0 : 1));
+    return p > 0 ? p : 1 / (double)values->n;
+}
+
+static void rank_in(const struct bank_values *values, float strangeness, bool inside,
+                    struct rw_bank_rank *out)
+{
     out->n_cal = values->n;
-    out->p = above / ((double)values->n + (inside ? 0 : 1));
-    out->p = out->p > 0 ? out->p : 1 / (double)values->n;
+    out->p = p_in(values, strangeness, inside);
     out->rarity = rarity(values, (double)strangeness, out->p);
+}
+
+/* 95 % quantile of Student's t with n - 1 degrees of freedom; that of ten for more of them. */
+static double student(size_t n)
+{
+    static const double QUANTILE[] = {6.314, 2.920, 2.353, 2.132, 2.015,
+                                      1.943, 1.895, 1.860, 1.833, 1.812};
+    size_t freedom = n - 1;
+    size_t last = sizeof QUANTILE / sizeof *QUANTILE;
+    return QUANTILE[(freedom < last ? freedom : last) - 1];
+}
+
+/* How many times as far as the farthest group of the tag a group may lie that the bank does not
+ * know: the upper 95 % prediction limit of log q, q the 99 % quantile of a group with a name,
+ * normal over groups, beside the largest q. The group without a name was in the statistics and only
+ * counts among the largest. 1 with fewer than two groups: their spread is not known. */
+static double widening(const struct rw_bank *bank, struct rw_str tag, uint64_t trace_bytes,
+                       enum rw_signal_id id)
+{
+    size_t n = 0;
+    double sum = 0, squares = 0, largest = 0;
+    for (size_t i = 0; i < bank->n_domains; i++) {
+        const struct bank_domain *domain = &bank->domains[i];
+        const struct bank_values *values = &rw_bank_bin(domain, trace_bytes)->of[id];
+        if (!rw_str_equal(domain->tag, tag) || values->n < RW_BANK_N_MIN || values->high <= 0) {
+            continue;
+        }
+        largest = values->high > largest ? values->high : largest;
+        if (domain->group.len > 0) {
+            double q = log(values->high);
+            n++;
+            sum += q;
+            squares += q * q;
+        }
+    }
+    if (n < 2) {
+        return 1;
+    }
+    double mean = sum / (double)n;
+    double variance = (squares - sum * mean) / (double)(n - 1);
+    double spread = sqrt((variance > 0 ? variance : 0) * (1 + 1 / (double)n));
+    double limit = exp(mean + student(n) * spread);
+    return limit > largest ? limit / largest : 1;
 }
 
 void rw_bank_rank(const struct rw_bank *bank, const struct rw_bank_place *place,
@@ -156,6 +205,8 @@ void rw_bank_rank(const struct rw_bank *bank, const struct rw_bank_place *place,
     for (size_t i = 0; i < bank->n_domains; i++) {
         tag = rw_str_equal(bank->domains[i].tag, place->domain) ? place->domain : tag;
     }
+    bool distance = id == RW_SIGNAL_LATENT_D2 || id == RW_SIGNAL_LATENT_KNN;
+    double wider = distance ? widening(bank, tag, trace_bytes, id) : 1;
     *out = (struct rw_bank_rank){.p = NAN};
     for (size_t i = 0; i < bank->n_domains; i++) {
         const struct bank_domain *domain = &bank->domains[i];
@@ -168,9 +219,12 @@ void rw_bank_rank(const struct rw_bank *bank, const struct rw_bank_place *place,
             continue;
         }
         struct rw_bank_rank now;
-        rank_in(values, strangeness, place->inside && rw_str_equal(domain->group, place->group),
-                &now);
+        bool inside = place->inside && rw_str_equal(domain->group, place->group);
+        rank_in(values, strangeness, inside, &now);
         double least = isnan(out->p) || now.rarity < out->rarity ? now.rarity : out->rarity;
+        if (wider > 1) {
+            now.p = p_in(values, (float)((double)strangeness / wider), inside);
+        }
         if (isnan(out->p) || now.p > out->p) {
             *out = now;
         }

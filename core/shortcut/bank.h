@@ -6,7 +6,9 @@
  * which is valid for any distribution as long as the trace is exchangeable with the bank's (Vovk
  * et al.). Traces may belong to groups (template families, sources): within each the rank is taken
  * apart, and p is the largest. A value is then strange only where it is strange beside every group,
- * so a new family may resemble any one of them, and no large group hides a small one. At p <= alpha
+ * so a new family may resemble any one of them, and no large group hides a small one. Of LATENT_*
+ * the groups differ themselves, and a new one may lie beyond all of them: its distances are divided
+ * by the factor that the spread between the groups predicts (README.md). At p <= alpha
  * the realised false-alarm rate of one bank varies as Beta(k, n + 1 - k), k = floor(alpha (n + 1)).
  *
  * A bank belongs to one model, template, splitter and version of the signals, and is refused with
@@ -68,9 +70,10 @@ struct rw_bank_place {
 struct rw_bank_rank {
     double p;       /* NaN when fewer than RW_BANK_N_MIN values */
     uint64_t n_cal; /* values of the group it comes from */
-    /* -log10 p, and past the bank's 95 % quantile q at least -log10 P(> q) + (v - q) / (m ln 10), m
-     * the mean excess over q: an exponential tail. It orders traces that are stranger than all of
-     * the bank; no false-alarm rate is read from it. At most RW_BANK_RARITY_MAX. */
+    /* -log10 p (of LATENT_*: of the distance itself), and past the bank's 95 % quantile q at least
+     * -log10 P(> q) + (v - q) / (m ln 10), m the mean excess over q: an exponential tail. It orders
+     * traces that are stranger than all of the bank; no false-alarm rate is read from it. At most
+     * RW_BANK_RARITY_MAX. */
     double rarity;
 };
 

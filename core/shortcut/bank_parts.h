@@ -10,6 +10,7 @@ struct bank_values {
     double tail;        /* 95 % quantile */
     double tail_rarity; /* -log10 of the share above it */
     double tail_mean;   /* mean excess of those; 0 = too few of them, no tail */
+    double high;        /* 99 % quantile */
 };
 
 struct bank_bin {

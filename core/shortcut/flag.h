@@ -26,7 +26,7 @@
     XX(REPETITION, "repetition", 1, FREE, WARN, TEXT, REPETITION, NONE, NONE)                    \
     XX(ANSWER_FIRST, "answer_first", 1, FREE, ALARM, TEXT, ANSWER_FIRST, NONE, NONE)             \
     XX(SHAPE, "shape", 1, FREE, INFO, CALIBRATED, STEP_SHARE, BYTES, NONE)                       \
-    XX(LATENT_OUTLIER, "latent_outlier", 2, FREE, WARN, CALIBRATED, LATENT_D2, LATENT_KNN, NONE) \
+    XX(LATENT_OUTLIER, "latent_outlier", 3, FREE, WARN, CALIBRATED, LATENT_D2, LATENT_KNN, NONE) \
     XX(ENSEMBLE_SPREAD, "ensemble_spread", 1, FREE, INFO, INFO, ENSEMBLE, NONE, NONE)            \
     XX(SPECIAL_TOKEN_TEXT, "special_token_text", 1, FREE, WARN, FACT, NONE, NONE, NONE)          \
     XX(HIDDEN_TEXT, "hidden_text", 1, FREE, WARN, FACT, NONE, NONE, NONE)                        \

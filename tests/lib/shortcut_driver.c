@@ -1,7 +1,8 @@
 /* rw-shortcut: one case per line from stdin, one JSON object per line out. For tests/oracle.
  *   {"steps":[..],"prompt":"..","reference":"..","own":[..],"no_prompt":[..]} -> signals, verified
  *   {"answer":"..","reference":".."}                                         -> verified
- *   {"groups":[[..],..],"values":[..]} -> p and rarity of each value of `repetition` in that bank
+ *   {"groups":[[..],..],"values":[..],"distances":B} -> p and rarity of each value in that bank: of
+ *       `repetition`, or of `latent_d2`, and then the first group has no name
  *   {"traces":[{"domain":"..","group":"..","features":[..]},..]} -> the file of the bank they make
  *   {"rows":[..],"d":D,"z":[..]}      -> Ledoit-Wolf shrinkage, covariance, distance of z */
 #include <math.h>
@@ -64,16 +65,18 @@ static void ranks(const struct rw_json *root)
     struct rw_bank_row *rows = rw_arena_array(&arena, RW_BANK_ROWS_MAX, sizeof *rows);
     struct rw_bank *bank = NULL;
     struct rw_error err;
+    const struct rw_json *asked = rw_json_get(root, "distances");
+    bool distances = asked != NULL && asked->type == RW_JSON_TRUE;
+    enum rw_signal_id id = distances ? RW_SIGNAL_LATENT_D2 : RW_SIGNAL_REPETITION;
     size_t n = 0;
-    char name[2] = "a";
+    char name[2] = {distances ? 0 : 'a'};
     RW_JSON_EACH (group, groups) {
         RW_JSON_EACH (item, group) {
             rows[n] = (struct rw_bank_row){.group = rw_arena_copy(&arena, rw_str_from(name))};
             rows[n].signals.trace_bytes = 100;
-            rows[n++].signals.of[RW_SIGNAL_REPETITION] =
-                (struct rw_signal){.known = true, .value = item->number};
+            rows[n++].signals.of[id] = (struct rw_signal){.known = true, .value = item->number};
         }
-        name[0]++;
+        name[0] = name[0] == 0 ? 'a' : (char)(name[0] + 1);
     }
     if (rw_bank_build(&VERSION, rows, n, &bank, &err) != RW_OK) {
         printf("{\"error\":\"%s\"}\n", err.message);
@@ -83,8 +86,7 @@ static void ranks(const struct rw_json *root)
     printf("{\"ranks\":[");
     RW_JSON_EACH (item, rw_json_get(root, "values")) {
         struct rw_bank_rank rank;
-        rw_bank_rank(bank, &(struct rw_bank_place){.inside = false}, 100, RW_SIGNAL_REPETITION,
-                     item->number, &rank);
+        rw_bank_rank(bank, &(struct rw_bank_place){.inside = false}, 100, id, item->number, &rank);
         printf("%s[%.17g,%.17g,%llu]", first ? "" : ",", rank.p, rank.rarity,
                (unsigned long long)rank.n_cal);
         first = false;

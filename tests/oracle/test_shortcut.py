@@ -230,6 +230,33 @@ def test_rank_and_rarity_over_groups():
             assert any(e[0] == pytest.approx(p, abs=1e-12) and e[2] == n for e in each)
 
 
+def test_distances_are_ranked_as_of_a_group_that_is_not_there():
+    """Divided by the prediction limit of a new group's 99 % quantile over the largest one; the first group has no name."""
+    stats = pytest.importorskip("scipy.stats")
+    rng = np.random.default_rng(10)
+    widened = 0
+    for round in range(30):
+        named = int(rng.integers(0, 11))
+        groups = [np.float32(rng.gamma(30, 3 * np.exp(rng.normal(0, 0.3)), rng.integers(99, 399))) for _ in range(1 + named)]
+        if round % 3 == 0:
+            groups.append(np.float32(rng.random(50) + 1e4))  # too small to count
+        values = [float(np.float32(v)) for v in np.concatenate([rng.gamma(30, 4, 40), rng.uniform(100, 2000, 40), [0]])]
+        got = run({"groups": [[float(v) for v in g] for g in groups], "values": values, "distances": True})[0]["ranks"]
+        high = [np.sort(g)[(len(g) - 1) * 99 // 100] for g in groups if len(g) >= 99]
+        wider = 1.0
+        if named >= 2:
+            logs = np.log(np.float64(high[1:]))
+            limit = np.exp(logs.mean() + stats.t.ppf(0.95, named - 1) * logs.std(ddof=1) * np.sqrt(1 + 1 / named))
+            wider = max(1.0, limit / max(high))
+        widened += wider > 1
+        for v, (p, rarity, n) in zip(values, got):
+            each = [rank_in(g, v) for g in groups if len(g) >= 99]
+            near = [max(rank_in(g, v / wider * (1 + e))[0] for g in groups if len(g) >= 99) for e in (5e-4, -5e-4)]
+            assert near[0] - 1e-12 <= p <= near[1] + 1e-12  # the table has four digits
+            assert rarity == pytest.approx(min(e[1] for e in each), abs=1e-5)
+    assert widened > 10
+
+
 def test_numbers_from_nowhere():
     rng, cases, want = random.Random(11), [], []
     for _ in range(500):
