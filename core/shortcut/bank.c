@@ -126,7 +126,8 @@ static double rarity(const struct bank_values *values, double strangeness, doubl
     return out < RW_BANK_RARITY_MAX ? out : RW_BANK_RARITY_MAX;
 }
 
-static double p_in(const struct bank_values *values, float strangeness, bool inside)
+/* Values at least as strange. */
+static size_t count_above(const struct bank_values *values, float strangeness)
 {
     size_t low = 0;
     size_t high = values->n;
@@ -138,18 +139,25 @@ static double p_in(const struct bank_values *values, float strangeness, bool ins
             high = middle;
         }
     }
-    /* Of a trace that is in the group: (1 + others) / (others + 1). */
-    double above = (double)(values->n - low) + (inside ? 0 : 1);
+    return values->n - low;
+}
+
+/* Of a trace that is in the group: (1 + others) / (others + 1). */
+static double p_in(const struct bank_values *values, float strangeness, bool inside)
+{
+    double above = (double)count_above(values, strangeness) + (inside ? 0 : 1);
     double p = above / ((double)values->n + (inside ? 0 : 1));
     return p > 0 ? p : 1 / (double)values->n;
 }
 
-static void rank_in(const struct bank_values *values, float strangeness, bool inside,
+/* A group without a value so strange says only that it is small: `unseen` stands for its p. */
+static void rank_in(const struct bank_values *values, float strangeness, bool inside, double unseen,
                     struct rw_bank_rank *out)
 {
+    bool seen = count_above(values, strangeness) > (inside ? 1 : 0);
     out->n_cal = values->n;
     out->p = p_in(values, strangeness, inside);
-    out->rarity = rarity(values, (double)strangeness, out->p);
+    out->rarity = rarity(values, (double)strangeness, seen ? out->p : unseen);
 }
 
 /* 95 % quantile of Student's t with n - 1 degrees of freedom; that of ten for more of them. */
@@ -195,6 +203,19 @@ static double widening(const struct rw_bank *bank, struct rw_str tag, uint64_t t
     return limit > largest ? limit / largest : 1;
 }
 
+/* The p of a value that is stranger than all groups of the tag, which count as one. */
+static double p_unseen(const struct rw_bank *bank, struct rw_str tag, uint64_t trace_bytes,
+                       enum rw_signal_id id, bool inside)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < bank->n_domains; i++) {
+        const struct bank_domain *domain = &bank->domains[i];
+        const struct bank_values *values = &rw_bank_bin(domain, trace_bytes)->of[id];
+        n += rw_str_equal(domain->tag, tag) && values->n >= RW_BANK_N_MIN ? values->n : 0;
+    }
+    return 1 / ((double)n + (inside ? 0 : 1));
+}
+
 void rw_bank_rank(const struct rw_bank *bank, const struct rw_bank_place *place,
                   uint64_t trace_bytes, enum rw_signal_id id, double value,
                   struct rw_bank_rank *out)
@@ -207,6 +228,7 @@ void rw_bank_rank(const struct rw_bank *bank, const struct rw_bank_place *place,
     }
     bool distance = id == RW_SIGNAL_LATENT_D2 || id == RW_SIGNAL_LATENT_KNN;
     double wider = distance ? widening(bank, tag, trace_bytes, id) : 1;
+    double unseen = p_unseen(bank, tag, trace_bytes, id, place->inside);
     *out = (struct rw_bank_rank){.p = NAN};
     for (size_t i = 0; i < bank->n_domains; i++) {
         const struct bank_domain *domain = &bank->domains[i];
@@ -220,7 +242,7 @@ void rw_bank_rank(const struct rw_bank *bank, const struct rw_bank_place *place,
         }
         struct rw_bank_rank now;
         bool inside = place->inside && rw_str_equal(domain->group, place->group);
-        rank_in(values, strangeness, inside, &now);
+        rank_in(values, strangeness, inside, unseen, &now);
         double least = isnan(out->p) || now.rarity < out->rarity ? now.rarity : out->rarity;
         if (wider > 1) {
             now.p = p_in(values, (float)((double)strangeness / wider), inside);

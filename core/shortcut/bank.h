@@ -70,9 +70,11 @@ struct rw_bank_place {
 struct rw_bank_rank {
     double p;       /* NaN when fewer than RW_BANK_N_MIN values */
     uint64_t n_cal; /* values of the group it comes from */
-    /* -log10 p (of LATENT_*: of the distance itself), and past the bank's 95 % quantile q at least
-     * -log10 P(> q) + (v - q) / (m ln 10), m the mean excess over q: an exponential tail. It orders
-     * traces that are stranger than all of the bank; no false-alarm rate is read from it. At most
+    /* The least over the groups of: -log10 p there (of LATENT_*: of the distance itself), and past
+     * the group's 95 % quantile q at least -log10 P(> q) + (v - q) / (m ln 10), m the mean excess
+     * over q: an exponential tail. Where a group has nothing as strange, p is 1 / (N + 1), N the
+     * values of all groups: that the group is small is no evidence. It orders traces that are
+     * stranger than all of the bank; no false-alarm rate is read from it. At most
      * RW_BANK_RARITY_MAX. */
     double rarity;
 };

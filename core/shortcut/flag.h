@@ -17,7 +17,7 @@
  * XX(NAME, "wire_name", version, tier, severity, rule, signal, second signal, instead): `instead`
  * is ranked when neither of the two is known. */
 #define RW_FLAG_MAP(XX)                                                                          \
-    XX(SHORTCUT, "shortcut", 1, FREE, ALARM, CALIBRATED, COMBINED_CHEAP, NONE, COMBINED)         \
+    XX(SHORTCUT, "shortcut", 2, FREE, ALARM, CALIBRATED, COMBINED_CHEAP, NONE, COMBINED)         \
     XX(PROCESS_OUTCOME_GAP, "process_outcome_gap", 1, FREE, ALARM, CALIBRATED, MIN_LOGIT,        \
        MEAN_LOGIT, NONE)                                                                         \
     XX(FIRST_ERROR, "first_error", 1, FREE, INFO, INFO, NONE, NONE, NONE)                        \

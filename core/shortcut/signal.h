@@ -21,7 +21,7 @@
 struct rw_bank;
 
 enum {
-    RW_SIGNALS_VERSION = 3, /* a bank built with another version is refused */
+    RW_SIGNALS_VERSION = 4, /* a bank built with another version is refused */
     RW_SIGNALS_STEPS_MAX = 65536,
     RW_SIGNALS_SCRATCH_MAX = 7 << 20, /* bytes */
     RW_SIGNAL_FEATURES = 64, /* floats of a step-boundary feature, as the engine's RW_FEATURE_DIM */

@@ -201,12 +201,12 @@ def test_equations_in_any_text():
     assert len(out) == len(cases) and out[-2]["arithmetic"] == 0 and out[-2]["checked"] == 10000
 
 
-def rank_in(group, v):
-    """p and rarity of one group, as core/shortcut/bank.h says it."""
+def rank_in(group, v, total):
+    """p and rarity of one group, as core/shortcut/bank.h says it; total: values of all groups."""
     group = np.sort(np.float32(group)).astype(float)
     n = len(group)
     p = (1 + (group >= v).sum()) / (n + 1)
-    rarity = -np.log10(p)
+    rarity = -np.log10(p if (group >= v).any() else 1 / (total + 1))
     tail = group[(n - 1) * 95 // 100]
     excess = group[group > tail] - tail
     if len(excess) >= 4 and v > tail:
@@ -223,8 +223,9 @@ def test_rank_and_rarity_over_groups():
             groups.append(np.float32(rng.random(50) + 100))  # too small to count
         values = [float(np.float32(v)) for v in np.concatenate([rng.gamma(2, 2, 60), [0, 1e3, float(groups[0][7])]])]
         got = run({"groups": [[float(v) for v in g] for g in groups], "values": values})[0]["ranks"]
+        total = sum(len(g) for g in groups if len(g) >= 99)
         for v, (p, rarity, n) in zip(values, got):
-            each = [rank_in(g, v) for g in groups if len(g) >= 99]
+            each = [rank_in(g, v, total) for g in groups if len(g) >= 99]
             assert p == pytest.approx(max(e[0] for e in each), abs=1e-12)
             assert rarity == pytest.approx(min(e[1] for e in each), abs=1e-5)
             assert any(e[0] == pytest.approx(p, abs=1e-12) and e[2] == n for e in each)
@@ -242,6 +243,7 @@ def test_distances_are_ranked_as_of_a_group_that_is_not_there():
             groups.append(np.float32(rng.random(50) + 1e4))  # too small to count
         values = [float(np.float32(v)) for v in np.concatenate([rng.gamma(30, 4, 40), rng.uniform(100, 2000, 40), [0]])]
         got = run({"groups": [[float(v) for v in g] for g in groups], "values": values, "distances": True})[0]["ranks"]
+        total = sum(len(g) for g in groups if len(g) >= 99)
         high = [np.sort(g)[(len(g) - 1) * 99 // 100] for g in groups if len(g) >= 99]
         wider = 1.0
         if named >= 2:
@@ -250,8 +252,8 @@ def test_distances_are_ranked_as_of_a_group_that_is_not_there():
             wider = max(1.0, limit / max(high))
         widened += wider > 1
         for v, (p, rarity, n) in zip(values, got):
-            each = [rank_in(g, v) for g in groups if len(g) >= 99]
-            near = [max(rank_in(g, v / wider * (1 + e))[0] for g in groups if len(g) >= 99) for e in (5e-4, -5e-4)]
+            each = [rank_in(g, v, total) for g in groups if len(g) >= 99]
+            near = [max(rank_in(g, v / wider * (1 + e), total)[0] for g in groups if len(g) >= 99) for e in (5e-4, -5e-4)]
             assert near[0] - 1e-12 <= p <= near[1] + 1e-12  # the table has four digits
             assert rarity == pytest.approx(min(e[1] for e in each), abs=1e-5)
     assert widened > 10

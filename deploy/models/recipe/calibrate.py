@@ -153,7 +153,7 @@ def write_traces(path: Path, data: Path, own: int, word_problems: int, unseen: i
     rows += [(trace, "word_problems", "") for trace in clean_traces(source.make, rng, word_problems)]
     for name, make in CALIBRATION.items():
         rows += [(trace, domain_of(name), group_of(name)) for trace in clean_traces(make, rng, unseen)]
-    rng.shuffle(rows)  # every fifth row is a fold; the first ones get deep probes
+    rng.shuffle(rows)  # every fifth row is a fold; with --deep the first ones get deep probes
     with path.open("w", encoding="utf-8") as out:
         for trace, domain, group in rows:
             row = {"prompt": trace.question, "steps": [step.text for step in trace.steps], "domain": domain,
@@ -171,7 +171,7 @@ def main() -> None:
     parser.add_argument("--gsm8k", type=int, default=2500)
     parser.add_argument("--unseen", type=int, default=900, help="traces of each calibration family")
     parser.add_argument("--threads", type=int, default=0, help="of rewardd calibrate; 0 = all")
-    parser.add_argument("--deep", type=int, default=400)
+    parser.add_argument("--deep", type=int, default=0, help="traces with deep probes; a p needs 99 of them in every group and length bin")
     parser.add_argument("--seed", type=int, default=CALIBRATION_SEED)
     parser.add_argument("--traces", type=Path, help="keep the traces here")
     parser.add_argument("--only-traces", action="store_true", help="write --traces and stop")

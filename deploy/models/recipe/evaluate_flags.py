@@ -36,7 +36,7 @@ def flags_of(url: str, tier: str, traces: list[Trace], domain: str) -> list[dict
         items = [{"prompt": t.question, "trace": {"steps": [s.text for s in t.steps]}, **({"domain": domain} if domain else {})} for t in traces[i : i + BATCH]]
         body = json.dumps({"items": items, "flags": tier, "flags_all": True}).encode()
         request = urllib.request.Request(url + "/v1/rewards", body, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=300) as reply:
+        with urllib.request.urlopen(request, timeout=3600) as reply:
             results = sorted(json.load(reply)["results"], key=lambda r: r["item"])
         bad = [r["error"] for r in results if r["error"]]
         if bad:
