@@ -247,7 +247,7 @@ static bool ranked(enum rw_flag_id id, const struct rw_signals *signals,
     return true;
 }
 
-/* "steps[3]" or "the trace"; steps are named as in the reply. */
+/* "steps[3]" or "the trace"; steps are named as in the reply. Numbers without exponents. */
 static void say(struct rw_flag *flag)
 {
     char where[40] = "the trace";
@@ -256,11 +256,13 @@ static void say(struct rw_flag *flag)
         snprintf(where, sizeof where, "steps[%lld]", (long long)flag->step);
     }
     if (!isnan(flag->p)) {
-        snprintf(rare, sizeof rare, "; %.2g%% of %llu clean traces are as strange",
-                 100 * (flag->p < 1 ? flag->p : 1), (unsigned long long)flag->n_cal);
+        double percent = 100 * (flag->p < 1 ? flag->p : 1);
+        snprintf(rare, sizeof rare, "; %.*g%% of %llu clean traces are as strange",
+                 percent < 10 ? 2 : 3, percent, (unsigned long long)flag->n_cal);
     }
-    snprintf(flag->message, sizeof flag->message, "%s: %s (%.3g)%s", where, MEANINGS[flag->id],
-             flag->value, rare);
+    bool large = fabs(flag->value) >= 1000 && fabs(flag->value) < 1e9;
+    snprintf(flag->message, sizeof flag->message, "%s: %s (%.*g)%s", where, MEANINGS[flag->id],
+             large ? 9 : 3, large ? round(flag->value) : flag->value, rare);
 }
 
 static bool evaluate(enum rw_flag_id id, const struct rw_signals *signals,

@@ -37,7 +37,8 @@ void rw_bank_slot_open(struct rw_bank_slot *slot, const char *dir, const struct 
     }
     rw_bank_free(slot->bank);
     slot->bank = NULL;
-    rw_log(status == RW_NOT_FOUND ? RW_LOG_INFO : RW_LOG_WARN, "bank_refused",
+    bool absent = status == RW_NOT_FOUND;
+    rw_log(absent ? RW_LOG_INFO : RW_LOG_WARN, absent ? "bank_absent" : "bank_refused",
            "model=%s reason=%s message=\"%s\" effect=\"calibrated flags never fire\"", name,
            rw_status_code(status), slot->error.message);
 }

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/shortcut/bank.h"
 #include "core/shortcut/flag.h"
@@ -258,6 +259,7 @@ START_TEST(stated_rate_is_the_realised_rate)
         struct rw_flag_options options = {.bank = bank, .alpha = 0.05, .tier = RW_FLAG_DEEP};
         size_t n = rw_flags_evaluate(&signals, &options, flags);
         for (size_t k = 0; k < n; k++) {
+            ck_assert_msg(strstr(flags[k].message, "e+") == NULL, "%s", flags[k].message);
             fired[flags[k].id] += flags[k].fired;
         }
     }
