@@ -133,7 +133,7 @@ else
     suites gcc
     build asan gcc -Db_sanitize=address,undefined -Db_lundef=false -Dbuildtype=debugoptimized
     ASAN_OPTIONS=detect_leaks=1:abort_on_error=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
-        suites asan --timeout-multiplier 4
+        CK_TIMEOUT_MULTIPLIER=4 suites asan --timeout-multiplier 4
     build clang clang
     suites clang --suite unit
     if [ -n "$install" ] || command -v qemu-aarch64 >/dev/null 2>&1; then
