@@ -185,7 +185,7 @@ static void add_visible(const struct attend *a, const struct score_row *r, int r
         add_values(a, 1, r[i].end, weights + (size_t)i * stride, values_in_form(a, a->values),
                    r[i].sums);
     }
-    values_in_form(a, v_block);
+    values_in_form(a, v_block); /* the tiles to come read the block as it is */
 }
 
 /* Up to tile_rows rows from `row` on, each of which sees a key of the block. */

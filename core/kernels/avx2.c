@@ -1,4 +1,4 @@
-/* The kernels for x86-64 with AVX2 and FMA. bfloat16 is widened to float in the tile. */
+/* The kernels for x86-64 with AVX2 and FMA. bfloat16 and int8 are widened (wide.inc.h). */
 #include <immintrin.h>
 
 #define RW_VL            8

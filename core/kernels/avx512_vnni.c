@@ -1,5 +1,5 @@
-/* The kernels for x86-64 with AVX-512 and its integer dot product. bfloat16 is widened to float in
- * the tile. */
+/* The kernels for x86-64 with AVX-512 and its integer dot product. bfloat16 is widened
+ * (wide.inc.h). */
 #define RW_KERNELS_NAME  "avx512-vnni"
 #define RW_KERNELS_TABLE rw_kernels_avx512_vnni
 #define RW_NATIVE_INT8   1

@@ -1,4 +1,4 @@
-/* The kernels for AArch64. bfloat16 is widened to float, int8 to int16, in the tile. */
+/* The kernels for AArch64. bfloat16 is widened to float, int8 to int16 (wide.inc.h). */
 #define RW_KERNELS_NAME  "neon"
 #define RW_KERNELS_TABLE rw_kernels_neon
 

@@ -1,8 +1,9 @@
 /* Operands of a GEMM as its tile reads them. Where the instruction set has no product of a type, it
  * is widened: bfloat16 to float, bytes to int16. The tile would have to do that again and again for
  * what it loads, so a slice of a panel is widened once for all rows of a block, and a row once for
- * all panels of a call; the tile then only broadcasts and multiplies. Even a single row gains by
- * it, and there is no second path whose sums would have to agree. */
+ * all panels of a call; the tile then only broadcasts and multiplies. It pays from
+ * three or four rows on; one row is slower, which is the price of having no second path whose sums
+ * would have to agree. */
 enum {
     WIDE_PANEL_BYTES = 320 * 1024,
     WIDE_X_BYTES = 4 * 1024 * 1024, /* rows of a block, in scratch */
