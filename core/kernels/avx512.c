@@ -1,4 +1,4 @@
-/* The kernels for x86-64 with AVX-512 F, BW, DQ and VL. bfloat16 is widened
+/* The kernels for x86-64 with AVX-512 F, BW, DQ and VL. bfloat16 and int8 are widened
  * (wide.inc.h). */
 #define RW_KERNELS_NAME  "avx512"
 #define RW_KERNELS_TABLE rw_kernels_avx512
