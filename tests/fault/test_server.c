@@ -220,15 +220,17 @@ enum {
     QUESTION_COUNT = sizeof QUESTIONS / sizeof QUESTIONS[0],
 };
 
-/* Over 16 kB, so that a prepare thread reads it; the reply is sent while it is written. */
+/* Over 16 kB, so that a prepare thread reads it; the reply is sent while it is written. Only eight
+ * of its traces differ: the prefix cache has them after the first run, and each fault costs no
+ * seconds of scoring. */
 static void large_body(char *out, size_t size)
 {
     size_t n =
         (size_t)snprintf(out, size, "{\"prompt\":\"Count.\",\"outcome_model\":null,\"traces\":[");
-    for (int i = 0; i < 300; i++) {
+    for (int i = 0; i < 320; i++) {
         n += (size_t)snprintf(out + n, size - n,
                               "%s{\"steps\":[\"%d + 1 = %d is the first of the steps\"]}",
-                              i > 0 ? "," : "", i, i + 1);
+                              i > 0 ? "," : "", i % 8, i % 8 + 1);
     }
     snprintf(out + n, size - n, "]}");
 }
