@@ -8,6 +8,7 @@
 #include "core/base/clock.h"
 #include "core/bench/text.h"
 #include "core/engine/model.h"
+#include "core/model/flops.h"
 
 enum {
     POLL_JOBS = 64,
@@ -137,9 +138,8 @@ static void add_cost(const struct rw_engine_timing *t, const struct timed *job,
                      const struct rw_job_view *view, struct rw_timed_jobs *out)
 {
     bool process = rw_model_info(t->model)->kind == RW_KIND_PROCESS;
-    double attention =
-        rw_forward_attention_flops(&t->model->weights->config, view->cost.cached_tokens,
-                                   view->cost.tokens, process ? job->input.n_steps : 1);
+    double attention = rw_flops_of_attention(&t->model->weights->config, view->cost.cached_tokens,
+                                             view->cost.tokens, process ? job->input.n_steps : 1);
     out->tokens += view->cost.tokens;
     out->cached += view->cost.cached_tokens;
     out->attention_ops += attention;

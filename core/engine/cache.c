@@ -345,6 +345,12 @@ void rw_cache_prepare(struct rw_job *job, uint32_t tokens)
     }
 }
 
+bool rw_cache_stored(const struct rw_job *job)
+{
+    uint32_t index = job->tokens_done / RW_NODE_TOKENS;
+    return job->radix != NULL && job->tokens_done % RW_NODE_TOKENS < node_at(job, index)->computed;
+}
+
 static void keep_results(const struct rw_job *job, uint32_t first_score)
 {
     for (uint32_t s = first_score; s < job->scores_done; s++) {

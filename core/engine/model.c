@@ -6,6 +6,7 @@
 #include "core/base/alloc.h"
 #include "core/base/assert.h"
 #include "core/model/binding.h"
+#include "core/model/flops.h"
 
 static enum rw_weights_wish wish_of(enum rw_weights_dtype dtype)
 {
@@ -119,7 +120,7 @@ static void fill_info(struct rw_model *m)
     } else if (rw_language_tensor(&p->config, &p->recipe, p->checkpoint) != NULL) {
         m->info.language_head = RW_LANGUAGE_NOT_LOADED;
     }
-    m->info.flops_per_token = rw_weights_flops_per_token(m->weights);
+    m->info.flops_per_token = rw_flops_per_token(m->weights);
 }
 
 static rw_status load(struct rw_model *m, const struct rw_model_host *host,

@@ -5,6 +5,7 @@
 #include "core/base/alloc.h"
 #include "core/base/assert.h"
 #include "core/engine/cache.h"
+#include "core/model/flops.h"
 
 rw_status rw_pass_init(struct rw_pass *p, uint32_t chunk_tokens, struct rw_error *err)
 {
@@ -79,7 +80,9 @@ static struct rw_forward_batch plan(struct rw_pass *p, const struct rw_model *mo
             .ids = job->input->ids + job->tokens_done,
             .position = job->tokens_done,
             .n = p->slices[i].tokens,
+            .stored = rw_cache_stored(job),
         };
+        rw_assert(!p->seqs[i].stored || p->seqs[i].n == 1);
         p->wanted_of[i] = want_rows(&p->slices[i], row, p->wanted + n_wanted);
         n_wanted += p->wanted_of[i];
         row += p->slices[i].tokens;
@@ -94,8 +97,8 @@ static double slice_flops(const struct rw_job *job, const struct rw_forward_seq 
     const struct rw_model *model = job->model;
     double language = job->is_answer ? rw_language_flops(&model->weights->language) : 0;
     return seq->n * model->info.flops_per_token +
-           scores * (rw_weights_flops_per_score(model->weights) + language) +
-           rw_forward_attention_flops(&model->weights->config, seq->position, seq->n, scores);
+           scores * (rw_flops_per_score(model->weights) + language) +
+           rw_flops_of_attention(&model->weights->config, seq->position, seq->n, scores);
 }
 
 /* Features of the rows of each slice whose job wants them, from its next score on. */

@@ -114,6 +114,19 @@ void rw_team_barrier(struct rw_team *team, unsigned member)
     wait_until_moved(team, &team->phase.value, phase);
 }
 
+void rw_team_raise(struct rw_team *team, atomic_uint *counter)
+{
+    move(team, counter);
+}
+
+void rw_team_await(struct rw_team *team, atomic_uint *counter, unsigned value)
+{
+    unsigned seen;
+    while ((seen = atomic_load(counter)) < value) {
+        wait_until_moved(team, counter, seen);
+    }
+}
+
 /* The share of one member in a region, its end included. */
 static void take_part(struct rw_team *team, unsigned index)
 {

@@ -6,6 +6,8 @@
 #ifndef RW_KERNELS_TEAM_H
 #define RW_KERNELS_TEAM_H
 
+#include <stdatomic.h>
+
 #include "core/base/status.h"
 
 enum {
@@ -24,6 +26,10 @@ unsigned rw_team_size(const struct rw_team *team);
 void rw_team_run(struct rw_team *team, rw_team_fn fn, void *arg);
 /* Inside a region: returns when all members have arrived; writes before it are visible after it. */
 void rw_team_barrier(struct rw_team *team, unsigned member);
+/* Inside a region: a counter that one member raises and others wait for; what was written before it
+ * was raised is visible to who has waited. The one that raises must never wait for a waiter. */
+void rw_team_raise(struct rw_team *team, atomic_uint *counter);
+void rw_team_await(struct rw_team *team, atomic_uint *counter, unsigned value);
 /* CPU time spent inside regions by all members since creation, nanoseconds. */
 unsigned long long rw_team_cpu_ns(const struct rw_team *team);
 /* Processors this process may use: affinity mask, cut by the cgroup v1/v2 CPU quota, at least 1. */

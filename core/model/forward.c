@@ -8,14 +8,21 @@
 #include "core/base/assert.h"
 #include "core/kernels/gemm_share.h"
 #include "core/model/carve.h"
+#include "core/model/flops.h"
+#include "core/model/plan.h"
 #include "core/model/rope.h"
 
 enum {
-    TILE_QUERIES = 96,   /* query rows of one attention item, over the heads of a group */
-    ROWS_PER_TICKET = 8, /* of the phases that work row by row */
+    TILE_QUERIES = 96,          /* query rows of one attention item, over the heads of a group */
+    ROWS_PER_TICKET = 8,        /* of the phases that work row by row */
+    APART_BYTES_MAX = 32 << 20, /* of a model that a shared cache holds */
+    APART_LEAST = 64,
+    APART_ROWS = 160,
+    QUANTISED_GAIN = 3, /* about as much faster than attention are products of bytes */
 };
 
-/* Steps of one layer; each ends with a barrier and has its own ticket counter. */
+/* Steps of one layer; each has its own ticket counter and ends with a barrier of those who work on
+ * the share. */
 enum phase {
     PHASE_ATTN_NORM,
     PHASE_QKV,
@@ -28,20 +35,6 @@ enum phase {
     PHASE_QUANTISE_DOWN,
     PHASE_DOWN,
     PHASES,
-};
-
-/* Consecutive queries of one sequence: an item of attention work, times KV heads. */
-struct tile {
-    uint32_t seq;
-    uint32_t row; /* of the chunk */
-    uint32_t rows;
-    uint32_t out_row; /* of the attention output */
-};
-
-struct row {
-    uint32_t seq;
-    uint32_t position;
-    int32_t id;
 };
 
 struct rw_forward {
@@ -79,16 +72,10 @@ struct rw_forward {
     unsigned char *scratch; /* [members] at scratch_bytes */
     size_t scratch_bytes;
     const void **block_ptrs; /* [members, 2, blocks_max] */
-    atomic_uint *tickets;    /* [layers, PHASES] */
 
     /* of the pass under way */
     const struct rw_forward_batch *batch;
-    uint32_t n_rows;
-    struct row *rows;          /* [chunk] */
-    struct tile *tiles;        /* [chunk] all rows */
-    struct tile *wanted_tiles; /* [chunk] rows that are read */
-    uint32_t n_tiles;
-    uint32_t n_wanted_tiles;
+    struct rw_plan plan;
 };
 
 /* ---- creation ------------------------------------------------------------------------------ */
@@ -123,10 +110,25 @@ static void carve_workspace(struct rw_forward *f, struct rw_carve *c)
     f->sines = rw_carve(c, chunk * half, sizeof(float));
     f->scratch = rw_carve(c, f->members, f->scratch_bytes);
     f->block_ptrs = rw_carve(c, (size_t)f->members * 2 * f->blocks_max, sizeof(void *));
-    f->tickets = rw_carve(c, (size_t)config->layers * PHASES, sizeof *f->tickets);
-    f->rows = rw_carve(c, chunk, sizeof *f->rows);
-    f->tiles = rw_carve(c, chunk, sizeof *f->tiles);
-    f->wanted_tiles = rw_carve(c, chunk, sizeof *f->wanted_tiles);
+    rw_plan_carve(&f->plan, c);
+}
+
+static void init_plan(struct rw_forward *f)
+{
+    const struct rw_config *config = &f->weights->config;
+    double key_cost = rw_dtype_is_quantised(f->weights->dtype) ? QUANTISED_GAIN : 1;
+    struct rw_plan_limits limits = {
+        .chunk = f->chunk,
+        .vocab = config->vocab,
+        .blocks_max = f->blocks_max,
+        .tile_rows = f->tile_rows,
+        .phases = config->layers * PHASES,
+        .members = f->members,
+        .apart_least = f->weights->bytes <= APART_BYTES_MAX ? APART_LEAST : 0,
+        .apart_rows = APART_ROWS,
+        .key_cost = key_cost * rw_flops_per_key(config) / rw_flops_per_token(f->weights),
+    };
+    rw_plan_init(&f->plan, &limits);
 }
 
 static void set_shapes(struct rw_forward *f, uint32_t context_max)
@@ -155,6 +157,7 @@ static void set_shapes(struct rw_forward *f, uint32_t context_max)
         f->act_stride = rw_act_bytes(f->weights->dtype, widest);
     }
     f->scratch_bytes = scratch_bytes_of(f);
+    init_plan(f);
     rw_rope_frequencies(&config->rope, config->head_dim, f->frequencies);
 }
 
@@ -196,85 +199,37 @@ void rw_forward_destroy(struct rw_forward *forward)
     rw_free(forward);
 }
 
-/* ---- plan of a pass ------------------------------------------------------------------------ */
-
-static void plan_rows(struct rw_forward *f)
-{
-    const struct rw_forward_batch *b = f->batch;
-    uint32_t vocab = f->weights->config.vocab;
-    f->n_rows = 0;
-    for (uint32_t s = 0; s < b->n_seqs; s++) {
-        const struct rw_forward_seq *seq = &b->seqs[s];
-        rw_assert(seq->n > 0 && seq->n <= f->chunk - f->n_rows);
-        rw_assert(rw_kv_blocks_of(seq->position + seq->n) <= seq->kv->n_blocks);
-        rw_assert(seq->kv->n_blocks <= f->blocks_max);
-        for (uint32_t i = 0; i < seq->n; i++) {
-            rw_assert(seq->ids[i] >= 0 && (uint32_t)seq->ids[i] < vocab);
-            f->rows[f->n_rows++] = (struct row){s, seq->position + i, seq->ids[i]};
-        }
-    }
-}
-
-static void plan_tiles(struct rw_forward *f)
-{
-    const struct rw_forward_batch *b = f->batch;
-    uint32_t row = 0;
-    f->n_tiles = 0;
-    for (uint32_t s = 0; s < b->n_seqs; s++) {
-        uint32_t end = row + b->seqs[s].n;
-        while (row < end) {
-            uint32_t n = end - row < f->tile_rows ? end - row : f->tile_rows;
-            f->tiles[f->n_tiles++] = (struct tile){s, row, n, row};
-            row += n;
-        }
-    }
-}
-
-/* Neighbouring wanted rows of one sequence share a tile. */
-static void plan_wanted_tiles(struct rw_forward *f)
-{
-    const struct rw_forward_batch *b = f->batch;
-    struct tile *last = NULL;
-    f->n_wanted_tiles = 0;
-    for (uint32_t i = 0; i < b->n_wanted; i++) {
-        uint32_t row = b->wanted[i];
-        rw_assert(row < f->n_rows && (i == 0 || b->wanted[i - 1] < row));
-        if (last != NULL && last->seq == f->rows[row].seq && last->row + last->rows == row &&
-            last->rows < f->tile_rows) {
-            last->rows++;
-            continue;
-        }
-        last = &f->wanted_tiles[f->n_wanted_tiles++];
-        *last = (struct tile){f->rows[row].seq, row, 1, i};
-    }
-}
-
 /* ---- phases, run by every member ----------------------------------------------------------- */
 
 struct member {
     struct rw_forward *f;
     unsigned index;
+    struct rw_plan_share *share; /* under work */
     void *scratch;
     const void **k_blocks;
     const void **v_blocks;
 };
 
-/* Next [begin, end) of `total` items of a phase; false when none is left. */
-static bool take(struct member *m, uint32_t layer, enum phase phase, uint32_t total, uint32_t grain,
-                 uint32_t *begin, uint32_t *end)
+/* Next items of a phase, out of `range`; false when none is left. */
+static bool take(struct member *m, uint32_t layer, enum phase phase, struct rw_plan_range range,
+                 uint32_t grain, struct rw_plan_range *items)
 {
-    atomic_uint *ticket = &m->f->tickets[layer * PHASES + phase];
-    *begin = atomic_fetch_add_explicit(ticket, grain, memory_order_relaxed);
-    if (*begin >= total) {
+    atomic_uint *ticket = &m->share->tickets[layer * PHASES + phase];
+    uint32_t total = rw_plan_length(range);
+    uint32_t begin = atomic_fetch_add_explicit(ticket, grain, memory_order_relaxed);
+    if (begin >= total) {
         return false;
     }
-    *end = total - *begin < grain ? total : *begin + grain;
+    uint32_t end = total - begin < grain ? total : begin + grain;
+    *items = (struct rw_plan_range){range.begin + begin, range.begin + end};
     return true;
 }
 
 static void barrier(struct member *m)
 {
-    rw_team_barrier(m->f->team, m->index);
+    if (m->share->members > 1) {
+        rw_team_barrier(m->f->team, m->index);
+    }
 }
 
 static void embed_row(const struct rw_forward *f, uint32_t r)
@@ -283,36 +238,37 @@ static void embed_row(const struct rw_forward *f, uint32_t r)
     size_t n = w->config.hidden;
     float *x = f->x + r * f->x_stride;
     if (w->embed_dtype == RW_DTYPE_F32) {
-        memcpy(x, (const float *)w->embed + (size_t)f->rows[r].id * n, n * sizeof *x);
+        memcpy(x, (const float *)w->embed + (size_t)f->plan.rows[r].id * n, n * sizeof *x);
         return;
     }
-    const uint16_t *from = (const uint16_t *)w->embed + (size_t)f->rows[r].id * n;
+    const uint16_t *from = (const uint16_t *)w->embed + (size_t)f->plan.rows[r].id * n;
     for (size_t i = 0; i < n; i++) {
         uint32_t bits = (uint32_t)from[i] << 16;
         memcpy(x + i, &bits, sizeof bits);
     }
 }
 
+/* A row of the residual stream, normed, into row r of `norm`. */
 static void norm_row(const struct rw_forward *f, const float *x, const float *w, uint32_t r)
 {
     const struct rw_config *c = &f->weights->config;
-    f->kernels->rms_norm(x + r * f->x_stride, w, c->hidden, f->weights->layers[0].qkv.k_padded,
-                         c->rms_eps, f->weights->dtype, f->norm + r * f->norm_stride);
+    f->kernels->rms_norm(x, w, c->hidden, f->weights->layers[0].qkv.k_padded, c->rms_eps,
+                         f->weights->dtype, f->norm + r * f->norm_stride);
 }
 
 static void phase_attn_norm(struct member *m, uint32_t l)
 {
     struct rw_forward *f = m->f;
     uint32_t half = f->weights->config.head_dim / 2;
-    uint32_t begin, end;
-    while (take(m, l, PHASE_ATTN_NORM, f->n_rows, ROWS_PER_TICKET, &begin, &end)) {
-        for (uint32_t r = begin; r < end; r++) {
+    struct rw_plan_range items;
+    while (take(m, l, PHASE_ATTN_NORM, m->share->rows, ROWS_PER_TICKET, &items)) {
+        for (uint32_t r = items.begin; r < items.end; r++) {
             if (l == 0) {
                 embed_row(f, r);
-                rw_rope_angles(f->frequencies, half, f->rows[r].position,
+                rw_rope_angles(f->frequencies, half, f->plan.rows[r].position,
                                f->cosines + (size_t)r * half, f->sines + (size_t)r * half);
             }
-            norm_row(f, f->x, f->weights->layers[l].attn_norm, r);
+            norm_row(f, f->x + r * f->x_stride, f->weights->layers[l].attn_norm, r);
         }
     }
     barrier(m);
@@ -321,20 +277,22 @@ static void phase_attn_norm(struct member *m, uint32_t l)
 static void phase_gemm(struct member *m, uint32_t l, enum phase phase, const struct rw_gemm *gemm)
 {
     struct rw_forward *f = m->f;
-    rw_gemm_share(f->kernels, gemm, &f->tickets[l * PHASES + phase], f->members, m->scratch);
+    rw_gemm_share(f->kernels, gemm, &m->share->tickets[l * PHASES + phase], m->share->members,
+                  m->scratch);
     barrier(m);
 }
 
 static void phase_qkv(struct member *m, uint32_t l)
 {
     struct rw_forward *f = m->f;
+    uint32_t first = m->share->rows.begin;
     struct rw_gemm gemm = {
         .linear = &f->weights->layers[l].qkv,
-        .x = f->norm,
+        .x = f->norm + first * f->norm_stride,
         .x_stride = f->norm_stride,
-        .rows = f->n_rows,
+        .rows = rw_plan_length(m->share->rows),
         .epilogue = RW_EPILOGUE_STORE,
-        .out = f->qkv,
+        .out = f->qkv + first * f->qkv_stride,
         .out_stride = f->qkv_stride * sizeof(float),
     };
     phase_gemm(m, l, PHASE_QKV, &gemm);
@@ -369,7 +327,7 @@ static void store_keys(const struct rw_forward *f, const struct rw_layer *layer,
                        uint32_t r)
 {
     const struct rw_config *c = &f->weights->config;
-    const struct row *row = &f->rows[r];
+    const struct rw_plan_row *row = &f->plan.rows[r];
     uint32_t block = f->batch->seqs[row->seq].kv->blocks[row->position / RW_KV_BLOCK_POSITIONS];
     float *keys = f->qkv + r * f->qkv_stride + (size_t)c->heads * c->head_dim;
     for (uint32_t h = 0; h < c->kv_heads; h++) {
@@ -386,22 +344,27 @@ static void phase_rope(struct member *m, uint32_t l)
 {
     struct rw_forward *f = m->f;
     const struct rw_layer *layer = &f->weights->layers[l];
-    uint32_t begin, end;
-    while (take(m, l, PHASE_ROPE, f->n_rows, ROWS_PER_TICKET, &begin, &end)) {
-        for (uint32_t r = begin; r < end; r++) {
+    struct rw_plan_range items;
+    while (take(m, l, PHASE_ROPE, m->share->rows, ROWS_PER_TICKET, &items)) {
+        for (uint32_t r = items.begin; r < items.end; r++) {
             store_queries(f, layer, r);
-            store_keys(f, layer, l, r);
+            if (!f->batch->seqs[f->plan.rows[r].seq].stored) {
+                store_keys(f, layer, l, r);
+            }
         }
     }
     barrier(m);
+    if (m->share->members == 1) {
+        rw_team_raise(f->team, &m->share->stored);
+    }
 }
 
-static void attend(struct member *m, uint32_t l, const struct tile *tile, uint32_t kv_head)
+static void attend(struct member *m, uint32_t l, const struct rw_plan_tile *tile, uint32_t kv_head)
 {
     struct rw_forward *f = m->f;
     const struct rw_config *c = &f->weights->config;
     const struct rw_kv_seq *kv = f->batch->seqs[tile->seq].kv;
-    uint32_t position = f->rows[tile->row].position;
+    uint32_t position = f->plan.rows[tile->row].position;
     uint32_t n_blocks = rw_kv_blocks_of(position + tile->rows);
     for (uint32_t i = 0; i < n_blocks; i++) {
         m->k_blocks[i] = rw_kv_block(f->batch->kv, kv->blocks[i], l, kv_head, false);
@@ -425,34 +388,46 @@ static void attend(struct member *m, uint32_t l, const struct tile *tile, uint32
     f->kernels->attention(&attention, m->scratch);
 }
 
-static void phase_attention(struct member *m, uint32_t l, const struct tile *tiles, uint32_t n)
+/* Keys of the share's first sequence that others store. */
+static void await_keys(struct member *m, uint32_t l)
+{
+    struct rw_plan *plan = &m->f->plan;
+    for (struct rw_plan_share *s = &plan->shares[m->share->needs]; s < m->share; s++) {
+        rw_team_await(m->f->team, &s->stored, l + 1);
+    }
+}
+
+static void phase_attention(struct member *m, uint32_t l, const struct rw_plan_tile *tiles,
+                            struct rw_plan_range range)
 {
     uint32_t kv_heads = m->f->weights->config.kv_heads;
-    uint32_t item, end;
-    while (take(m, l, PHASE_ATTENTION, n * kv_heads, 1, &item, &end)) {
+    struct rw_plan_range items = {range.begin * kv_heads, range.end * kv_heads}, item;
+    await_keys(m, l);
+    while (take(m, l, PHASE_ATTENTION, items, 1, &item)) {
         /* From the end: late tiles of a sequence see most keys, so the longest items go first. */
-        uint32_t from_end = n * kv_heads - 1 - item;
+        uint32_t from_end = items.end - 1 - (item.begin - items.begin);
         attend(m, l, &tiles[from_end / kv_heads], from_end % kv_heads);
     }
     barrier(m);
 }
 
-/* What enters the next GEMM: n rows of state as they are, or made bytes in `act`. */
+/* What enters the next GEMM: rows of state as they are, or made bytes in `act`. */
 struct rows {
-    const unsigned char *x;
-    size_t stride; /* bytes */
+    const unsigned char *x; /* of the first row of the chunk */
+    size_t stride;          /* bytes */
 };
 
 static struct rows phase_quantise(struct member *m, uint32_t l, enum phase phase,
-                                  const struct rw_linear *linear, struct rows in, uint32_t n)
+                                  const struct rw_linear *linear, struct rows in,
+                                  struct rw_plan_range range)
 {
     struct rw_forward *f = m->f;
     if (!rw_dtype_is_quantised(f->weights->dtype)) {
         return in;
     }
-    uint32_t begin, end;
-    while (take(m, l, phase, n, ROWS_PER_TICKET, &begin, &end)) {
-        for (uint32_t r = begin; r < end; r++) {
+    struct rw_plan_range items;
+    while (take(m, l, phase, range, ROWS_PER_TICKET, &items)) {
+        for (uint32_t r = items.begin; r < items.end; r++) {
             f->kernels->quantise((const uint16_t *)(const void *)(in.x + r * in.stride),
                                  linear->n_in, linear->k_padded, f->act + r * f->act_stride);
         }
@@ -461,42 +436,69 @@ static struct rows phase_quantise(struct member *m, uint32_t l, enum phase phase
     return (struct rows){f->act, f->act_stride};
 }
 
-static void phase_mlp_norm(struct member *m, uint32_t l, const float *x, uint32_t n)
+/* Where the output projection and the MLP of a layer happen: the residual stream of their rows, and
+ * which rows of the other buffers they use. */
+struct back {
+    float *x; /* of the first of the rows */
+    struct rw_plan_range rows;
+};
+
+static void phase_mlp_norm(struct member *m, uint32_t l, const struct back *back)
 {
-    uint32_t begin, end;
-    while (take(m, l, PHASE_MLP_NORM, n, ROWS_PER_TICKET, &begin, &end)) {
-        for (uint32_t r = begin; r < end; r++) {
-            norm_row(m->f, x, m->f->weights->layers[l].mlp_norm, r);
+    const struct rw_forward *f = m->f;
+    const float *weights = f->weights->layers[l].mlp_norm;
+    struct rw_plan_range items;
+    while (take(m, l, PHASE_MLP_NORM, back->rows, ROWS_PER_TICKET, &items)) {
+        for (uint32_t r = items.begin; r < items.end; r++) {
+            norm_row(f, back->x + (r - back->rows.begin) * f->x_stride, weights, r);
         }
     }
     barrier(m);
 }
 
-/* Output projection and MLP, both added to the residual stream `x` of n rows. */
-static void phases_back(struct member *m, uint32_t l, float *x, uint32_t n)
+/* One product of a layer's back, from rows of `in`. */
+static void phase_back_gemm(struct member *m, uint32_t l, enum phase phase,
+                            const struct rw_linear *linear, struct rows in,
+                            struct rw_plan_range range, enum rw_epilogue epilogue, void *out,
+                            size_t out_stride)
+{
+    struct rw_gemm gemm = {
+        .linear = linear,
+        .x = in.x + range.begin * in.stride,
+        .x_stride = in.stride,
+        .rows = rw_plan_length(range),
+        .epilogue = epilogue,
+        .out = out,
+        .out_stride = out_stride,
+    };
+    phase_gemm(m, l, phase, &gemm);
+}
+
+/* Output projection and MLP, both added to the residual stream. */
+static void phases_back(struct member *m, uint32_t l, const struct back *back)
 {
     struct rw_forward *f = m->f;
     const struct rw_layer *layer = &f->weights->layers[l];
     size_t x_bytes = f->x_stride * sizeof(float), mlp_bytes = f->mlp_stride * f->element;
-    struct rows in = {f->attn, f->attn_stride * f->element};
-    in = phase_quantise(m, l, PHASE_QUANTISE_O, &layer->o, in, n);
-    struct rw_gemm o = {&layer->o, in.x, in.stride, n, RW_EPILOGUE_ADD, x, x_bytes};
-    phase_gemm(m, l, PHASE_O, &o);
-    phase_mlp_norm(m, l, x, n);
-    struct rw_gemm gate_up = {&layer->gate_up,    f->norm, f->norm_stride, n,
-                              RW_EPILOGUE_SWIGLU, f->mlp,  mlp_bytes};
-    phase_gemm(m, l, PHASE_GATE_UP, &gate_up);
-    in = (struct rows){f->mlp, mlp_bytes};
-    in = phase_quantise(m, l, PHASE_QUANTISE_DOWN, &layer->down, in, n);
-    struct rw_gemm down = {&layer->down, in.x, in.stride, n, RW_EPILOGUE_ADD, x, x_bytes};
-    phase_gemm(m, l, PHASE_DOWN, &down);
+    struct rows attn = {f->attn, f->attn_stride * f->element}, mlp = {f->mlp, mlp_bytes};
+    struct rows norm = {f->norm, f->norm_stride};
+    attn = phase_quantise(m, l, PHASE_QUANTISE_O, &layer->o, attn, back->rows);
+    phase_back_gemm(m, l, PHASE_O, &layer->o, attn, back->rows, RW_EPILOGUE_ADD, back->x, x_bytes);
+    phase_mlp_norm(m, l, back);
+    phase_back_gemm(m, l, PHASE_GATE_UP, &layer->gate_up, norm, back->rows, RW_EPILOGUE_SWIGLU,
+                    f->mlp + back->rows.begin * mlp_bytes, mlp_bytes);
+    mlp = phase_quantise(m, l, PHASE_QUANTISE_DOWN, &layer->down, mlp, back->rows);
+    phase_back_gemm(m, l, PHASE_DOWN, &layer->down, mlp, back->rows, RW_EPILOGUE_ADD, back->x,
+                    x_bytes);
 }
 
 /* The last layer continues with the wanted rows only, packed together in y. */
 static void gather_wanted(struct member *m)
 {
     struct rw_forward *f = m->f;
-    for (uint32_t i = m->index; i < f->batch->n_wanted; i += f->members) {
+    struct rw_plan_range wanted = m->share->wanted;
+    unsigned first = m->share->members > 1 ? m->index : 0;
+    for (uint32_t i = wanted.begin + first; i < wanted.end; i += m->share->members) {
         memcpy(f->y + i * f->x_stride, f->x + f->batch->wanted[i] * f->x_stride,
                f->weights->config.hidden * sizeof(float));
     }
@@ -506,34 +508,57 @@ static void final_norm(struct member *m)
 {
     struct rw_forward *f = m->f;
     const struct rw_config *c = &f->weights->config;
-    for (uint32_t i = m->index; i < f->batch->n_wanted; i += f->members) {
+    struct rw_plan_range wanted = m->share->wanted;
+    unsigned first = m->share->members > 1 ? m->index : 0;
+    for (uint32_t i = wanted.begin + first; i < wanted.end; i += m->share->members) {
         f->kernels->rms_norm_f32(f->y + i * f->x_stride, f->weights->final_norm, c->hidden,
                                  c->rms_eps);
+    }
+}
+
+static void run_share(struct member *m)
+{
+    struct rw_forward *f = m->f;
+    const struct rw_plan_share *share = m->share;
+    uint32_t last = f->weights->config.layers - 1;
+    for (uint32_t l = 0; l <= last; l++) {
+        phase_attn_norm(m, l);
+        phase_qkv(m, l);
+        phase_rope(m, l);
+        if (l < last) {
+            struct back all = {f->x + share->rows.begin * f->x_stride, share->rows};
+            phase_attention(m, l, f->plan.tiles, share->tiles);
+            phases_back(m, l, &all);
+        }
+    }
+    uint32_t n = rw_plan_length(share->wanted);
+    if (n > 0) {
+        struct back wanted = {f->y + share->wanted.begin * f->x_stride,
+                              {share->rows.begin, share->rows.begin + n}};
+        gather_wanted(m);
+        phase_attention(m, last, f->plan.wanted_tiles, share->wanted_tiles);
+        phases_back(m, last, &wanted);
+        final_norm(m);
     }
 }
 
 static void region(void *arg, unsigned index, unsigned members)
 {
     struct rw_forward *f = arg;
+    struct rw_plan *plan = &f->plan;
     struct member m = {.f = f, .index = index, .scratch = f->scratch + index * f->scratch_bytes};
     m.k_blocks = f->block_ptrs + (size_t)index * 2 * f->blocks_max;
     m.v_blocks = m.k_blocks + f->blocks_max;
     rw_assert(members == f->members);
-    uint32_t last = f->weights->config.layers - 1;
-    for (uint32_t l = 0; l <= last; l++) {
-        phase_attn_norm(&m, l);
-        phase_qkv(&m, l);
-        phase_rope(&m, l);
-        if (l < last) {
-            phase_attention(&m, l, f->tiles, f->n_tiles);
-            phases_back(&m, l, f->x, f->n_rows);
-        }
+    if (plan->shares[0].members > 1) {
+        m.share = &plan->shares[0];
+        run_share(&m);
+        return;
     }
-    if (f->batch->n_wanted > 0) {
-        gather_wanted(&m);
-        phase_attention(&m, last, f->wanted_tiles, f->n_wanted_tiles);
-        phases_back(&m, last, f->y, f->batch->n_wanted);
-        final_norm(&m);
+    uint32_t next;
+    while ((next = atomic_fetch_add(&plan->next_share, 1)) < plan->n_shares) {
+        m.share = &plan->shares[next];
+        run_share(&m);
     }
 }
 
@@ -541,41 +566,9 @@ const float *rw_forward_run(struct rw_forward *f, const struct rw_forward_batch 
                             size_t *stride)
 {
     f->batch = batch;
-    plan_rows(f);
-    plan_tiles(f);
-    plan_wanted_tiles(f);
-    uint32_t counters = f->weights->config.layers * PHASES;
-    for (uint32_t i = 0; i < counters; i++) {
-        atomic_store_explicit(&f->tickets[i], 0, memory_order_relaxed);
-    }
+    rw_plan_make(&f->plan, batch);
     rw_team_run(f->team, region, f);
     f->batch = NULL;
     *stride = f->x_stride;
     return f->y;
-}
-
-/* Keys seen by queries [position, position + n), summed, with a window of w (0: none). */
-static double keys_seen(double position, double n, double w)
-{
-    if (w == 0 || position + n <= w) {
-        return n * position + n * (n + 1) / 2;
-    }
-    if (position >= w) {
-        return n * w;
-    }
-    double before = w - position; /* queries that still see all keys */
-    return before * position + before * (before + 1) / 2 + (n - before) * w;
-}
-
-double rw_forward_attention_flops(const struct rw_config *c, uint32_t position, uint32_t n,
-                                  uint32_t scores)
-{
-    /* q.k and p.v: two operations each per key and element */
-    double per_key = 4.0 * c->heads * c->head_dim;
-    double all = keys_seen(position, n, 0), windowed = keys_seen(position, n, c->window);
-    uint32_t last = c->layers - 1;
-    uint32_t unwindowed =
-        c->window == 0 || c->window_from_layer > last ? last : c->window_from_layer;
-    double last_mean = (last >= c->window_from_layer ? windowed : all) / n;
-    return per_key * (unwindowed * all + (last - unwindowed) * windowed + scores * last_mean);
 }

@@ -2,16 +2,17 @@
  *
  * A pass takes, per sequence, the next `n` tokens from `position` on, writes their keys and values
  * into the sequence's KV blocks, and returns the hidden state (after the final norm) of the
- * positions that a head reads. One parallel region per pass; GEMMs are split over outputs and
- * rows, never over K, and work is dealt to threads by counters: who computes a value never changes
- * its bits. In the last layer only the rows that are read go through attention, the output
- * projection and the MLP.
+ * positions that a head reads. One parallel region per pass; the members of the team work on all
+ * rows together or each on rows of its own (plan.h), GEMMs are split over outputs and rows, never
+ * over K: who computes a value never changes its bits. In the last layer only the rows that are
+ * read go through attention, the output projection and the MLP.
  *
  * Mathematics and tensor names: core/MODEL.md. Nothing here allocates after creation.
  * Threads: one pass at a time per rw_forward and per team. */
 #ifndef RW_MODEL_FORWARD_H
 #define RW_MODEL_FORWARD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/base/status.h"
@@ -32,6 +33,7 @@ struct rw_forward_seq {
     const int32_t *ids;         /* of the n tokens; each below vocab */
     uint32_t position;          /* of the first; all before it have been through a pass */
     uint32_t n;
+    bool stored; /* keys and values are there already, and others may be reading them */
 };
 
 struct rw_forward_batch {
@@ -53,10 +55,5 @@ void rw_forward_destroy(struct rw_forward *forward); /* NULL is fine */
 /* hidden[n_wanted] at `stride` floats, valid until the next pass. */
 const float *rw_forward_run(struct rw_forward *forward, const struct rw_forward_batch *batch,
                             size_t *stride);
-
-/* Operations of attention for tokens [position, position + n) of one sequence, `scores` of which
- * are read (the last layer computes those only). */
-double rw_forward_attention_flops(const struct rw_config *config, uint32_t position, uint32_t n,
-                                  uint32_t scores);
 
 #endif

@@ -350,26 +350,3 @@ void rw_weights_free(struct rw_weights *weights)
     rw_free(weights->layers);
     rw_free(weights);
 }
-
-/* ---- costs --------------------------------------------------------------------------------- */
-
-static double linear_weights_front(const struct rw_config *c)
-{
-    return (double)c->hidden * (c->heads + 2.0 * c->kv_heads) * c->head_dim;
-}
-
-static double linear_weights_back(const struct rw_config *c)
-{
-    return (double)c->hidden * c->heads * c->head_dim + 3.0 * c->hidden * c->intermediate;
-}
-
-double rw_weights_flops_per_token(const struct rw_weights *weights)
-{
-    const struct rw_config *c = &weights->config;
-    return 2.0 * (c->layers * linear_weights_front(c) + (c->layers - 1.0) * linear_weights_back(c));
-}
-
-double rw_weights_flops_per_score(const struct rw_weights *weights)
-{
-    return 2.0 * linear_weights_back(&weights->config) + rw_head_flops(&weights->head);
-}

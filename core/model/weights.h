@@ -66,10 +66,4 @@ rw_status rw_weights_load(const struct rw_weights_request *request, struct rw_we
                           struct rw_error *err);
 void rw_weights_free(struct rw_weights *weights); /* NULL is fine */
 
-/* Operations of one token, 2 per weight of the linears: all layers but the last one's output
- * projection and MLP, which only the positions that a head reads go through ... */
-double rw_weights_flops_per_token(const struct rw_weights *weights);
-/* ... and those, with the head, per position read. */
-double rw_weights_flops_per_score(const struct rw_weights *weights);
-
 #endif

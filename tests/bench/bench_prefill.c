@@ -19,6 +19,7 @@
 
 #include "core/bench/peak.h"
 #include "core/kernels/team.h"
+#include "core/model/flops.h"
 #include "core/model/forward.h"
 #include "core/model/kv.h"
 #include "core/model/weights.h"
@@ -136,6 +137,7 @@ static void make_weights(const struct rw_config *c, enum rw_dtype dtype)
         layer->gate_up = counted_linear(dtype, (c->intermediate + 31) / 32 * 64, c->hidden);
         layer->down = counted_linear(dtype, c->hidden, c->intermediate);
     }
+    w->bytes = (uint64_t)bench.weight_bytes;
 }
 
 static void open_bench(const struct rw_config *c, enum rw_dtype dtype)
@@ -174,7 +176,7 @@ static void run_chunk(struct rw_forward *forward, uint32_t traces, uint32_t posi
     uint32_t wanted[SEQS_MAX];
     for (uint32_t s = 0; s < traces; s++) {
         rw_kv_grow(bench.pool, &bench.seqs[s], position + n);
-        seqs[s] = (struct rw_forward_seq){&bench.seqs[s], bench.ids + position, position, n};
+        seqs[s] = (struct rw_forward_seq){&bench.seqs[s], bench.ids + position, position, n, false};
         wanted[s] = (s + 1) * n - 1;
     }
     struct rw_forward_batch batch = {.kv = bench.pool,
@@ -211,13 +213,13 @@ static double run_traces(struct rw_forward *forward, uint32_t length)
 /* Operations of one case, the rows that no head reads left out. */
 static double linear_operations(uint32_t length)
 {
-    return traces_of(length) * (length * rw_weights_flops_per_token(&bench.weights) +
-                                rw_weights_flops_per_score(&bench.weights));
+    return traces_of(length) *
+           (length * rw_flops_per_token(&bench.weights) + rw_flops_per_score(&bench.weights));
 }
 
 static double attention_operations(uint32_t length)
 {
-    return traces_of(length) * rw_forward_attention_flops(&bench.weights.config, 0, length, 1);
+    return traces_of(length) * rw_flops_of_attention(&bench.weights.config, 0, length, 1);
 }
 
 static void report(size_t reps)

@@ -29,8 +29,8 @@ struct schedule {
 };
 
 static const struct schedule SCHEDULES[] = {
-    {1, 512, true}, {1, 512, false}, {2, 512, false}, {3, 64, false},
-    {2, 50, true},  {1, 7, false},   {1, 1, true},
+    {1, 512, true}, {1, 512, false}, {2, 512, false}, {3, 512, true},
+    {3, 64, false}, {2, 50, true},   {1, 7, false},   {1, 1, true},
 };
 
 static void collect(struct rw_engine *e, struct rw_job *job, struct result *out, uint32_t t)

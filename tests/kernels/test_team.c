@@ -59,6 +59,46 @@ START_TEST(barriers_order_all_writes)
 }
 END_TEST
 
+struct chain {
+    struct rw_team *team;
+    unsigned cells[ROUNDS]; /* plain memory: the counter must order it */
+    atomic_uint written;
+    atomic_uint wrong;
+};
+
+/* Member 0 writes one cell after the other; the others read each as soon as it is there. */
+static void chain_run(void *arg, unsigned member, unsigned members)
+{
+    struct chain *c = arg;
+    (void)members;
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        if (member > 0) {
+            rw_team_await(c->team, &c->written, i + 1);
+            atomic_fetch_add(&c->wrong, c->cells[i] != i + 7);
+            continue;
+        }
+        if (i % 50 == 49) { /* long enough that the others go to sleep */
+            nanosleep(&(struct timespec){.tv_nsec = 2 * 1000 * 1000}, NULL);
+        }
+        c->cells[i] = i + 7;
+        rw_team_raise(c->team, &c->written);
+    }
+}
+
+START_TEST(a_raised_counter_orders_what_was_written)
+{
+    for (unsigned size = 1; size <= MEMBERS_MAX; size += size < 3 ? 1 : 5) {
+        static struct chain chain;
+        memset(&chain, 0, sizeof chain);
+        ck_assert_int_eq(rw_team_create(size, &chain.team, NULL), RW_OK);
+        rw_team_run(chain.team, chain_run, &chain);
+        ck_assert_uint_eq(atomic_load(&chain.written), ROUNDS);
+        ck_assert_uint_eq(atomic_load(&chain.wrong), 0);
+        rw_team_destroy(chain.team);
+    }
+}
+END_TEST
+
 static void burn(void *arg, unsigned member, unsigned members)
 {
     (void)member;
@@ -188,6 +228,7 @@ Suite *team_suite(void)
     Suite *suite = suite_create("team");
     TCase *tc = tcase_create("team");
     tcase_add_test(tc, barriers_order_all_writes);
+    tcase_add_test(tc, a_raised_counter_orders_what_was_written);
     tcase_add_test(tc, cpu_time_is_that_of_all_members);
     tcase_add_test(tc, sizes_are_checked);
     tcase_add_test(tc, a_refused_allocation_is_an_error);
