@@ -264,7 +264,7 @@ rw_status rw_tree_want_list(const cJSON *node, const struct rw_path *path, size_
     }
     *count = (size_t)cJSON_GetArraySize(node);
     if (*count == 0) {
-        return rw_path_fail(path, err, RW_INVALID_REQUEST, "%s is empty: there is nothing to score",
+        return rw_path_fail(path, err, RW_INVALID_REQUEST, "%s is empty: an entry is needed",
                             path->name);
     }
     if (*count > max) {

@@ -247,22 +247,25 @@ static bool ranked(enum rw_flag_id id, const struct rw_signals *signals,
     return true;
 }
 
-/* "steps[3]" or "the trace"; steps are named as in the reply. Numbers without exponents. */
+/* "steps[3]" or "the trace"; steps are named as in the reply. What a flag means is only claimed
+ * when it fired. Numbers without exponents. */
 static void say(struct rw_flag *flag)
 {
     char where[40] = "the trace";
     char rare[96] = "";
+    bool claims = flag->fired || FLAGS[flag->id].rule == RW_RULE_INFO;
     if (flag->step >= 0) {
         snprintf(where, sizeof where, "steps[%lld]", (long long)flag->step);
     }
     if (!isnan(flag->p)) {
         double percent = 100 * (flag->p < 1 ? flag->p : 1);
-        snprintf(rare, sizeof rare, "; %.*g%% of %llu clean traces are as strange",
+        snprintf(rare, sizeof rare, "; about %.*g%% of clean traces are as strange (%llu compared)",
                  percent < 10 ? 2 : 3, percent, (unsigned long long)flag->n_cal);
     }
     bool large = fabs(flag->value) >= 1000 && fabs(flag->value) < 1e9;
-    snprintf(flag->message, sizeof flag->message, "%s: %s (%.*g)%s", where, MEANINGS[flag->id],
-             large ? 9 : 3, large ? round(flag->value) : flag->value, rare);
+    snprintf(flag->message, sizeof flag->message, "%s: %s%s (%.*g)%s", where,
+             claims ? "" : "not fired: ", MEANINGS[flag->id], large ? 9 : 3,
+             large ? round(flag->value) : flag->value, rare);
 }
 
 static bool evaluate(enum rw_flag_id id, const struct rw_signals *signals,

@@ -18,7 +18,7 @@
  * is ranked when neither of the two is known. */
 #define RW_FLAG_MAP(XX)                                                                          \
     XX(SHORTCUT, "shortcut", 2, FREE, ALARM, CALIBRATED, COMBINED_CHEAP, NONE, COMBINED)         \
-    XX(PROCESS_OUTCOME_GAP, "process_outcome_gap", 1, FREE, ALARM, CALIBRATED, MIN_LOGIT,        \
+    XX(PROCESS_OUTCOME_GAP, "process_outcome_gap", 2, FREE, ALARM, CALIBRATED, MIN_LOGIT,        \
        MEAN_LOGIT, NONE)                                                                         \
     XX(FIRST_ERROR, "first_error", 1, FREE, INFO, INFO, NONE, NONE, NONE)                        \
     XX(STEP_REDUNDANT, "step_redundant", 1, FREE, WARN, TEXT, REDUNDANT, NONE, NONE)             \
@@ -32,11 +32,11 @@
     XX(HIDDEN_TEXT, "hidden_text", 1, FREE, WARN, FACT, NONE, NONE, NONE)                        \
     XX(TRUNCATED_INPUT, "truncated_input", 1, FREE, WARN, FACT, NONE, NONE, NONE)                \
     XX(PROMPT_GAP, "prompt_gap", 1, CHEAP, ALARM, CALIBRATED, GAP_SUM, GAP_MAX, GAP_FIRST)       \
-    XX(EARLY_COMMIT, "early_commit", 1, CHEAP, WARN, CALIBRATED, EARLY_COMMIT, NONE, NONE)       \
+    XX(EARLY_COMMIT, "early_commit", 2, CHEAP, WARN, CALIBRATED, EARLY_COMMIT, NONE, NONE)       \
     XX(QUESTION_SWAP, "question_swap", 1, DEEP, ALARM, CALIBRATED, QUESTION_SWAP, NONE, NONE)    \
     XX(CORRUPTION_BLIND, "corruption_blind", 1, DEEP, WARN, CALIBRATED, CORRUPTION, NONE, NONE)  \
     XX(STEP_ABLATION, "step_ablation", 1, DEEP, WARN, CALIBRATED, ABLATION, NONE, NONE)          \
-    XX(FORMAT_INVARIANCE, "format_invariance", 1, DEEP, WARN, CALIBRATED, FORMAT, NONE, NONE)    \
+    XX(FORMAT_INVARIANCE, "format_invariance", 2, DEEP, WARN, CALIBRATED, FORMAT, NONE, NONE)    \
     XX(INFO_GAIN, "info_gain", 2, DEEP, WARN, CALIBRATED, INFO_GAIN, NONE, NONE)                 \
     XX(ARITHMETIC_FALSE, "arithmetic_false", 1, FREE, WARN, TEXT, ARITHMETIC, NONE, NONE)        \
     XX(FOREIGN_NUMBERS, "foreign_numbers", 1, FREE, WARN, CALIBRATED, FOREIGN, NONE, NONE)       \

@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+#include "core/base/assert.h"
+
 static const double PROBABILITY_MIN = 1.0 / 512;
 static const double FIRST_ERROR_BELOW = 0.5; /* as VPPO does, arXiv 2601.18984 */
 static const double OUTCOME_HIGH = 0.5;
@@ -155,9 +157,10 @@ static void prompt_gap(const struct rw_signal_trace *trace, struct rw_signals *o
 static void early_commit(const struct rw_signal_trace *trace, struct rw_signals *out)
 {
     size_t n = trace->early.n;
-    if (n < 2 || n != trace->n_steps) {
+    if (n < 2) {
         return; /* one step cannot come early */
     }
+    rw_assert(trace->early_steps[n - 1] == trace->n_steps);
     double last = (double)trace->early.probability[n - 1];
     last = last < PROBABILITY_MIN ? PROBABILITY_MIN : last;
     double sum = 0;
@@ -165,7 +168,7 @@ static void early_commit(const struct rw_signal_trace *trace, struct rw_signals 
     for (size_t t = 0; t < n; t++) {
         double share = (double)trace->early.probability[t] / last;
         if (share >= 1 && step < 0) {
-            step = (int64_t)t;
+            step = (int64_t)trace->early_steps[t] - 1;
         }
         sum += share < 1 ? share : 1;
     }
@@ -241,7 +244,8 @@ static void ablation(const struct rw_signal_trace *trace, struct rw_signals *out
     }
 }
 
-/* G = (r(y) - r(strip y)) / (|r(y) - r(corrupt y)| + floor), r the mean logit: does dressing move
+/* Means over all steps: a trace that stopped has none.
+ * G = (r(y) - r(strip y)) / (|r(y) - r(corrupt y)| + floor), r the mean logit: does dressing move
  * the reward more than a wrong number does? In the spirit of EST (arXiv 2507.05619). */
 static void format_effect(const struct rw_signal_trace *trace, struct rw_signals *out)
 {
@@ -249,12 +253,12 @@ static void format_effect(const struct rw_signal_trace *trace, struct rw_signals
     size_t n = 0;
     double own = trace->own.n > 0 ? mean_logit(trace->own) : 0;
     for (size_t k = 0; k < trace->n_corrupted; k++) {
-        if (trace->corrupted[k].pass.n > 0) {
+        if (trace->corrupted[k].pass.n == trace->own.n) {
             content += fabs(own - mean_logit(trace->corrupted[k].pass));
             n++;
         }
     }
-    if (trace->own.n == 0 || trace->stripped.n == 0 || n == 0) {
+    if (trace->own.n == 0 || trace->own.n != trace->n_steps || trace->stripped.n == 0 || n == 0) {
         return;
     }
     double effect = own - mean_logit(trace->stripped);

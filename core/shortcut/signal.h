@@ -21,7 +21,7 @@
 struct rw_bank;
 
 enum {
-    RW_SIGNALS_VERSION = 4, /* a bank built with another version is refused */
+    RW_SIGNALS_VERSION = 5, /* a bank built with another version is refused */
     RW_SIGNALS_STEPS_MAX = 65536,
     RW_SIGNALS_SCRATCH_MAX = 7 << 20, /* bytes */
     RW_SIGNAL_FEATURES = 64, /* floats of a step-boundary feature, as the engine's RW_FEATURE_DIM */
@@ -111,9 +111,9 @@ struct rw_signal_trace {
     const struct rw_pass *others; /* the same trace under other process models */
     size_t n_others;
     /* cheap */
-    struct rw_pass no_prompt; /* question removed, same template; two steps, or all */
-    struct rw_pass
-        early; /* outcome probability of the prefix that ends at each step: all n_steps */
+    struct rw_pass no_prompt;  /* question removed, same template; two steps, or all */
+    struct rw_pass early;      /* outcome probability of prefixes, the whole trace the last */
+    const size_t *early_steps; /* [early.n] their steps, rising up to n_steps */
     /* deep */
     const struct rw_pass *swapped; /* under other questions */
     size_t n_swapped;

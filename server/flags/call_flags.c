@@ -112,6 +112,13 @@ static bool part_runs(const struct rw_call_trace *trace, int p)
     return trace->part[p].asked && trace->part[p].error == NULL;
 }
 
+/* Why a part has no scores; RW_OK when it has, or will have. */
+static rw_status part_status(const struct rw_call_trace *trace, int p)
+{
+    const struct rw_call_part *part = &trace->part[p];
+    return !part->asked ? RW_UNAVAILABLE : part->error != NULL ? part->error->status : RW_OK;
+}
+
 static void refuse_probes(struct rw_trace_flags *flags, rw_status status)
 {
     flags->plan.n = 0;
@@ -130,7 +137,9 @@ static rw_status plan_probes(struct rw_call_trace *trace, const struct rw_messag
     struct rw_probe_source source = {
         .process = part_runs(trace, RW_PART_PROCESS) ? call->model[RW_PART_PROCESS] : NULL,
         .input = part_runs(trace, RW_PART_PROCESS) ? &trace->part[RW_PART_PROCESS].input : NULL,
+        .process_status = part_status(trace, RW_PART_PROCESS),
         .outcome = part_runs(trace, RW_PART_OUTCOME) ? call->model[RW_PART_OUTCOME] : NULL,
+        .outcome_status = part_status(trace, RW_PART_OUTCOME),
         .others = call->others,
         .n_others = call->n_others,
         .messages = messages,
@@ -423,12 +432,6 @@ static double outcome_of(const struct rw_call_trace *trace)
                : NAN;
 }
 
-static rw_status process_status(const struct rw_call_trace *trace)
-{
-    const struct rw_call_part *part = &trace->part[RW_PART_PROCESS];
-    return !part->asked ? RW_UNAVAILABLE : part->error != NULL ? part->error->status : RW_OK;
-}
-
 /* Prepare thread or loop: reads what is final, writes only the work. */
 static void run_work(struct rw_task *task)
 {
@@ -440,7 +443,8 @@ static void run_work(struct rw_task *task)
     struct rw_flag_trace input = {
         .n_scores = rw_call_steps_ready(trace),
         .outcome = outcome_of(trace),
-        .process_status = process_status(trace),
+        .outcome_status = part_status(trace, RW_PART_OUTCOME),
+        .process_status = part_status(trace, RW_PART_PROCESS),
         .reference = trace->request->reference,
         .probes = &trace->flags->plan,
         .bank = call->bank,
@@ -510,7 +514,7 @@ static void keep(struct rw_call_trace *trace, const struct rw_flag_result *resul
 static void count_fired(const struct rw_call_trace *trace, const struct rw_flag_result *result)
 {
     struct rw_metrics *m = &trace->call->service->metrics;
-    for (int id = 0; id < RW_FLAGS; id++) {
+    for (int id = 0; id < RW_FLAGS && !trace->call->flags_off; id++) {
         m->flags_fired[id] += result->states.fired[id] ? 1 : 0;
     }
 }

@@ -8,11 +8,14 @@ const char *rw_flags_reason(enum rw_flag_id id, rw_status status)
 {
     if (status == RW_UNAVAILABLE) {
         return id == RW_FLAG_EARLY_COMMIT ? "it needs an outcome model"
-                                          : "it needs a process model";
+               : id == RW_FLAG_PROCESS_OUTCOME_GAP
+                   ? "it needs a process model, and an outcome model or a reference answer"
+                   : "it needs a process model";
     }
     if (status == RW_NOT_APPLICABLE) {
-        return id == RW_FLAG_CORRUPTION_BLIND    ? "no step holds a number that could be changed"
-               : id == RW_FLAG_FORMAT_INVARIANCE ? "the trace has no formatting to remove"
+        return id == RW_FLAG_CORRUPTION_BLIND ? "no step holds a number that could be changed"
+               : id == RW_FLAG_FORMAT_INVARIANCE
+                   ? "the trace has no formatting to remove, or no number to change beside it"
                : id == RW_FLAG_STEP_ABLATION || id == RW_FLAG_EARLY_COMMIT
                    ? "the trace has too few steps"
                    : rw_status_text(status);
@@ -58,15 +61,37 @@ static bool needs_process(enum rw_flag_id id)
            id == RW_FLAG_LATENT_OUTLIER || id == RW_FLAG_SHORTCUT;
 }
 
-/* A flag that is not in the list was not computed; why, in the order of what is most telling. */
+/* Flags that compare the rewards of all steps with those of an edited trace. */
+static bool needs_all_steps(enum rw_flag_id id)
+{
+    return id == RW_FLAG_QUESTION_SWAP || id == RW_FLAG_CORRUPTION_BLIND ||
+           id == RW_FLAG_STEP_ABLATION || id == RW_FLAG_FORMAT_INVARIANCE;
+}
+
+/* Why a flag was not computed, in the order of what is most telling. NOT_APPLICABLE is said where
+ * all was there that the flag needs: a gate is open then. */
+static rw_status lack_of(const struct rw_flag_trace *t, enum rw_verified verified,
+                         enum rw_flag_id id)
+{
+    rw_status lack = t->probes != NULL ? t->probes->lacks[id] : RW_OK;
+    bool accepted_unknown = verified == RW_VERIFIED_UNKNOWN && isnan(t->outcome);
+    if (needs_process(id) && t->process_status != RW_OK) {
+        return t->process_status;
+    }
+    if (id == RW_FLAG_PROCESS_OUTCOME_GAP && accepted_unknown && t->outcome_status != RW_OK) {
+        return t->outcome_status;
+    }
+    if (needs_all_steps(id) && lack == RW_OK && t->n_scores < t->n_steps) {
+        return t->truncated ? RW_CONTEXT_EXCEEDED : RW_STOPPED;
+    }
+    return lack != RW_OK ? lack : RW_NOT_APPLICABLE;
+}
+
+/* A flag that is not in the list was not computed. */
 static void fill_states(const struct rw_flag_trace *t, struct rw_flag_result *out)
 {
     for (int id = 0; id < RW_FLAGS; id++) {
-        rw_status lack = t->probes != NULL ? t->probes->lacks[id] : RW_OK;
-        if (needs_process((enum rw_flag_id)id) && t->process_status != RW_OK) {
-            lack = t->process_status;
-        }
-        out->states.status[id] = lack != RW_OK ? lack : RW_NOT_APPLICABLE;
+        out->states.status[id] = lack_of(t, out->verified, (enum rw_flag_id)id);
         out->states.fired[id] = false;
     }
     for (size_t i = 0; i < out->n; i++) {

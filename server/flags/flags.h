@@ -21,6 +21,7 @@ struct rw_flag_trace {
     const float *features;    /* [n_scores][RW_SIGNAL_FEATURES], or NULL */
     rw_status process_status; /* why there are no process scores; RW_OK with scores */
     double outcome;           /* probability; NaN = none */
+    rw_status outcome_status; /* then: why */
     struct rw_str reference;
     struct rw_probe_plan *probes; /* run; NULL = none */
     const struct rw_bank *bank;   /* NULL = uncalibrated */

@@ -154,6 +154,9 @@ rw_status rw_gain_plan(const struct rw_probe_source *source, struct rw_arena *ar
 {
     struct gain g = {.source = source, .arena = arena, .plan = plan, .err = err};
     const struct rw_model *process = source->process;
+    if (process == NULL && source->process_status != RW_UNAVAILABLE) {
+        return lack(&g, source->process_status, NULL);
+    }
     if (process == NULL || rw_model_info(process)->language_head != RW_LANGUAGE_LOADED) {
         return lack(&g, RW_UNAVAILABLE, missing_model(process));
     }

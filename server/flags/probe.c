@@ -199,7 +199,7 @@ static rw_status plan_no_prompt(struct planner *p)
 {
     struct content content;
     if (p->source->process == NULL) {
-        lack(p, RW_PROBE_NO_PROMPT, RW_UNAVAILABLE);
+        lack(p, RW_PROBE_NO_PROMPT, p->source->process_status);
         return RW_OK;
     }
     rw_status status = ask(p, RW_STR(""), &content);
@@ -219,7 +219,7 @@ static rw_status plan_early(struct planner *p)
     rw_status status = RW_OK;
     size_t before = 0;
     if (s->outcome == NULL || s->n_steps < 2) {
-        lack(p, RW_PROBE_EARLY, s->outcome == NULL ? RW_UNAVAILABLE : RW_NOT_APPLICABLE);
+        lack(p, RW_PROBE_EARLY, s->outcome == NULL ? s->outcome_status : RW_NOT_APPLICABLE);
         return RW_OK;
     }
     for (size_t i = 1; status == RW_OK && i <= RW_PROBE_BOUNDARIES; i++) {
@@ -356,7 +356,7 @@ rw_status rw_probe_plan(const struct rw_probe_source *source, struct rw_arena *a
         static const enum rw_probe_kind DEEP[] = {RW_PROBE_SWAP, RW_PROBE_CORRUPT, RW_PROBE_ABLATE,
                                                   RW_PROBE_STRIP};
         for (size_t i = 0; i < sizeof DEEP / sizeof DEEP[0]; i++) {
-            lack(&p, DEEP[i], RW_UNAVAILABLE);
+            lack(&p, DEEP[i], source->process_status);
         }
         return rw_gain_plan(source, arena, out, err); /* says so too */
     }
@@ -393,15 +393,20 @@ static struct rw_pass to_pass(struct filler *f, const struct rw_probe *probe)
 static void fill_early(struct filler *f, struct rw_signal_trace *trace)
 {
     float *value = array(f, RW_PROBE_BOUNDARIES + 1, sizeof *value);
+    size_t *steps = array(f, RW_PROBE_BOUNDARIES + 1, sizeof *steps);
     size_t n = 0;
-    for (size_t i = 0; value != NULL && i < f->plan->n; i++) {
-        if (f->plan->probe[i].kind == RW_PROBE_EARLY) {
-            value[n++] = f->plan->probe[i].scores[0].reward;
+    for (size_t i = 0; value != NULL && steps != NULL && i < f->plan->n; i++) {
+        const struct rw_probe *probe = &f->plan->probe[i];
+        if (probe->kind == RW_PROBE_EARLY) {
+            steps[n] = probe->step;
+            value[n++] = probe->scores[0].reward;
         }
     }
     if (n > 0 && !isnan(trace->outcome)) {
+        steps[n] = trace->n_steps;
         value[n++] = (float)trace->outcome;
         trace->early = (struct rw_pass){value, n};
+        trace->early_steps = steps;
     }
 }
 

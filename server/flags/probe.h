@@ -59,7 +59,9 @@ struct rw_probe {
 struct rw_probe_source {
     const struct rw_model *process; /* NULL = not asked or not scored */
     const struct rw_input *input;   /* of the trace on it; NULL with it */
-    const struct rw_model *outcome;
+    rw_status process_status;       /* then: why */
+    const struct rw_model *outcome; /* the same */
+    rw_status outcome_status;
     const struct rw_model *const *others; /* more process models */
     size_t n_others;
     const struct rw_message *messages;
@@ -82,8 +84,8 @@ struct rw_probe_plan {
     struct rw_probe *probe;
     size_t n;
     uint64_t tokens; /* of all probes */
-    /* Why a flag of the tier has no probes: UNAVAILABLE, NOT_APPLICABLE; or NO probe was built
-     * because its input was refused. RW_OK where probes exist. */
+    /* Why a flag of the tier has no probes: the status of the model it needs, NOT_APPLICABLE; or NO
+     * probe was built because its input was refused. RW_OK where probes exist. */
     rw_status lacks[RW_FLAGS];
     const char *why_no_gain; /* a sentence; NULL = as the status says */
 };

@@ -56,6 +56,7 @@ static rw_status keep_row(struct calibrate *c, const struct rw_offline_score *sc
         .features = score->features,
         .process_status = score->scores != NULL ? RW_OK : RW_UNAVAILABLE,
         .outcome = score->has_outcome ? (double)score->outcome.reward : NAN,
+        .outcome_status = score->has_outcome ? RW_OK : RW_UNAVAILABLE,
         .reference = sample->reference,
         .probes = &plan,
         .tier = RW_FLAG_DEEP,

@@ -204,19 +204,22 @@ static rw_status add_probes(struct batch *b, struct rw_offline_score *score,
                             const struct rw_message *message)
 {
     const struct rw_sample *sample = score->sample;
-    struct rw_probe_source source = {.process = b->o->process,
-                                     .input = process_input(b, score),
-                                     .outcome = b->o->outcome,
-                                     .messages = message,
-                                     .n_messages = 1,
-                                     .prompt = sample->prompt,
-                                     .reference = sample->reference,
-                                     .steps = sample->steps,
-                                     .n_steps = sample->n_steps,
-                                     .tier = b->work->tier,
-                                     .full_gap = b->work->full_gap,
-                                     .steps_max = RW_OFFLINE_STEPS_MAX,
-                                     .tokens_max = RW_OFFLINE_TOKENS_MAX};
+    struct rw_probe_source source = {
+        .process = b->o->process,
+        .input = process_input(b, score),
+        .process_status = b->o->process != NULL ? RW_OK : RW_UNAVAILABLE,
+        .outcome = b->o->outcome,
+        .outcome_status = b->o->outcome != NULL ? RW_OK : RW_UNAVAILABLE,
+        .messages = message,
+        .n_messages = 1,
+        .prompt = sample->prompt,
+        .reference = sample->reference,
+        .steps = sample->steps,
+        .n_steps = sample->n_steps,
+        .tier = b->work->tier,
+        .full_gap = b->work->full_gap,
+        .steps_max = RW_OFFLINE_STEPS_MAX,
+        .tokens_max = RW_OFFLINE_TOKENS_MAX};
     rw_status status = rw_probe_plan(&source, b->arena, &score->plan, b->err);
     for (size_t i = 0; status == RW_OK && i < score->plan.n; i++) {
         struct rw_probe *probe = &score->plan.probe[i];

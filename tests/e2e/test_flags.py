@@ -150,6 +150,56 @@ def test_without_a_process_model(daemon):
     assert flags["early_commit"].get("error") != "unavailable"  # that one needs the outcome model only
 
 
+def test_early_commit_is_what_prefixes_are_worth(daemon):
+    """A = mean of min(1, V_t / V_T) over the first 1/4, 1/2, 3/4 of the steps and all of them, from the outcome rewards
+    of these prefixes as traces of their own; the step is the end of the first prefix worth as much as the whole."""
+    for n in (2, 3, 4, 5, 7, 10, 23):
+        steps = [f"After day {i} there are {3 * i} + 4 = {3 * i + 4} apples." for i in range(n)]
+        boundaries = sorted({max(1, (i * n + 3) // 4) for i in (1, 2, 3)} - {n}) + [n]
+        worth = [one(daemon, {"prompt": "How many?", "trace": {"steps": steps[:b]}})["outcome"]["reward"] for b in boundaries]
+        flag = flags_of(one(daemon, {"prompt": "How many?", "trace": {"steps": steps}}, flags="cheap", flags_all=True))["early_commit"]
+        shares = [w / worth[-1] for w in worth]
+        assert flag["value"] == pytest.approx(sum(min(1, s) for s in shares) / len(shares), rel=1e-5), n
+        assert flag["step"] == next(b - 1 for b, s in zip(boundaries, shares) if s >= 1)
+
+
+def test_a_gap_to_no_outcome_is_undecided(daemon):
+    """No outcome model and no reference: nobody knows whether the answer is accepted, and a gate stays shut."""
+    body = {"prompt": "3 * 4?", "trace": ["3 * 4 = 12", "The answer is 12."], "outcome_model": None, "gate": ["process_outcome_gap"]}
+    result = one(daemon, body, flags_all=True)
+    flag = flags_of(result)["process_outcome_gap"]
+    assert flag["value"] is None and flag["error"] == "unavailable" and "outcome model" in flag["message"]
+    assert result["gated"]["reward"] is None and result["gated"]["error"]["code"] == "unavailable"
+    wrong = one(daemon, body, reference=13)  # not accepted: there is no gap
+    assert wrong["gated"]["error"] is None and wrong["gated"]["reward"] == wrong["gated"]["ungated"]
+
+
+def test_a_stopped_trace_is_not_compared_with_whole_ones(daemon):
+    steps = ["**Anna** starts with 12 apples.", "She buys 30 more: 12 + 30 = 49.", "She eats 7: 49 - 7 = 42.", "The answer is 42."]
+    body = {"prompt": "Anna has 12 apples, buys 30 and eats 7. How many are left?", "trace": {"steps": steps}}
+    whole = flags_of(one(daemon, body, flags="deep", flags_all=True))
+    result = one(daemon, body, flags="deep", flags_all=True, stop_below=0.9999)
+    assert sum(s["reward"] is not None for s in result["steps"]) < len(steps)
+    stopped = flags_of(result)
+    for name in DEEP + ["format_invariance"]:
+        assert whole[name]["value"] is not None
+        assert stopped[name]["value"] is None and stopped[name]["error"] == "stopped_below", stopped[name]
+
+
+def test_a_lost_part_is_named(daemon):
+    """The outcome model ran out of context: that is why, not that none is loaded."""
+    body = {"prompt": "p", "trace": {"steps": ["12 + 30 = 43"] * 400}}
+    result = one(daemon, body, flags="cheap", flags_all=True, overlong="drop_steps")
+    assert result["outcome"]["error"]["code"] == "context_exceeded"
+    assert flags_of(result)["early_commit"]["error"] == "context_exceeded"
+
+
+def test_a_sentence_claims_only_what_fired(daemon):
+    for name, flag in flags_of(one(daemon, item(clean(10)), flags="deep", flags_all=True)).items():
+        if flag["value"] is not None and name not in ("first_error", "ensemble_spread"):
+            assert ("not fired: " in flag["message"]) == (not flag["fired"]), flag["message"]
+
+
 # ---- exactness ----------------------------------------------------------------
 
 
