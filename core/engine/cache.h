@@ -51,8 +51,8 @@ enum rw_cache_step rw_cache_advance(struct rw_prefix_cache *cache, struct rw_job
  * order, and before any job of it is released: a block may be copied from one that another holds.
  */
 void rw_cache_prepare(struct rw_job *job, uint32_t tokens);
-/* The job's next token, alone in its turn, is in the cache: only what a head reads there is
- * missing, and nobody may write the block. After prepare. */
+/* True when the job's next token, alone in its turn, is in the cache: only what a head reads there
+ * is missing, and nobody may write the block. After prepare. */
 bool rw_cache_stored(const struct rw_job *job);
 /* Tokens [begin, tokens_done) have been through a pass, scores from first_score on were read. */
 void rw_cache_settle(struct rw_job *job, uint32_t begin, uint32_t first_score);

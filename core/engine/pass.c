@@ -159,7 +159,7 @@ static struct rw_outcome settle(struct rw_job *job, const struct rw_score *score
     return (struct rw_outcome){job->stopped || job->scores_done == job->n_scores, RW_OK};
 }
 
-/* CPU time is shared out by operations: members of the team work on all slices at once. */
+/* CPU time is shared out by operations: members of the team work on rows of several slices. */
 static void charge(struct rw_pass *p)
 {
     p->flops = 0;

@@ -83,7 +83,7 @@ static rw_status run_chunk(struct self_test *t, const struct rw_golden *g, size_
         t->wanted[n_wanted] = g->positions[*done + n_wanted] - begin;
         n_wanted++;
     }
-    struct rw_forward_seq seq = {&t->seq, g->ids + begin, begin, n};
+    struct rw_forward_seq seq = {.kv = &t->seq, .ids = g->ids + begin, .position = begin, .n = n};
     struct rw_forward_batch batch = {t->pool, &seq, 1, t->wanted, n_wanted};
     rw_kv_grow(t->pool, &t->seq, begin + n);
     size_t stride;

@@ -2,6 +2,8 @@
  * those events; the last to arrive moves it. Region n begins when the caller publishes the work and
  * moves `region`; it ends with a barrier of all members.
  *
+ * A member may also raise a counter that others await, without anybody arriving anywhere.
+ *
  * Waiting: spin for SPIN_NS, then sleep on a condition variable. A waiter counts itself in
  * `sleepers` before it looks at the counter for the last time, and a waker moves the counter before
  * it looks at `sleepers`; both in sequentially consistent order, so one of them sees the other. */
@@ -43,7 +45,7 @@ struct rw_team {
     void *arg;
     bool stop;
     pthread_mutex_t lock;
-    pthread_cond_t moved; /* region or phase */
+    pthread_cond_t moved; /* region, phase, or a counter of rw_team_raise */
     atomic_ullong cpu_ns;
     struct member *members; /* [size]; member 0 is whoever calls rw_team_run */
     struct spread_counter region;

@@ -15,7 +15,7 @@
 enum {
     TILE_QUERIES = 96,          /* query rows of one attention item, over the heads of a group */
     ROWS_PER_TICKET = 8,        /* of the phases that work row by row */
-    APART_BYTES_MAX = 32 << 20, /* of a model that a shared cache holds */
+    APART_BYTES_MAX = 32 << 20, /* of linears that a shared cache holds */
     APART_LEAST = 64,
     APART_ROWS = 160,
     QUANTISED_GAIN = 3, /* about as much faster than attention are products of bytes */
@@ -113,10 +113,21 @@ static void carve_workspace(struct rw_forward *f, struct rw_carve *c)
     rw_plan_carve(&f->plan, c);
 }
 
+static size_t bytes_of_linears(const struct rw_weights *weights)
+{
+    const struct rw_layer *layer = &weights->layers[0]; /* all are alike */
+    const struct rw_linear *linears[] = {&layer->qkv, &layer->o, &layer->gate_up, &layer->down};
+    size_t bytes = 0;
+    for (size_t i = 0; i < sizeof linears / sizeof *linears; i++) {
+        bytes += rw_linear_bytes(linears[i]->dtype, linears[i]->n_out, linears[i]->n_in);
+    }
+    return bytes * weights->config.layers;
+}
+
 static void init_plan(struct rw_forward *f)
 {
     const struct rw_config *config = &f->weights->config;
-    double key_cost = rw_dtype_is_quantised(f->weights->dtype) ? QUANTISED_GAIN : 1;
+    double gain = rw_dtype_is_quantised(f->weights->dtype) ? QUANTISED_GAIN : 1;
     struct rw_plan_limits limits = {
         .chunk = f->chunk,
         .vocab = config->vocab,
@@ -124,9 +135,9 @@ static void init_plan(struct rw_forward *f)
         .tile_rows = f->tile_rows,
         .phases = config->layers * PHASES,
         .members = f->members,
-        .apart_least = f->weights->bytes <= APART_BYTES_MAX ? APART_LEAST : 0,
+        .apart_least = bytes_of_linears(f->weights) <= APART_BYTES_MAX ? APART_LEAST : 0,
         .apart_rows = APART_ROWS,
-        .key_cost = key_cost * rw_flops_per_key(config) / rw_flops_per_token(f->weights),
+        .key_cost = gain * rw_flops_per_key(config) / rw_flops_per_token(f->weights),
     };
     rw_plan_init(&f->plan, &limits);
 }
@@ -354,7 +365,7 @@ static void phase_rope(struct member *m, uint32_t l)
         }
     }
     barrier(m);
-    if (m->share->members == 1) {
+    if (m->share->needed) {
         rw_team_raise(f->team, &m->share->stored);
     }
 }

@@ -1,8 +1,10 @@
 #include "core/model/plan.h"
 
-#include <stdbool.h>
-
 #include "core/base/assert.h"
+
+/* Apart, the busiest member may have so many times its part: more, and what barriers cost is less.
+ */
+static const double UNEQUAL_MAX = 1.15;
 
 /* As many shares as make equal work for all members. */
 static uint32_t count_shares(const struct rw_plan_limits *l, uint32_t rows)
@@ -56,18 +58,25 @@ static bool may_cut_before(const struct rw_plan *p, uint32_t row)
            p->rows[row].position % RW_KV_BLOCK_POSITIONS == 0;
 }
 
+/* The first share with rows of the sequence in which share s begins; those from it on are needed.
+ * Itself where it begins with a sequence. */
+static uint32_t first_needed(struct rw_plan *p, uint32_t s)
+{
+    uint32_t begin = p->shares[s].rows.begin;
+    while (s > 0 && p->rows[p->shares[s].rows.begin - 1].seq == p->rows[begin].seq) {
+        p->shares[--s].needed = true;
+    }
+    return s;
+}
+
 static void add_share(struct rw_plan *p, uint32_t end, unsigned members)
 {
     struct rw_plan_share *share = &p->shares[p->n_shares];
-    uint32_t begin = p->n_shares > 0 ? share[-1].rows.end : 0;
+    uint32_t begin = p->n_shares > 0 ? p->shares[p->n_shares - 1].rows.end : 0;
     share->rows = (struct rw_plan_range){begin, end};
     share->members = members;
-    share->needs = p->n_shares;
-    if (begin > 0 && p->rows[begin - 1].seq == p->rows[begin].seq) {
-        uint32_t before = p->n_shares - 1;
-        bool inside = p->rows[share[-1].rows.begin].seq == p->rows[begin].seq;
-        share->needs = inside ? share[-1].needs : before;
-    }
+    share->needed = false;
+    share->needs = first_needed(p, p->n_shares);
     share->tickets = p->tickets + (size_t)p->n_shares * p->limits.phases;
     p->n_shares++;
 }
@@ -95,6 +104,32 @@ static void cut_shares(struct rw_plan *p, uint32_t shares)
         done_before = done;
     }
     add_share(p, p->n_rows, 1);
+}
+
+static double work_of(const struct rw_plan *p, const struct rw_plan_share *share)
+{
+    double work = 0;
+    for (uint32_t row = share->rows.begin; row < share->rows.end; row++) {
+        work += cost(p, row);
+    }
+    return work;
+}
+
+/* Will the members be equally busy? Whoever is free first takes the next share. */
+static bool is_balanced(const struct rw_plan *p)
+{
+    double busy[RW_TEAM_MAX] = {0}, total = 0, most = 0;
+    for (uint32_t s = 0; s < p->n_shares; s++) {
+        double work = work_of(p, &p->shares[s]);
+        unsigned first = 0;
+        for (unsigned m = 1; m < p->limits.members; m++) {
+            first = busy[m] < busy[first] ? m : first;
+        }
+        busy[first] += work;
+        total += work;
+        most = busy[first] > most ? busy[first] : most;
+    }
+    return most * p->limits.members <= total * UNEQUAL_MAX;
 }
 
 /* ---- tiles ----------------------------------------------------------------------------------- */
@@ -160,7 +195,7 @@ void rw_plan_make(struct rw_plan *p, const struct rw_forward_batch *batch)
     if (shares > 1) {
         cut_shares(p, shares);
     }
-    if (p->n_shares < p->limits.members) { /* or there were too few places to cut */
+    if (p->n_shares < p->limits.members || !is_balanced(p)) { /* or it could not be cut well */
         p->n_shares = 0;
         add_share(p, p->n_rows, p->limits.members);
     }

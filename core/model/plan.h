@@ -5,13 +5,15 @@
  * member each. Whoever has a share needs no barrier, and its rows stay in the cache of one
  * processor; only where a share begins inside a sequence must it wait, in each layer, for the keys
  * of the rows before. Cuts inside a sequence lie between KV blocks, so that nobody reads a block
- * that another one writes. How a pass is cut decides nothing about the bits of a result.
+ * that another one is still writing. A cut that would leave the members unequal work is not made.
+ * How a pass is cut decides nothing about the bits of a result.
  *
  * Apart, every share fetches all weights: this pays where those come from a cache. */
 #ifndef RW_MODEL_PLAN_H
 #define RW_MODEL_PLAN_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/model/carve.h"
@@ -42,6 +44,7 @@ struct rw_plan_share {
     struct rw_plan_range wanted;       /* of batch->wanted */
     struct rw_plan_range wanted_tiles; /* their queries */
     uint32_t needs;                    /* first share with rows of its first sequence */
+    bool needed;                       /* a later one awaits its keys */
     unsigned members;                  /* that work on it */
     atomic_uint stored;                /* layers whose keys are in the KV cache */
     atomic_uint *tickets;              /* [phases of all layers] work that has been taken */
@@ -57,7 +60,8 @@ struct rw_plan_limits {
     unsigned members;     /* of the team */
     uint32_t apart_least; /* rows for each member, or the pass stays together; 0: it always does */
     uint32_t apart_rows;  /* of a share of one member, about */
-    double key_cost;      /* of one key that a row sees, beside 1 for all else of the row */
+    double key_cost; /* of one key that a row sees (windows are not looked at), beside 1 for all
+                        else */
 };
 
 struct rw_plan {
@@ -73,8 +77,10 @@ struct rw_plan {
     atomic_uint next_share;
 };
 
+/* Once, then carve twice, to measure and to assign. */
 void rw_plan_init(struct rw_plan *plan, const struct rw_plan_limits *limits);
 void rw_plan_carve(struct rw_plan *plan, struct rw_carve *carve);
+/* Before the region of each pass, by one thread; the batch must outlive the pass. */
 void rw_plan_make(struct rw_plan *plan, const struct rw_forward_batch *batch);
 
 static inline uint32_t rw_plan_length(struct rw_plan_range range)

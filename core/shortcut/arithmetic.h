@@ -7,9 +7,10 @@
  *
  * Evaluated exactly, as fractions of 64-bit integers. A number with d decimals is taken as rounded
  * (in any direction) when the exact value has more. What is not wholly such an equation (letters,
- * powers, other units on the two sides, clocks, bases, remainders, ...) is left alone: a false
- * alarm costs more than a miss. Chains that run on ("3 + 4 = 7 * 2 = 14") are read as written by
- * hand. Measured false alarms: core/shortcut/README.md.
+ * powers, other units on the two sides, clocks, bases, remainders, ...), what a word beside it
+ * makes another number of ("triple 5", arithmetic_word.h), and what is denied, asked or supposed is
+ * left alone: a false alarm costs more than a miss. Chains that run on ("3 + 4 = 7 * 2 = 14") are
+ * read as written by hand. Measured false alarms: core/shortcut/README.md.
  *
  * Pure; any thread. Linear in the bytes; no memory but the stack's. */
 #ifndef RW_SHORTCUT_ARITHMETIC_H

@@ -3,11 +3,13 @@
 #include <string.h>
 
 #include "core/base/hash.h"
+#include "core/shortcut/arithmetic_word.h"
 #include "core/shortcut/scan.h"
 
 enum {
     DIGITS_MAX = 15,
-    WORD_MAX = 40, /* bytes of a word that are looked at */
+    WORD_MAX = 40,     /* bytes of a word that are looked at */
+    FORMULA_MAX = 200, /* and of a formula between dollar signs */
 };
 
 struct lexer {
@@ -15,6 +17,7 @@ struct lexer {
     size_t at;
     struct rw_token *token;
     size_t n;
+    bool fresh; /* a formula was opened just before */
 };
 
 static char peek(const struct lexer *l, size_t ahead)
@@ -25,8 +28,9 @@ static char peek(const struct lexer *l, size_t ahead)
 static struct rw_token *emit(struct lexer *l, enum rw_token_kind kind, size_t bytes)
 {
     struct rw_token *t = &l->token[l->n++];
-    *t = (struct rw_token){.kind = kind, .begin = l->at, .end = l->at + bytes};
+    *t = (struct rw_token){.kind = kind, .begin = l->at, .end = l->at + bytes, .fresh = l->fresh};
     l->at += bytes;
+    l->fresh = false;
     return t;
 }
 
@@ -40,8 +44,8 @@ static bool is_one_of(struct rw_str word, const char *const *list)
     return false;
 }
 
-/* A bit for a unit: "hour" and "hours" have the same. */
-static uint32_t unit_bit(struct rw_str word)
+/* A bit in each half for a unit: "hour" and "hours" have the same. */
+static uint64_t unit_bits(struct rw_str word)
 {
     char low[WORD_MAX];
     size_t n = 0;
@@ -54,16 +58,9 @@ static uint32_t unit_bit(struct rw_str word)
     } else if (n > 3 && low[n - 1] == 'e') {
         n--;
     }
-    return UINT32_C(1) << (rw_hash64(low, n, 0) & 31);
+    uint64_t hash = rw_hash64(low, n, 0);
+    return UINT64_C(1) << (hash & 31) | UINT64_C(1) << (32 + (hash >> 5 & 31));
 }
-
-/* Words with which a number is not the number that is written, or is a part of more. */
-static const char *const BINDING[] = {
-    "of",      "times", "by",       "plus",      "minus",     "over",       "and",
-    "percent", "half",  "twice",    "double",    "third",     "quarter",    "hundred",
-    "million", "dozen", "thousand", "billion",   "am",        "pm",         "squared",
-    "cubed",   "sqrt",  "power",    "remainder", "divided",   "multiplied", "less",
-    "more",    "than",  "dozens",   "hundreds",  "thousands", "ratio",      NULL};
 
 /* Units that are written without a space behind their number; other letters there are variables. */
 static const char *const CLOSE_UNITS[] = {"kg", "cm", "km",  "mm",  "ml",   "ft",  "lb",    "lbs",
@@ -110,8 +107,13 @@ static void word(struct lexer *l)
         return;
     }
     struct rw_token *t = emit(l, RW_TOKEN_WORD, text.len);
-    t->unit = unit_bit(text);
-    t->binds = text.len == 1 || is_one_of(text, BINDING);
+    t->unit = is_one_of(text, (const char *const[]){"per", "degree", "degrees", NULL})
+                  ? 0
+                  : unit_bits(text);
+    t->class = rw_word_class(text);
+    if (text.len == 1 || (touches && l->n > 1 && l->token[l->n - 2].kind == RW_TOKEN_CLOSE)) {
+        t->class |= RW_WORD_BINDS; /* "a"; \frac{1}{2}mnp */
+    }
 }
 
 /* "1,234.50"; a comma stands before three digits only. */
@@ -150,19 +152,41 @@ static void number(struct lexer *l)
            l->at + i < l->text.len) {
         i++;
     }
+    bool clock = peek(l, 0) == '0' && rw_scan_digit(peek(l, 1)); /* 0730 hours */
     struct rw_token *t = emit(l, odd ? RW_TOKEN_BAD : RW_TOKEN_NUMBER, i);
+    t->class = clock ? RW_WORD_BINDS : 0;
     t->num = num;
     t->den = den;
     t->decimals = decimals;
 }
 
+/* Of "$" at `at`: "$3 \\times 4 = 12$ cookies" is a formula, "$3 * 4 = $12" and "$5" are money. */
+static bool formula(const struct lexer *l)
+{
+    bool math = false;
+    for (size_t i = 1; i < FORMULA_MAX && l->at + i < l->text.len; i++) {
+        char c = peek(l, i);
+        if (c == '\n' || (c == '$' && rw_scan_digit(peek(l, i + 1)))) {
+            return false;
+        }
+        if (c == '$' && peek(l, i - 1) != '\\') {
+            return math;
+        }
+        math = math || c == '=';
+    }
+    return false;
+}
+
 /* A number's currency is a unit as "dollars" would be. */
 static void currency(struct lexer *l, size_t bytes)
 {
+    bool money = bytes > 1 || !formula(l);
     l->at += bytes;
+    l->fresh = l->fresh || (bytes == 1 && !rw_scan_space(peek(l, 0)));
     if (rw_scan_digit(peek(l, 0)) || (peek(l, 0) == '.' && rw_scan_digit(peek(l, 1)))) {
         number(l);
-        l->token[l->n - 1].unit = unit_bit(RW_STR("dollars"));
+        l->token[l->n - 1].unit = money ? unit_bits(RW_STR("dollars")) : 0;
+        l->token[l->n - 1].class |= money ? RW_WORD_MONEY : 0;
     }
 }
 
@@ -188,6 +212,7 @@ static void command(struct lexer *l)
         } else if (c == '\\') {
             emit(l, RW_TOKEN_BREAK, 2);
         } else {
+            l->fresh = l->fresh || c == '(' || c == '[';
             l->at += l->at + 1 < l->text.len ? 2 : 1; /* \( \) \[ \] \, \; \! */
         }
     } else if (is_one_of(name, (const char *const[]){"times", "cdot", "ast", NULL})) {
@@ -251,7 +276,8 @@ static void sign(struct lexer *l)
     for (size_t i = 0; i < sizeof SIGNS / sizeof SIGNS[0]; i++) {
         struct rw_str one = {SIGNS[i].sign, strlen(SIGNS[i].sign)};
         if (rw_str_starts(rest, one)) {
-            emit(l, SIGNS[i].kind, one.len);
+            struct rw_token *t = emit(l, SIGNS[i].kind, one.len);
+            t->class = SIGNS[i].sign[0] == '?' ? RW_WORD_DENIES : 0; /* "does 3 + 4 = 8?" */
             return;
         }
     }

@@ -34,8 +34,10 @@ struct rw_token {
     int64_t num; /* NUMBER: num / den, den a power of ten */
     int64_t den;
     int decimals;
-    uint32_t unit; /* WORD, NUMBER with a currency: a bit that stands for its unit */
-    bool binds;    /* WORD that makes what stands beside it part of something larger: "of" */
+    uint64_t unit; /* WORD, NUMBER with a currency: a bit in each half that stands for its unit */
+    /* WORD: RW_WORD_*. NUMBER: BINDS when it is none ("0730"), MONEY. BREAK: DENIES when "?". */
+    uint32_t class;
+    bool fresh; /* \( or \[ or $ stands before it: it does not go on with what was before */
 };
 
 /* Tokens of the next piece of the step; *at moves on by one byte at least. */

@@ -38,7 +38,7 @@
     XX(STEP_ABLATION, "step_ablation", 1, DEEP, WARN, CALIBRATED, ABLATION, NONE, NONE)          \
     XX(FORMAT_INVARIANCE, "format_invariance", 2, DEEP, WARN, CALIBRATED, FORMAT, NONE, NONE)    \
     XX(INFO_GAIN, "info_gain", 2, DEEP, WARN, CALIBRATED, INFO_GAIN, NONE, NONE)                 \
-    XX(ARITHMETIC_FALSE, "arithmetic_false", 1, FREE, WARN, TEXT, ARITHMETIC, NONE, NONE)        \
+    XX(ARITHMETIC_FALSE, "arithmetic_false", 2, FREE, WARN, TEXT, ARITHMETIC, NONE, NONE)        \
     XX(FOREIGN_NUMBERS, "foreign_numbers", 1, FREE, WARN, CALIBRATED, FOREIGN, NONE, NONE)       \
     XX(UNUSED_NUMBERS, "unused_numbers", 1, FREE, WARN, CALIBRATED, UNUSED, NONE, NONE)          \
     XX(OFF_TOPIC_STEPS, "off_topic_steps", 1, FREE, WARN, CALIBRATED, OFF_TOPIC, NONE, NONE)

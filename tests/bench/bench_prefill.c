@@ -137,7 +137,6 @@ static void make_weights(const struct rw_config *c, enum rw_dtype dtype)
         layer->gate_up = counted_linear(dtype, (c->intermediate + 31) / 32 * 64, c->hidden);
         layer->down = counted_linear(dtype, c->hidden, c->intermediate);
     }
-    w->bytes = (uint64_t)bench.weight_bytes;
 }
 
 static void open_bench(const struct rw_config *c, enum rw_dtype dtype)

@@ -78,6 +78,7 @@ struct world {
     uint64_t tokens_computed;
     uint64_t tokens_cached;
     uint64_t waits;
+    uint64_t stored; /* tokens that were read again only */
     uint64_t jobs_done;
 };
 
@@ -230,8 +231,14 @@ static void check_prefix(const struct rw_job *job)
 static void compute(struct world *w, struct rw_job *job, uint32_t n)
 {
     uint32_t begin = job->tokens_done, first = job->scores_done;
+    bool stored = rw_cache_stored(job);
+    ck_assert(!stored || n == 1);
+    w->stored += stored;
     for (uint32_t i = begin; i < begin + n; i++) {
         uint64_t hash = prefix_hash(job, i);
+        if (stored) { /* read again, not written */
+            ck_assert_uint_eq(*slot_of(job, i), hash);
+        }
         *slot_of(job, i) = hash;
         if (!job->stopped && job->scores_done < job->n_scores &&
             rw_job_position(job, job->scores_done) == i) {
@@ -255,6 +262,28 @@ static bool is_running(const struct world *w, const struct rw_job *job)
         }
     }
     return false;
+}
+
+/* The last block that attention reads for n more tokens. */
+static uint32_t last_block(const struct rw_job *job, uint32_t n)
+{
+    return (job->tokens_done + n - 1) / 64;
+}
+
+/* Slices of a pass are computed at the same time: what one writes no other may read. */
+static void check_writer(const struct world *w, uint32_t writer, const uint32_t *slices)
+{
+    const struct rw_job *job = w->jobs[writer];
+    for (uint32_t i = 0; i < JOBS && !rw_cache_stored(job); i++) {
+        const struct rw_job *other = w->jobs[i];
+        if (slices[i] == 0 || i == writer) {
+            continue;
+        }
+        uint32_t end = last_block(job, slices[writer]), read = last_block(other, slices[i]);
+        for (uint32_t b = job->tokens_done / 64; b <= end && b <= read; b++) {
+            ck_assert(other->kv.blocks[b] != job->kv.blocks[b]);
+        }
+    }
 }
 
 /* One pass over the running jobs in random order, of `budget` tokens. */
@@ -295,6 +324,7 @@ static void pass(struct world *w, uint32_t budget)
     }
     for (uint32_t k = 0; k < n_order; k++) {
         check_prefix(w->jobs[order[k]]);
+        check_writer(w, order[k], slices);
     }
     for (uint32_t k = 0; k < n_order; k++) {
         struct rw_job *job = w->jobs[order[k]];
@@ -365,6 +395,9 @@ START_TEST(each_token_once)
     run(&w, 150, 4000, &habits);
     if (!habits.features) {
         ck_assert_uint_eq(w.tokens_computed, n_seen);
+        ck_assert_uint_eq(w.stored, 0);
+    } else {
+        ck_assert_uint_gt(w.stored, 0);
     }
     /* A feature that was not read the first time costs its row: at most one per step. */
     ck_assert_uint_ge(w.tokens_computed, n_seen);

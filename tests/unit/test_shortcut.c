@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/shortcut/arithmetic.h"
 #include "core/shortcut/bank.h"
 #include "core/shortcut/flag.h"
 #include "tests/lib/mutate.h"
@@ -394,6 +395,116 @@ START_TEST(gain_over_a_watermark)
 }
 END_TEST
 
+static struct rw_arithmetic checked(const char *text)
+{
+    struct rw_arithmetic found;
+    rw_arithmetic_check(rw_str_from(text), &found);
+    return found;
+}
+
+/* True, or not said as an equation of these numbers: a false alarm here costs an honest trace. */
+START_TEST(equations_that_are_left_alone)
+{
+    static const char *const TEXT[] = {
+        "triple 5 + 2 = 17",
+        "Thrice 4 + 1 = 13.",
+        "negative 3 + 5 = 2",
+        "Then log 100 + 1 = 3",
+        "ln 1 + 2 = 2",
+        "sin 30 + 1 = 1.5",
+        "cube root 8 + 1 = 3",
+        "5 choose 2 + 1 = 11",
+        "3 quarters + 2 quarters = 125 cents",
+        "4 nickels + 2 nickels = 30 cents",
+        "1 ton + 1 ton = 4000 pounds",
+        "2 pairs * 3 = 12 shoes",
+        "10 dollars 50 cents + 50 cents = 11 dollars",
+        "2 tens + 3 = 23",
+        "5 fives + 1 = 26",
+        "the absolute value 3 + 1 = 4",
+        "triple the 5 + 1 = 16",
+        "10 to the 2 + 1 = 101",
+        "the square of 3 + 1 = 10",
+        "log\xE2\x82\x82 8 + 1 = 4",
+        "3 halved + 1 = 2.5",
+        "5 factorial + 1 = 121",
+        "twenty 5 + 1 = 26",
+        "two thirds 9 + 1 = 7",
+        "2 ten dollar bills + 5 = 25",
+        "10 tickets at $3 + $1 = $31",
+        "5 boxes each with 3 + 2 = 17",
+        "about 33 * 3 = 100",
+        "4 xy + 2 = 10",
+        "4 pi + 2 = 14.57",
+        "0.3 repeating + 1 = 4/3",
+        "1 hour 30 minutes - 30 minutes = 60 minutes",
+        "5 feet 6 inches + 6 inches = 6 feet",
+        "90 minutes + 45 minutes = 2 hours 15 minutes",
+        "60 + 75 = 2 hours and 15 minutes",
+        "1 mile + 1 mile = 3.2 km",
+        "3 packs + 2 packs = 30 pencils",
+        "3 * 2 = 1 pair",
+        "3 * 2 + 7 = 2 sixes and 1",
+        "10 + 10 = 1 score",
+        "2 dozen + 1 = 25",
+        "2 dozen + 1 = 26",
+        "60 mph * 2 = 176 feet per second",
+        "10 degrees celsius + 10 degrees celsius = 68 degrees fahrenheit",
+        "because 14, 400 / 80 = 180",
+        ".8 + . 84 + .82 = 2.46",
+        "from weeks 1-2 = 96 - 70 = 26",
+        "x = 9 because - 18/-2 = 9",
+        "0900-0130 = 0730 hours",
+        "\\frac{1}{2}mnp = 10.5",
+        "(5 + 3 - 1) choose (3 - 1) = 21",
+        "\\[ y = 3 \\] \\[ -3 + 5 = 2 \\]",
+        "\\(a = 0\\) or \\(bc + 1 = 0\\)",
+        "$y = 3$ $-3 + 5 = 2$",
+        "It is not true that 3 + 4 = 8",
+        "If 3 + 4 = 8 then",
+        "Does 3 + 4 = 8?",
+        "3 + 4 = 8 is wrong",
+        "2 + 1 = 1 \\]\n(False)",
+        "73 * 2 = 150 rounded",
+    };
+    for (size_t i = 0; i < sizeof TEXT / sizeof *TEXT; i++) {
+        ck_assert_msg(checked(TEXT[i]).wrong == 0, "fires on: %s", TEXT[i]);
+    }
+}
+END_TEST
+
+START_TEST(false_equations_are_found)
+{
+    static const char *const TEXT[] = {
+        "5 + 3 = 9",
+        "$5 + $3 = $9",
+        "3 * 4 = 13 apples",
+        "20 - 5 = 14 dollars",
+        "so 3 + 4 = 8",
+        "cost 3 * 4 = 13",
+        "3 apples + 2 apples = 6 apples",
+        "3 apples + 2 apples = 6 fruits",
+        "3 pairs + 2 pairs = 6 pairs",
+        "each gets $36 \\div 18 = 1$ cookies",
+        "Each dose is 248 * 2 = 516 mg",
+        "He earned 20 \\times 110 = $2,210 for 20 days of work.",
+        "100 + 75 = $175 after 2 and a half years, 100 + 75 = 185 for 3 days",
+        "20 minutes + 30 minutes = 60 total minutes",
+        "3 hours * 60 miles = 190 miles",
+        "He has $32 - $20 = $300 left.",
+        "5 * 4 / 2 = 11 pairs",
+        "the total of the week adds up to 3 + 4 = 8",
+        "2 square feet + 3 square feet = 6 square feet",
+        "They need 15-27 = 12 more cups, 5 - 3 = 1",
+        "\\[ 3 + 4 = 8 \\] Since 8 is not 7",
+    };
+    for (size_t i = 0; i < sizeof TEXT / sizeof *TEXT; i++) {
+        struct rw_arithmetic found = checked(TEXT[i]);
+        ck_assert_msg(found.wrong == 1 && found.begin < found.end, "silent on: %s", TEXT[i]);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("shortcut");
@@ -407,6 +518,8 @@ int main(void)
     tcase_add_test(tc, what_is_written_is_read);
     tcase_add_test(tc, mutated_banks);
     tcase_add_test(tc, gain_over_a_watermark);
+    tcase_add_test(tc, equations_that_are_left_alone);
+    tcase_add_test(tc, false_equations_are_found);
     suite_add_tcase(suite, tc);
     return rw_test_run(suite);
 }
