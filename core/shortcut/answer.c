@@ -101,6 +101,18 @@ struct rw_str rw_answer_extract(const struct rw_str *steps, size_t n_steps, int6
 /* ---- comparing --------------------------------------------------------------------------------
  */
 
+/* The currency a text names: the form drops its sign. 0 = none. */
+static int currency(struct rw_str s)
+{
+    static const char *const SIGNS[] = {"\xE2\x82\xAC", "\xC2\xA3", "\\$"};
+    for (int i = 0; i < 3; i++) {
+        if (rw_str_find(s, rw_str_from(SIGNS[i]), 0) < s.len) {
+            return i + 1;
+        }
+    }
+    return rw_str_find(s, RW_STR(" cent"), 0) < s.len ? 4 : 0;
+}
+
 enum rw_verified rw_answer_equal(struct rw_str answer, struct rw_str reference)
 {
     struct rw_answer_form a;
@@ -118,7 +130,10 @@ enum rw_verified rw_answer_equal(struct rw_str answer, struct rw_str reference)
     }
     struct rw_str x = rw_answer_right_side(rw_answer_tidy((struct rw_str){a.text, a.len}));
     struct rw_str y = rw_answer_right_side(rw_answer_tidy((struct rw_str){b.text, b.len}));
-    return rw_answer_equal_forms(x, y, 0);
+    enum rw_verified v = rw_answer_equal_forms(x, y, 0);
+    bool exchanged = currency(answer) != 0 && currency(reference) != 0 &&
+                     currency(answer) != currency(reference);
+    return exchanged && v == RW_VERIFIED_RIGHT ? RW_VERIFIED_UNKNOWN : v;
 }
 
 /* "The answer is \boxed{5} apples": the box. "... is 5 apples, as shown": the number. */

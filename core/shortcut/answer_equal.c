@@ -93,8 +93,8 @@ static bool closes_choice(struct rw_str rest)
 /* 'A' of "A", "(A)", "A.", "(B) forty"; 0 when it is not a choice. */
 static char choice(struct rw_str s)
 {
-    size_t at = s.len > 0 && s.ptr[0] == '(' ? 1 : 0;
-    while (at < s.len && s.ptr[at] == '{') {
+    size_t at = 0;
+    while (at < s.len && strchr("({", s.ptr[at]) != NULL) {
         at++;
     }
     if (at >= s.len || s.ptr[at] < 'A' || s.ptr[at] > 'J') {
@@ -118,6 +118,19 @@ static int truth(struct rw_str s)
     return -1;
 }
 
+/* {1, 2, 2} is {1, 2}: its length says nothing. */
+static bool repeats(const struct rw_str *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        for (size_t j = 0; j < i; j++) {
+            if (rw_str_equal(x[i], x[j])) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 static enum rw_verified equal_brackets(struct rw_str a, struct rw_str b, char kind_a, char kind_b,
                                        int depth)
 {
@@ -135,7 +148,9 @@ static enum rw_verified equal_brackets(struct rw_str a, struct rw_str b, char ki
         return changed ? rw_answer_equal_forms(inner_a, inner_b, depth) : RW_VERIFIED_UNKNOWN;
     }
     if (n != m) {
-        return n > 1 && m > 1 ? RW_VERIFIED_WRONG : RW_VERIFIED_UNKNOWN;
+        bool known = n > 1 && m > 1 && (kind_a != '{' || !repeats(x, n)) &&
+                     (kind_b != '{' || !repeats(y, m));
+        return known ? RW_VERIFIED_WRONG : RW_VERIFIED_UNKNOWN;
     }
     bool loose = kind_a == 0 || kind_b == 0; /* "1, 2" says neither set nor tuple */
     bool same_kind = loose || (kind_a == kind_b && a.ptr[a.len - 1] == b.ptr[b.len - 1]);
@@ -250,5 +265,7 @@ enum rw_verified rw_answer_equal_forms(struct rw_str a, struct rw_str b, int dep
     if (truth(a) >= 0 && truth(b) >= 0) {
         return truth(a) == truth(b) ? RW_VERIFIED_RIGHT : RW_VERIFIED_WRONG;
     }
-    return equal_numbers(a, b, depth);
+    enum rw_verified v = equal_numbers(a, b, depth);
+    bool letter = ca != 0 || cb != 0; /* a choice beside its text, or a variable */
+    return letter && v == RW_VERIFIED_WRONG ? RW_VERIFIED_UNKNOWN : v;
 }

@@ -225,6 +225,9 @@ struct rw_str rw_answer_last_number(struct rw_str text)
     }
     struct rw_str side = last_side(run);
     bool whole = side.ptr == run.ptr;
+    if (side.len > RW_ANSWER_MAX) {
+        return none(); /* trimming takes the square of the length */
+    }
     struct rw_str s = trim_marks(side);
     if (s.len == 0 || !balanced(s)) {
         return none();
