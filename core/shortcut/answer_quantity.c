@@ -48,6 +48,11 @@ static size_t unit_at(struct rw_str s)
         }
         at -= exponent > 0 ? exponent : 1;
     }
+    if (at > 0 && s.ptr[at - 1] == '\\') { /* "12\pi cm": behind the command */
+        while (at < s.len && rw_scan_letter(s.ptr[at])) {
+            at++;
+        }
+    }
     while (at < s.len && !rw_scan_letter(s.ptr[at])) {
         at++;
     }

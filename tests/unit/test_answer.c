@@ -234,6 +234,8 @@ static const struct {
     {"10 m/s", "10", R},
     {"10 m/s^2", "10", R},
     {"5 men", "5", R},
+    {"12\\pi \\text{ cm}^2", "12\\pi", R},
+    {"\\frac{\\pi}{2}", "\\pi x", U},
     {"5 USD", "5", R},
     {"4 GB", "4", R},
     {"3 yrs", "3", R},
