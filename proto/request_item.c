@@ -8,7 +8,7 @@
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
-static const double REFERENCE_MAX = 9007199254740992.0; /* 2^53 */
+static const double REFERENCE_MAX = 9007199254740992.0; /* 2^53: what 2^53 + 1 is read as */
 
 /* ---- unknown fields ---------------------------------------------------------------------------
  */
@@ -273,7 +273,7 @@ static rw_status read_reference(struct rw_request_reader *r, const struct rw_pat
         return RW_OK;
     }
     if (cJSON_IsNumber(node)) {
-        if (fabs(node->valuedouble) > REFERENCE_MAX) {
+        if (fabs(node->valuedouble) >= REFERENCE_MAX) {
             rw_path_fail(path, r->err, RW_INVALID_REQUEST,
                          "a number this large is not exact in JSON");
             rw_error_hint(r->err, "send the reference as a string");

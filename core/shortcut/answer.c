@@ -65,51 +65,53 @@ struct rw_str rw_answer_announced(struct rw_str text)
     return found ? sentence(text, best) : none();
 }
 
-/* The last number with its sign, currency, thousands, decimals and percent sign. */
-static struct rw_str last_number(struct rw_str text)
+/* The last step with a box decides: an empty one takes earlier answers back, and one that never
+ * closes leaves the step to the other rules. True when boxes have the say. */
+static bool boxed_step(const struct rw_str *steps, size_t n_steps, struct rw_str *found,
+                       int64_t *step)
 {
-    size_t end = text.len;
-    while (end > 0 && !rw_scan_digit(text.ptr[end - 1])) {
-        end--;
-    }
-    size_t begin = end;
-    while (begin > 0) {
-        char c = text.ptr[begin - 1];
-        bool inner = (c == '.' || c == ',' || c == '/') && begin < end && begin > 1 &&
-                     rw_scan_digit(text.ptr[begin]) && rw_scan_digit(text.ptr[begin - 2]);
-        if (!rw_scan_digit(c) && !inner) {
-            break;
+    for (size_t i = n_steps; i > 0; i--) {
+        struct rw_str text = steps[i - 1];
+        if (rw_scan_find_last(text, RW_STR("\\boxed{"), text.len) < text.len) {
+            *found = rw_answer_boxed(text);
+            *step = (int64_t)i - 1;
+            return found->ptr != NULL;
         }
-        begin--;
     }
-    if (begin > 0 && begin < end && text.ptr[begin - 1] == '-' &&
-        (begin == 1 || !rw_scan_word(text.ptr[begin - 2]))) {
-        begin--;
-    }
-    if (end < text.len && text.ptr[end] == '%') {
-        end++;
-    }
-    return rw_str_slice(text, begin, end);
+    return false;
 }
 
 struct rw_str rw_answer_extract(const struct rw_str *steps, size_t n_steps, int64_t *step)
 {
-    struct rw_str (*const rules[])(struct rw_str) = {rw_answer_boxed, rw_answer_announced};
-    for (size_t r = 0; r < sizeof rules / sizeof *rules; r++) {
-        for (size_t i = n_steps; i > 0; i--) {
-            struct rw_str found = rules[r](steps[i - 1]);
-            if (found.len > 0) {
-                *step = (int64_t)i - 1;
-                return found;
-            }
+    struct rw_str found;
+    if (boxed_step(steps, n_steps, &found, step)) {
+        return found;
+    }
+    for (size_t i = n_steps; i > 0; i--) {
+        found = rw_answer_announced(steps[i - 1]);
+        if (found.len > 0) {
+            *step = (int64_t)i - 1;
+            return found;
         }
     }
     *step = (int64_t)n_steps - 1;
-    return n_steps > 0 ? last_number(steps[n_steps - 1]) : none();
+    return n_steps > 0 ? rw_answer_last_number(steps[n_steps - 1]) : none();
 }
 
 /* ---- comparing --------------------------------------------------------------------------------
  */
+
+/* The currency a text names: the form drops its sign. 0 = none. */
+static int currency(struct rw_str s)
+{
+    static const char *const SIGNS[] = {"\xE2\x82\xAC", "\xC2\xA3", "\\$"};
+    for (int i = 0; i < 3; i++) {
+        if (rw_str_find(s, rw_str_from(SIGNS[i]), 0) < s.len) {
+            return i + 1;
+        }
+    }
+    return rw_str_find(s, RW_STR(" cent"), 0) < s.len ? 4 : 0;
+}
 
 enum rw_verified rw_answer_equal(struct rw_str answer, struct rw_str reference)
 {
@@ -128,7 +130,10 @@ enum rw_verified rw_answer_equal(struct rw_str answer, struct rw_str reference)
     }
     struct rw_str x = rw_answer_right_side(rw_answer_tidy((struct rw_str){a.text, a.len}));
     struct rw_str y = rw_answer_right_side(rw_answer_tidy((struct rw_str){b.text, b.len}));
-    return rw_answer_equal_forms(x, y, 0);
+    enum rw_verified v = rw_answer_equal_forms(x, y, 0);
+    bool exchanged = currency(answer) != 0 && currency(reference) != 0 &&
+                     currency(answer) != currency(reference);
+    return exchanged && v == RW_VERIFIED_RIGHT ? RW_VERIFIED_UNKNOWN : v;
 }
 
 /* "The answer is \boxed{5} apples": the box. "... is 5 apples, as shown": the number. */

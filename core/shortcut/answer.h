@@ -1,9 +1,11 @@
 /* Final answers: finding them in a trace, and deciding whether two say the same.
  *
- * Equivalence covers integers, decimals, fractions, percentages, thousands separators, scientific
- * notation, simple units and currency, LaTeX forms of these, choices (A)..(Z), simple algebraic
- * expressions (by exact evaluation at fixed rational points), tuples and sets of these, and equal
- * normalised text. What cannot be decided is UNKNOWN, never WRONG.
+ * Equivalence covers integers, decimals, fractions, mixed numbers, percentages, thousands
+ * separators, scientific notation, units and currency, LaTeX forms of these, choices (A)..(J),
+ * simple algebraic expressions (by evaluation at fixed points), tuples and sets of these, and equal
+ * text (single letters with their case). Rational numbers are compared exactly. What cannot be
+ * decided is UNKNOWN, never WRONG and never RIGHT: letters on one side only, words that change a
+ * number ("5 or more"), units that may have been converted, numbers nearer than doubles can tell.
  *
  * Pure; any thread. Hostile input: at most RW_ANSWER_MAX bytes are looked at, recursion is bounded.
  */
@@ -17,7 +19,8 @@ enum {
 };
 
 /* The final answer a trace states: the last \boxed{}, else what follows the last "answer is" /
- * "answer:" / "####", else the last number of the last step. A slice of a step; empty = none.
+ * "answer:" / "####", else the last number of the last step, with all of the formula it stands
+ * in or not at all. An empty last box takes the answer back. A slice of a step; empty = none.
  * *step is its step. */
 struct rw_str rw_answer_extract(const struct rw_str *steps, size_t n_steps, int64_t *step);
 /* The last \boxed{...} only, with balanced braces. */

@@ -4,7 +4,11 @@
 #include "core/shortcut/answer_parts.h"
 #include "core/shortcut/scan.h"
 
-static const double SAME_RELATIVE = 1e-9;
+static const double SAME_RELATIVE = 1e-12;
+static const double CLOSE_RELATIVE = 1e-9;
+
+/* ---- reading ----------------------------------------------------------------------------------
+ */
 
 static bool plain_decimal(struct rw_str s)
 {
@@ -19,34 +23,40 @@ static bool plain_decimal(struct rw_str s)
     return digit;
 }
 
+/* Bytes of an exponent that ends at `at`: "^2", "^{2}". */
+static size_t exponent_before(struct rw_str s, size_t at)
+{
+    if (at > 1 && rw_scan_digit(s.ptr[at - 1]) && s.ptr[at - 2] == '^') {
+        return 2;
+    }
+    return at > 3 && s.ptr[at - 1] == '}' && rw_scan_digit(s.ptr[at - 2]) && s.ptr[at - 3] == '{' &&
+                   s.ptr[at - 4] == '^'
+               ? 4
+               : 0;
+}
+
 /* Where the words at the end begin: "5 apples", "3.5 km/h", "12{cm}^2"; s.len when there are none.
  */
 static size_t unit_at(struct rw_str s)
 {
     size_t at = s.len;
-    while (at > 0 && (rw_scan_letter(s.ptr[at - 1]) || strchr(" {}/.-", s.ptr[at - 1]) != NULL ||
-                      (at > 1 && rw_scan_digit(s.ptr[at - 1]) && s.ptr[at - 2] == '^'))) {
-        at -= rw_scan_digit(s.ptr[at - 1]) ? 2 : 1;
+    while (at > 0) {
+        size_t exponent = exponent_before(s, at);
+        bool inner = rw_scan_letter(s.ptr[at - 1]) || strchr(" {}/.-", s.ptr[at - 1]) != NULL;
+        if (exponent == 0 && !inner) {
+            break;
+        }
+        at -= exponent > 0 ? exponent : 1;
+    }
+    if (at > 0 && s.ptr[at - 1] == '\\') { /* "12\pi cm": behind the command */
+        while (at < s.len && rw_scan_letter(s.ptr[at])) {
+            at++;
+        }
     }
     while (at < s.len && !rw_scan_letter(s.ptr[at])) {
         at++;
     }
     return at;
-}
-
-/* Units so short that they read as products of variables. */
-static bool short_unit(struct rw_str unit)
-{
-    static const char *const UNITS[] = {
-        "m",  "g",  "s",  "h",  "l",  "L",  "N",   "J",   "W",  "V",  "A",   "K",   "C",
-        "F",  "km", "cm", "mm", "kg", "mg", "ml",  "mL",  "ms", "hr", "hrs", "min", "sec",
-        "ft", "in", "yd", "mi", "oz", "lb", "lbs", "mph", "Hz", "Pa", "day", "kph"};
-    for (size_t i = 0; i < sizeof UNITS / sizeof *UNITS; i++) {
-        if (rw_str_is(unit, UNITS[i])) {
-            return true;
-        }
-    }
-    return false;
 }
 
 static struct rw_str unbrace(struct rw_str s)
@@ -55,6 +65,64 @@ static struct rw_str unbrace(struct rw_str s)
         s.len--;
     }
     return s;
+}
+
+static struct rw_str first_word(struct rw_str s)
+{
+    size_t end = 0;
+    while (end < s.len && rw_scan_letter(s.ptr[end])) {
+        end++;
+    }
+    return rw_str_slice(s, 0, end);
+}
+
+static void scale_value(struct rw_answer_value *v, int64_t scale)
+{
+    bool known = v->exact.known;
+    v->exact = rw_exact_multiply(v->exact, rw_exact_make(scale, 1));
+    v->overflow = v->overflow || (known && !v->exact.known);
+    for (int k = 0; k < RW_ANSWER_POINTS; k++) {
+        v->at[k] *= (double)scale;
+        v->largest[k] *= (double)scale;
+    }
+}
+
+/* "5 million people": the word multiplies, what follows is the unit. */
+static struct rw_str take_scale(struct rw_str unit, struct rw_answer_quantity *q)
+{
+    struct rw_str word = first_word(unit);
+    int64_t scale = rw_answer_scale(word);
+    if (scale != 0) {
+        scale_value(&q->value, scale);
+        q->digits = (struct rw_str){NULL, 0};
+    } else if (rw_str_is(word, "percent")) {
+        q->percent = true;
+    } else {
+        return unit;
+    }
+    return rw_answer_tidy(rw_str_slice(unit, word.len, unit.len));
+}
+
+/* A number of `head` with `unit` behind; false when it is none. */
+static bool with_unit(struct rw_str head, struct rw_str unit, bool percent,
+                      struct rw_answer_quantity *out)
+{
+    struct rw_answer_quantity bare;
+    bool attached = head.len > 0 && rw_scan_digit(head.ptr[head.len - 1]);
+    rw_answer_read_quantity(unbrace(head), &bare);
+    /* "\cos 60 deg" is no cosine of 60 with a unit. */
+    if (!bare.numeric || bare.value.variables != 0 || bare.unit.len > 0 || bare.value.angle) {
+        return false;
+    }
+    bare.percent = bare.percent || percent;
+    unit = take_scale(unit, &bare);
+    if (unit.len > 0 && !rw_answer_is_unit(unit, attached)) {
+        return false;
+    }
+    bare.unit = unit;
+    bare.loose_unit = attached && unit.len == 1;
+    *out = bare;
+    return true;
 }
 
 void rw_answer_read_quantity(struct rw_str s, struct rw_answer_quantity *out)
@@ -71,40 +139,60 @@ void rw_answer_read_quantity(struct rw_str s, struct rw_answer_quantity *out)
     }
     size_t at = unit_at(s);
     struct rw_str unit = rw_answer_tidy(rw_str_slice(s, at, s.len));
-    while (unit.len > 0 && strchr("} ", unit.ptr[unit.len - 1]) != NULL) {
-        unit.len--;
-    }
-    bool word = unit.len > 1 || short_unit(unit);
-    if (at == 0 || at == s.len || !word || (out->numeric && !short_unit(unit))) {
-        return;
-    }
-    struct rw_answer_quantity bare;
-    rw_answer_read_quantity(unbrace(rw_str_slice(s, 0, at)), &bare);
-    if (bare.numeric && !bare.value.variable) {
-        bare.percent = bare.percent || out->percent;
-        bare.unit = unit;
-        *out = bare;
+    if (at > 0 && unit.len > 0) {
+        with_unit(rw_str_slice(s, 0, at), unit, out->percent, out);
     }
 }
 
-static bool near(double a, double b)
+/* ---- comparing --------------------------------------------------------------------------------
+ */
+
+enum likeness {
+    DIFFERENT,
+    CLOSE, /* nearer than the rounding of doubles lets us tell */
+    SAME,
+};
+
+/* What was lost by cancellation is measured against the largest number met. */
+static enum likeness near(double a, double b, double largest)
 {
     double scale = fabs(a) > fabs(b) ? fabs(a) : fabs(b);
-    return scale < 1e-12 || fabs(a - b) <= SAME_RELATIVE * scale;
+    double apart = fabs(a - b);
+    if (apart <= SAME_RELATIVE * scale) {
+        return SAME;
+    }
+    return apart <= CLOSE_RELATIVE * scale || apart <= SAME_RELATIVE * largest ? CLOSE : DIFFERENT;
 }
 
-static bool same_at(const struct rw_answer_value *a, const struct rw_answer_value *b, double factor)
+static enum likeness like_at(const struct rw_answer_value *a, const struct rw_answer_value *b,
+                             double factor, int k)
 {
+    bool fa = isfinite(a->at[k]);
+    bool fb = isfinite(b->at[k]);
+    double la = a->largest[k] * factor;
+    double lb = b->largest[k];
+    return fa && fb   ? near(a->at[k] * factor, b->at[k], la > lb ? la : lb)
+           : fa == fb ? SAME
+                      : CLOSE;
+}
+
+/* a * num / den beside b. */
+static enum likeness like(const struct rw_answer_value *a, const struct rw_answer_value *b, int num,
+                          int den)
+{
+    struct rw_exact scaled = rw_exact_multiply(a->exact, rw_exact_make(num, den));
+    if (scaled.known && b->exact.known) {
+        return rw_exact_equal(scaled, b->exact) ? SAME : DIFFERENT;
+    }
+    enum likeness all = SAME;
     bool any = false;
     for (int k = 0; k < RW_ANSWER_POINTS; k++) {
-        bool fa = isfinite(a->at[k]);
-        bool fb = isfinite(b->at[k]);
-        if (fa != fb || (fa && !near(a->at[k] * factor, b->at[k]))) {
-            return false;
-        }
-        any = any || fa;
+        enum likeness now = like_at(a, b, (double)num / den, k);
+        any = any || (isfinite(a->at[k]) && isfinite(b->at[k]));
+        all = now < all ? now : all;
     }
-    return any;
+    bool sure = any && !a->overflow && !b->overflow;
+    return all == SAME && !sure ? CLOSE : all;
 }
 
 static struct rw_str decimal_part(struct rw_str s, bool whole)
@@ -156,7 +244,7 @@ static bool same_digits(struct rw_str a, struct rw_str b)
 static bool rounding_of(const struct rw_answer_quantity *rounded,
                         const struct rw_answer_quantity *exact)
 {
-    if (rounded->digits.len == 0 || exact->digits.len > 0 || exact->value.variable) {
+    if (rounded->digits.len == 0 || exact->digits.len > 0 || exact->value.variables != 0) {
         return false;
     }
     size_t point = rw_str_find(rounded->digits, RW_STR("."), 0);
@@ -165,35 +253,88 @@ static bool rounding_of(const struct rw_answer_quantity *rounded,
     return places >= 1 && fabs(rounded->value.at[0] - exact->value.at[0]) <= 0.5000001 * unit;
 }
 
-static enum rw_verified equal_units(struct rw_str a, struct rw_str b)
+/* Do different values contradict each other? Not when letters on one side only may be units or
+ * constants, when i may be imaginary, or when an angle may be in degrees. */
+static bool comparable(const struct rw_answer_value *a, const struct rw_answer_value *b)
 {
-    if (a.len == 0 || b.len == 0) {
-        return RW_VERIFIED_RIGHT;
+    uint64_t constants = rw_answer_constants();
+    uint64_t both = a->variables & b->variables & ~constants;
+    bool letters = a->variables == b->variables ||
+                   (both != 0 && ((a->variables ^ b->variables) & constants) == 0);
+    return letters && a->angle == b->angle && !a->tangled && !b->tangled && !a->overflow &&
+           !b->overflow;
+}
+
+/* "2 hours" and "120", "50 cents" and "$0.50", "90 deg" and "\pi/2". */
+static bool converted(const struct rw_answer_quantity *a, const struct rw_answer_quantity *b)
+{
+    static const double FACTORS[] = {10,
+                                     100,
+                                     1000,
+                                     1e4,
+                                     1e5,
+                                     1e6,
+                                     1e9,
+                                     60,
+                                     3600,
+                                     24,
+                                     1440,
+                                     7,
+                                     12,
+                                     365,
+                                     52,
+                                     86400,
+                                     3,
+                                     36,
+                                     5280,
+                                     16,
+                                     2000,
+                                     1024,
+                                     0.017453292519943295};
+    if ((a->unit.len == 0) == (b->unit.len == 0)) {
+        return false;
     }
-    size_t la = a.len - (a.len > 1 && a.ptr[a.len - 1] == 's');
-    size_t lb = b.len - (b.len > 1 && b.ptr[b.len - 1] == 's');
-    bool same = rw_scan_equal(rw_str_slice(a, 0, la), rw_str_slice(b, 0, lb));
-    return same ? RW_VERIFIED_RIGHT : RW_VERIFIED_UNKNOWN; /* 5 km and 5000 m */
+    double x = fabs(a->value.at[0]);
+    double y = fabs(b->value.at[0]);
+    for (size_t i = 0; i < sizeof FACTORS / sizeof *FACTORS; i++) {
+        if (fabs(x * FACTORS[i] - y) <= CLOSE_RELATIVE * y ||
+            fabs(y * FACTORS[i] - x) <= CLOSE_RELATIVE * x) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum likeness like_percent(const struct rw_answer_quantity *a,
+                                  const struct rw_answer_quantity *b, enum likeness same)
+{
+    /* 50 % is written 50 and 0.5; beside 0.5 % a bare 0.5 is more likely a half. */
+    double bare = fabs(a->percent ? b->value.at[0] : a->value.at[0]);
+    same = same == SAME && bare <= 1 && bare > 0 ? CLOSE : same;
+    enum likeness hundredth =
+        a->percent ? like(&a->value, &b->value, 1, 100) : like(&b->value, &a->value, 1, 100);
+    return hundredth > same ? hundredth : same;
 }
 
 enum rw_verified rw_answer_equal_quantities(const struct rw_answer_quantity *a,
                                             const struct rw_answer_quantity *b)
 {
-    bool same;
+    enum likeness same;
     if (a->digits.len > 0 && b->digits.len > 0 && a->percent == b->percent) {
-        same = same_digits(a->digits, b->digits);
+        same = same_digits(a->digits, b->digits) ? SAME : DIFFERENT;
     } else {
-        same = same_at(&a->value, &b->value, 1);
+        same = like(&a->value, &b->value, 1, 1);
+        same = same == DIFFERENT && !comparable(&a->value, &b->value) ? CLOSE : same;
     }
-    if (a->percent != b->percent) { /* 50 % is written 50 and 0.5 */
-        same = same || same_at(&a->value, &b->value, a->percent ? 0.01 : 100);
+    if (a->percent != b->percent) {
+        same = like_percent(a, b, same);
     }
-    if (same) {
-        return equal_units(a->unit, b->unit);
+    if (same == SAME) {
+        return rw_answer_equal_units(a, b);
     }
-    if (rounding_of(a, b) || rounding_of(b, a) ||
-        (a->unit.len > 0 && b->unit.len > 0 &&
-         equal_units(a->unit, b->unit) != RW_VERIFIED_RIGHT)) {
+    bool units =
+        a->unit.len > 0 && b->unit.len > 0 && rw_answer_equal_units(a, b) != RW_VERIFIED_RIGHT;
+    if (same == CLOSE || rounding_of(a, b) || rounding_of(b, a) || units || converted(a, b)) {
         return RW_VERIFIED_UNKNOWN;
     }
     return RW_VERIFIED_WRONG;

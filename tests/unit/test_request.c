@@ -138,6 +138,8 @@ START_TEST(flag_options)
     ck_assert_uint_eq(req.n_gates, 2);
     check_str(req.gates[1], "answer_first");
     check_str(req.domain, "gsm8k/train");
+    ck_assert_int_eq(parse("{'prompt':'p','trace':'t','reference':9007199254740991}"), RW_OK);
+    check_str(req.items[0].traces[0].reference, "9007199254740991");
     ck_assert_int_eq(parse("{'prompt':'p','trace':'t','reference':'1/2','gate':'shape'}"), RW_OK);
     check_str(req.items[0].traces[0].reference, "1/2");
     ck_assert_uint_eq(req.n_gates, 1);
@@ -167,6 +169,10 @@ START_TEST(flag_options_that_are_refused)
     check_refused("{'prompt':'p','trace':'t','reference':true}", BAD, "reference",
                   "a string or a number", "");
     check_refused("{'prompt':'p','trace':'t','reference':12345678901234567890}", BAD, "reference",
+                  "not exact", "string");
+    check_refused("{'prompt':'p','trace':'t','reference':9007199254740993}", BAD, "reference",
+                  "not exact", "string");
+    check_refused("{'prompt':'p','trace':'t','reference':-9007199254740992}", BAD, "reference",
                   "not exact", "string");
     check_refused("{'prompt':'p','trace':{'text':'t','reference':[1]}}", BAD, "trace.reference",
                   "a string or a number", "");
