@@ -3,6 +3,11 @@
 #include "core/shortcut/answer_parts.h"
 #include "core/shortcut/scan.h"
 
+enum {
+    NUMBERS_BEFORE_MAX =
+        16, /* of the last step, looked at when its last number is not the answer */
+};
+
 /* ---- finding ----------------------------------------------------------------------------------
  */
 
@@ -81,9 +86,12 @@ static bool boxed_step(const struct rw_str *steps, size_t n_steps, struct rw_str
     return false;
 }
 
-struct rw_str rw_answer_extract(const struct rw_str *steps, size_t n_steps, int64_t *step)
+/* *guessed: nothing says that this is the answer but that no number comes after it. */
+static struct rw_str extract(const struct rw_str *steps, size_t n_steps, int64_t *step,
+                             bool *guessed)
 {
     struct rw_str found;
+    *guessed = false;
     if (boxed_step(steps, n_steps, &found, step)) {
         return found;
     }
@@ -95,7 +103,14 @@ struct rw_str rw_answer_extract(const struct rw_str *steps, size_t n_steps, int6
         }
     }
     *step = (int64_t)n_steps - 1;
+    *guessed = true;
     return n_steps > 0 ? rw_answer_last_number(steps[n_steps - 1]) : none();
+}
+
+struct rw_str rw_answer_extract(const struct rw_str *steps, size_t n_steps, int64_t *step)
+{
+    bool guessed;
+    return extract(steps, n_steps, step, &guessed);
 }
 
 /* ---- comparing --------------------------------------------------------------------------------
@@ -144,10 +159,32 @@ struct rw_str rw_answer_reference(struct rw_str reference)
     return announced.len > 0 ? announced : reference;
 }
 
+/* Does one of the numbers before `end` equal the reference? */
+static bool said_before(struct rw_str text, const char *end, struct rw_str reference)
+{
+    for (int tries = 0; tries < NUMBERS_BEFORE_MAX; tries++) {
+        struct rw_str before = {text.ptr, (size_t)(end - text.ptr)};
+        struct rw_str number = rw_answer_last_number(before);
+        if (number.len == 0) {
+            return false;
+        }
+        if (rw_answer_equal(number, reference) == RW_VERIFIED_RIGHT) {
+            return true;
+        }
+        end = number.ptr;
+    }
+    return false;
+}
+
 enum rw_verified rw_answer_verify(const struct rw_str *steps, size_t n_steps,
                                   struct rw_str reference)
 {
     int64_t step;
-    struct rw_str answer = rw_answer_extract(steps, n_steps, &step);
-    return rw_answer_equal(answer, rw_answer_reference(reference));
+    bool guessed;
+    struct rw_str wanted = rw_answer_reference(reference);
+    struct rw_str answer = extract(steps, n_steps, &step, &guessed);
+    enum rw_verified v = rw_answer_equal(answer, wanted);
+    bool doubtful =
+        v == RW_VERIFIED_WRONG && guessed && said_before(steps[n_steps - 1], answer.ptr, wanted);
+    return doubtful ? RW_VERIFIED_UNKNOWN : v;
 }

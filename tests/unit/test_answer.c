@@ -448,6 +448,14 @@ START_TEST(extraction)
     struct rw_str taken_back[] = {RW_STR("\\boxed{5}"), RW_STR("Hence \\boxed{}")};
     ck_assert_int_eq(rw_answer_verify(taken_back, 2, RW_STR("5")), RW_VERIFIED_UNKNOWN);
     ck_assert_int_eq(rw_answer_verify(NULL, 0, RW_STR("1")), RW_VERIFIED_UNKNOWN);
+    struct rw_str guess = RW_STR("She drove 5 km in 2 hours.");
+    ck_assert_int_eq(rw_answer_verify(&guess, 1, RW_STR("2")), RW_VERIFIED_RIGHT);
+    ck_assert_int_eq(rw_answer_verify(&guess, 1, RW_STR("5")), RW_VERIFIED_UNKNOWN);
+    ck_assert_int_eq(rw_answer_verify(&guess, 1, RW_STR("7")), RW_VERIFIED_WRONG);
+    struct rw_str sum = RW_STR("So the total is 3 + 4 = 8");
+    ck_assert_int_eq(rw_answer_verify(&sum, 1, RW_STR("7")), RW_VERIFIED_WRONG);
+    struct rw_str said = RW_STR("With 3 and 2 the answer is 5");
+    ck_assert_int_eq(rw_answer_verify(&said, 1, RW_STR("3")), RW_VERIFIED_WRONG);
 }
 END_TEST
 
