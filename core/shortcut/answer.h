@@ -33,9 +33,9 @@ struct rw_str rw_answer_announced(struct rw_str text);
 struct rw_str rw_answer_reference(struct rw_str reference);
 
 enum rw_verified rw_answer_equal(struct rw_str answer, struct rw_str reference);
-/* Extraction, then comparison: `outcome.verified`. UNKNOWN without reference or answer, and where the
- * last number of the last step, taken for want of anything better, is not the reference but a number
- * before it is ("she drove 5 km in 2 hours"). */
+/* Extraction, then comparison: `outcome.verified`. UNKNOWN without reference or answer, and where
+ * the last number of the last step, taken for want of anything better, is not the reference but a
+ * number before it is ("she drove 5 km in 2 hours"). */
 enum rw_verified rw_answer_verify(const struct rw_str *steps, size_t n_steps,
                                   struct rw_str reference);
 
