@@ -1,6 +1,6 @@
 """Writes the calibration bank of the default models: makes clean traces, then runs `rewardd calibrate` on them.
 
-python calibrate.py --rewardd build/server/rewardd --data DIR [--own 4500] [--gsm8k 2500] [--unseen 900] [--traces FILE]
+python calibrate.py --rewardd build/server/rewardd --data DIR [--own 4500] [--gsm8k 2500] [--unseen 900] [--deep 4000] [--traces FILE]
                     [--only-traces]
 
 The traces are right by construction: drawn from the generator's own training families, from GSM8K train and from the
@@ -171,7 +171,7 @@ def main() -> None:
     parser.add_argument("--gsm8k", type=int, default=2500)
     parser.add_argument("--unseen", type=int, default=900, help="traces of each calibration family")
     parser.add_argument("--threads", type=int, default=0, help="of rewardd calibrate; 0 = all")
-    parser.add_argument("--deep", type=int, default=0, help="traces with deep probes; a p needs 99 of them in every group and length bin")
+    parser.add_argument("--deep", type=int, default=4000, help="traces with deep probes; a p needs 99 of them in every group and length bin")
     parser.add_argument("--seed", type=int, default=CALIBRATION_SEED)
     parser.add_argument("--traces", type=Path, help="keep the traces here")
     parser.add_argument("--only-traces", action="store_true", help="write --traces and stop")
