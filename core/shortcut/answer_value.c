@@ -4,11 +4,10 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "core/shortcut/answer_number.h"
 #include "core/shortcut/scan.h"
 
 enum {
-    NUMBER_DIGITS_MAX = 300, /* more overflow doubles */
-    EXPONENT_DIGITS_MAX = 3,
     LETTERS_MAX = 3, /* side by side in a product */
 };
 
@@ -179,112 +178,14 @@ static struct term letter(struct parser *p)
     return variable(p, rw_str_slice(p->text, p->at - 1, p->at), letter_bit(c));
 }
 
-static size_t count_digits(const struct parser *p, size_t at)
-{
-    size_t n = 0;
-    while (at + n < p->text.len && rw_scan_digit(p->text.ptr[at + n])) {
-        n++;
-    }
-    return n;
-}
-
-/* "1,234,567": one to three digits, the first not zero, then threes. Not in "(2,100)". */
-static bool grouped(const struct parser *p)
-{
-    size_t lead = count_digits(p, p->at);
-    size_t comma = p->at + lead;
-    return p->brackets == 0 && lead >= 1 && lead <= 3 && p->text.ptr[p->at] != '0' &&
-           comma < p->text.len && p->text.ptr[comma] == ',' && count_digits(p, comma + 1) == 3;
-}
-
-/* A number's digits, taken one by one. */
-struct digits {
-    double v;
-    rw_int128 exact;
-    size_t n;
-    bool fits;
-};
-
-static void take_digit(struct digits *d, char c)
-{
-    d->v = d->v * 10 + (c - '0');
-    d->fits = d->fits && !__builtin_mul_overflow(d->exact, (rw_int128)10, &d->exact) &&
-              !__builtin_add_overflow(d->exact, (rw_int128)(c - '0'), &d->exact);
-    d->n++;
-}
-
-static void whole_digits(struct parser *p, struct digits *d)
-{
-    bool commas = grouped(p);
-    for (; p->at < p->text.len; p->at++) {
-        char c = p->text.ptr[p->at];
-        if (rw_scan_digit(c)) {
-            take_digit(d, c);
-        } else if (!commas || c != ',' || count_digits(p, p->at + 1) != 3) {
-            break;
-        }
-    }
-}
-
-/* "e-7" behind a number: at p->at there must be the whole exponent. 0 bytes when there is none. */
-static size_t exponent(const struct parser *p, int *out)
-{
-    size_t at = p->at;
-    if (at >= p->text.len || rw_scan_lower(p->text.ptr[at]) != 'e') {
-        return 0;
-    }
-    at++;
-    bool minus = at < p->text.len && p->text.ptr[at] == '-';
-    at += at < p->text.len && (minus || p->text.ptr[at] == '+');
-    size_t n = count_digits(p, at);
-    size_t end = at + n;
-    if (n == 0 || n > EXPONENT_DIGITS_MAX ||
-        (end < p->text.len && (rw_scan_word(p->text.ptr[end]) || p->text.ptr[end] == '.'))) {
-        return 0;
-    }
-    int value = 0;
-    for (; at < end; at++) {
-        value = value * 10 + (p->text.ptr[at] - '0');
-    }
-    *out = minus ? -value : value;
-    return end - p->at;
-}
-
-static struct term power_of_ten(struct parser *p, int exponent)
-{
-    struct rw_exact ten = rw_exact_power(rw_exact_make(10, 1), rw_exact_make(exponent, 1));
-    return number_term(p, pow(10, exponent), ten);
-}
-
 static struct term number(struct parser *p)
 {
-    struct digits d = {.fits = true};
-    size_t fraction = 0;
-    int e = 0;
-    whole_digits(p, &d);
-    if (p->at < p->text.len && p->text.ptr[p->at] == '.') {
-        p->at++;
-        fraction = count_digits(p, p->at);
-        for (size_t end = p->at + fraction; p->at < end; p->at++) {
-            take_digit(&d, p->text.ptr[p->at]);
-        }
-    }
-    if (d.n == 0 || d.n > NUMBER_DIGITS_MAX) {
+    struct rw_answer_number n;
+    if (!rw_answer_number(p->text, p->at, p->brackets > 0, &n)) {
         return fail(p);
     }
-    double largest = p->largest; /* the digits without their point do not count */
-    struct rw_exact whole = rw_exact_make(d.exact, 1);
-    whole.known = whole.known && d.fits;
-    struct term value = number_term(p, d.v, whole);
-    value = fraction > 0 ? divided(p, value, power_of_ten(p, (int)fraction)) : value;
-    size_t n = exponent(p, &e);
-    p->at += n;
-    if (n > 0) {
-        struct term ten = power_of_ten(p, abs(e));
-        value = e < 0 ? divided(p, value, ten) : multiplied(p, value, ten);
-    }
-    p->largest = fabs(value.v) > largest ? fabs(value.v) : largest;
-    return value;
+    p->at = n.end;
+    return number_term(p, n.v, n.exact);
 }
 
 /* ---- LaTeX ------------------------------------------------------------------------------------
@@ -314,7 +215,7 @@ static struct term root(struct parser *p)
 {
     int degree = 2;
     if (take(p, '[')) {
-        size_t n = count_digits(p, p->at);
+        size_t n = rw_answer_digits(p->text, p->at);
         degree = 0;
         for (size_t i = 0; i < n && n <= 2; i++) {
             degree = degree * 10 + (p->text.ptr[p->at + i] - '0');
