@@ -128,6 +128,15 @@ static int currency(struct rw_str s)
     return rw_str_find(s, RW_STR(" cent"), 0) < s.len ? 4 : 0;
 }
 
+/* The variable of "x = 5"; 0 = none. */
+static char variable_of(struct rw_str s, struct rw_str right_side)
+{
+    struct rw_str label = rw_str_trim(rw_str_slice(s, 0, (size_t)(right_side.ptr - s.ptr)));
+    label.len -= label.len > 0 && label.ptr[label.len - 1] == '=';
+    label = rw_str_trim(label);
+    return label.len == 1 ? label.ptr[0] : 0;
+}
+
 enum rw_verified rw_answer_equal(struct rw_str answer, struct rw_str reference)
 {
     struct rw_answer_form a;
@@ -143,12 +152,15 @@ enum rw_verified rw_answer_equal(struct rw_str answer, struct rw_str reference)
     if (!rw_answer_normalise(answer, &a) || !rw_answer_normalise(reference, &b)) {
         return RW_VERIFIED_UNKNOWN;
     }
-    struct rw_str x = rw_answer_right_side(rw_answer_tidy((struct rw_str){a.text, a.len}));
-    struct rw_str y = rw_answer_right_side(rw_answer_tidy((struct rw_str){b.text, b.len}));
+    struct rw_str left = rw_answer_tidy((struct rw_str){a.text, a.len});
+    struct rw_str right = rw_answer_tidy((struct rw_str){b.text, b.len});
+    struct rw_str x = rw_answer_right_side(left), y = rw_answer_right_side(right);
+    char of_x = variable_of(left, x), of_y = variable_of(right, y);
     enum rw_verified v = rw_answer_equal_forms(x, y, 0);
     bool exchanged = currency(answer) != 0 && currency(reference) != 0 &&
                      currency(answer) != currency(reference);
-    return exchanged && v == RW_VERIFIED_RIGHT ? RW_VERIFIED_UNKNOWN : v;
+    bool other = of_x != 0 && of_y != 0 && of_x != of_y;
+    return (exchanged || other) && v == RW_VERIFIED_RIGHT ? RW_VERIFIED_UNKNOWN : v;
 }
 
 /* "The answer is \boxed{5} apples": the box. "... is 5 apples, as shown": the number. */
