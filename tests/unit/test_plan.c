@@ -18,7 +18,7 @@ enum {
     APART_ROWS = 160,
     BLOCKS_MAX = 100,
     SEQS_MAX = 64,
-    BATCHES = 400,
+    BATCHES = 100,
     MEMBERS_MAX = 6,
 };
 
