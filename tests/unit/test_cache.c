@@ -224,7 +224,9 @@ static uint64_t *slot_of(const struct rw_job *job, uint32_t position)
 static void check_prefix(const struct rw_job *job)
 {
     for (uint32_t i = 0; i < job->tokens_done; i++) {
-        ck_assert_uint_eq(*slot_of(job, i), prefix_hash(job, i));
+        if (*slot_of(job, i) != prefix_hash(job, i)) { /* an assertion each would take minutes */
+            ck_abort_msg("token %u of the prefix is another one's", i);
+        }
     }
 }
 
