@@ -2,8 +2,8 @@
 
 #include "core/base/assert.h"
 
-/* Apart, the busiest member may have so many times its part: more, and what barriers cost is less.
- */
+/* Apart, the busiest member may have so many times its part. Chosen under what barriers were
+ * measured to cost (core/kernels/README.md), not measured itself. */
 static const double UNEQUAL_MAX = 1.15;
 
 /* As many shares as make equal work for all members. */

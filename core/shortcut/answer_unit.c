@@ -38,7 +38,7 @@ bool rw_answer_word_changes(struct rw_str word)
         "base",        "one",       "two",     "three",    "four",      "five",       "six",
         "seven",       "eight",     "nine",    "ten",      "eleven",    "twelve",     "twenty",
         "thirty",      "forty",     "fifty",   "sixty",    "seventy",   "eighty",     "ninety",
-        "gross",       "pi",        "sqrt"};
+        "pi",          "sqrt"};
     return LISTED(word, WORDS) || rw_answer_scale(word) != 0;
 }
 
