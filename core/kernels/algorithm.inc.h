@@ -14,6 +14,8 @@
 
 #include "core/kernels/rows.inc.h"
 
+#include "core/kernels/heads.inc.h"
+
 #include "core/kernels/attention.inc.h"
 
 const struct rw_kernels RW_KERNELS_TABLE = {
@@ -22,7 +24,7 @@ const struct rw_kernels RW_KERNELS_TABLE = {
     .gemm_scratch_bytes = kernel_gemm_scratch_bytes,
     .rms_norm = kernel_rms_norm,
     .rms_norm_f32 = kernel_rms_norm_f32,
-    .rope = kernel_rope,
+    .turn_heads = kernel_turn_heads,
     .to_act = kernel_to_act,
     .quantise = kernel_quantise,
     .kv_store = kernel_kv_store,

@@ -111,6 +111,21 @@ struct rw_gemm {
     size_t out_stride; /* bytes between rows, a multiple of 4 (SWIGLU to bfloat16: of 2) */
 };
 
+/* Heads of one token, one behind the other, on their way into attention: y = x / sqrt(mean(x^2) +
+ * eps) * norm per head (Qwen3; norm NULL: y = x), then rotate-half RoPE, then times factor. */
+struct rw_heads {
+    const float *x; /* [n, head_dim] */
+    uint32_t n;
+    uint32_t head_dim; /* multiple of 8, <= RW_HEAD_DIM_MAX */
+    const float *norm; /* [head_dim] or NULL */
+    float eps;
+    const float *cos; /* [head_dim / 2] of the token's position */
+    const float *sin;
+    float factor;
+    enum rw_dtype dtype; /* a state type: F32 or BF16 */
+    void *out;           /* state[n, head_dim_padded]; of F32 it may be x */
+};
+
 /* Attention of `rows` consecutive queries of one sequence for the query heads that share one KV
  * head. */
 struct rw_attention {
@@ -150,8 +165,8 @@ struct rw_kernels {
     /* The same in place on float, for q/k norms and before a head. */
     void (*rms_norm_f32)(float *x, const float *w, uint32_t n, float eps);
 
-    /* Rotate-half RoPE on head[head_dim] in place; cos/sin[head_dim / 2] of its position. */
-    void (*rope)(float *head, const float *cos, const float *sin, uint32_t head_dim);
+    /* Norm, rotation and factor, from float to state. */
+    void (*turn_heads)(const struct rw_heads *heads);
 
     /* Float to act with a factor (query scale); pads with zeros up to n_padded. */
     void (*to_act)(const float *x, uint32_t n, uint32_t n_padded, float factor, enum rw_dtype dtype,

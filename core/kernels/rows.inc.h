@@ -1,4 +1,4 @@
-/* Everything that works on one row: norms, RoPE, conversion, stores to the KV cache, dot. */
+/* Everything that works on one row: norms, conversion, dot. */
 
 /* For every vector of a row: BODY with `k` and the constant RW_VL as `lanes`, then once for the
  * rest. The copy for whole vectors has no partial loads and stores in it. */
@@ -38,7 +38,9 @@ static float rms_factor(const float *x, uint32_t n, float eps)
 static void zero_act(enum rw_dtype dtype, void *out, uint32_t from, uint32_t to)
 {
     size_t bytes = rw_dtype_bytes(dtype);
-    memset((char *)out + from * bytes, 0, (to - from) * bytes);
+    if (from < to) {
+        memset((char *)out + from * bytes, 0, (to - from) * bytes);
+    }
 }
 
 /* A row of floats on its way into a GEMM: x * factor (* w), or bfloat16 as it is. */
@@ -141,73 +143,9 @@ static void kernel_rms_norm_f32(float *x, const float *w, uint32_t n, float eps)
     }
 }
 
-/* (a, b) -> (a cos - b sin, b cos + a sin), a and b being the halves of the head. */
-static void kernel_rope(float *head, const float *cos, const float *sin, uint32_t head_dim)
-{
-    rw_assert(head_dim > 0 && head_dim % 8 == 0);
-    uint32_t half = head_dim / 2;
-    EACH_VECTOR(half, {
-        vf a = vf_load_n(head + k, lanes);
-        vf b = vf_load_n(head + half + k, lanes);
-        vf c = vf_load_n(cos + k, lanes);
-        vf s = vf_load_n(sin + k, lanes);
-        vf_store_n(head + k, a * c - b * s, lanes);
-        vf_store_n(head + half + k, b * c + a * s, lanes);
-    });
-}
-
 static void kernel_to_act(const float *x, uint32_t n, uint32_t n_padded, float factor,
                           enum rw_dtype dtype, void *out)
 {
     struct row r = {.x = x, .factor = vf_set1(factor)};
     write_any_act(&r, n, n_padded, dtype, out);
-}
-
-/* Inf - Inf and NaN - NaN are NaN: the sum of x - x is 0 exactly when all of x is finite. The
- * factor includes the largest floats, which rounding to bfloat16 turns into infinity. */
-static bool row_is_finite(const float *v, uint32_t n)
-{
-    vf sum = vf_set1(0.0f);
-    for (uint32_t k = 0; k < n; k += RW_VL) {
-        vf x = vf_load_n(v + k, lanes_left(n, k)) * vf_set1(1.004f);
-        sum = sum + (x - x);
-    }
-    return vf_sum(sum) == 0.0f;
-}
-
-static void kv_store_f32(const float *k, const float *v, uint32_t head_dim, float *k_block,
-                         float *v_block, uint32_t slot)
-{
-    for (uint32_t d = 0; d < head_dim; d++) {
-        k_block[(size_t)d * RW_PANEL + slot] = k[d];
-        v_block[rw_v_index(RW_DTYPE_F32, d, slot)] = v[d];
-    }
-}
-
-static void kv_store_bf16(const float *k, const float *v, uint32_t head_dim, uint16_t *k_block,
-                          uint16_t *v_block, uint32_t slot)
-{
-    uint16_t halves[2][RW_HEAD_DIM_MAX];
-    kernel_to_act(k, head_dim, head_dim, 1.0f, RW_DTYPE_BF16, halves[0]);
-    kernel_to_act(v, head_dim, head_dim, 1.0f, RW_DTYPE_BF16, halves[1]);
-    for (uint32_t d = 0; d < head_dim; d += 2) {
-        memcpy(k_block + (size_t)d * RW_PANEL + (size_t)slot * 2, halves[0] + d, RW_GROUP_BYTES);
-    }
-    for (uint32_t d = 0; d < head_dim; d++) {
-        v_block[rw_v_index(RW_DTYPE_BF16, d, slot)] = halves[1][d];
-    }
-}
-
-static void kernel_kv_store(const float *k, const float *v, uint32_t head_dim, enum rw_dtype dtype,
-                            void *k_block, void *v_block, uint32_t slot)
-{
-    rw_assert(dtype < RW_DTYPE_STATES && slot < RW_PANEL);
-    rw_assert(head_dim > 0 && head_dim % 8 == 0 && head_dim <= RW_HEAD_DIM_MAX);
-    if (dtype == RW_DTYPE_F32) {
-        kv_store_f32(k, v, head_dim, k_block, v_block, slot);
-    } else {
-        kv_store_bf16(k, v, head_dim, k_block, v_block, slot);
-    }
-    unsigned char *flags = (unsigned char *)v_block + rw_kv_flags_offset(dtype, head_dim);
-    flags[slot] = !row_is_finite(v, head_dim);
 }

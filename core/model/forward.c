@@ -309,28 +309,35 @@ static void phase_qkv(struct member *m, uint32_t l)
     phase_gemm(m, l, PHASE_QKV, &gemm);
 }
 
-/* One head of q or k: norm (Qwen3), then rotation. */
-static void turn_head(const struct rw_forward *f, float *head, const float *norm, uint32_t r)
+/* Consecutive heads of row r, q or k. */
+static void turn_heads(const struct rw_forward *f, float *x, uint32_t n, const float *norm,
+                       uint32_t r, float factor, enum rw_dtype dtype, void *out)
 {
     const struct rw_config *c = &f->weights->config;
     size_t half = c->head_dim / 2;
-    if (norm != NULL) {
-        f->kernels->rms_norm_f32(head, norm, c->head_dim, c->rms_eps);
-    }
-    f->kernels->rope(head, f->cosines + r * half, f->sines + r * half, c->head_dim);
+    struct rw_heads heads = {
+        .x = x,
+        .n = n,
+        .head_dim = c->head_dim,
+        .norm = norm,
+        .eps = c->rms_eps,
+        .cos = f->cosines + r * half,
+        .sin = f->sines + r * half,
+        .factor = factor,
+        .dtype = dtype,
+        .out = out,
+    };
+    f->kernels->turn_heads(&heads);
 }
 
 static void store_queries(const struct rw_forward *f, const struct rw_layer *layer, uint32_t r)
 {
     const struct rw_config *c = &f->weights->config;
     float *heads = f->qkv + r * f->qkv_stride;
-    for (uint32_t h = 0; h < c->heads; h++) {
-        float *head = heads + (size_t)h * c->head_dim;
-        size_t kv_head = h / f->group, in_group = h % f->group;
-        size_t slot = (kv_head * f->chunk + r) * f->group + in_group;
-        turn_head(f, head, layer->q_norm, r);
-        f->kernels->to_act(head, c->head_dim, f->head_dim_padded, f->query_factor, f->state,
-                           f->q + slot * f->head_dim_padded * f->element);
+    for (uint32_t kv_head = 0; kv_head < c->kv_heads; kv_head++) {
+        size_t slot = ((size_t)kv_head * f->chunk + r) * f->group;
+        turn_heads(f, heads + (size_t)kv_head * f->group * c->head_dim, f->group, layer->q_norm, r,
+                   f->query_factor, f->state, f->q + slot * f->head_dim_padded * f->element);
     }
 }
 
@@ -341,9 +348,9 @@ static void store_keys(const struct rw_forward *f, const struct rw_layer *layer,
     const struct rw_plan_row *row = &f->plan.rows[r];
     uint32_t block = f->batch->seqs[row->seq].kv->blocks[row->position / RW_KV_BLOCK_POSITIONS];
     float *keys = f->qkv + r * f->qkv_stride + (size_t)c->heads * c->head_dim;
+    turn_heads(f, keys, c->kv_heads, layer->k_norm, r, 1.0f, RW_DTYPE_F32, keys);
     for (uint32_t h = 0; h < c->kv_heads; h++) {
         float *k = keys + (size_t)h * c->head_dim;
-        turn_head(f, k, layer->k_norm, r);
         f->kernels->kv_store(k, k + (size_t)c->kv_heads * c->head_dim, c->head_dim, f->state,
                              rw_kv_block(f->batch->kv, block, l, h, false),
                              rw_kv_block(f->batch->kv, block, l, h, true),

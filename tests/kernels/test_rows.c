@@ -1,4 +1,4 @@
-/* Kernels on one row: norms, RoPE, conversion, dot; packing of bfloat16. */
+/* Kernels on one row: norms, heads, conversion, dot; packing of bfloat16. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,28 +56,111 @@ START_TEST(rms_norm_matches_float64_and_pads)
 }
 END_TEST
 
-START_TEST(rope_rotates_the_halves)
+enum {
+    HEADS = 3
+};
+
+/* What turn_heads makes of one head, in float64. */
+static void turned(const struct rw_heads *h, const float *x, double *want)
 {
-    static const uint32_t dims[] = {8, 16, 64, 80, 96, 128, 256};
-    random_seed(6);
-    for (size_t s = 0; s < sizeof dims / sizeof *dims; s++) {
-        uint32_t half = dims[s] / 2;
-        float head[256], before[256], c[128], sn[128];
-        for (uint32_t i = 0; i < half; i++) {
-            c[i] = (float)cos(0.37 * i);
-            sn[i] = (float)sin(0.37 * i);
+    uint32_t half = h->head_dim / 2;
+    double factor = h->norm != NULL ? 1 / sqrt(mean_square(x, h->head_dim) + (double)h->eps) : 1;
+    for (uint32_t i = 0; i < half; i++) {
+        double a = x[i] * factor, b = x[i + half] * factor;
+        if (h->norm != NULL) {
+            a *= h->norm[i];
+            b *= h->norm[i + half];
         }
-        random_fill(before, 256);
+        want[i] = (a * h->cos[i] - b * h->sin[i]) * h->factor;
+        want[i + half] = (b * h->cos[i] + a * h->sin[i]) * h->factor;
+    }
+}
+
+static void check_heads(const struct rw_kernels *table, struct rw_heads h)
+{
+    double want[RW_HEAD_DIM_MAX];
+    double error = h.dtype == RW_DTYPE_BF16 ? 4e-3 : 2e-6;
+    size_t element = rw_dtype_bytes(h.dtype);
+    unsigned char *out = aligned_zero((HEADS + 1) * h.head_dim * element);
+    memset(out, 0x5A, (HEADS + 1) * h.head_dim * element);
+    h.out = out;
+    table->turn_heads(&h);
+    for (uint32_t i = 0; i < HEADS; i++) {
+        turned(&h, h.x + i * h.head_dim, want);
+        for (uint32_t d = 0; d < h.head_dim; d++) {
+            double got = act_get(h.dtype, out, (size_t)i * h.head_dim + d);
+            /* Sums of two products: what cancels still has the error of the products. */
+            ck_assert_msg(fabs(got - want[d]) <= error * (fabs(want[d]) + 0.25),
+                          "%s, dim %u, head %u, %u: %g, want %g", table->name, h.head_dim, i, d,
+                          got, want[d]);
+        }
+    }
+    for (size_t i = HEADS * h.head_dim * element; i < (HEADS + 1) * h.head_dim * element; i++) {
+        ck_assert_uint_eq(out[i], 0x5A);
+    }
+    free(out);
+}
+
+START_TEST(heads_are_normed_and_rotated)
+{
+    static const uint32_t DIMS[] = {8, 16, 24, 32, 64, 80, 96, 128, 256};
+    static float x[HEADS * RW_HEAD_DIM_MAX], norm[RW_HEAD_DIM_MAX];
+    float c[RW_HEAD_DIM_MAX / 2], sn[RW_HEAD_DIM_MAX / 2];
+    random_seed(6);
+    random_fill(x, HEADS * RW_HEAD_DIM_MAX);
+    random_fill(norm, RW_HEAD_DIM_MAX);
+    for (uint32_t i = 0; i < RW_HEAD_DIM_MAX / 2; i++) {
+        c[i] = (float)cos(0.37 * i);
+        sn[i] = (float)sin(0.37 * i);
+    }
+    for (size_t s = 0; s < sizeof DIMS / sizeof *DIMS; s++) {
+        struct rw_heads h = {.x = x, .n = HEADS, .head_dim = DIMS[s], .eps = 1e-6f, .cos = c};
+        h.sin = sn;
+        h.factor = 0.75f;
         FOR_EACH_TABLE(table)
         {
-            memcpy(head, before, sizeof head);
-            (*table)->rope(head, c, sn, dims[s]);
-            for (uint32_t i = 0; i < half; i++) {
-                double a = before[i], b = before[i + half];
-                ck_assert_double_le(fabs(head[i] - (a * c[i] - b * sn[i])), 2.5e-7);
-                ck_assert_double_le(fabs(head[i + half] - (b * c[i] + a * sn[i])), 2.5e-7);
+            FOR_EACH_STATE(dtype)
+            {
+                h.dtype = dtype;
+                h.norm = NULL;
+                check_heads(*table, h);
+                h.norm = norm;
+                check_heads(*table, h);
             }
-            ck_assert_mem_eq(head + 2 * half, before + 2 * half, sizeof head - 8 * half);
+        }
+    }
+}
+END_TEST
+
+/* The same bits as out of place, and a head with a NaN stays a matter of that head. */
+START_TEST(heads_turn_in_place)
+{
+    static const uint32_t DIMS[] = {8, 32, 64, 96, 128};
+    float x[HEADS * 128], apart[HEADS * 128], w[128], c[64], sn[64];
+    random_seed(7);
+    random_fill(w, 128);
+    random_fill(c, 64);
+    random_fill(sn, 64);
+    for (size_t s = 0; s < sizeof DIMS / sizeof *DIMS; s++) {
+        FOR_EACH_TABLE(table)
+        {
+            uint32_t n = DIMS[s];
+            random_fill(x, HEADS * 128);
+            x[n] = NAN; /* in the second */
+            struct rw_heads h = {.x = x, .n = HEADS, .head_dim = n, .norm = w, .eps = 1e-6f};
+            h.cos = c;
+            h.sin = sn;
+            h.factor = 1.0f;
+            h.dtype = RW_DTYPE_F32;
+            h.out = apart;
+            (*table)->turn_heads(&h);
+            h.out = x;
+            (*table)->turn_heads(&h);
+            for (uint32_t i = 0; i < HEADS * n; i++) {
+                bool second = i >= n && i < 2 * n;
+                ck_assert_int_eq(isnan(x[i]) != 0, second);
+                ck_assert(second || x[i] == apart[i]);
+            }
         }
     }
 }
@@ -165,7 +248,8 @@ Suite *rows_suite(void)
     Suite *suite = suite_create("rows");
     TCase *tc = tcase_create("rows");
     tcase_add_test(tc, rms_norm_matches_float64_and_pads);
-    tcase_add_test(tc, rope_rotates_the_halves);
+    tcase_add_test(tc, heads_are_normed_and_rotated);
+    tcase_add_test(tc, heads_turn_in_place);
     tcase_add_test(tc, to_act_rounds_and_pads);
     tcase_add_test(tc, bf16_ties_go_to_even_and_nan_stays);
     tcase_add_test(tc, dot_matches_float64);
