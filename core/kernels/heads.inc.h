@@ -125,10 +125,8 @@ static void kv_store_bf16(const float *key, const float *value, uint32_t head_di
         uint32_t n = head_dim - d < RW_PANEL ? head_dim - d : RW_PANEL;
         uint16_t *k_to = k_block + (size_t)d * RW_PANEL + (size_t)slot * 2;
         uint16_t *v_to = v_block + rw_v_index(RW_DTYPE_BF16, d, slot);
-        EACH_VECTOR(n, {
-            act_store(RW_DTYPE_BF16, halves[0], k, vf_load_n(key + d + k, lanes), lanes);
-            act_store(RW_DTYPE_BF16, halves[1], k, vf_load_n(value + d + k, lanes), lanes);
-        });
+        kernel_to_act(key + d, n, n, 1.0f, RW_DTYPE_BF16, halves[0]);
+        kernel_to_act(value + d, n, n, 1.0f, RW_DTYPE_BF16, halves[1]);
         for (uint32_t g = 0; g < n / 2; g++) {
             memcpy(k_to + (size_t)g * 2 * RW_PANEL, halves[0] + 2 * g, RW_GROUP_BYTES);
             v_to[4 * g] = halves[1][2 * g];
