@@ -29,7 +29,7 @@ struct rw_bridge {
     struct rw_error load_error;
     rw_status load_status;
     atomic_uint progress; /* of the model being read, per mille */
-    uint64_t logged_ns;   /* loading thread: when progress was last logged */
+    uint64_t logged_ns;   /* in on_progress: when it was last logged */
     const char *reading;  /* loading thread: name of that model */
     /* In loading order. A slot is written before its model can be found: the engine shows a model
      * when loading returns, and requests wait until all are loaded. */

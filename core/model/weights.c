@@ -6,10 +6,10 @@
 #include "core/base/assert.h"
 #include "core/model/binding.h"
 #include "core/model/carve.h"
+#include "core/model/fill.h"
 
 enum {
     BINDING_LIST_BYTES_MAX = 4 << 20, /* RW_LAYERS_MAX layers of bindings */
-    READ_FLOATS = 128 * 1024,         /* converted at a time: 512 KiB stay in the L2 cache */
 };
 
 static float *place_floats(struct rw_carve *carve, size_t n)
@@ -94,198 +94,6 @@ static rw_status allocate(struct rw_weights *w, const struct rw_recipe *recipe, 
     return RW_OK;
 }
 
-/* ---- filling ------------------------------------------------------------------------------- */
-
-struct loader {
-    const struct rw_weights_request *request;
-    struct rw_weights *weights;
-    float *row_buffer; /* [READ_FLOATS or one row, whichever is more] */
-    uint64_t done_bytes;
-    uint64_t total_bytes;
-    struct rw_error *err;
-};
-
-static bool all_finite(const float *x, size_t n)
-{
-    uint32_t bad = 0;
-    for (size_t i = 0; i < n; i++) {
-        uint32_t bits;
-        memcpy(&bits, x + i, sizeof bits);
-        bad |= (bits & 0x7f800000u) == 0x7f800000u;
-    }
-    return bad == 0;
-}
-
-static struct rw_linear *target_linear(struct rw_layer *layer, enum rw_target target)
-{
-    switch (target) {
-    case RW_TARGET_QKV:
-    case RW_TARGET_QKV_BIAS:
-        return &layer->qkv;
-    case RW_TARGET_O:
-    case RW_TARGET_O_BIAS:
-        return &layer->o;
-    case RW_TARGET_GATE_UP:
-    case RW_TARGET_GATE_UP_BIAS:
-        return &layer->gate_up;
-    case RW_TARGET_DOWN:
-    case RW_TARGET_DOWN_BIAS:
-        return &layer->down;
-    default:
-        return NULL;
-    }
-}
-
-static bool is_bias(enum rw_target target)
-{
-    return target == RW_TARGET_QKV_BIAS || target == RW_TARGET_O_BIAS ||
-           target == RW_TARGET_GATE_UP_BIAS || target == RW_TARGET_DOWN_BIAS;
-}
-
-static float *target_floats(struct rw_weights *w, struct rw_layer *layer, enum rw_target target)
-{
-    switch (target) {
-    case RW_TARGET_FINAL_NORM:
-        return w->final_norm;
-    case RW_TARGET_ATTN_NORM:
-        return layer->attn_norm;
-    case RW_TARGET_MLP_NORM:
-        return layer->mlp_norm;
-    case RW_TARGET_Q_NORM:
-        return layer->q_norm;
-    case RW_TARGET_K_NORM:
-        return layer->k_norm;
-    case RW_TARGET_HEAD_W:
-        return w->head.w;
-    case RW_TARGET_HEAD_B:
-        return w->head.b;
-    case RW_TARGET_HEAD_W_OUT:
-        return w->head.w_out;
-    case RW_TARGET_HEAD_B_OUT:
-        return w->head.b_out;
-    default:
-        return NULL;
-    }
-}
-
-static void store_embedding(struct rw_weights *w, uint32_t row, const float *x, uint32_t n)
-{
-    if (w->embed_dtype == RW_DTYPE_F32) {
-        memcpy((float *)w->embed + (size_t)row * n, x, n * sizeof *x);
-        return;
-    }
-    uint16_t *to = (uint16_t *)w->embed + (size_t)row * n;
-    for (uint32_t i = 0; i < n; i++) {
-        uint32_t bits;
-        memcpy(&bits, x + i, sizeof bits);
-        to[i] = (uint16_t)(bits >> 16); /* exact: the tensor is stored as BF16 */
-    }
-}
-
-/* Row r of the tensor, converted, goes where the binding says. */
-static void store_row(struct rw_weights *w, const struct rw_binding *b, uint32_t r, const float *x)
-{
-    struct rw_layer *layer = &w->layers[b->layer];
-    struct rw_linear *linear =
-        b->target == RW_TARGET_LANGUAGE ? &w->language : target_linear(layer, b->target);
-    if (b->target == RW_TARGET_EMBED) {
-        store_embedding(w, r, x, b->cols);
-        return;
-    }
-    if (linear == NULL) {
-        float *to = target_floats(w, layer, b->target);
-        rw_assert(to != NULL);
-        memcpy(to + (size_t)r * b->cols, x, b->cols * sizeof *x);
-        return;
-    }
-    if (!is_bias(b->target)) {
-        rw_linear_pack_row(linear, rw_binding_row(b, &w->config, r), x);
-        return;
-    }
-    for (uint32_t i = 0; i < b->cols; i++) {
-        linear->bias[rw_binding_row(b, &w->config, i)] = x[i];
-    }
-}
-
-static rw_status read_rows(struct loader *l, const struct rw_binding *b, uint64_t first,
-                           uint32_t rows)
-{
-    uint64_t count = (uint64_t)rows * b->cols;
-    rw_status status = rw_checkpoint_read_f32(l->request->checkpoint, b->tensor, first * b->cols,
-                                              count, l->row_buffer, l->err);
-    if (status != RW_OK) {
-        rw_error_prefix(l->err, "tensor %.*s", RW_STR_ARG(b->tensor->name));
-        return status;
-    }
-    if (!all_finite(l->row_buffer, count)) {
-        return rw_fail(l->err, RW_MODEL_CORRUPT, "tensor %.*s holds NaN or infinity",
-                       RW_STR_ARG(b->tensor->name));
-    }
-    l->weights->parameters += count;
-    return RW_OK;
-}
-
-static rw_status fill_picked(struct loader *l, const struct rw_binding *b)
-{
-    const struct rw_head_spec *head = &l->request->recipe->head;
-    for (uint32_t i = 0; i < head->n_out; i++) {
-        rw_status status = read_rows(l, b, (uint64_t)head->rows[i], 1);
-        if (status != RW_OK) {
-            return status;
-        }
-        store_row(l->weights, b, i, l->row_buffer);
-    }
-    return RW_OK;
-}
-
-static rw_status fill(struct loader *l, const struct rw_binding *b)
-{
-    if (b->map == RW_ROWS_PICK) {
-        return fill_picked(l, b);
-    }
-    uint32_t per_read = READ_FLOATS / b->cols > 0 ? READ_FLOATS / b->cols : 1;
-    for (uint32_t r = 0; r < b->rows; r += per_read) {
-        uint32_t n = b->rows - r < per_read ? b->rows - r : per_read;
-        rw_status status = read_rows(l, b, r, n);
-        if (status != RW_OK) {
-            return status;
-        }
-        for (uint32_t i = 0; i < n; i++) {
-            store_row(l->weights, b, r + i, l->row_buffer + (size_t)i * b->cols);
-        }
-    }
-    return RW_OK;
-}
-
-static uint32_t widest_row(const struct rw_bindings *bindings)
-{
-    uint32_t widest = 0;
-    for (uint32_t i = 0; i < bindings->count; i++) {
-        widest = bindings->items[i].cols > widest ? bindings->items[i].cols : widest;
-    }
-    return widest;
-}
-
-static rw_status fill_all(struct loader *l, const struct rw_bindings *bindings)
-{
-    uint32_t widest = widest_row(bindings);
-    l->row_buffer = rw_alloc_array(widest > READ_FLOATS ? widest : READ_FLOATS, sizeof(float));
-    if (l->row_buffer == NULL) {
-        return rw_fail(l->err, RW_NO_MEMORY, "buffer for rows of weights");
-    }
-    l->total_bytes = bindings->stored_bytes;
-    rw_status status = RW_OK;
-    for (uint32_t i = 0; i < bindings->count && status == RW_OK; i++) {
-        status = fill(l, &bindings->items[i]);
-        l->done_bytes += bindings->items[i].tensor->bytes;
-        if (status == RW_OK && l->request->progress != NULL) {
-            l->request->progress(l->request->progress_ctx, l->done_bytes, l->total_bytes);
-        }
-    }
-    rw_free(l->row_buffer);
-    return status;
-}
-
 static enum rw_dtype choose_dtype(enum rw_weights_wish wish, const struct rw_bindings *bindings)
 {
     switch (wish) {
@@ -313,8 +121,7 @@ static rw_status build(const struct rw_weights_request *request, const struct rw
     if (status != RW_OK) {
         return status;
     }
-    struct loader loader = {.request = request, .weights = w, .err = err};
-    return fill_all(&loader, bindings);
+    return rw_weights_fill(request, bindings, w, err);
 }
 
 rw_status rw_weights_load(const struct rw_weights_request *request, struct rw_weights **out,

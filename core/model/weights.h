@@ -1,9 +1,9 @@
 /* The weights of one model in the layout the kernels want, read once from a checkpoint.
  *
  * Names and shapes per family: core/MODEL.md. Every shape is checked against config.json before a
- * byte is allocated; weights are then streamed row by row into their packed place, so that loading
- * needs no second copy. A weight that is NaN or infinite is refused with the name of its tensor.
- * Immutable after loading; any thread may read. */
+ * byte is allocated; weights are then streamed row by row into their packed place (fill.h), so that
+ * loading needs no second copy. A weight that is NaN or infinite is refused with the name of its
+ * tensor. Immutable after loading; any thread may read. */
 #ifndef RW_MODEL_WEIGHTS_H
 #define RW_MODEL_WEIGHTS_H
 
@@ -57,7 +57,8 @@ struct rw_weights_request {
     const struct rw_checkpoint *checkpoint;
     enum rw_weights_wish wish;
     bool language; /* load the language head too: vocab * hidden more values */
-    void (*progress)(void *ctx, uint64_t done_bytes, uint64_t total_bytes); /* may be NULL */
+    /* By any of the threads that fill, one at a time; may be NULL. */
+    void (*progress)(void *ctx, uint64_t done_bytes, uint64_t total_bytes);
     void *progress_ctx;
 };
 
