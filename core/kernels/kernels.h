@@ -84,6 +84,9 @@ size_t rw_linear_bytes(enum rw_dtype dtype, uint32_t n_out, uint32_t n_in);
  * the values are rounded to nearest even; for INT8 to 254 steps of the row's largest magnitude; for
  * Q4 as pack_quantised.c says. Rows may be packed by several threads at once. */
 void rw_linear_pack_row(struct rw_linear *linear, uint32_t out_index, const float *w);
+/* Several rows, w[rows, n_in]: faster, the more of them are neighbours. */
+void rw_linear_pack_rows(struct rw_linear *linear, const uint32_t *out_indices, uint32_t rows,
+                         const float *w);
 /* The values that a packed row stands for, into w[n_in]: for tests and accuracy reports. */
 void rw_linear_unpack_row(const struct rw_linear *linear, uint32_t out_index, float *w);
 /* Gate and up projections share one linear so that SwiGLU is done in the tile: packed row of gate

@@ -9,6 +9,7 @@
 
 enum {
     READ_FLOATS = 128 * 1024, /* converted at a time: 512 KiB stay in the L2 cache */
+    READ_ROWS = 16,           /* at least: so many share the lines of a panel */
     TASK_ROWS = 4 * RW_PANEL, /* of a tensor, done by one thread: whole panels */
     THREADS_MAX = 8,          /* more than a disk can feed */
 };
@@ -26,7 +27,7 @@ struct fill {
     const struct rw_bindings *bindings;
     struct rw_weights *weights;
     float *buffers;       /* [threads, buffer_floats] */
-    size_t buffer_floats; /* READ_FLOATS or one row, whichever is more */
+    size_t buffer_floats; /* READ_FLOATS or READ_ROWS of the longest, whichever is more */
 
     pthread_mutex_t lock; /* of all that follows, and of request->progress */
     uint32_t binding;     /* of the next task */
@@ -157,42 +158,52 @@ static float *target_floats(struct rw_weights *w, struct rw_layer *layer, enum r
     }
 }
 
-static void store_embedding(struct rw_weights *w, uint32_t row, const float *x, uint32_t n)
+/* n values of the embedding, from the beginning of a row on. */
+static void store_embedding(struct rw_weights *w, uint32_t row, const float *x, size_t n)
 {
+    size_t first = (size_t)row * w->config.hidden;
     if (w->embed_dtype == RW_DTYPE_F32) {
-        memcpy((float *)w->embed + (size_t)row * n, x, n * sizeof *x);
+        memcpy((float *)w->embed + first, x, n * sizeof *x);
         return;
     }
-    uint16_t *to = (uint16_t *)w->embed + (size_t)row * n;
-    for (uint32_t i = 0; i < n; i++) {
+    uint16_t *to = (uint16_t *)w->embed + first;
+    for (size_t i = 0; i < n; i++) {
         uint32_t bits;
         memcpy(&bits, x + i, sizeof bits);
         to[i] = (uint16_t)(bits >> 16); /* exact: the tensor is stored as BF16 */
     }
 }
 
-/* Row r of the binding, converted, goes where it says. */
-static void store_row(struct rw_weights *w, const struct rw_binding *b, uint32_t r, const float *x)
+static void store_linear(struct rw_linear *linear, const struct rw_binding *b,
+                         const struct rw_config *config, uint32_t first, uint32_t rows,
+                         const float *x)
+{
+    uint32_t at[TASK_ROWS];
+    for (uint32_t i = 0; i < rows; i++) {
+        at[i] = rw_binding_row(b, config, first + i);
+    }
+    rw_linear_pack_rows(linear, at, rows, x);
+}
+
+/* Rows [first, first + rows) of the binding, converted, go where it says. */
+static void store_rows(struct rw_weights *w, const struct rw_binding *b, uint32_t first,
+                       uint32_t rows, const float *x)
 {
     struct rw_layer *layer = &w->layers[b->layer];
     struct rw_linear *linear =
         b->target == RW_TARGET_LANGUAGE ? &w->language : target_linear(layer, b->target);
-    if (b->target == RW_TARGET_EMBED) {
-        store_embedding(w, r, x, b->cols);
-        return;
-    }
-    if (linear == NULL) {
+    if (linear != NULL && !is_bias(b->target)) {
+        store_linear(linear, b, &w->config, first, rows, x);
+    } else if (linear != NULL) { /* one row */
+        for (uint32_t i = 0; i < b->cols; i++) {
+            linear->bias[rw_binding_row(b, &w->config, i)] = x[i];
+        }
+    } else if (b->target == RW_TARGET_EMBED) {
+        store_embedding(w, first, x, rows * (size_t)b->cols);
+    } else {
         float *to = target_floats(w, layer, b->target);
         rw_assert(to != NULL);
-        memcpy(to + (size_t)r * b->cols, x, b->cols * sizeof *x);
-        return;
-    }
-    if (!is_bias(b->target)) {
-        rw_linear_pack_row(linear, rw_binding_row(b, &w->config, r), x);
-        return;
-    }
-    for (uint32_t i = 0; i < b->cols; i++) {
-        linear->bias[rw_binding_row(b, &w->config, i)] = x[i];
+        memcpy(to + (size_t)first * b->cols, x, (size_t)rows * b->cols * sizeof *x);
     }
 }
 
@@ -219,7 +230,8 @@ static rw_status run_task(const struct fill *f, const struct task *task, float *
 {
     const struct rw_binding *b = task->binding;
     bool picked = b->map == RW_ROWS_PICK;
-    uint32_t most = picked ? 1 : (uint32_t)(f->buffer_floats / b->cols);
+    uint32_t most = picked ? 1 : (uint32_t)(READ_FLOATS / b->cols / READ_ROWS * READ_ROWS);
+    most = picked || most > READ_ROWS ? most : READ_ROWS;
     for (uint32_t r = task->begin, n; r < task->end; r += n) {
         n = task->end - r < most ? task->end - r : most;
         uint64_t first = picked ? (uint64_t)f->request->recipe->head.rows[r] : r;
@@ -227,9 +239,7 @@ static rw_status run_task(const struct fill *f, const struct task *task, float *
         if (status != RW_OK) {
             return status;
         }
-        for (uint32_t i = 0; i < n; i++) {
-            store_row(f->weights, b, r + i, buffer + (size_t)i * b->cols);
-        }
+        store_rows(f->weights, b, r, n, buffer);
     }
     return RW_OK;
 }
@@ -257,7 +267,8 @@ static size_t buffer_floats(const struct rw_bindings *bindings)
 {
     size_t floats = READ_FLOATS;
     for (uint32_t i = 0; i < bindings->count; i++) {
-        floats = bindings->items[i].cols > floats ? bindings->items[i].cols : floats;
+        size_t rows = (size_t)bindings->items[i].cols * READ_ROWS;
+        floats = rows > floats ? rows : floats;
     }
     return floats;
 }
