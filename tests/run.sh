@@ -91,19 +91,29 @@ suites() {
     say "suites of $name"
 }
 
-# Writes "passed failed skipped" to python.count: it runs in a process of its own.
-python_suites() {
+# The Python suites run beside the builds and suites between these two.
+start_python() {
     python=$cache/venv/bin/python
     [ -x "$python" ] || python=python3
+    python_process=
     if ! "$python" -c 'import pytest' >/dev/null 2>&1; then
-        echo "skipped: the Python suites need pytest"
-        echo '0 0 1' >"$out/python.count"
         return
     fi
-    set -- tests clients deploy/models
-    log=$out/pytest.log
     REWARDD_BIN=$out/gcc/server/rewardd REWARDD_BUILD=$out/gcc REWARDD_CACHE=$cache \
-        "$python" -m pytest -q -rs -p no:cacheprovider "$@" >"$log" 2>&1
+        "$python" -m pytest -q -rs -p no:cacheprovider tests clients deploy/models \
+        >"$out/pytest.log" 2>&1 &
+    python_process=$!
+    trap 'kill "$python_process" 2>/dev/null; exit 130' INT TERM
+}
+
+await_python() {
+    log=$out/pytest.log
+    if [ -z "$python_process" ]; then
+        echo "skipped: the Python suites need pytest"
+        skipped=$((skipped + 1))
+        return
+    fi
+    wait "$python_process"
     status=$?
     line=$(grep -E '(passed|failed|error|skipped|no tests ran)' "$log" | tail -n 1)
     number() { echo "$line" | sed -n "s/.*[^0-9]\\([0-9][0-9]*\\) $1.*/\\1/p;s/^\\([0-9][0-9]*\\) $1.*/\\1/p" | head -n 1; }
@@ -111,33 +121,15 @@ python_suites() {
     f=$(number failed)
     e=$(number error)
     s=$(number skipped)
-    bad=$((${f:-0} + ${e:-0}))
+    passed=$((passed + ${p:-0}))
+    failed=$((failed + ${f:-0} + ${e:-0}))
+    skipped=$((skipped + ${s:-0}))
     if [ $status -ne 0 ] && [ $status -ne 5 ]; then
-        [ $bad -gt 0 ] || bad=1
+        [ $((${f:-0} + ${e:-0})) -gt 0 ] || failed=$((failed + 1))
         tail -n 80 "$log"
     fi
     grep -E '^SKIPPED' "$log" | head -n 20
     say "Python suites"
-    echo "${p:-0} $bad ${s:-0}" >"$out/python.count"
-}
-
-# They run beside the builds and suites that follow.
-start_python() {
-    rm -f "$out/python.count"
-    python_suites >"$out/python.out" 2>&1 &
-    python_process=$!
-}
-
-await_python() {
-    wait "$python_process"
-    cat "$out/python.out"
-    count='0 1 0' # it did not come to its end
-    [ ! -f "$out/python.count" ] || read -r count <"$out/python.count"
-    # shellcheck disable=SC2086
-    set -- $count
-    passed=$((passed + $1))
-    failed=$((failed + $2))
-    skipped=$((skipped + $3))
 }
 
 started=$(date +%s)
