@@ -9,7 +9,7 @@
 
 #include "core/base/alloc.h"
 #include "core/base/log.h"
-#include "server/listener.h"
+#include "server/http/listener.h"
 #include "server/service.h"
 #include "server/version.h"
 

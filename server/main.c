@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "core/base/log.h"
-#include "server/command.h"
+#include "server/commands/command.h"
 #include "server/lifecycle.h"
 #include "server/options.h"
 #include "server/version.h"

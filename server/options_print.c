@@ -1,7 +1,7 @@
 /* --help, --print-config, the manual page and the shell completion, all from the option table. */
 #include <string.h>
 
-#include "server/command.h"
+#include "server/commands/command.h"
 #include "server/options.h"
 #include "server/version.h"
 

@@ -5,7 +5,7 @@
 
 #include "core/base/log.h"
 #include "proto/errors.h"
-#include "server/listener.h"
+#include "server/http/listener.h"
 #include "server/service.h"
 
 enum {

@@ -4,14 +4,14 @@
 
 #include "core/base/clock.h"
 #include "proto/limits.h"
-#include "server/admission.h"
 #include "server/auth.h"
-#include "server/bridge.h"
-#include "server/connection.h"
+#include "server/http/connection.h"
 #include "server/metrics.h"
 #include "server/options.h"
-#include "server/prepare.h"
 #include "server/runs/runs.h"
+#include "server/scoring/admission.h"
+#include "server/scoring/bridge.h"
+#include "server/scoring/prepare.h"
 
 /*   LOADING --> READY --> DRAINING --> ENDING
  *      |                     ^            ^      DRAINING: still accepting, readyz says no.

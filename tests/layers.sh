@@ -19,11 +19,11 @@ refuse() {
 refuse 'core includes the server side' \
     '#[[:space:]]*include[[:space:]]+["<](uv\.h|llhttp\.h|cJSON\.h|cjson/|server/|proto/)' core
 refuse 'proto includes sockets or models' \
-    '#[[:space:]]*include[[:space:]]+["<](uv\.h|llhttp\.h|server/|core/(rw_engine|io|text|model|kernels|engine|shortcut))' proto
+    '#[[:space:]]*include[[:space:]]+["<](uv\.h|llhttp\.h|server/|core/(rw_engine|io|text|model|kernels|engine|shortcut|answer|equation|run|probe))' proto
 refuse 'core/base includes a higher layer' \
-    '#[[:space:]]*include[[:space:]]+"core/(io|text|model|kernels|engine|shortcut)' core/base
+    '#[[:space:]]*include[[:space:]]+"core/(io|text|model|kernels|engine|shortcut|answer|equation|run|probe)' core/base
 refuse 'core/io includes a higher layer' \
-    '#[[:space:]]*include[[:space:]]+"core/(text|model|kernels|engine|shortcut)' core/io
+    '#[[:space:]]*include[[:space:]]+"core/(text|model|kernels|engine|shortcut|answer|equation|run|probe)' core/io
 refuse 'a function we do not call' \
     '^[^/*]*[^_[:alnum:]](strcpy|strcat|sprintf|strtok|gets|atoi|alloca)[[:space:]]*\(' core proto server
 refuse 'assert() that NDEBUG can remove; use rw_assert' \

@@ -1,7 +1,7 @@
 #include "core/shortcut/edit.h"
 
+#include "core/base/scan.h"
 #include "core/shortcut/edit_text.h"
-#include "core/shortcut/scan.h"
 
 static const char *const FILLER[] = {
     "Let me think about this carefully.",

@@ -1,6 +1,6 @@
+#include "core/base/scan.h"
 #include "core/shortcut/edit.h"
 #include "core/shortcut/edit_text.h"
-#include "core/shortcut/scan.h"
 
 bool rw_edit_join(const struct rw_str *parts, size_t n, struct rw_arena *arena, struct rw_str *out)
 {

@@ -127,4 +127,10 @@ double rw_flag_p(enum rw_flag_id id, const struct rw_signals *signals, const str
 bool rw_flag_combine(enum rw_flag_tier tier, const struct rw_signals *signals,
                      const struct rw_bank *bank, const struct rw_bank_place *place, double *value);
 
+/* What became of the flags of a trace. */
+struct rw_flag_states {
+    rw_status status[RW_FLAGS]; /* RW_OK: decided; else why not */
+    bool fired[RW_FLAGS];
+};
+
 #endif

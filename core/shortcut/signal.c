@@ -3,9 +3,9 @@
 #include <math.h>
 
 #include "core/base/assert.h"
-#include "core/shortcut/arithmetic.h"
+#include "core/equation/arithmetic.h"
+#include "core/equation/provenance.h"
 #include "core/shortcut/bank.h"
-#include "core/shortcut/provenance.h"
 #include "core/shortcut/redundancy.h"
 #include "core/shortcut/score.h"
 #include "core/shortcut/text.h"

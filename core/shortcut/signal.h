@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/answer/answer.h"
 #include "core/base/arena.h"
 #include "core/base/status.h"
 #include "core/base/str.h"
@@ -69,12 +70,6 @@ const char *rw_signal_name(enum rw_signal_id id); /* "min_logit"; stable, used i
 /* Oriented so that large is suspicious: v or -v. What a bank ranks. */
 double rw_signal_strangeness(enum rw_signal_id id, double value);
 
-enum rw_verified {
-    RW_VERIFIED_UNKNOWN, /* no reference, or the forms cannot be compared: null on the wire */
-    RW_VERIFIED_RIGHT,
-    RW_VERIFIED_WRONG,
-};
-
 /* Probabilities of the leading steps, as a process model gave them in one pass. n = 0: no pass. */
 struct rw_pass {
     const float *probability; /* [n], each in [0, 1] */
@@ -88,7 +83,7 @@ struct rw_edited_pass {
 };
 
 /* L_t = log p(a* | q, s_<=t) - mean_m log p(a~_m | q, s_<=t): how much the question and the first
- * steps speak for the reference answer a* against alternatives a~_m (core/shortcut/alternatives.h).
+ * steps speak for the reference answer a* against alternatives a~_m (core/answer/alternatives.h).
  */
 struct rw_answer_gain {
     size_t steps; /* t */

@@ -2,9 +2,9 @@
 
 #include <stdlib.h>
 
+#include "core/answer/answer.h"
 #include "core/base/hash.h"
-#include "core/shortcut/answer.h"
-#include "core/shortcut/scan.h"
+#include "core/base/scan.h"
 
 enum {
     ANSWER_TRIES_MAX = 256, /* places in one step: "aaaa" in "aaaaaaaaaaaa..." is not searched on */

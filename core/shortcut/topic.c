@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "core/shortcut/scan.h"
+#include "core/base/scan.h"
 
 static int compare_keys(const void *a, const void *b)
 {

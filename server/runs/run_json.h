@@ -3,7 +3,7 @@
 #define RW_SERVER_RUNS_RUN_JSON_H
 
 #include "core/base/buf.h"
-#include "core/shortcut/run.h"
+#include "core/run/run.h"
 #include "server/runs/store.h"
 
 /* {"object":"run", ...} with state, windows and alarms. */

@@ -23,7 +23,7 @@
 #include "core/base/buf.h"
 #include "core/base/status.h"
 #include "core/base/str.h"
-#include "core/shortcut/run.h"
+#include "core/run/run.h"
 
 enum {
     RW_RUNS_QUEUE_MAX = 16384, /* observations; about 1.2 kB each */

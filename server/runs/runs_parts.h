@@ -4,8 +4,8 @@
  * runs.c is the thread and the loop's side of it; shelf.c keeps monitors in memory and in the
  * store. Everything of the shelf is the runs thread's own (or, before it starts and after it ended,
  * the loop's). */
-#ifndef RW_SERVER_RUNS_PARTS_H
-#define RW_SERVER_RUNS_PARTS_H
+#ifndef RW_SERVER_RUNS_RUNS_PARTS_H
+#define RW_SERVER_RUNS_RUNS_PARTS_H
 
 #include "server/runs/runs.h"
 #include "server/runs/store.h"

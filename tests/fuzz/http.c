@@ -6,7 +6,7 @@
 
 #include "core/base/assert.h"
 #include "proto/errors.h"
-#include "server/connection.h"
+#include "server/http/connection.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -16,9 +16,9 @@
 #include <string.h>
 
 #include "core/base/alloc.h"
-#include "core/shortcut/martingale.h"
-#include "core/shortcut/run.h"
-#include "core/shortcut/screen.h"
+#include "core/run/martingale.h"
+#include "core/run/run.h"
+#include "core/run/screen.h"
 
 enum {
     ROW = 13 + RW_RUN_SCORES + RW_SURFACE_DIM + RW_RUN_FEATURES,

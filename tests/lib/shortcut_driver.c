@@ -9,9 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/answer/answer.h"
+#include "core/equation/arithmetic.h"
 #include "core/io/json.h"
-#include "core/shortcut/answer.h"
-#include "core/shortcut/arithmetic.h"
 #include "core/shortcut/bank.h"
 #include "core/shortcut/linalg.h"
 #include "core/shortcut/redundancy.h"

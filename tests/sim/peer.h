@@ -1,11 +1,11 @@
-/* A client in memory under a virtual clock, for tests of server/connection.c.
+/* A client in memory under a virtual clock, for tests of server/http/connection.c.
  *
  * Time stands still unless sim_run moves it, in steps of the server's tick. A peer takes as many
  * bytes as its window allows; what the server writes beyond waits, as in a socket. */
 #ifndef RW_SIM_PEER_H
 #define RW_SIM_PEER_H
 
-#include "server/connection.h"
+#include "server/http/connection.h"
 
 enum {
     SIM_PEERS_MAX = 32,

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "server/admission.h"
 #include "server/auth.h"
-#include "server/deadline.h"
+#include "server/http/deadline.h"
+#include "server/scoring/admission.h"
 #include "tests/lib/data.h"
 #include "tests/lib/suite.h"
 

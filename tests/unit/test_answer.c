@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "core/shortcut/alternatives.h"
-#include "core/shortcut/answer.h"
+#include "core/answer/alternatives.h"
+#include "core/answer/answer.h"
 #include "core/shortcut/edit.h"
 #include "tests/lib/mutate.h"
 #include "tests/lib/suite.h"

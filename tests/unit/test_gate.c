@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "server/flags/gate.h"
+#include "server/scoring/gate.h"
 #include "tests/lib/suite.h"
 
 static struct rw_request request;

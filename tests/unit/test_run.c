@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "core/base/alloc.h"
-#include "core/shortcut/martingale.h"
-#include "core/shortcut/mix.h"
-#include "core/shortcut/run.h"
+#include "core/base/mix.h"
+#include "core/run/martingale.h"
+#include "core/run/run.h"
 #include "tests/lib/suite.h"
 
 static double uniform(uint64_t *seed)

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/shortcut/arithmetic.h"
+#include "core/equation/arithmetic.h"
 #include "core/shortcut/bank.h"
 #include "core/shortcut/flag.h"
 #include "tests/lib/mutate.h"

@@ -1,0 +1,240 @@
+#include "core/equation/provenance.h"
+
+#include "core/base/hash.h"
+#include "core/base/scan.h"
+#include "core/equation/arithmetic_token.h"
+
+enum {
+    SMALL_MAX = 12, /* sides, legs, months: whole numbers that need no source */
+    PERCENT_DEN_MAX = 1000000,
+    SLOTS = 2 * RW_PROVENANCE_NUMBERS_MAX, /* a power of two */
+};
+
+/* A set of positive fractions, num == 0 marks a free slot (zero itself is always known). */
+struct known {
+    int64_t num[SLOTS];
+    int64_t den[SLOTS];
+    size_t n;
+};
+
+static const struct {
+    const char *word;
+    int64_t num;
+    int64_t den;
+} WORDS[] = {
+    {"one", 1, 1},        {"two", 2, 1},       {"three", 3, 1},       {"four", 4, 1},
+    {"five", 5, 1},       {"six", 6, 1},       {"seven", 7, 1},       {"eight", 8, 1},
+    {"nine", 9, 1},       {"ten", 10, 1},      {"eleven", 11, 1},     {"twelve", 12, 1},
+    {"thirteen", 13, 1},  {"fourteen", 14, 1}, {"fifteen", 15, 1},    {"sixteen", 16, 1},
+    {"seventeen", 17, 1}, {"eighteen", 18, 1}, {"nineteen", 19, 1},   {"twenty", 20, 1},
+    {"thirty", 30, 1},    {"forty", 40, 1},    {"fifty", 50, 1},      {"sixty", 60, 1},
+    {"seventy", 70, 1},   {"eighty", 80, 1},   {"ninety", 90, 1},     {"hundred", 100, 1},
+    {"dozen", 12, 1},     {"dozens", 12, 1},   {"thrice", 3, 1},      {"triple", 3, 1},
+    {"triples", 3, 1},    {"tripled", 3, 1},   {"third", 3, 1},       {"thirds", 3, 1},
+    {"fourth", 4, 1},     {"fourths", 4, 1},   {"quarter", 4, 1},     {"quarters", 4, 1},
+    {"fifth", 5, 1},      {"fifths", 5, 1},    {"sixth", 6, 1},       {"tenth", 10, 1},
+    {"half", 1, 2},       {"quadruple", 4, 1}, {"thousand", 1000, 1}, {"eighth", 8, 1},
+};
+
+static const int64_t COMMON[] = {16,  24,  30,  31,  36,  50,   52,   60,   90,
+                                 100, 144, 180, 360, 365, 1000, 2000, 3600, 5280};
+
+/* Lowest terms: den is a power of ten, so only its factors matter. */
+static void reduce(int64_t *num, int64_t *den)
+{
+    for (int64_t k = 2; k <= 5; k += 3) {
+        while (*num % k == 0 && *den % k == 0) {
+            *num /= k;
+            *den /= k;
+        }
+    }
+}
+
+/* The place of a number in lowest terms, or the free one where it would be. */
+static size_t slot_of(const struct known *known, int64_t num, int64_t den)
+{
+    const int64_t key[2] = {num, den};
+    size_t slot = (size_t)rw_hash64(key, sizeof key, 0) & (SLOTS - 1);
+    while (known->num[slot] != 0 && (known->num[slot] != num || known->den[slot] != den)) {
+        slot = (slot + 1) & (SLOTS - 1);
+    }
+    return slot;
+}
+
+/* True when it was there, or when the set is full; else it is there now, if `add`. */
+static bool seen(struct known *known, int64_t num, int64_t den, bool add)
+{
+    if (num == 0) {
+        return true;
+    }
+    reduce(&num, &den);
+    size_t slot = slot_of(known, num, den);
+    if (known->num[slot] != 0 || known->n == RW_PROVENANCE_NUMBERS_MAX) {
+        return true;
+    }
+    if (add) {
+        known->num[slot] = num;
+        known->den[slot] = den;
+        known->n++;
+    }
+    return false;
+}
+
+/* p % is also p / 100. */
+static void learn(struct known *known, const struct rw_token *token, bool percent)
+{
+    seen(known, token->num, token->den, true);
+    if (percent && token->den <= PERCENT_DEN_MAX) {
+        seen(known, token->num, 100 * token->den, true);
+    }
+}
+
+/* Returns the number the word stands for when it is whole, else 0. "fifty-five" is 50, 5 and 55. */
+static int64_t learn_word(struct known *known, struct rw_str word, int64_t before)
+{
+    for (size_t i = 0; i < sizeof WORDS / sizeof WORDS[0]; i++) {
+        if (rw_scan_equal(word, rw_str_from(WORDS[i].word))) {
+            seen(known, WORDS[i].num, WORDS[i].den, true);
+            if (before >= 20 && before <= 90 && WORDS[i].num < 10 && WORDS[i].den == 1) {
+                seen(known, before + WORDS[i].num, 1, true);
+            }
+            return WORDS[i].den == 1 ? WORDS[i].num : 0;
+        }
+    }
+    return 0;
+}
+
+static void learn_text(struct known *known, struct rw_str text)
+{
+    struct rw_token token[RW_TOKENS_MAX];
+    for (size_t at = 0; at < text.len;) {
+        size_t n = rw_tokens_read(text, &at, token);
+        int64_t word = 0;
+        for (size_t i = 0; i < n; i++) {
+            if (token[i].kind == RW_TOKEN_NUMBER) {
+                learn(known, &token[i], i + 1 < n && token[i + 1].kind == RW_TOKEN_PERCENT);
+            } else if (token[i].kind == RW_TOKEN_WORD) {
+                word = learn_word(known, rw_str_slice(text, token[i].begin, token[i].end), word);
+            }
+        }
+    }
+}
+
+static bool operator_kind(enum rw_token_kind kind)
+{
+    return kind == RW_TOKEN_PLUS || kind == RW_TOKEN_MINUS || kind == RW_TOKEN_TIMES ||
+           kind == RW_TOKEN_OVER;
+}
+
+/* "3 + 4 = 7", "3 + 4 apples = 7", "the sum = 7": what an equation shows. In "the sum = 3 + 4" the
+ * 3 is an operand. */
+static bool is_result(const struct rw_token *token, size_t n, size_t i)
+{
+    size_t at = i;
+    while (at > 0 &&
+           (token[at - 1].kind == RW_TOKEN_OPEN || token[at - 1].kind == RW_TOKEN_MINUS)) {
+        at--;
+    }
+    if (at == 0 || token[at - 1].kind != RW_TOKEN_EQUAL) {
+        return false;
+    }
+    if (i + 1 >= n || !operator_kind(token[i + 1].kind) || at < 2) {
+        return true;
+    }
+    bool words = token[at - 2].kind == RW_TOKEN_WORD || token[at - 2].kind == RW_TOKEN_BREAK ||
+                 token[at - 2].kind == RW_TOKEN_BAD;
+    return !words || (at >= 3 && token[at - 3].kind == RW_TOKEN_NUMBER);
+}
+
+/* "Step 3", "3. Then ...", "3: ..." */
+static bool is_label(struct rw_str text, const struct rw_token *token, size_t n, size_t i)
+{
+    bool small = token[i].den == 1 && token[i].num < 100;
+    bool ends = i + 1 < n && token[i + 1].kind == RW_TOKEN_BREAK;
+    bool begins = i == 0 || token[i - 1].kind == RW_TOKEN_BREAK;
+    if (small && ends && begins) {
+        return true;
+    }
+    return small && i > 0 && token[i - 1].kind == RW_TOKEN_WORD &&
+           rw_scan_equal(rw_str_slice(text, token[i - 1].begin, token[i - 1].end), RW_STR("step"));
+}
+
+/* An operator stands beside it, the words of a unit aside. */
+static bool is_operand(const struct rw_token *token, size_t n, size_t i)
+{
+    size_t at = i + 1;
+    while (at < n && at < i + 4 &&
+           (token[at].kind == RW_TOKEN_WORD || token[at].kind == RW_TOKEN_PERCENT)) {
+        at++;
+    }
+    return (at < n && operator_kind(token[at].kind)) || (i > 0 && operator_kind(token[i - 1].kind));
+}
+
+static void read_step(struct known *known, struct rw_str text, int64_t step,
+                      struct rw_provenance *out)
+{
+    struct rw_token token[RW_TOKENS_MAX];
+    for (size_t at = 0; at < text.len;) {
+        size_t n = rw_tokens_read(text, &at, token);
+        for (size_t i = 0; i < n; i++) {
+            const struct rw_token *t = &token[i];
+            if (t->kind != RW_TOKEN_NUMBER || is_label(text, token, n, i)) {
+                continue;
+            }
+            if (is_result(token, n, i) || !is_operand(token, n, i)) {
+                learn(known, t, i + 1 < n && token[i + 1].kind == RW_TOKEN_PERCENT);
+                continue;
+            }
+            out->operands++;
+            if (!seen(known, t->num, t->den, false) && out->foreign++ == 0) {
+                out->step = step;
+                out->begin = t->begin;
+                out->end = t->end;
+            }
+        }
+    }
+}
+
+/* Different numbers of the question in digits; a percentage may be used as a fraction. */
+static void count_unused(struct rw_str prompt, struct known *used, struct rw_provenance *out)
+{
+    struct rw_token token[RW_TOKENS_MAX];
+    struct known asked = {.n = 0};
+    for (size_t at = 0; at < prompt.len;) {
+        size_t n = rw_tokens_read(prompt, &at, token);
+        for (size_t i = 0; i < n; i++) {
+            const struct rw_token *t = &token[i];
+            if (t->kind != RW_TOKEN_NUMBER || seen(&asked, t->num, t->den, true)) {
+                continue;
+            }
+            bool percent = i + 1 < n && token[i + 1].kind == RW_TOKEN_PERCENT;
+            out->asked++;
+            if (!seen(used, t->num, t->den, false) && !(percent && t->den <= PERCENT_DEN_MAX &&
+                                                        seen(used, t->num, 100 * t->den, false))) {
+                out->unused++;
+            }
+        }
+    }
+}
+
+void rw_provenance(struct rw_str prompt, const struct rw_str *steps, size_t n_steps,
+                   struct rw_provenance *out)
+{
+    struct known known = {.n = 0};
+    *out = (struct rw_provenance){.step = -1};
+    for (size_t i = 0; i < sizeof COMMON / sizeof COMMON[0]; i++) {
+        seen(&known, COMMON[i], 1, true);
+    }
+    for (int64_t n = 1; n <= SMALL_MAX; n++) {
+        seen(&known, n, 1, true);
+    }
+    learn_text(&known, prompt);
+    for (size_t t = 0; t < n_steps; t++) {
+        read_step(&known, steps[t], (int64_t)t, out);
+    }
+    struct known used = {.n = 0};
+    for (size_t t = 0; t < n_steps; t++) {
+        learn_text(&used, steps[t]);
+    }
+    count_unused(prompt, &used, out);
+}

@@ -1,0 +1,240 @@
+/* The end of a window: its figures, from the sample of its traces. */
+#include <math.h>
+#include <string.h>
+
+#include "core/base/alloc.h"
+#include "core/base/mix.h"
+#include "core/run/run_parts.h"
+
+enum {
+    POINTS = RW_RUN_POINTS,
+    D = RW_RUN_FEATURES,
+    FEATURED_MIN = 32, /* points with features below which coverage is not told */
+};
+
+struct scratch {
+    double pr[D + D * D];
+    double value[POINTS];
+    uint64_t prompt[POINTS];
+    uint32_t order[POINTS];
+    uint32_t reference_order[POINTS];
+    struct rw_nearest nearest[POINTS];
+    float floats[3 * POINTS];
+};
+
+_Static_assert(sizeof(struct scratch) <= RW_RUN_SCRATCH_BYTES, "stated in run.h");
+
+/* ---- means and correlations --------------------------------------------------------------------
+ */
+
+typedef double (*getter)(const struct rw_run_point *p);
+
+static double get_process(const struct rw_run_point *p)
+{
+    return p->reward[RW_RUN_PROCESS];
+}
+
+static double get_outcome(const struct rw_run_point *p)
+{
+    return p->reward[RW_RUN_OUTCOME];
+}
+
+static double get_gap(const struct rw_run_point *p)
+{
+    return p->reward[RW_RUN_OUTCOME] - p->reward[RW_RUN_PROCESS]; /* NaN if either is */
+}
+
+static double get_verified(const struct rw_run_point *p)
+{
+    return p->verified;
+}
+
+static double get_steps(const struct rw_run_point *p)
+{
+    return p->steps;
+}
+
+static double get_step_bytes(const struct rw_run_point *p)
+{
+    return p->steps > 0 ? p->bytes / p->steps : NAN;
+}
+
+static double get_length(const struct rw_run_point *p)
+{
+    return p->bytes > 0 ? log2(p->bytes) : NAN;
+}
+
+static const getter REWARD[RW_RUN_REWARDS] = {get_process, get_outcome};
+
+static struct rw_interval mean_of(const struct rw_run_sample *s, getter get, struct scratch *k)
+{
+    for (uint32_t i = 0; i < s->n; i++) {
+        k->value[i] = get(&s->point[i]);
+    }
+    return rw_cluster_mean(k->value, k->prompt, s->n, k->order);
+}
+
+/* Pearson's r and the slope of y on x, over the points that have both. */
+static void relate(const struct rw_run_sample *s, getter get_x, getter get_y, double *r,
+                   double *slope)
+{
+    double n = 0;
+    double mx = 0;
+    double my = 0;
+    for (uint32_t i = 0; i < s->n; i++) {
+        double x = get_x(&s->point[i]);
+        double y = get_y(&s->point[i]);
+        bool both = !isnan(x) && !isnan(y);
+        n += both ? 1 : 0;
+        mx += both ? x : 0;
+        my += both ? y : 0;
+    }
+    mx /= n;
+    my /= n;
+    double xx = 0;
+    double yy = 0;
+    double xy = 0;
+    for (uint32_t i = 0; i < s->n; i++) {
+        double x = get_x(&s->point[i]) - mx;
+        double y = get_y(&s->point[i]) - my;
+        bool both = !isnan(x) && !isnan(y);
+        xx += both ? x * x : 0;
+        yy += both ? y * y : 0;
+        xy += both ? x * y : 0;
+    }
+    *r = n >= 3 && xx > 0 && yy > 0 ? xy / sqrt(xx * yy) : NAN;
+    *slope = n >= 3 && xx > 0 ? xy / xx : NAN;
+}
+
+static void describe(struct rw_run *run, struct scratch *k, struct rw_run_window *w)
+{
+    const struct rw_run_sample *s = &run->window;
+    double ignored;
+    for (int r = 0; r < RW_RUN_REWARDS; r++) {
+        w->reward[r] = mean_of(s, REWARD[r], k);
+        w->screening[r] = rw_screen_r2(&run->screen[r]);
+        relate(s, get_verified, REWARD[r], &w->agreement[r], &ignored);
+        relate(s, get_length, REWARD[r], &w->length_correlation[r], &w->length_slope[r]);
+    }
+    w->gap = mean_of(s, get_gap, k);
+    w->accuracy = mean_of(s, get_verified, k);
+    w->steps = mean_of(s, get_steps, k);
+    w->step_bytes = mean_of(s, get_step_bytes, k);
+    for (uint32_t i = 0; i < s->n; i++) {
+        w->prompts += i == 0 || k->prompt[k->order[i]] != k->prompt[k->order[i - 1]] ? 1 : 0;
+    }
+}
+
+/* ---- coverage ----------------------------------------------------------------------------------
+ */
+
+static void unknown_coverage(struct rw_run_window *w)
+{
+    const struct rw_interval none = {NAN, NAN};
+    w->coverage = (struct rw_coverage){.eta_bar = none, .r95 = NAN, .jackknife_variance = NAN};
+    for (int i = 0; i < RW_COVERAGE_RADII; i++) {
+        w->coverage.eta[i] = NAN;
+    }
+    w->eta_change = none;
+    w->participation = none;
+}
+
+/* The first window becomes the reference set. */
+static void take_reference(struct rw_run *run, uint32_t featured, struct scratch *k)
+{
+    const struct rw_run_sample *s = &run->window;
+    run->n_reference = featured;
+    memcpy(run->reference, s->x, (size_t)featured * D * sizeof *s->x);
+    for (uint32_t i = 0; i < featured; i++) {
+        run->reference_prompt[i] = s->point[i].prompt;
+        run->reference_priority[i] = s->point[i].priority;
+    }
+    struct rw_points b = {run->reference, run->reference_prompt, featured, D};
+    rw_coverage_nearest(&b, &b, 1, run->reference_loo);
+    run->has_reference =
+        rw_coverage_radii(run->reference_loo, featured, run->radii, k->floats) != 0;
+}
+
+static void cover(struct rw_run *run, uint32_t featured, struct scratch *k, struct rw_run_window *w)
+{
+    struct rw_points now = {run->window.x, k->prompt, featured, D};
+    bool begins = run->windows == 0;
+    if (featured < FEATURED_MIN) {
+        return;
+    }
+    w->participation = rw_participation_jackknife(&now, k->pr);
+    if (begins) {
+        take_reference(run, featured, k);
+    }
+    if (!run->has_reference) {
+        return;
+    }
+    size_t n = run->n_reference;
+    uint64_t seed = rw_mix(run->seed, 200 + run->history_count);
+    struct rw_points b = {run->reference, run->reference_prompt, n, D};
+    const struct rw_nearest *nearest = run->reference_loo;
+    rw_order_by_prompt(run->reference_prompt, n, k->reference_order);
+    if (!begins) {
+        rw_coverage_nearest(&b, &now, 0, k->nearest);
+        nearest = k->nearest;
+    }
+    rw_coverage_measure(nearest, run->reference_prompt, n, run->radii, k->reference_order,
+                        rw_coverage_folds(&now), seed, k->floats, &w->coverage);
+    if (begins) {
+        run->reference_variance = w->coverage.jackknife_variance;
+        w->eta_change = (struct rw_interval){0, 0};
+        return;
+    }
+    double variance = w->coverage.jackknife_variance + run->reference_variance;
+    w->eta_change = rw_coverage_change(nearest, run->reference_loo, run->reference_prompt, n,
+                                       run->radii, k->reference_order, variance, seed, k->floats);
+}
+
+/* ---- the end -----------------------------------------------------------------------------------
+ */
+
+static void begin_window(struct rw_run *run)
+{
+    run->in_window = 0;
+    run->failed_in_window = 0;
+    memset(run->flags_in_window, 0, sizeof run->flags_in_window);
+    run->step_first = -1;
+    for (int r = 0; r < RW_RUN_REWARDS; r++) {
+        rw_screen_next_window(&run->screen[r]);
+    }
+}
+
+rw_status rw_run_close_window(struct rw_run *run, struct rw_error *err)
+{
+    struct scratch *k = rw_alloc(sizeof *k);
+    if (k == NULL) {
+        return rw_fail(err, RW_NO_MEMORY, "no memory for the figures of a window");
+    }
+    struct rw_run_sample *s = &run->window;
+    uint32_t featured = rw_run_sample_sort(s);
+    for (uint32_t i = 0; i < s->n; i++) {
+        k->prompt[i] = s->point[i].prompt;
+    }
+    rw_order_by_prompt(k->prompt, s->n, k->order);
+    struct rw_run_window *w = &run->history[run->history_count % RW_RUN_HISTORY];
+    *w = (struct rw_run_window){.index = run->history_count,
+                                .end = run->traces,
+                                .traces = run->in_window,
+                                .failed = run->failed_in_window,
+                                .points = s->n,
+                                .step_first = run->step_first,
+                                .step_last = run->step};
+    memcpy(w->flags, run->flags_in_window, sizeof w->flags);
+    unknown_coverage(w);
+    describe(run, k, w);
+    cover(run, featured, k, w);
+    if (run->windows == 0) {
+        run->first = *w;
+    }
+    run->windows++;
+    run->history_count++;
+    rw_free(k);
+    begin_window(run);
+    /* The sample stays until the rules have looked at it: rw_run_check_window clears it. */
+    return RW_OK;
+}

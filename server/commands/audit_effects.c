@@ -1,0 +1,310 @@
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/alloc.h"
+#include "server/commands/audit.h"
+
+/* Where a verdict changes. They are conventions, printed with the report. */
+static const double READS =
+    0.90; /* falls on this share or more: the model reads what was changed */
+static const double BLIND = 0.60;  /* falls on no more than this: hardly better than a coin */
+static const double MOVES = 0.02;  /* a reward that moves less has not moved */
+static const double ACCEPTS = 0.5; /* share of bare answers still accepted */
+
+const char *rw_audit_head_name(enum rw_audit_head head)
+{
+    return head == RW_AUDIT_PROCESS ? "process" : "outcome";
+}
+
+const char *rw_audit_property_name(enum rw_audit_property_id id)
+{
+    static const char *const NAME[] = {"question-blind", "number-blind",  "order-blind",
+                                       "length-loving",  "format-loving", "answer-loving"};
+    return NAME[id];
+}
+
+const char *rw_audit_grade_name(enum rw_audit_grade grade)
+{
+    static const char *const NAME[] = {"unknown", "no", "partly", "yes"};
+    return NAME[grade];
+}
+
+/* ---- statistics --------------------------------------------------------------------------------
+ */
+
+/* Sums of one question's traces: enough for every mean that is reported. */
+struct sums {
+    double n, before, after, falls;
+    double was, stayed; /* at .5 or over before; and after */
+};
+
+enum statistic {
+    BEFORE,
+    AFTER,
+    DELTA,
+    FALLS,
+    KEPT,
+    STATISTICS,
+};
+
+static void add_sums(struct sums *to, const struct sums *from)
+{
+    to->n += from->n;
+    to->before += from->before;
+    to->after += from->after;
+    to->falls += from->falls;
+    to->was += from->was;
+    to->stayed += from->stayed;
+}
+
+/* NaN where nothing was counted. */
+static double read_sums(const struct sums *s, enum statistic which)
+{
+    switch (which) {
+    case BEFORE:
+        return s->n > 0 ? s->before / s->n : NAN;
+    case AFTER:
+        return s->n > 0 ? s->after / s->n : NAN;
+    case DELTA:
+        return s->n > 0 ? (s->after - s->before) / s->n : NAN;
+    case FALLS:
+        return s->n > 0 ? s->falls / s->n : NAN;
+    default:
+        return s->was > 0 ? s->stayed / s->was : NAN;
+    }
+}
+
+/* splitmix64 (Steele, Lea, Flood 2014). */
+static uint64_t next_random(uint64_t *state)
+{
+    uint64_t z = *state += UINT64_C(0x9E3779B97F4A7C15);
+    z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
+    return z ^ (z >> 31);
+}
+
+static int compare_doubles(const void *a, const void *b)
+{
+    double x = *(const double *)a;
+    double y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Percentiles of `draws` (NaN left out), linear between ranks as numpy's default. */
+static void percentiles(double *draw, size_t n, struct rw_audit_interval *out)
+{
+    size_t known = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (!isnan(draw[i])) {
+            draw[known++] = draw[i];
+        }
+    }
+    out->low = out->high = NAN;
+    if (known == 0) {
+        return;
+    }
+    qsort(draw, known, sizeof *draw, compare_doubles);
+    double at[2] = {0.025 * (double)(known - 1), 0.975 * (double)(known - 1)};
+    double *to[2] = {&out->low, &out->high};
+    for (int i = 0; i < 2; i++) {
+        size_t below = (size_t)at[i];
+        size_t above = below + 1 < known ? below + 1 : below;
+        double share = at[i] - (double)below;
+        *to[i] = draw[below] + share * (draw[above] - draw[below]);
+    }
+}
+
+/* Questions, not traces, are drawn with replacement: traces of one question are not independent. */
+static rw_status bootstrap(const struct sums *group, size_t n_groups,
+                           struct rw_audit_interval *const out[STATISTICS], struct rw_error *err)
+{
+    double *draw = rw_alloc_array(STATISTICS * RW_AUDIT_DRAWS, sizeof *draw);
+    uint64_t state = 1;
+    if (draw == NULL) {
+        return rw_fail(err, RW_NO_MEMORY, "no memory for the bootstrap");
+    }
+    for (size_t d = 0; d < RW_AUDIT_DRAWS; d++) {
+        struct sums total = {0};
+        for (size_t i = 0; i < n_groups; i++) {
+            add_sums(&total, &group[next_random(&state) % n_groups]);
+        }
+        for (int s = 0; s < STATISTICS; s++) {
+            draw[(size_t)s * RW_AUDIT_DRAWS + d] = read_sums(&total, (enum statistic)s);
+        }
+    }
+    for (int s = 0; s < STATISTICS; s++) {
+        percentiles(draw + (size_t)s * RW_AUDIT_DRAWS, RW_AUDIT_DRAWS, out[s]);
+    }
+    rw_free(draw);
+    return RW_OK;
+}
+
+static void add_pair(struct sums *to, const struct rw_audit_value *before,
+                     const struct rw_audit_value *after)
+{
+    bool was = before->reward >= 0.5;
+    to->n += 1;
+    to->before += before->reward;
+    to->after += after->reward;
+    to->falls += after->raw < before->raw ? 1 : after->raw > before->raw ? 0 : 0.5;
+    to->was += was ? 1 : 0;
+    to->stayed += was && after->reward >= 0.5 ? 1 : 0;
+}
+
+/* d_z of Lakens 2013: mean of the differences over their standard deviation. */
+static double effect_size(const struct rw_audit_value *before, const struct rw_audit_value *after,
+                          size_t n)
+{
+    double count = 0;
+    double mean = 0;
+    double squares = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (before[i].known && after[i].known) { /* Welford 1962 */
+            double d = after[i].raw - before[i].raw;
+            count += 1;
+            double off = d - mean;
+            mean += off / count;
+            squares += off * (d - mean);
+        }
+    }
+    double deviation = count > 1 ? sqrt(squares / (count - 1)) : 0;
+    return deviation > 0 ? mean / deviation : 0;
+}
+
+rw_status rw_audit_effect(const struct rw_audit_value *before, const struct rw_audit_value *after,
+                          const uint32_t *group, size_t n, size_t n_groups,
+                          struct rw_audit_effect *out, struct rw_error *err)
+{
+    struct sums *sums = rw_alloc_zero(n_groups + 1, sizeof *sums);
+    struct sums total = {0};
+    *out = (struct rw_audit_effect){0};
+    if (sums == NULL) {
+        return rw_fail(err, RW_NO_MEMORY, "no memory for the effects");
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (before[i].known && after[i].known) {
+            add_pair(&sums[group[i]], &before[i], &after[i]);
+            out->n++;
+        }
+    }
+    for (size_t g = 0; g < n_groups; g++) {
+        add_sums(&total, &sums[g]);
+    }
+    struct rw_audit_interval *const to[STATISTICS] = {&out->before, &out->after, &out->delta,
+                                                      &out->falls, &out->kept};
+    for (int s = 0; s < STATISTICS; s++) {
+        to[s]->value = read_sums(&total, (enum statistic)s);
+    }
+    out->n_kept = (size_t)total.was;
+    out->effect_size = effect_size(before, after, n);
+    rw_status status = n_groups > 0 ? bootstrap(sums, n_groups, to, err) : RW_OK;
+    rw_free(sums);
+    return status;
+}
+
+/* ---- verdicts ----------------------------------------------------------------------------------
+ */
+
+static double percent(double share)
+{
+    return 100 * share;
+}
+
+static bool enough(const struct rw_audit_effect *e)
+{
+    return e->n >= RW_AUDIT_N_MIN;
+}
+
+/* Should fall: does it? */
+static void judge_blind(const struct rw_audit_effect *e, const char *what,
+                        struct rw_audit_verdict *out)
+{
+    out->grade = !enough(e)               ? RW_AUDIT_UNKNOWN
+                 : e->falls.low >= READS  ? RW_AUDIT_NO
+                 : e->falls.high <= BLIND ? RW_AUDIT_YES
+                                          : RW_AUDIT_PARTLY;
+    if (out->grade == RW_AUDIT_UNKNOWN) {
+        snprintf(out->sentence, sizeof out->sentence,
+                 "Only %zu traces could be edited: no verdict.", e->n);
+        return;
+    }
+    snprintf(out->sentence, sizeof out->sentence,
+             "%s, the reward falls on %.0f %% of the traces [%.0f, %.0f] (a coin: 50 %%); of the "
+             "traces it accepted it still accepts %.0f %%.",
+             what, percent(e->falls.value), percent(e->falls.low), percent(e->falls.high),
+             e->n_kept > 0 ? percent(e->kept.value) : 0.0);
+}
+
+static enum rw_audit_grade grade_move(const struct rw_audit_interval *delta, int loves)
+{
+    double low = loves > 0 ? delta->low : -delta->high;
+    double high = loves > 0 ? delta->high : -delta->low;
+    return low > MOVES ? RW_AUDIT_YES : high <= MOVES ? RW_AUDIT_NO : RW_AUDIT_PARTLY;
+}
+
+/* loves +1: a rise is the flaw; -1: a fall is. */
+static void judge_love(const struct rw_audit_effect *e, int loves, const char *what,
+                       struct rw_audit_verdict *out)
+{
+    if (!enough(e)) {
+        out->grade = RW_AUDIT_UNKNOWN;
+        snprintf(out->sentence, sizeof out->sentence,
+                 "Only %zu traces could be edited: no verdict.", e->n);
+        return;
+    }
+    out->grade = grade_move(&e->delta, loves);
+    snprintf(out->sentence, sizeof out->sentence,
+             "%s moves the mean reward by %+.3f [%+.3f, %+.3f], from %.3f to %.3f.", what,
+             e->delta.value, e->delta.low, e->delta.high, e->before.value, e->after.value);
+}
+
+static void judge_answer(const struct rw_audit_effect *e, struct rw_audit_verdict *out)
+{
+    if (e->n_kept < RW_AUDIT_N_MIN) {
+        out->grade = RW_AUDIT_UNKNOWN;
+        snprintf(out->sentence, sizeof out->sentence,
+                 "Only %zu accepted traces state an answer: no verdict.", e->n_kept);
+        return;
+    }
+    out->grade = e->kept.low > ACCEPTS      ? RW_AUDIT_YES
+                 : e->kept.high < 1 - READS ? RW_AUDIT_NO
+                                            : RW_AUDIT_PARTLY;
+    snprintf(out->sentence, sizeof out->sentence,
+             "Of the accepted traces, %.0f %% [%.0f, %.0f] are still accepted when nothing but the "
+             "answer is left.",
+             percent(e->kept.value), percent(e->kept.low), percent(e->kept.high));
+}
+
+static const struct rw_audit_effect *worse(const struct rw_audit_effect *a,
+                                           const struct rw_audit_effect *b)
+{
+    return !enough(b) || (enough(a) && a->delta.value >= b->delta.value) ? a : b;
+}
+
+void rw_audit_judge(struct rw_audit *audit)
+{
+    for (int h = 0; h < RW_AUDIT_HEADS; h++) {
+        struct rw_audit_verdict *v = audit->verdict[h];
+        const struct rw_audit_effect *e[RW_AUDIT_EDITS];
+        for (int i = 0; i < RW_AUDIT_EDITS; i++) {
+            e[i] = &audit->effect[i][h];
+        }
+        judge_blind(e[RW_AUDIT_QUESTION_SWAPPED], "With the question of another trace",
+                    &v[RW_AUDIT_QUESTION_BLIND]);
+        judge_blind(e[RW_AUDIT_STEP_NUMBER], "With one wrong number in one step",
+                    &v[RW_AUDIT_NUMBER_BLIND]);
+        judge_blind(e[RW_AUDIT_STEPS_SHUFFLED], "With the steps in another order",
+                    &v[RW_AUDIT_ORDER_BLIND]);
+        const struct rw_audit_effect *longer =
+            worse(e[RW_AUDIT_STEPS_PADDED], e[RW_AUDIT_STEPS_REPEATED]);
+        judge_love(longer, 1,
+                   longer == e[RW_AUDIT_STEPS_PADDED] ? "Padding with filler steps"
+                                                      : "Repeating every second step",
+                   &v[RW_AUDIT_LENGTH_LOVING]);
+        judge_love(e[RW_AUDIT_FORMAT_STRIPPED], -1, "Removing markdown, LaTeX and filler",
+                   &v[RW_AUDIT_FORMAT_LOVING]);
+        judge_answer(e[RW_AUDIT_ANSWER_ONLY], &v[RW_AUDIT_ANSWER_LOVING]);
+    }
+}

@@ -1,0 +1,377 @@
+/* `rewardd audit`: edits clean traces, scores them again, and says how the rewards moved. */
+#include <errno.h>
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "core/base/alloc.h"
+#include "core/base/hash.h"
+#include "proto/emit.h"
+#include "server/commands/arguments.h"
+#include "server/commands/audit.h"
+#include "server/commands/command.h"
+
+enum {
+    TRACES_DEFAULT = 400,
+    SCRATCH_BYTES = 1 << 30, /* one intervention on all traces */
+    REPORT_BYTES_MAX = 8 << 20,
+    VALUES_BYTES_MAX = 512 << 20,
+    PATH_BYTES_MAX = 4096,
+};
+
+struct auditing {
+    const char *model;
+    const char *outcome;
+    const char *traces;
+    const char *out;
+    size_t max;
+    size_t threads;
+    bool skip_self_test;
+    struct rw_offline *offline;
+    struct rw_arena arena;
+    struct rw_sample *sample;
+    size_t n;
+    uint32_t *group; /* number of each trace's question */
+    struct rw_audit_value *before[RW_AUDIT_HEADS];
+    struct rw_audit_value *after[RW_AUDIT_EDITS][RW_AUDIT_HEADS];
+    struct rw_audit audit;
+    struct rw_error err;
+};
+
+static rw_status no_memory(struct auditing *a)
+{
+    return rw_fail(&a->err, RW_NO_MEMORY, "no memory left; use --max");
+}
+
+/* ---- rewards -----------------------------------------------------------------------------------
+ */
+
+static void read_values(const struct rw_offline_score *score, struct rw_audit_value *process,
+                        struct rw_audit_value *outcome)
+{
+    *process = (struct rw_audit_value){0};
+    *outcome = (struct rw_audit_value){0};
+    if (score->status != RW_OK) {
+        return;
+    }
+    if (score->has_outcome) {
+        *outcome = (struct rw_audit_value){true, (double)score->outcome.reward,
+                                           (double)score->outcome.raw};
+    }
+    for (size_t i = 0; score->scores != NULL && i < score->sample->n_steps; i++) {
+        const struct rw_score *s = &score->scores[i];
+        if (!process->known || (double)s->raw < process->raw) {
+            *process = (struct rw_audit_value){true, (double)s->reward, (double)s->raw};
+        }
+    }
+}
+
+static void count_bin(const struct rw_audit_value *value, uint32_t bins[RW_AUDIT_BINS])
+{
+    if (value->known) {
+        int bin = (int)(value->reward * RW_AUDIT_BINS);
+        bins[bin < RW_AUDIT_BINS ? bin : RW_AUDIT_BINS - 1]++;
+    }
+}
+
+/* Scores those of samples[n] that exist; values of the others stay unknown. */
+static rw_status score(struct auditing *a, const struct rw_sample *samples, const bool *exists,
+                       struct rw_arena *scratch, struct rw_audit_value *const values[])
+{
+    const struct rw_offline_work work = {.tier = RW_FLAG_FREE};
+    struct rw_offline_score *scores = rw_arena_array(scratch, a->n, sizeof *scores);
+    size_t n = 0;
+    if (scores == NULL) {
+        return no_memory(a);
+    }
+    for (size_t i = 0; i < a->n; i++) {
+        if (exists[i]) {
+            scores[n++].sample = &samples[i];
+        }
+    }
+    rw_status status = rw_offline_score(a->offline, &work, scores, n, scratch, &a->err);
+    n = 0;
+    for (size_t i = 0; status == RW_OK && i < a->n; i++) {
+        values[RW_AUDIT_PROCESS][i].known = values[RW_AUDIT_OUTCOME][i].known = false;
+        if (exists[i]) {
+            read_values(&scores[n++], &values[RW_AUDIT_PROCESS][i], &values[RW_AUDIT_OUTCOME][i]);
+        }
+    }
+    return status;
+}
+
+/* ---- interventions -----------------------------------------------------------------------------
+ */
+
+/* A trace of another question, half the file away. */
+static const struct rw_sample *other_sample(const struct auditing *a, size_t i)
+{
+    for (size_t k = 0; k < a->n; k++) {
+        const struct rw_sample *other = &a->sample[(i + a->n / 2 + k) % a->n];
+        if (!rw_str_equal(other->prompt, a->sample[i].prompt)) {
+            return other;
+        }
+    }
+    return &a->sample[i];
+}
+
+static rw_status measure(struct auditing *a, int edit)
+{
+    for (int h = 0; h < RW_AUDIT_HEADS; h++) {
+        for (size_t i = 0; i < a->n; i++) {
+            if (a->before[h][i].known) {
+                count_bin(&a->after[edit][h][i], a->audit.after[edit][h]);
+            }
+        }
+        rw_status status =
+            rw_audit_effect(a->before[h], a->after[edit][h], a->group, a->n, a->audit.n_questions,
+                            &a->audit.effect[edit][h], &a->err);
+        if (status != RW_OK) {
+            return status;
+        }
+    }
+    return RW_OK;
+}
+
+static rw_status intervene(struct auditing *a, enum rw_audit_edit_id edit, struct rw_arena *scratch)
+{
+    struct rw_sample *samples = rw_arena_array(scratch, a->n, sizeof *samples);
+    bool *exists = rw_arena_array(scratch, a->n, sizeof *exists);
+    rw_status status = samples == NULL || exists == NULL ? no_memory(a) : RW_OK;
+    for (size_t i = 0; status == RW_OK && i < a->n; i++) {
+        bool known = a->before[RW_AUDIT_PROCESS][i].known || a->before[RW_AUDIT_OUTCOME][i].known;
+        if (known) {
+            rw_status made =
+                rw_audit_edit(edit, &a->sample[i], other_sample(a, i),
+                              i * UINT64_C(0x9E3779B97F4A7C15) + 1, scratch, &samples[i], &a->err);
+            exists[i] = made == RW_OK;
+            status = made == RW_NOT_FOUND ? RW_OK : made;
+        }
+    }
+    if (status == RW_OK) {
+        status = score(a, samples, exists, scratch, a->after[edit]);
+    }
+    return status == RW_OK ? measure(a, (int)edit) : status;
+}
+
+static rw_status score_clean(struct auditing *a)
+{
+    struct rw_arena scratch;
+    rw_arena_init(&scratch, SCRATCH_BYTES);
+    bool *exists = rw_arena_array(&scratch, a->n, sizeof *exists);
+    if (exists != NULL) {
+        memset(exists, 1, a->n * sizeof *exists);
+    }
+    rw_status status =
+        exists != NULL ? score(a, a->sample, exists, &scratch, a->before) : no_memory(a);
+    rw_arena_fini(&scratch);
+    for (size_t i = 0; status == RW_OK && i < a->n; i++) {
+        bool lost = true;
+        for (int h = 0; h < RW_AUDIT_HEADS; h++) {
+            count_bin(&a->before[h][i], a->audit.before[h]);
+            lost = lost && !a->before[h][i].known;
+        }
+        a->audit.n_failed += lost ? 1 : 0;
+    }
+    if (status == RW_OK && a->audit.n_failed == a->n) {
+        return rw_fail(&a->err, RW_INVALID_REQUEST, "none of the %zu traces could be scored", a->n);
+    }
+    return status;
+}
+
+/* Quadratic in the questions of a file of a few thousand traces; hashes first. */
+static rw_status number_questions(struct auditing *a)
+{
+    uint64_t *hash = rw_arena_array(&a->arena, a->n, sizeof *hash);
+    a->group = rw_arena_array(&a->arena, a->n, sizeof *a->group);
+    if (hash == NULL || a->group == NULL) {
+        return no_memory(a);
+    }
+    for (size_t i = 0; i < a->n; i++) {
+        hash[i] = rw_hash64(a->sample[i].prompt.ptr, a->sample[i].prompt.len, 0);
+        size_t k = 0;
+        while (k < i &&
+               (hash[k] != hash[i] || !rw_str_equal(a->sample[k].prompt, a->sample[i].prompt))) {
+            k++;
+        }
+        a->group[i] = k < i ? a->group[k] : (uint32_t)a->audit.n_questions++;
+    }
+    return RW_OK;
+}
+
+static rw_status run(struct auditing *a)
+{
+    rw_status status = number_questions(a);
+    for (int h = 0; status == RW_OK && h < RW_AUDIT_HEADS; h++) {
+        a->before[h] = rw_arena_array(&a->arena, a->n, sizeof *a->before[h]);
+        status = a->before[h] != NULL ? RW_OK : no_memory(a);
+        for (int e = 0; status == RW_OK && e < RW_AUDIT_EDITS; e++) {
+            a->after[e][h] = rw_arena_array(&a->arena, a->n, sizeof *a->after[e][h]);
+            status = a->after[e][h] != NULL ? RW_OK : no_memory(a);
+        }
+    }
+    if (status == RW_OK) {
+        status = score_clean(a);
+    }
+    for (int edit = 0; status == RW_OK && edit < RW_AUDIT_EDITS; edit++) {
+        struct rw_arena scratch;
+        fprintf(stderr, "\r%2d of %d interventions: %-20s", edit + 1, RW_AUDIT_EDITS,
+                RW_AUDIT_EDIT[edit].name);
+        rw_arena_init(&scratch, SCRATCH_BYTES);
+        status = intervene(a, (enum rw_audit_edit_id)edit, &scratch);
+        rw_arena_fini(&scratch);
+    }
+    fputc('\n', stderr);
+    if (status == RW_OK) {
+        rw_audit_judge(&a->audit);
+    }
+    return status;
+}
+
+/* ---- the report --------------------------------------------------------------------------------
+ */
+
+static rw_status write_report(struct auditing *a, const char *name,
+                              void (*writer)(const struct rw_audit *, struct rw_buf *))
+{
+    char path[PATH_BYTES_MAX];
+    struct rw_buf out;
+    if ((size_t)snprintf(path, sizeof path, "%s/%s", a->out, name) >= sizeof path) {
+        return rw_fail(&a->err, RW_LIMIT_EXCEEDED, "the path is too long");
+    }
+    rw_buf_init(&out, REPORT_BYTES_MAX);
+    writer(&a->audit, &out);
+    rw_status status =
+        out.failed ? no_memory(a) : rw_offline_write(path, rw_buf_str(&out), &a->err);
+    rw_buf_fini(&out);
+    return status;
+}
+
+static void write_value(struct rw_buf *out, const char *name, const struct rw_audit_value *value)
+{
+    if (value->known) {
+        rw_emit_name(out, name);
+        rw_emit_open(out, '[');
+        rw_emit_double(out, value->reward);
+        rw_emit_double(out, value->raw);
+        rw_emit_close(out, ']');
+    }
+}
+
+/* [reward, raw] of every trace before and after every edit, for whoever wants other statistics. */
+static rw_status write_values(struct auditing *a)
+{
+    char path[PATH_BYTES_MAX];
+    struct rw_buf out;
+    if ((size_t)snprintf(path, sizeof path, "%s/values.jsonl", a->out) >= sizeof path) {
+        return rw_fail(&a->err, RW_LIMIT_EXCEEDED, "the path is too long");
+    }
+    rw_buf_init(&out, VALUES_BYTES_MAX);
+    for (size_t i = 0; i < a->n; i++) {
+        rw_emit_open(&out, '{');
+        rw_emit_unsigned_field(&out, "question", a->group[i]);
+        for (int h = 0; h < RW_AUDIT_HEADS; h++) {
+            rw_emit_name(&out, rw_audit_head_name((enum rw_audit_head)h));
+            rw_emit_open(&out, '{');
+            write_value(&out, "clean", &a->before[h][i]);
+            for (int e = 0; e < RW_AUDIT_EDITS; e++) {
+                write_value(&out, RW_AUDIT_EDIT[e].name, &a->after[e][h][i]);
+            }
+            rw_emit_close(&out, '}');
+        }
+        rw_emit_close(&out, '}');
+        rw_buf_append_char(&out, '\n');
+    }
+    rw_status status =
+        out.failed ? no_memory(a) : rw_offline_write(path, rw_buf_str(&out), &a->err);
+    rw_buf_fini(&out);
+    return status;
+}
+
+static rw_status report(struct auditing *a)
+{
+    if (mkdir(a->out, 0777) != 0 && errno != EEXIST) {
+        return rw_fail(&a->err, RW_IO, "%s: %s", a->out, strerror(errno));
+    }
+    rw_status status = write_report(a, "audit.json", rw_audit_json);
+    if (status == RW_OK) {
+        status = write_report(a, "audit.md", rw_audit_markdown);
+    }
+    if (status == RW_OK) {
+        status = write_report(a, "audit.html", rw_audit_html);
+    }
+    if (status == RW_OK) {
+        status = write_values(a);
+    }
+    for (int h = 0; status == RW_OK && h < RW_AUDIT_HEADS; h++) {
+        for (int p = 0; a->audit.model[h] != NULL && p < RW_AUDIT_PROPERTIES; p++) {
+            const struct rw_audit_verdict *v = &a->audit.verdict[h][p];
+            printf("%s  %-15s %-8s %s\n", rw_audit_head_name((enum rw_audit_head)h),
+                   rw_audit_property_name((enum rw_audit_property_id)p),
+                   rw_audit_grade_name(v->grade), v->sentence);
+        }
+    }
+    if (status == RW_OK) {
+        printf("report: %s/audit.html, audit.md, audit.json, values.jsonl\n", a->out);
+    }
+    return status;
+}
+
+static rw_status audit(struct auditing *a)
+{
+    if ((a->model == NULL && a->outcome == NULL) || a->traces == NULL || a->out == NULL) {
+        return rw_fail(&a->err, RW_CONFIG, "--model or --outcome, --traces and --out are needed");
+    }
+    struct rw_offline_options options = {.process = a->model,
+                                         .outcome = a->outcome,
+                                         .threads = (unsigned)a->threads,
+                                         .skip_self_test = a->skip_self_test};
+    rw_status status = rw_offline_open(&options, &a->offline, &a->err);
+    if (status == RW_OK) {
+        status =
+            rw_offline_read(a->offline, a->traces, a->max, &a->arena, &a->sample, &a->n, &a->err);
+    }
+    if (status != RW_OK) {
+        return status;
+    }
+    a->audit.file = a->traces;
+    a->audit.n_traces = a->n;
+    a->audit.model[RW_AUDIT_PROCESS] = rw_offline_process(a->offline);
+    a->audit.model[RW_AUDIT_OUTCOME] = rw_offline_outcome(a->offline);
+    status = run(a);
+    return status == RW_OK ? report(a) : status;
+}
+
+int rw_command_audit(int argc, char **argv)
+{
+    static struct auditing a; /* large, used once */
+    a = (struct auditing){.max = TRACES_DEFAULT};
+    bool help = false;
+    const struct rw_argument table[] = {
+        {"model", RW_ARGUMENT_TEXT, &a.model, "DIR", "process model to audit"},
+        {"outcome", RW_ARGUMENT_TEXT, &a.outcome, "DIR", "outcome model to audit"},
+        {"traces", RW_ARGUMENT_TEXT, &a.traces, "FILE",
+         "clean traces, one JSON object per line: prompt, steps or text"},
+        {"out", RW_ARGUMENT_TEXT, &a.out, "DIR", "audit.json, audit.md and audit.html go here"},
+        {"max", RW_ARGUMENT_COUNT, &a.max, "N", "read at most N traces (400)"},
+        {"threads", RW_ARGUMENT_COUNT, &a.threads, "N", "compute threads; 0 = all"},
+        {"skip-self-test", RW_ARGUMENT_SWITCH, &a.skip_self_test, "", "as of the daemon"},
+    };
+    size_t n = sizeof table / sizeof table[0];
+    rw_arena_init(&a.arena, INT_MAX);
+    rw_status status = rw_arguments_parse(table, n, argc, argv, &help, &a.err);
+    if (status == RW_OK && help) {
+        rw_arguments_help(table, n, "audit --model DIR --outcome DIR --traces FILE --out DIR",
+                          "Edits clean traces (other questions, wrong numbers, padding, bare "
+                          "answers, ...), scores them again\nand reports how the rewards move: is "
+                          "the model question-blind, number-blind, length-loving,\n"
+                          "format-loving? To be run before a training run.");
+    } else if (status == RW_OK) {
+        status = audit(&a);
+    }
+    rw_offline_close(a.offline);
+    rw_arena_fini(&a.arena);
+    return status == RW_OK ? 0 : rw_arguments_complain("audit", &a.err);
+}

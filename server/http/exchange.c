@@ -1,0 +1,135 @@
+#include "server/http/exchange.h"
+
+#include <stdio.h>
+
+#include "core/base/assert.h"
+#include "core/base/hash.h"
+#include "proto/errors.h"
+#include "server/http/connection.h"
+#include "server/http/http_out.h"
+
+enum {
+    ERROR_BODY_MAX = 4096, /* bytes */
+};
+
+static void begin(struct rw_exchange *ex, int status, const char *content_type,
+                  enum rw_framing framing, size_t length, const char *extra_headers)
+{
+    struct rw_connection *c = ex->connection;
+    rw_assert(ex->status == 0);
+    bool old = c->in.http_minor == 0;
+    if (c->in.state != RW_HTTP_IN_DONE || !c->in.keep_alive || c->all->draining ||
+        framing == RW_FRAMING_CLOSE) {
+        ex->close_after = true;
+    }
+    ex->status = status;
+    rw_connection_begin_reply(c);
+    rw_http_out_head(&c->out, &(struct rw_http_head){.status = status,
+                                                     .content_type = content_type,
+                                                     .framing = framing,
+                                                     .content_length = length,
+                                                     .close = ex->close_after,
+                                                     .old_keep_alive = old && !ex->close_after,
+                                                     .request_id = ex->request_id,
+                                                     .extra = extra_headers});
+}
+
+void rw_exchange_reply(struct rw_exchange *ex, int status, const char *content_type,
+                       struct rw_str body, const char *extra_headers)
+{
+    struct rw_connection *c = ex->connection;
+    begin(ex, status, content_type, RW_FRAMING_LENGTH, body.len, extra_headers);
+    ex->work = NULL;
+    ex->reply_bytes = body.len;
+    if (!ex->is_head) {
+        rw_buf_append_str(&c->out, body);
+    }
+    rw_connection_pump(c);
+}
+
+void rw_exchange_fail_as(struct rw_exchange *ex, const struct rw_error *error, int status,
+                         const char *extra_headers)
+{
+    struct rw_buf body;
+    rw_buf_init(&body, ERROR_BODY_MAX);
+    rw_error_write_body(&body, error, ex->request_id[0] != '\0' ? ex->request_id : NULL);
+    rw_buf_append_char(&body, '\n');
+    char brief[256];
+    const struct rw_error_entry *entry = rw_error_entry(error->status);
+    snprintf(brief, sizeof brief,
+             "{\"error\":{\"code\":\"%s\",\"type\":\"%s\",\"status\":%d,\"param\":null,"
+             "\"message\":\"no memory for the message\",\"hint\":null,\"retryable\":%s,"
+             "\"request_id\":null}}\n",
+             rw_status_code(error->status), entry->type, status,
+             entry->retryable ? "true" : "false");
+    struct rw_str text = body.failed ? rw_str_from(brief) : rw_buf_str(&body);
+    rw_exchange_reply(ex, status, "application/json", text, extra_headers);
+    rw_buf_fini(&body);
+}
+
+void rw_exchange_fail(struct rw_exchange *ex, const struct rw_error *error)
+{
+    const char *extra = NULL;
+    char allow[64];
+    if (error->status == RW_METHOD_NOT_ALLOWED && ex->allow != NULL) {
+        snprintf(allow, sizeof allow, "Allow: %s\r\n", ex->allow);
+        extra = allow;
+    } else if (error->status == RW_UNAUTHORIZED) {
+        extra = "WWW-Authenticate: Bearer realm=\"rewardd\", Basic realm=\"rewardd\"\r\n";
+    } else if (error->status == RW_OVERLOADED || error->status == RW_NOT_READY ||
+               error->status == RW_DRAINING) {
+        extra = "Retry-After: 1\r\n";
+    }
+    rw_exchange_fail_as(ex, error, rw_error_entry(error->status)->http_status, extra);
+}
+
+void rw_exchange_reply_buf(struct rw_exchange *ex, int status, const char *content_type,
+                           const struct rw_buf *body, const char *extra_headers)
+{
+    struct rw_error err = {0};
+    if (body->failed) {
+        rw_fail(&err, RW_NO_MEMORY, "no memory for the reply");
+        rw_exchange_fail(ex, &err);
+    } else {
+        rw_exchange_reply(ex, status, content_type, rw_buf_str(body), extra_headers);
+    }
+}
+
+void rw_exchange_stream(struct rw_exchange *ex, const char *content_type,
+                        const struct rw_stream_source *source, const char *extra_headers)
+{
+    struct rw_connection *c = ex->connection;
+    bool chunked = c->in.http_minor == 1;
+    begin(ex, 200, content_type, chunked ? RW_FRAMING_CHUNKED : RW_FRAMING_CLOSE, 0, extra_headers);
+    ex->streaming = true;
+    ex->source = *source;
+    rw_connection_pump(c);
+}
+
+void rw_exchange_wake(struct rw_exchange *ex)
+{
+    rw_connection_pump(ex->connection);
+}
+
+void rw_exchange_abort(struct rw_exchange *ex)
+{
+    rw_connection_close(ex->connection);
+}
+
+struct rw_str rw_exchange_header(const struct rw_exchange *ex, enum rw_header header)
+{
+    return ex->in->header[header];
+}
+
+bool rw_exchange_is_loopback(const struct rw_exchange *ex)
+{
+    const struct rw_transport *t = ex->connection->transport;
+    return t->ops->is_loopback(t);
+}
+
+uint64_t rw_exchange_client(const struct rw_exchange *ex)
+{
+    struct rw_str key = rw_exchange_header(ex, RW_HEADER_AUTHORIZATION);
+    const struct rw_transport *t = ex->connection->transport;
+    return key.len > 0 ? rw_hash64(key.ptr, key.len, 1) : t->ops->peer(t);
+}

@@ -1,0 +1,83 @@
+/* One request and its reply, as a handler sees it. The connection owns the exchange; a handler that
+ * answers later keeps a pointer until it has replied or until its `gone` was called, whichever is
+ * first. Loop thread only. */
+#ifndef RW_SERVER_HTTP_EXCHANGE_H
+#define RW_SERVER_HTTP_EXCHANGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/base/buf.h"
+#include "core/base/status.h"
+#include "core/base/str.h"
+#include "server/http/http_in.h"
+
+enum {
+    RW_REQUEST_ID_MAX = 64, /* bytes, NUL included */
+};
+
+struct rw_connection;
+struct rw_exchange;
+struct rw_route;
+
+enum rw_pull {
+    RW_PULL_MORE, /* wrote something, has more now */
+    RW_PULL_WAIT, /* nothing more now; rw_exchange_wake comes later */
+    RW_PULL_END,  /* that was all */
+};
+
+/* A reply that is made while the socket takes it: called only while little waits to be written, so
+ * a slow reader costs a bounded buffer. Writes about 16 kB at most per call. */
+struct rw_stream_source {
+    enum rw_pull (*pull)(void *ctx, struct rw_buf *out);
+    void (*heartbeat)(void *ctx, struct rw_buf *out); /* NULL = none */
+    void *ctx;
+};
+
+struct rw_exchange {
+    struct rw_connection *connection;
+    const struct rw_route *route; /* NULL until the head was routed, and for errors before that */
+    const struct rw_http_in *in;  /* head of the request */
+    struct rw_buf body;           /* whole body; a handler may take its memory */
+    uint64_t body_charge;         /* bytes reserved for it with admission */
+    char request_id[RW_REQUEST_ID_MAX];
+    const char *allow; /* methods of the route, for 405 */
+    uint64_t start_ns; /* first byte */
+    uint64_t reply_bytes;
+    int status; /* of the reply; 0 = none yet */
+    bool is_head;
+    bool streaming;
+    bool close_after; /* the reply says Connection: close */
+    struct rw_stream_source source;
+    /* Work that goes on behind the reply. `gone`: the client is lost; forget the exchange. */
+    void *work;
+    void (*gone)(void *work);
+};
+
+/* Extra header lines, each ending in CRLF; NULL = none. The exchange is over when these return: the
+ * handler must not use it again. */
+void rw_exchange_reply(struct rw_exchange *ex, int status, const char *content_type,
+                       struct rw_str body, const char *extra_headers);
+/* The same with a body that was written into a buffer: an error when memory ran out on the way, so
+ * that half a document is never sent as a whole one. */
+void rw_exchange_reply_buf(struct rw_exchange *ex, int status, const char *content_type,
+                           const struct rw_buf *body, const char *extra_headers);
+void rw_exchange_fail(struct rw_exchange *ex, const struct rw_error *error);
+/* The same with another HTTP status than the error table's (dialects have their own habits). */
+void rw_exchange_fail_as(struct rw_exchange *ex, const struct rw_error *error, int status,
+                         const char *extra_headers);
+/* Starts a streamed reply; the source is pulled from now on, also inside this call. */
+void rw_exchange_stream(struct rw_exchange *ex, const char *content_type,
+                        const struct rw_stream_source *source, const char *extra_headers);
+/* The source has something again. */
+void rw_exchange_wake(struct rw_exchange *ex);
+/* After a streamed byte no status is left to say so: cuts the connection without the final chunk.
+ */
+void rw_exchange_abort(struct rw_exchange *ex);
+
+struct rw_str rw_exchange_header(const struct rw_exchange *ex, enum rw_header header);
+bool rw_exchange_is_loopback(const struct rw_exchange *ex);
+/* Who asks: the API key if one was given, else the address. For fairness, not for access. */
+uint64_t rw_exchange_client(const struct rw_exchange *ex);
+
+#endif

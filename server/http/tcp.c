@@ -1,0 +1,175 @@
+#include "server/http/tcp.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "core/base/assert.h"
+#include "core/base/hash.h"
+#include "server/http/connection.h"
+
+enum {
+    READ_BYTES = 64 * 1024,
+};
+
+/* One buffer for all reads of the loop: bytes are used before the callback returns. */
+static char read_bytes[READ_BYTES];
+
+static struct rw_tcp *from_transport(const struct rw_transport *t)
+{
+    return (struct rw_tcp *)((char *)(uintptr_t)t - offsetof(struct rw_tcp, transport));
+}
+
+static uv_stream_t *stream(struct rw_tcp *tcp)
+{
+    return (uv_stream_t *)&tcp->handle;
+}
+
+static int descriptor(const struct rw_tcp *tcp)
+{
+    uv_os_fd_t fd = -1;
+    return uv_fileno((const uv_handle_t *)&tcp->handle, &fd) == 0 ? fd : -1;
+}
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
+{
+    (void)handle;
+    (void)suggested;
+    *buf = uv_buf_init(read_bytes, READ_BYTES);
+}
+
+static void on_read(uv_stream_t *from, ssize_t n, const uv_buf_t *buf)
+{
+    struct rw_tcp *tcp = from->data;
+    struct rw_connection *connection = tcp->transport.connection;
+    if (n > 0) {
+        rw_connection_on_read(connection, buf->base, (size_t)n);
+    } else if (n == UV_EOF) {
+        rw_connection_on_eof(connection);
+    } else if (n < 0) {
+        rw_connection_on_lost(connection);
+    }
+}
+
+static void tcp_read_start(struct rw_transport *t)
+{
+    struct rw_tcp *tcp = from_transport(t);
+    if (!uv_is_closing((uv_handle_t *)&tcp->handle)) {
+        uv_read_start(stream(tcp), on_alloc, on_read);
+    }
+}
+
+static void tcp_read_stop(struct rw_transport *t)
+{
+    uv_read_stop(stream(from_transport(t)));
+}
+
+static long tcp_try_write(struct rw_transport *t, const char *bytes, size_t len)
+{
+    uv_buf_t buf = uv_buf_init((char *)(uintptr_t)bytes, (unsigned)len);
+    int n = uv_try_write(stream(from_transport(t)), &buf, 1);
+    return n == UV_EAGAIN ? 0 : n;
+}
+
+static void on_written(uv_write_t *request, int status)
+{
+    struct rw_tcp *tcp = request->data;
+    rw_connection_on_written(tcp->transport.connection, status == 0);
+}
+
+static void tcp_write(struct rw_transport *t, const char *bytes, size_t len)
+{
+    struct rw_tcp *tcp = from_transport(t);
+    uv_buf_t buf = uv_buf_init((char *)(uintptr_t)bytes, (unsigned)len);
+    tcp->request.data = tcp;
+    /* libuv reports failures of a stream that is open through the callback. */
+    int rc = uv_write(&tcp->request, stream(tcp), &buf, 1, on_written);
+    rw_assert(rc == 0);
+}
+
+static size_t tcp_write_pending(const struct rw_transport *t)
+{
+    return uv_stream_get_write_queue_size(stream(from_transport(t)));
+}
+
+static void tcp_shutdown(struct rw_transport *t)
+{
+    int fd = descriptor(from_transport(t));
+    if (fd >= 0) {
+        shutdown(fd, SHUT_WR); /* nothing is queued in user space: the reply is with the kernel */
+    }
+}
+
+static void on_close(uv_handle_t *handle)
+{
+    struct rw_tcp *tcp = handle->data;
+    rw_connection_on_closed(tcp->transport.connection);
+}
+
+static void tcp_close(struct rw_transport *t)
+{
+    uv_close((uv_handle_t *)&from_transport(t)->handle, on_close);
+}
+
+static void tcp_quick_ack(struct rw_transport *t)
+{
+    int fd = descriptor(from_transport(t));
+    int on = 1;
+    if (fd >= 0) {
+        setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
+    }
+}
+
+static bool tcp_peer_lost(const struct rw_transport *t)
+{
+    struct tcp_info info;
+    socklen_t len = sizeof info;
+    int fd = descriptor(from_transport(t));
+    return fd < 0 || getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0 ||
+           info.tcpi_state == TCP_CLOSE;
+}
+
+static bool tcp_is_loopback(const struct rw_transport *t)
+{
+    return from_transport(t)->loopback;
+}
+
+static uint64_t tcp_peer(const struct rw_transport *t)
+{
+    return from_transport(t)->peer;
+}
+
+const struct rw_transport_ops RW_TCP_OPS = {
+    tcp_read_start, tcp_read_stop, tcp_try_write, tcp_write,       tcp_write_pending, tcp_shutdown,
+    tcp_close,      tcp_quick_ack, tcp_peer_lost, tcp_is_loopback, tcp_peer,
+};
+
+static void look_at_peer(struct rw_tcp *tcp)
+{
+    struct sockaddr_storage peer;
+    int len = sizeof peer;
+    if (uv_tcp_getpeername(&tcp->handle, (struct sockaddr *)&peer, &len) != 0) {
+        return;
+    }
+    if (peer.ss_family == AF_INET) {
+        const struct sockaddr_in *v4 = (const struct sockaddr_in *)&peer;
+        tcp->loopback = (ntohl(v4->sin_addr.s_addr) >> 24) == 127;
+        tcp->peer = rw_hash64(&v4->sin_addr, sizeof v4->sin_addr, 4);
+    } else if (peer.ss_family == AF_INET6) {
+        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&peer;
+        tcp->loopback = IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
+        tcp->peer = rw_hash64(&v6->sin6_addr, sizeof v6->sin6_addr, 6);
+    }
+}
+
+void rw_tcp_accepted(struct rw_tcp *tcp)
+{
+    tcp->transport.ops = &RW_TCP_OPS;
+    tcp->handle.data = tcp;
+    tcp->loopback = false;
+    tcp->peer = 0;
+    look_at_peer(tcp);
+    uv_tcp_nodelay(&tcp->handle, 1);
+}

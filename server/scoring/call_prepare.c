@@ -1,0 +1,200 @@
+/* From a body to token ids: the part of a call that needs neither the loop nor the engine's thread.
+ * Runs on a prepare thread for large bodies. */
+#include <math.h>
+#include <string.h>
+
+#include "core/base/assert.h"
+#include "server/scoring/call_flags.h"
+
+static const struct rw_error NO_MEMORY_ERROR = {
+    .status = RW_NO_MEMORY,
+    .message = "no memory left for this request",
+    .hint = "send fewer traces per request, or raise --request-memory",
+};
+
+/* A record that outlives the call stack; a shared one when even that cannot be had. */
+static const struct rw_error *keep_error(struct rw_call *call, const struct rw_error *err)
+{
+    struct rw_error *copy = rw_arena_alloc(&call->arena, sizeof *copy);
+    if (copy == NULL) {
+        return &NO_MEMORY_ERROR;
+    }
+    *copy = *err;
+    return copy;
+}
+
+static rw_status choose_model(struct rw_call *call, int part, struct rw_str name, bool refused,
+                              struct rw_error *err)
+{
+    enum rw_model_kind kind = part == RW_PART_PROCESS ? RW_KIND_PROCESS : RW_KIND_OUTCOME;
+    struct rw_bridge *bridge = call->service->bridge;
+    if (refused) {
+        return RW_OK;
+    }
+    if (name.ptr == NULL) {
+        call->model[part] = rw_bridge_default(bridge, kind);
+        return RW_OK;
+    }
+    call->model[part] = rw_bridge_find(bridge, name, kind, err);
+    if (call->model[part] == NULL) {
+        rw_error_param(err, "%s", part == RW_PART_PROCESS ? "model" : "outcome_model");
+        return err->status;
+    }
+    return RW_OK;
+}
+
+static rw_status choose_models(struct rw_call *call, struct rw_error *err)
+{
+    const struct rw_request *r = &call->request;
+    rw_status status = choose_model(call, RW_PART_PROCESS, r->model, r->no_process, err);
+    if (status == RW_OK) {
+        status = choose_model(call, RW_PART_OUTCOME, r->outcome_model, r->no_outcome, err);
+    }
+    if (status != RW_OK) {
+        return status;
+    }
+    if (call->model[RW_PART_PROCESS] == NULL && call->model[RW_PART_OUTCOME] == NULL) {
+        rw_fail(err, RW_MODEL_NOT_FOUND, "the request leaves no model to score with");
+        rw_error_hint(err, "GET /v1/models lists what is loaded");
+        return RW_MODEL_NOT_FOUND;
+    }
+    if (call->model[RW_PART_PROCESS] != NULL) {
+        call->aggregate = rw_model_info(call->model[RW_PART_PROCESS])->aggregate;
+    }
+    if (r->aggregate.ptr != NULL && !rw_aggregate_parse(r->aggregate, &call->aggregate)) {
+        rw_fail(err, RW_INVALID_REQUEST, "\"%.*s\" is no aggregate", RW_STR_ARG(r->aggregate));
+        rw_error_param(err, "aggregate");
+        return RW_INVALID_REQUEST;
+    }
+    return RW_OK;
+}
+
+/* The request's messages in the core's words; the two layers do not know each other. */
+static struct rw_message *to_messages(struct rw_call *call, const struct rw_request_item *item)
+{
+    struct rw_message *out = rw_arena_array(&call->arena, item->n_messages + 1, sizeof *out);
+    for (size_t i = 0; out != NULL && i < item->n_messages; i++) {
+        const struct rw_request_message *m = &item->messages[i];
+        out[i].content = m->content;
+        out[i].role = m->role == RW_REQUEST_SYSTEM ? RW_ROLE_SYSTEM
+                      : m->role == RW_REQUEST_USER ? RW_ROLE_USER
+                                                   : RW_ROLE_ASSISTANT;
+    }
+    return out;
+}
+
+static void build_part(struct rw_call_trace *trace, int which, const struct rw_message *messages)
+{
+    struct rw_call *call = trace->call;
+    struct rw_call_part *part = &trace->part[which];
+    struct rw_error err = {0};
+    struct rw_trace_source source = {
+        .messages = messages,
+        .n_messages = trace->request_item->n_messages,
+        .is_text = trace->request->is_text,
+        .text = trace->request->text,
+        .steps = trace->request->steps,
+        .n_steps = trace->request->n_steps,
+        .parse_special = call->request.allow_special_tokens,
+        .overlong = call->request.overlong == RW_REQUEST_OVERLONG_DROP_STEPS
+                        ? RW_OVERLONG_DROP_STEPS
+                        : RW_OVERLONG_ERROR,
+        .steps_max = call->service->limits.steps_max,
+        .tokens_max = call->service->limits.trace_tokens_max,
+    };
+    uint32_t context = rw_model_info(call->model[which])->context_max;
+    if (context > 0 && source.tokens_max > context) {
+        source.tokens_max = context;
+    }
+    rw_status status =
+        rw_model_build_input(call->model[which], &source, &call->arena, &part->input, &err);
+    if (status != RW_OK) {
+        part->error = keep_error(call, &err);
+        part->final = true;
+        return;
+    }
+    call->tokens += part->input.n_tokens;
+    if (part->input.n_steps > call->steps_max) {
+        call->steps_max = part->input.n_steps;
+    }
+}
+
+static void init_trace(struct rw_call_trace *trace, const struct rw_message *messages,
+                       struct rw_str question)
+{
+    struct rw_call *call = trace->call;
+    trace->complete = true;
+    for (int p = 0; p < RW_PARTS; p++) {
+        struct rw_call_part *part = &trace->part[p];
+        part->trace = trace;
+        part->asked = call->model[p] != NULL;
+        part->final = !part->asked;
+        if (!part->asked) {
+            continue;
+        }
+        if (trace->request->error.status != RW_OK) {
+            part->error = &trace->request->error;
+            part->final = true;
+        } else if (messages == NULL) {
+            part->error = &NO_MEMORY_ERROR;
+            part->final = true;
+        } else {
+            build_part(trace, p, messages);
+        }
+        trace->complete = trace->complete && part->final;
+    }
+    if (messages != NULL) {
+        trace->question = question;
+        rw_call_flags_prepare(trace, messages);
+    }
+}
+
+rw_status rw_call_prepare(struct rw_call *call, struct rw_error *err)
+{
+    rw_status status = call->dialect->parse(call, err);
+    if (status == RW_OK) {
+        status = choose_models(call, err);
+    }
+    if (status == RW_OK) {
+        status = rw_call_flags_begin(call, err);
+    }
+    if (status != RW_OK) {
+        return status;
+    }
+    call->n_traces = call->request.n_traces;
+    call->traces = rw_arena_array(&call->arena, call->n_traces + 1, sizeof *call->traces);
+    if (call->traces == NULL) {
+        *err = NO_MEMORY_ERROR;
+        return RW_NO_MEMORY;
+    }
+    size_t n = 0;
+    for (size_t i = 0; i < call->request.n_items; i++) {
+        const struct rw_request_item *item = &call->request.items[i];
+        const struct rw_message *messages = to_messages(call, item);
+        struct rw_str question = {0};
+        if (messages != NULL) {
+            question = rw_probe_question(messages, item->n_messages, &call->arena);
+        }
+        for (size_t t = 0; t < item->n_traces; t++) {
+            rw_assert(n < call->n_traces);
+            struct rw_call_trace *trace = &call->traces[n++];
+            *trace = (struct rw_call_trace){.call = call,
+                                            .item = (uint32_t)i,
+                                            .index = (uint32_t)t,
+                                            .request_item = item,
+                                            .request = &item->traces[t]};
+            init_trace(trace, messages, question);
+        }
+    }
+    call->n_traces = n;
+    if (call->arena.over_cap) { /* not a trace: the request is too large, and will be again */
+        *err = NO_MEMORY_ERROR;
+        return RW_NO_MEMORY;
+    }
+    call->steps = rw_arena_array(&call->arena, call->steps_max + 1, sizeof *call->steps);
+    if (call->steps == NULL) {
+        *err = NO_MEMORY_ERROR;
+        return RW_NO_MEMORY;
+    }
+    return RW_OK;
+}

@@ -1,0 +1,158 @@
+/* A trace's state in the words of the reply. Nothing here turns a failure into a number. */
+#include <stdio.h>
+
+#include "core/base/assert.h"
+#include "server/scoring/call_flags.h"
+
+enum {
+    NS_PER_MS = 1000000,
+};
+
+uint32_t rw_call_steps_ready(const struct rw_call_trace *trace)
+{
+    const struct rw_call_part *part = &trace->part[RW_PART_PROCESS];
+    return part->job != NULL && part->error == NULL ? part->view.scores_ready : 0;
+}
+
+/* Why a step of a finished trace has no reward. */
+static rw_status step_error(const struct rw_call_part *part, uint32_t index)
+{
+    if (part->error != NULL) {
+        return part->error->status;
+    }
+    if (index >= part->input.n_scored_steps) {
+        return RW_CONTEXT_EXCEEDED;
+    }
+    return part->view.stopped ? RW_STOPPED : RW_INTERNAL;
+}
+
+void rw_call_view_step(const struct rw_call_trace *trace, uint32_t index, struct rw_reply_step *out)
+{
+    const struct rw_call_part *part = &trace->part[RW_PART_PROCESS];
+    rw_assert(index < part->input.n_steps);
+    const struct rw_input_step *step = &part->input.steps[index];
+    *out = (struct rw_reply_step){.index = index,
+                                  .tokens = step->tokens,
+                                  .byte_begin = step->byte_begin,
+                                  .byte_end = step->byte_end,
+                                  .char_begin = step->char_begin,
+                                  .char_end = step->char_end};
+    const struct rw_request_trace *request = trace->request;
+    if (!request->is_text) {
+        out->text = request->steps[index];
+    } else if (step->byte_end <= request->text.len) {
+        out->text = rw_str_slice(request->text, step->byte_begin, step->byte_end);
+    }
+    if (index < rw_call_steps_ready(trace)) {
+        const struct rw_score *score = &rw_job_scores(part->job)[index];
+        out->scored = true;
+        out->reward = score->reward;
+        out->raw = score->raw;
+    } else {
+        out->error = step_error(part, index);
+    }
+}
+
+static void view_process(struct rw_call_trace *trace, struct rw_reply_trace *out)
+{
+    const struct rw_call_part *part = &trace->part[RW_PART_PROCESS];
+    struct rw_call *call = trace->call;
+    out->has_process = part->asked;
+    if (!part->asked) {
+        return;
+    }
+    out->aggregate = rw_aggregate_name(call->aggregate);
+    out->process_error = part->error;
+    if (part->error != NULL) {
+        return;
+    }
+    uint32_t ready = rw_call_steps_ready(trace);
+    out->stopped = part->view.stopped;
+    out->truncated = part->input.truncated;
+    if (ready == 0) {
+        static const struct rw_error NONE = {.status = RW_CONTEXT_EXCEEDED,
+                                             .message = "no step of the trace fits the context"};
+        out->process_error = &NONE;
+        return;
+    }
+    /* The writers' scratch is large enough for the rewards first and the steps after. */
+    float *rewards = (float *)call->steps;
+    const struct rw_score *scores = rw_job_scores(part->job);
+    for (uint32_t i = 0; i < ready; i++) {
+        rewards[i] = scores[i].reward;
+    }
+    out->process_reward = rw_aggregate_rewards(call->aggregate, rewards, ready);
+    out->process_scored = true;
+}
+
+static void view_outcome(const struct rw_call_trace *trace, struct rw_reply_trace *out)
+{
+    const struct rw_call_part *part = &trace->part[RW_PART_OUTCOME];
+    out->has_outcome = part->asked;
+    out->outcome_error = part->error;
+    if (!part->asked || part->error != NULL) {
+        return;
+    }
+    rw_assert(part->view.scores_ready == 1);
+    const struct rw_score *score = rw_job_scores(part->job);
+    out->outcome_scored = true;
+    out->outcome_reward = score->reward;
+    out->outcome_raw = score->raw;
+    out->truncated = out->truncated || part->input.truncated;
+}
+
+void rw_call_view_trace(struct rw_call_trace *trace, struct rw_reply_trace *out)
+{
+    struct rw_call *call = trace->call;
+    const struct rw_call_part *process = &trace->part[RW_PART_PROCESS];
+    const struct rw_call_part *outcome = &trace->part[RW_PART_OUTCOME];
+    *out = (struct rw_reply_trace){
+        .item = trace->item, .trace = trace->index, .split = trace->request->is_text};
+    view_process(trace, out);
+    view_outcome(trace, out);
+    out->separator = process->asked ? process->input.split : outcome->input.split;
+    bool process_lost = !process->asked || process->error != NULL;
+    bool outcome_lost = !outcome->asked || outcome->error != NULL;
+    if (process_lost && outcome_lost) {
+        out->error = process->error != NULL ? process->error : outcome->error;
+    }
+    if (process->asked && process->error == NULL) {
+        for (uint32_t i = 0; i < process->input.n_steps; i++) {
+            rw_call_view_step(trace, i, &call->steps[i]);
+        }
+        out->steps = call->steps;
+        out->n_steps = process->input.n_steps;
+    }
+    rw_call_flags_view(trace, out);
+}
+
+static void view_model(const struct rw_model *model, struct rw_reply_model *out)
+{
+    if (model != NULL) {
+        const struct rw_model_info *info = rw_model_info(model);
+        *out = (struct rw_reply_model){info->name, info->digest, info->dtype};
+    }
+}
+
+void rw_call_view_head(const struct rw_call *call, struct rw_reply_head *out)
+{
+    *out = (struct rw_reply_head){
+        .id = call->id, .kernel = rw_engine_kernel(rw_bridge_engine(call->service->bridge))};
+    view_model(call->model[RW_PART_PROCESS], &out->process);
+    view_model(call->model[RW_PART_OUTCOME], &out->outcome);
+}
+
+void rw_call_server_timing(struct rw_call *call, char *out, size_t size)
+{
+    struct rw_reply_usage usage;
+    rw_call_view_usage(call, &usage);
+    snprintf(out, size, "Server-Timing: queue;dur=%.3f, cpu;dur=%.3f, total;dur=%.3f\r\n",
+             usage.queue_ms, usage.cpu_ms, usage.total_ms);
+}
+
+void rw_call_view_usage(struct rw_call *call, struct rw_reply_usage *out)
+{
+    *out = call->usage;
+    out->queue_ms = (double)call->queue_ns_max / NS_PER_MS;
+    out->total_ms = (double)(rw_clock_now(call->service->clock) - call->start_ns) / NS_PER_MS;
+}
