@@ -61,8 +61,7 @@ void rw_engine_destroy(struct rw_engine *engine);             /* NULL is fine */
 const char *rw_engine_kernel(const struct rw_engine *engine); /* "avx512-bf16" */
 unsigned rw_engine_threads(const struct rw_engine *engine);
 
-/* ---- models -------------------------------------------------------------------------------------
- */
+/* ---- models ---------------------------------------------------------------------------------- */
 
 struct rw_model_options {
     const char *name; /* alias clients use; NULL = base name of dir */
@@ -130,8 +129,7 @@ rw_status rw_model_build_suffix(const struct rw_model *model, const struct rw_su
                                 struct rw_arena *arena, struct rw_suffix *out,
                                 struct rw_error *err);
 
-/* ---- jobs ---------------------------------------------------------------------------------------
- */
+/* ---- jobs ------------------------------------------------------------------------------------ */
 
 enum rw_job_priority {
     RW_PRIORITY_NORMAL,

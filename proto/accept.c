@@ -4,6 +4,8 @@
 
 #include "proto/reply.h"
 
+#include "core/base/util.h"
+
 enum {
     FORMATS = 4,
     QUALITY_MAX = 1000, /* thousandths */
@@ -105,7 +107,7 @@ static void collect(struct rw_str accept, unsigned quality[FORMATS])
         if (!parse_range(take_until(&accept, RW_STR(",")), &range)) {
             continue;
         }
-        for (size_t i = 0; i < sizeof MEDIA / sizeof MEDIA[0]; i++) {
+        for (size_t i = 0; i < RW_COUNT(MEDIA); i++) {
             enum rw_reply_format format = MEDIA[i].format;
             unsigned how = specificity(&range, i);
             if (how > best[format]) {

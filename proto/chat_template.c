@@ -1,6 +1,6 @@
 #include "proto/chat_template.h"
 
-#define COUNT(array) (sizeof(array) / sizeof(array)[0])
+#include "core/base/util.h"
 
 struct family {
     struct rw_str open;   /* before the role */
@@ -38,7 +38,7 @@ static const char *const END[] = {
 
 struct rw_str rw_chat_skip_begin(struct rw_str text)
 {
-    for (size_t i = 0; i < COUNT(BEGIN); i++) {
+    for (size_t i = 0; i < RW_COUNT(BEGIN); i++) {
         struct rw_str mark = rw_str_from(BEGIN[i]);
         if (rw_str_starts(text, mark)) {
             text = rw_str_slice(text, mark.len, text.len);
@@ -57,7 +57,7 @@ struct rw_str rw_chat_strip_end(struct rw_str text)
         while (bare.len > 0 && memchr(" \t\r\n", bare.ptr[bare.len - 1], 4) != NULL) {
             bare.len--;
         }
-        for (size_t i = 0; i < COUNT(END) && !found; i++) {
+        for (size_t i = 0; i < RW_COUNT(END) && !found; i++) {
             struct rw_str mark = rw_str_from(END[i]);
             if (rw_str_ends(bare, mark)) {
                 text = rw_str_slice(bare, 0, bare.len - mark.len);
@@ -70,7 +70,7 @@ struct rw_str rw_chat_strip_end(struct rw_str text)
 
 static const struct family *recognise(struct rw_str text)
 {
-    for (size_t i = 0; i < COUNT(FAMILY); i++) {
+    for (size_t i = 0; i < RW_COUNT(FAMILY); i++) {
         if (rw_str_starts(text, FAMILY[i].open)) {
             return &FAMILY[i];
         }

@@ -52,8 +52,7 @@ void rw_emit_bool(struct rw_buf *out, bool value)
     rw_emit_raw(out, value ? "true" : "false");
 }
 
-/* ---- text -------------------------------------------------------------------------------------
- */
+/* ---- text ------------------------------------------------------------------------------------ */
 
 static void append_escape(struct rw_buf *out, unsigned char c)
 {
@@ -109,8 +108,7 @@ void rw_emit_text_or_null(struct rw_buf *out, const char *text)
     }
 }
 
-/* ---- integers ---------------------------------------------------------------------------------
- */
+/* ---- integers -------------------------------------------------------------------------------- */
 
 void rw_emit_unsigned(struct rw_buf *out, uint64_t value)
 {

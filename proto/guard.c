@@ -64,8 +64,7 @@ static void skip_space(struct scan *s)
     }
 }
 
-/* ---- strings ----------------------------------------------------------------------------------
- */
+/* ---- strings --------------------------------------------------------------------------------- */
 
 /* Advances over bytes that need no look: printable ASCII but '"' and '\\'. Eight at a time, by the
  * usual carry trick; a false alarm of the trick only ends the fast loop early. */
@@ -214,8 +213,7 @@ static rw_status scan_string(struct scan *s, bool *escaped)
     return replaced == 0 ? RW_OK : record_hidden(s, string, replaced);
 }
 
-/* ---- names ------------------------------------------------------------------------------------
- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 static size_t append_unit(const unsigned char *p, const unsigned char *end, char *to, size_t *used)
 {
@@ -313,8 +311,7 @@ static rw_status scan_name(struct scan *s)
     return RW_OK;
 }
 
-/* ---- numbers and literals ----------------------------------------------------------------------
- */
+/* ---- numbers and literals -------------------------------------------------------------------- */
 
 static bool skip_digits(struct scan *s)
 {
@@ -373,8 +370,7 @@ static rw_status scan_literal(struct scan *s, const char *word, size_t len)
     return RW_OK;
 }
 
-/* ---- structure --------------------------------------------------------------------------------
- */
+/* ---- structure ------------------------------------------------------------------------------- */
 
 static rw_status open_level(struct scan *s, bool is_object)
 {

@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "core/base/util.h"
 #include "proto/chat_template.h"
 #include "proto/emit.h"
 #include "proto/tree.h"
@@ -20,8 +21,7 @@ struct lists {
     size_t n;
 };
 
-/* ---- request -----------------------------------------------------------------------------------
- */
+/* ---- request --------------------------------------------------------------------------------- */
 
 static rw_status no_memory(struct reader *r)
 {
@@ -149,7 +149,7 @@ static rw_status check_texts(struct reader *r, const struct rw_request_item *ite
     size_t prompt_bytes = 0;
     for (size_t i = 0; i < item->n_messages; i++) {
         prompt_bytes += item->messages[i].content.len;
-        longest = item->messages[i].content.len > longest ? item->messages[i].content.len : longest;
+        longest = RW_MAX(item->messages[i].content.len, longest);
     }
     if (longest > r->limits->text_bytes_max) {
         rw_path_fail(path, r->err, RW_LIMIT_EXCEEDED, "a text of %zu bytes; the limit is %zu",
@@ -246,8 +246,7 @@ rw_status rw_openrlhf_parse(char *body, size_t len, struct rw_str marker,
     return status == RW_OK ? read_queries(&reader, &lists, out) : status;
 }
 
-/* ---- reply -------------------------------------------------------------------------------------
- */
+/* ---- reply ----------------------------------------------------------------------------------- */
 
 typedef float (*column)(const struct rw_openrlhf_row *row);
 

@@ -15,8 +15,7 @@ enum {
     TEXT_CELLS = 64, /* code points of a step that are shown */
 };
 
-/* ---- hostile text -----------------------------------------------------------------------------
- */
+/* ---- hostile text ---------------------------------------------------------------------------- */
 
 static bool is_invisible(uint32_t c)
 {
@@ -69,8 +68,7 @@ static void write_padded(struct rw_buf *out, struct rw_str text, size_t cells)
     }
 }
 
-/* ---- rows --------------------------------------------------------------------------------------
- */
+/* ---- rows ------------------------------------------------------------------------------------ */
 
 /* U+2588 is a full cell; U+258F..U+2589 are one to seven eighths of one. */
 static void write_bar(struct rw_buf *out, float reward)
@@ -227,8 +225,7 @@ static void write_trace_flags(struct rw_buf *out, const struct rw_reply_trace *t
     }
 }
 
-/* ---- the three parts ---------------------------------------------------------------------------
- */
+/* ---- the three parts ------------------------------------------------------------------------- */
 
 static void write_model(struct rw_buf *out, const char *kind, const struct rw_reply_model *model)
 {

@@ -3,9 +3,8 @@
 #include <math.h>
 
 #include "core/base/assert.h"
+#include "core/base/util.h"
 #include "proto/request_item.h"
-
-#define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
 static const int64_t INTEGER_MAX = (int64_t)1 << 53; /* what a double holds exactly */
 static const double DEADLINE_MS_MAX = 24 * 3600e3;
@@ -19,8 +18,7 @@ static const char *const FIELD[] = {
     "deadline_ms", "overlong", "run",           "stream",     "allow_special_tokens",
 };
 
-/* ---- options ----------------------------------------------------------------------------------
- */
+/* ---- options --------------------------------------------------------------------------------- */
 
 typedef rw_status (*option_reader)(const cJSON *node, const struct rw_path *path,
                                    struct rw_request *out, struct rw_error *err);
@@ -56,7 +54,7 @@ static rw_status read_aggregate(const cJSON *node, const struct rw_path *path,
 {
     static const char *const WORD[] = {"min", "product", "mean", "last"};
     size_t which;
-    rw_status status = rw_tree_want_word(node, path, WORD, COUNT(WORD), &which, err);
+    rw_status status = rw_tree_want_word(node, path, WORD, RW_COUNT(WORD), &which, err);
     return status == RW_OK ? rw_tree_want_text(node, path, &out->aggregate, err) : status;
 }
 
@@ -65,7 +63,7 @@ static rw_status read_flags(const cJSON *node, const struct rw_path *path, struc
 {
     static const char *const WORD[] = {"off", "free", "cheap", "deep"};
     size_t tier;
-    rw_status status = rw_tree_want_word(node, path, WORD, COUNT(WORD), &tier, err);
+    rw_status status = rw_tree_want_word(node, path, WORD, RW_COUNT(WORD), &tier, err);
     if (status == RW_OK) {
         out->flags = (enum rw_flags_tier)tier;
         out->flags_set = true;
@@ -84,7 +82,7 @@ static rw_status read_prompt_gap(const cJSON *node, const struct rw_path *path,
 {
     static const char *const WORD[] = {"start", "full"};
     size_t form;
-    rw_status status = rw_tree_want_word(node, path, WORD, COUNT(WORD), &form, err);
+    rw_status status = rw_tree_want_word(node, path, WORD, RW_COUNT(WORD), &form, err);
     if (status == RW_OK) {
         out->prompt_gap = (enum rw_prompt_gap_form)form;
     }
@@ -136,7 +134,7 @@ static rw_status read_overlong(const cJSON *node, const struct rw_path *path,
 {
     static const char *const WORD[] = {"error", "drop_steps"};
     size_t policy;
-    rw_status status = rw_tree_want_word(node, path, WORD, COUNT(WORD), &policy, err);
+    rw_status status = rw_tree_want_word(node, path, WORD, RW_COUNT(WORD), &policy, err);
     if (status == RW_OK) {
         out->overlong = (enum rw_overlong_policy)policy;
     }
@@ -194,18 +192,18 @@ static rw_status read_run(const cJSON *node, const struct rw_path *path, struct 
     for (const cJSON *m = node->child; m != NULL && status == RW_OK; m = m->next) {
         struct rw_path at = {path, m->string, -1};
         size_t i = 0;
-        while (i < COUNT(WORD) && !rw_str_is(rw_str_from(m->string), WORD[i])) {
+        while (i < RW_COUNT(WORD) && !rw_str_is(rw_str_from(m->string), WORD[i])) {
             i++;
         }
-        if (i == COUNT(WORD)) {
-            return rw_request_unknown_field(path, m, WORD, COUNT(WORD), err);
+        if (i == RW_COUNT(WORD)) {
+            return rw_request_unknown_field(path, m, WORD, RW_COUNT(WORD), err);
         }
         if (cJSON_IsNull(m)) {
             continue;
         }
         if (i == 0) {
             status = read_run_id(m, &at, &out->run.id, err);
-        } else if (i < COUNT(NUMBER)) {
+        } else if (i < RW_COUNT(NUMBER)) {
             status = rw_tree_want_integer(m, &at, 0, INTEGER_MAX, NUMBER[i], err);
         } else {
             status = rw_tree_want_bool(m, &at, &out->run.validate, err);
@@ -238,7 +236,7 @@ static const struct {
 static rw_status read_option(const cJSON *member, struct rw_request *out, struct rw_error *err)
 {
     struct rw_str name = rw_str_from(member->string);
-    for (size_t i = 0; i < COUNT(OPTION); i++) {
+    for (size_t i = 0; i < RW_COUNT(OPTION); i++) {
         if (!rw_str_is(name, OPTION[i].name)) {
             continue;
         }
@@ -246,11 +244,10 @@ static rw_status read_option(const cJSON *member, struct rw_request *out, struct
         bool absent = cJSON_IsNull(member) && !OPTION[i].null_is_value;
         return absent ? RW_OK : OPTION[i].read(member, &path, out, err);
     }
-    return rw_request_unknown_field(NULL, member, FIELD, COUNT(FIELD), err);
+    return rw_request_unknown_field(NULL, member, FIELD, RW_COUNT(FIELD), err);
 }
 
-/* ---- items ------------------------------------------------------------------------------------
- */
+/* ---- items ----------------------------------------------------------------------------------- */
 
 static rw_status read_listed_item(struct rw_request_reader *r, const cJSON *node, size_t index)
 {
@@ -263,7 +260,7 @@ static rw_status read_listed_item(struct rw_request_reader *r, const cJSON *node
         if (rw_str_is(rw_str_from(m->string), "domain")) {
             nodes.domain = cJSON_IsNull(m) ? NULL : m;
         } else if (!rw_request_item_take(m, &nodes)) {
-            status = rw_request_unknown_field(&path, m, ITEM_FIELD, COUNT(ITEM_FIELD), r->err);
+            status = rw_request_unknown_field(&path, m, ITEM_FIELD, RW_COUNT(ITEM_FIELD), r->err);
         }
     }
     if (status != RW_OK) {

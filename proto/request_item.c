@@ -3,15 +3,13 @@
 #include <math.h>
 
 #include "core/base/assert.h"
+#include "core/base/util.h"
 #include "proto/emit.h"
 #include "proto/suggest.h"
 
-#define COUNT(array) (sizeof(array) / sizeof(array)[0])
-
 static const double REFERENCE_MAX = 9007199254740992.0; /* 2^53: what 2^53 + 1 is read as */
 
-/* ---- unknown fields ---------------------------------------------------------------------------
- */
+/* ---- unknown fields -------------------------------------------------------------------------- */
 
 /* What other reward servers and data sets call the same things. */
 static const struct {
@@ -44,7 +42,7 @@ rw_status rw_request_unknown_field(const struct rw_path *up, const cJSON *member
     struct rw_path path = {up, member->string, -1};
     rw_path_fail(&path, err, RW_INVALID_REQUEST, "unknown field \"%.48s\"", member->string);
     struct rw_str name = rw_str_from(member->string);
-    for (size_t i = 0; i < COUNT(FOREIGN); i++) {
+    for (size_t i = 0; i < RW_COUNT(FOREIGN); i++) {
         if (up == NULL && rw_str_is(name, FOREIGN[i].theirs)) {
             rw_error_hint(err, "here it is %s", FOREIGN[i].hint);
             return RW_INVALID_REQUEST;
@@ -64,7 +62,7 @@ bool rw_request_item_take(const cJSON *member, struct rw_item_nodes *nodes)
         {"traces", &nodes->traces}, {"reference", &nodes->reference},
     };
     struct rw_str name = rw_str_from(member->string);
-    for (size_t i = 0; i < COUNT(SLOT); i++) {
+    for (size_t i = 0; i < RW_COUNT(SLOT); i++) {
         if (rw_str_is(name, SLOT[i].name)) {
             *SLOT[i].slot = cJSON_IsNull(member) ? NULL : member;
             return true;
@@ -81,8 +79,7 @@ static rw_status no_memory(struct rw_request_reader *r)
     return RW_NO_MEMORY;
 }
 
-/* ---- text -------------------------------------------------------------------------------------
- */
+/* ---- text ------------------------------------------------------------------------------------ */
 
 /* What makes one text unusable, as an error of that text alone. */
 static rw_status check_text(const struct rw_limits *limits, struct rw_str text,
@@ -111,8 +108,7 @@ static rw_status check_prompt_text(const struct rw_limits *limits, struct rw_str
     return check_text(limits, text, path, err);
 }
 
-/* ---- prompt and messages ----------------------------------------------------------------------
- */
+/* ---- prompt and messages --------------------------------------------------------------------- */
 
 static rw_status read_message(struct rw_request_reader *r, const cJSON *node,
                               const struct rw_path *path, struct rw_request_message *out)
@@ -126,14 +122,14 @@ static rw_status read_message(struct rw_request_reader *r, const cJSON *node,
         struct rw_path at = {path, m->string, -1};
         if (rw_str_is(rw_str_from(m->string), "role")) {
             size_t role;
-            status = rw_tree_want_word(m, &at, ROLE, COUNT(ROLE), &role, r->err);
+            status = rw_tree_want_word(m, &at, ROLE, RW_COUNT(ROLE), &role, r->err);
             out->role = status == RW_OK ? (enum rw_request_role)role : RW_REQUEST_USER;
             has_role = true;
         } else if (rw_str_is(rw_str_from(m->string), "content")) {
             status = rw_tree_want_text(m, &at, &out->content, r->err);
             has_content = true;
         } else {
-            status = rw_request_unknown_field(path, m, FIELD, COUNT(FIELD), r->err);
+            status = rw_request_unknown_field(path, m, FIELD, RW_COUNT(FIELD), r->err);
         }
     }
     if (status == RW_OK && (!has_role || !has_content)) {
@@ -213,8 +209,7 @@ static rw_status read_question(struct rw_request_reader *r, const struct rw_path
                                  : read_messages(r, nodes->messages, path, item, unusable);
 }
 
-/* ---- traces -----------------------------------------------------------------------------------
- */
+/* ---- traces ---------------------------------------------------------------------------------- */
 
 static rw_status read_steps(struct rw_request_reader *r, const cJSON *list,
                             const struct rw_path *up, struct rw_request_trace *out)
@@ -330,7 +325,7 @@ static rw_status read_trace_object(struct rw_request_reader *r, const cJSON *nod
         } else if (rw_str_is(name, "reference")) {
             reference = cJSON_IsNull(m) ? NULL : m;
         } else {
-            return rw_request_unknown_field(path, m, FIELD, COUNT(FIELD), r->err);
+            return rw_request_unknown_field(path, m, FIELD, RW_COUNT(FIELD), r->err);
         }
     }
     if ((steps != NULL) == (text != NULL)) {

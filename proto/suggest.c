@@ -3,13 +3,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/base/util.h"
+
 enum {
     WORD_MAX = 32, /* bytes; longer texts are near to nothing */
 };
 
 static unsigned least(unsigned a, unsigned b)
 {
-    return a < b ? a : b;
+    return RW_MIN(a, b);
 }
 
 /* Optimal string alignment: Levenshtein with swaps of neighbours, over three rows. */
@@ -45,7 +47,7 @@ long rw_suggest_nearest(struct rw_str text, const char *const *words, size_t n)
             continue;
         }
         unsigned d = distance(text, word);
-        unsigned allowed = (unsigned)(word.len > text.len ? word.len : text.len) / 3;
+        unsigned allowed = (unsigned)(RW_MAX(word.len, text.len)) / 3;
         if (d <= (allowed > 0 ? allowed : 1) && d < best_distance && d < word.len) {
             best = (long)i;
             best_distance = d;

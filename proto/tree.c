@@ -14,8 +14,7 @@ enum {
     NUMBER_SHOWN_DIGITS = 16,
 };
 
-/* ---- cJSON on an arena ------------------------------------------------------------------------
- */
+/* ---- cJSON on an arena ----------------------------------------------------------------------- */
 
 /* cJSON's hooks take no context; parsing is one call, so that the arena can be the thread's. */
 static _Thread_local struct rw_arena *current_arena;
@@ -51,8 +50,7 @@ static cJSON *parse_into(const char *body, size_t len, struct rw_arena *arena)
     return root;
 }
 
-/* ---- hidden text ------------------------------------------------------------------------------
- */
+/* ---- hidden text ----------------------------------------------------------------------------- */
 
 struct marker {
     const struct rw_guard_report *report;
@@ -128,8 +126,7 @@ rw_status rw_tree_parse(char *body, size_t len, const struct rw_guard_options *o
     return RW_OK;
 }
 
-/* ---- paths ------------------------------------------------------------------------------------
- */
+/* ---- paths ----------------------------------------------------------------------------------- */
 
 static size_t render_path(const struct rw_path *path, char *to, size_t size)
 {
@@ -168,8 +165,7 @@ rw_status rw_path_fail(const struct rw_path *path, struct rw_error *err, rw_stat
     return status;
 }
 
-/* ---- getters ----------------------------------------------------------------------------------
- */
+/* ---- getters --------------------------------------------------------------------------------- */
 
 const char *rw_tree_type_name(const cJSON *node)
 {

@@ -31,8 +31,7 @@ struct daemon {
     bool ended;
 };
 
-/* ---- the end -----------------------------------------------------------------------------------
- */
+/* ---- the end --------------------------------------------------------------------------------- */
 
 /* No connection and no call is left: close what keeps the loop alive. */
 static void end(struct daemon *d)
@@ -141,8 +140,7 @@ static void on_tick(uv_timer_t *timer)
     end_if_idle(d);
 }
 
-/* ---- the start ---------------------------------------------------------------------------------
- */
+/* ---- the start ------------------------------------------------------------------------------- */
 
 static void print_models(struct daemon *d)
 {

@@ -5,6 +5,7 @@
 #include "core/base/assert.h"
 #include "core/base/file.h"
 #include "core/base/utf8.h"
+#include "core/base/util.h"
 #include "proto/suggest.h"
 
 enum {
@@ -28,7 +29,7 @@ static const struct rw_option_entry ENTRY[] = {
 };
 
 enum {
-    ENTRY_COUNT = sizeof ENTRY / sizeof ENTRY[0]
+    ENTRY_COUNT = RW_COUNT(ENTRY)
 };
 
 /* Headings sit between the options; the printers want them in front of the next one. */
@@ -71,11 +72,10 @@ static const struct action_name ACTION[] = {
 };
 
 enum {
-    ACTION_COUNT = sizeof ACTION / sizeof ACTION[0]
+    ACTION_COUNT = RW_COUNT(ACTION)
 };
 
-/* ---- values ------------------------------------------------------------------------------------
- */
+/* ---- values ---------------------------------------------------------------------------------- */
 
 struct unit {
     const char *suffix;
@@ -219,8 +219,7 @@ static rw_status set_value(struct rw_options *options, enum rw_option_id id, str
     return status;
 }
 
-/* ---- sources -----------------------------------------------------------------------------------
- */
+/* ---- sources --------------------------------------------------------------------------------- */
 
 static bool find_option(struct rw_str name, enum rw_option_id *out)
 {
@@ -406,8 +405,7 @@ static rw_status set_defaults(struct rw_options *options, struct rw_error *err)
     return status;
 }
 
-/* ---- checks across options ---------------------------------------------------------------------
- */
+/* ---- checks across options ------------------------------------------------------------------- */
 
 static rw_status one_of(const char *name, const char *value, const char *const *words, size_t n,
                         struct rw_error *err)
@@ -427,7 +425,7 @@ static rw_status one_of(const char *name, const char *value, const char *const *
 static const char *const DTYPE[] = {"auto", "f32", "bf16", "int8", "q4"};
 
 enum {
-    DTYPES = sizeof DTYPE / sizeof *DTYPE
+    DTYPES = RW_COUNT(DTYPE)
 };
 
 static bool dtype_is_known(struct rw_str value)
@@ -510,8 +508,7 @@ void rw_options_fini(struct rw_options *options)
     rw_arena_fini(&options->arena);
 }
 
-/* ---- structured values -------------------------------------------------------------------------
- */
+/* ---- structured values ----------------------------------------------------------------------- */
 
 static rw_status model_part(struct rw_str part, struct rw_arena *arena, struct rw_model_choice *out,
                             struct rw_error *err)

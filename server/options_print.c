@@ -1,6 +1,7 @@
 /* --help, --print-config, the manual page and the shell completion, all from the option table. */
 #include <string.h>
 
+#include "core/base/util.h"
 #include "server/commands/command.h"
 #include "server/options.h"
 #include "server/version.h"
@@ -18,7 +19,7 @@ static const char *const ACTION_HELP[][2] = {
 };
 
 enum {
-    ACTION_HELP_COUNT = sizeof ACTION_HELP / sizeof ACTION_HELP[0]
+    ACTION_HELP_COUNT = RW_COUNT(ACTION_HELP)
 };
 
 static void help_line(FILE *to, const struct rw_option_entry *entry)

@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include "core/base/log.h"
+#include "core/base/util.h"
 #include "proto/errors.h"
 #include "server/http/listener.h"
 #include "server/service.h"
@@ -31,10 +32,9 @@ const struct rw_route RW_ROUTE[] = {
     {"POST", "/get_reward", rw_handle_get_reward, .ready = true, .body = true, .scoring = true},
 };
 
-const size_t RW_ROUTE_COUNT = sizeof RW_ROUTE / sizeof RW_ROUTE[0];
+const size_t RW_ROUTE_COUNT = RW_COUNT(RW_ROUTE);
 
-/* ---- request ids -------------------------------------------------------------------------------
- */
+/* ---- request ids ----------------------------------------------------------------------------- */
 
 static bool usable_id(struct rw_str id)
 {
@@ -64,8 +64,7 @@ static void name_request(struct rw_service *s, struct rw_exchange *ex)
              (unsigned long long)(s->id_seed + s->id_count * UINT64_C(0x9E3779B97F4A7C15)));
 }
 
-/* ---- access ------------------------------------------------------------------------------------
- */
+/* ---- access ---------------------------------------------------------------------------------- */
 
 static bool loopback_name(struct rw_str host)
 {
@@ -140,8 +139,7 @@ static rw_status check_expect(const struct rw_exchange *ex, struct rw_error *err
     return rw_fail(err, RW_EXPECTATION_FAILED, "only Expect: 100-continue is understood");
 }
 
-/* ---- routing -----------------------------------------------------------------------------------
- */
+/* ---- routing --------------------------------------------------------------------------------- */
 
 /* "{id}" in a route stands for one segment that is not empty. */
 static bool path_fits(struct rw_str path, struct rw_str route)
@@ -244,8 +242,7 @@ static void on_request(void *ctx, struct rw_exchange *ex)
     ex->route->handle(ctx, ex);
 }
 
-/* ---- after the exchange ------------------------------------------------------------------------
- */
+/* ---- after the exchange ---------------------------------------------------------------------- */
 
 /* Trace id of a traceparent header (W3C Trace Context, section 3.2): version, 32 hex digits of
  * trace, 16 of parent, flags; lower case. Empty when it is not one: it goes into logs as it is. */

@@ -2,6 +2,7 @@
 
 #include "core/answer/answer.h"
 #include "core/base/scan.h"
+#include "core/base/util.h"
 
 static rw_status no_memory(struct rw_error *err)
 {
@@ -20,8 +21,7 @@ static bool add_changed(struct rw_alternatives *out, struct rw_arena *arena, siz
     return true;
 }
 
-/* ---- choices ----------------------------------------------------------------------------------
- */
+/* ---- choices --------------------------------------------------------------------------------- */
 
 /* "B", "(B)", "b.": one letter among marks. */
 static bool is_choice(struct rw_str s, size_t *at)
@@ -56,8 +56,7 @@ static rw_status choices(struct rw_alternatives *out, struct rw_arena *arena, si
     return RW_OK;
 }
 
-/* ---- words ------------------------------------------------------------------------------------
- */
+/* ---- words ----------------------------------------------------------------------------------- */
 
 static rw_status opposite(struct rw_alternatives *out, struct rw_error *err)
 {
@@ -65,7 +64,7 @@ static rw_status opposite(struct rw_alternatives *out, struct rw_error *err)
         {"yes", "no"},     {"Yes", "No"},     {"YES", "NO"},
         {"true", "false"}, {"True", "False"}, {"TRUE", "FALSE"},
     };
-    for (size_t i = 0; i < sizeof PAIR / sizeof *PAIR; i++) {
+    for (size_t i = 0; i < RW_COUNT(PAIR); i++) {
         for (int k = 0; k < 2; k++) {
             if (rw_str_is(out->answer, PAIR[i][k])) {
                 out->other[out->n++] = rw_str_from(PAIR[i][1 - k]);
@@ -76,8 +75,7 @@ static rw_status opposite(struct rw_alternatives *out, struct rw_error *err)
     return rw_fail(err, RW_NOT_FOUND, "the answer is no number, no choice and not yes or no");
 }
 
-/* ---- numbers ----------------------------------------------------------------------------------
- */
+/* ---- numbers --------------------------------------------------------------------------------- */
 
 /* The first of several digits does not become 0. */
 static bool leads(struct rw_str s, size_t at)
@@ -107,7 +105,7 @@ static rw_status change_digits(struct rw_alternatives *out, struct rw_arena *are
     struct rw_str answer = out->answer;
     struct rw_str candidate = {text, answer.len};
     memcpy(text, answer.ptr, answer.len);
-    for (size_t d = 0; d < sizeof DELTA / sizeof *DELTA; d++) {
+    for (size_t d = 0; d < RW_COUNT(DELTA); d++) {
         for (size_t at = answer.len; at-- > 0;) {
             if (!rw_scan_digit(answer.ptr[at]) || out->n == RW_ALTERNATIVES_MAX) {
                 continue;

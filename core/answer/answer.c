@@ -2,14 +2,14 @@
 
 #include "core/answer/parts.h"
 #include "core/base/scan.h"
+#include "core/base/util.h"
 
 enum {
     NUMBERS_BEFORE_MAX =
         16, /* of the last step, looked at when its last number is not the answer */
 };
 
-/* ---- finding ----------------------------------------------------------------------------------
- */
+/* ---- finding --------------------------------------------------------------------------------- */
 
 static struct rw_str none(void)
 {
@@ -59,7 +59,7 @@ struct rw_str rw_answer_announced(struct rw_str text)
                                         "answer to the question is"};
     size_t best = 0;
     bool found = false;
-    for (size_t i = 0; i < sizeof WORDS / sizeof *WORDS; i++) {
+    for (size_t i = 0; i < RW_COUNT(WORDS); i++) {
         struct rw_str word = rw_str_from(WORDS[i]);
         size_t at = rw_scan_find_last(text, word, text.len);
         if (at < text.len && (!found || at + word.len > best)) {
@@ -113,8 +113,7 @@ struct rw_str rw_answer_extract(const struct rw_str *steps, size_t n_steps, int6
     return extract(steps, n_steps, step, &guessed);
 }
 
-/* ---- comparing --------------------------------------------------------------------------------
- */
+/* ---- comparing ------------------------------------------------------------------------------- */
 
 /* The currency a text names: the form drops its sign. 0 = none. */
 static int currency(struct rw_str s)

@@ -2,6 +2,7 @@
 #include "core/answer/parts.h"
 #include "core/base/assert.h"
 #include "core/base/scan.h"
+#include "core/base/util.h"
 
 static const struct {
     const char *from;
@@ -60,9 +61,9 @@ static bool whole_command(struct rw_str s, size_t at, size_t len)
 /* Longest match first: "\textbf" before "\text". */
 static size_t rewrite_at(struct rw_str s, size_t at)
 {
-    size_t best = sizeof REWRITES / sizeof *REWRITES;
+    size_t best = RW_COUNT(REWRITES);
     size_t best_len = 0;
-    for (size_t i = 0; i < sizeof REWRITES / sizeof *REWRITES; i++) {
+    for (size_t i = 0; i < RW_COUNT(REWRITES); i++) {
         size_t len = strlen(REWRITES[i].from);
         if (len > best_len && len <= s.len - at && memcmp(s.ptr + at, REWRITES[i].from, len) == 0 &&
             whole_command(s, at, len)) {
@@ -116,7 +117,7 @@ bool rw_answer_normalise(struct rw_str s, struct rw_answer_form *out)
             i += 2;
         } else if (is_thousands(s, i)) {
             i += 2;
-        } else if (k < sizeof REWRITES / sizeof *REWRITES) {
+        } else if (k < RW_COUNT(REWRITES)) {
             size_t len = strlen(REWRITES[k].to);
             memcpy(out->text + out->len, REWRITES[k].to, len);
             out->len += len;
@@ -183,7 +184,7 @@ static bool computes(struct rw_str left)
             return true;
         }
     }
-    for (size_t i = 0; i < sizeof COMMANDS / sizeof *COMMANDS; i++) {
+    for (size_t i = 0; i < RW_COUNT(COMMANDS); i++) {
         if (rw_str_find(left, rw_str_from(COMMANDS[i]), 0) < left.len) {
             return true;
         }

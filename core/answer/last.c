@@ -2,6 +2,7 @@
  * stands in, or not at all. A part of it ("5" of 10^5, "3" of 2\sqrt{3}) is another number. */
 #include "core/answer/parts.h"
 #include "core/base/scan.h"
+#include "core/base/util.h"
 
 static struct rw_str none(void)
 {
@@ -25,7 +26,7 @@ static size_t sign_bytes(struct rw_str s, size_t at)
 {
     static const char *const SIGNS[] = {"\xE2\x88\x92", "\xC3\x97", "\xC3\xB7", "\xCF\x80",
                                         "\xC2\xB0"};
-    for (size_t i = 0; i < sizeof SIGNS / sizeof *SIGNS; i++) {
+    for (size_t i = 0; i < RW_COUNT(SIGNS); i++) {
         if (rw_str_starts(rw_str_slice(s, at, s.len), rw_str_from(SIGNS[i]))) {
             return strlen(SIGNS[i]);
         }

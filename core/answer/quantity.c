@@ -3,12 +3,12 @@
 
 #include "core/answer/parts.h"
 #include "core/base/scan.h"
+#include "core/base/util.h"
 
 static const double SAME_RELATIVE = 1e-12;
 static const double CLOSE_RELATIVE = 1e-9;
 
-/* ---- reading ----------------------------------------------------------------------------------
- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static bool plain_decimal(struct rw_str s)
 {
@@ -144,8 +144,7 @@ void rw_answer_read_quantity(struct rw_str s, struct rw_answer_quantity *out)
     }
 }
 
-/* ---- comparing --------------------------------------------------------------------------------
- */
+/* ---- comparing ------------------------------------------------------------------------------- */
 
 enum likeness {
     DIFFERENT,
@@ -156,7 +155,7 @@ enum likeness {
 /* What was lost by cancellation is measured against the largest number met. */
 static enum likeness near(double a, double b, double largest)
 {
-    double scale = fabs(a) > fabs(b) ? fabs(a) : fabs(b);
+    double scale = RW_MAX(fabs(a), fabs(b));
     double apart = fabs(a - b);
     if (apart <= SAME_RELATIVE * scale) {
         return SAME;
@@ -171,9 +170,7 @@ static enum likeness like_at(const struct rw_answer_value *a, const struct rw_an
     bool fb = isfinite(b->at[k]);
     double la = a->largest[k] * factor;
     double lb = b->largest[k];
-    return fa && fb   ? near(a->at[k] * factor, b->at[k], la > lb ? la : lb)
-           : fa == fb ? SAME
-                      : CLOSE;
+    return fa && fb ? near(a->at[k] * factor, b->at[k], RW_MAX(la, lb)) : fa == fb ? SAME : CLOSE;
 }
 
 /* a * num / den beside b. */
@@ -189,7 +186,7 @@ static enum likeness like(const struct rw_answer_value *a, const struct rw_answe
     for (int k = 0; k < RW_ANSWER_POINTS; k++) {
         enum likeness now = like_at(a, b, (double)num / den, k);
         any = any || (isfinite(a->at[k]) && isfinite(b->at[k]));
-        all = now < all ? now : all;
+        all = RW_MIN(now, all);
     }
     bool sure = any && !a->overflow && !b->overflow;
     return all == SAME && !sure ? CLOSE : all;
@@ -296,7 +293,7 @@ static bool converted(const struct rw_answer_quantity *a, const struct rw_answer
     }
     double x = fabs(a->value.at[0]);
     double y = fabs(b->value.at[0]);
-    for (size_t i = 0; i < sizeof FACTORS / sizeof *FACTORS; i++) {
+    for (size_t i = 0; i < RW_COUNT(FACTORS); i++) {
         if (fabs(x * FACTORS[i] - y) <= CLOSE_RELATIVE * y ||
             fabs(y * FACTORS[i] - x) <= CLOSE_RELATIVE * x) {
             return true;
@@ -313,7 +310,7 @@ static enum likeness like_percent(const struct rw_answer_quantity *a,
     same = same == SAME && bare <= 1 && bare > 0 ? CLOSE : same;
     enum likeness hundredth =
         a->percent ? like(&a->value, &b->value, 1, 100) : like(&b->value, &a->value, 1, 100);
-    return hundredth > same ? hundredth : same;
+    return RW_MAX(hundredth, same);
 }
 
 enum rw_verified rw_answer_equal_quantities(const struct rw_answer_quantity *a,

@@ -1,6 +1,7 @@
 /* Words behind a number: units and things counted, and the words that change what a number says. */
 #include "core/answer/parts.h"
 #include "core/base/scan.h"
+#include "core/base/util.h"
 
 enum {
     UNIT_WORDS_MAX = 6,
@@ -52,7 +53,7 @@ int64_t rw_answer_scale(struct rw_str word)
                   {"billion", 1000000000}, {"trillion", 1000000000000}, {"dozen", 12}};
     struct rw_str one = word;
     one.len -= one.len > 1 && rw_scan_lower(one.ptr[one.len - 1]) == 's';
-    for (size_t i = 0; i < sizeof SCALES / sizeof *SCALES; i++) {
+    for (size_t i = 0; i < RW_COUNT(SCALES); i++) {
         struct rw_str name = rw_str_from(SCALES[i].name);
         if (rw_scan_equal(word, name) || rw_scan_equal(one, name)) {
             return SCALES[i].scale;
@@ -77,7 +78,7 @@ static bool short_unit(struct rw_str word)
         "van", "win", "job", "map", "net", "oak", "owl", "pin", "rod", "rug"};
     struct rw_str one = word;
     one.len -= one.len > 2 && one.ptr[one.len - 1] == 's';
-    for (size_t i = 0; i < sizeof UNITS / sizeof *UNITS; i++) {
+    for (size_t i = 0; i < RW_COUNT(UNITS); i++) {
         if (rw_str_is(word, UNITS[i]) || rw_str_is(one, UNITS[i])) {
             return true;
         }

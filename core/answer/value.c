@@ -6,6 +6,7 @@
 
 #include "core/answer/number.h"
 #include "core/base/scan.h"
+#include "core/base/util.h"
 
 enum {
     LETTERS_MAX = 3, /* side by side in a product */
@@ -43,22 +44,21 @@ static struct term fail(struct parser *p)
     return (struct term){.v = NAN};
 }
 
-/* ---- arithmetic -------------------------------------------------------------------------------
- */
+/* ---- arithmetic ------------------------------------------------------------------------------ */
 
 /* The result of an operation on a and b. */
 static struct term result(struct parser *p, const struct term *a, const struct term *b, double v,
                           struct rw_exact exact)
 {
     p->overflow = p->overflow || (a->exact.known && b->exact.known && !exact.known);
-    p->largest = fabs(v) > p->largest ? fabs(v) : p->largest;
+    p->largest = RW_MAX(fabs(v), p->largest);
     return (struct term){v, exact, a->imaginary || b->imaginary, a->variable || b->variable};
 }
 
 static struct term number_term(struct parser *p, double v, struct rw_exact exact)
 {
     p->overflow = p->overflow || !exact.known;
-    p->largest = fabs(v) > p->largest ? fabs(v) : p->largest;
+    p->largest = RW_MAX(fabs(v), p->largest);
     return (struct term){.v = v, .exact = exact};
 }
 
@@ -101,12 +101,11 @@ static struct term raised(struct parser *p, struct term a, struct term b)
 static struct term irrational(struct parser *p, struct term a, double v)
 {
     p->tangled = p->tangled || a.imaginary;
-    p->largest = fabs(v) > p->largest ? fabs(v) : p->largest;
+    p->largest = RW_MAX(fabs(v), p->largest);
     return (struct term){.v = v, .imaginary = a.imaginary, .variable = a.variable};
 }
 
-/* ---- tokens -----------------------------------------------------------------------------------
- */
+/* ---- tokens ---------------------------------------------------------------------------------- */
 
 static void skip_space(struct parser *p)
 {
@@ -188,8 +187,7 @@ static struct term number(struct parser *p)
     return number_term(p, n.v, n.exact);
 }
 
-/* ---- LaTeX ------------------------------------------------------------------------------------
- */
+/* ---- LaTeX ----------------------------------------------------------------------------------- */
 
 static struct term group(struct parser *p)
 {
@@ -244,7 +242,7 @@ static bool is_one_of(struct rw_str name, const char *const *names, size_t n)
 static bool is_function(struct rw_str name)
 {
     static const char *const NAMES[] = {"sin", "cos", "tan", "ln"};
-    return is_one_of(name, NAMES, sizeof NAMES / sizeof *NAMES);
+    return is_one_of(name, NAMES, RW_COUNT(NAMES));
 }
 
 static struct term function(struct parser *p, struct rw_str name)
@@ -266,7 +264,7 @@ static struct term pi(struct parser *p)
 static bool is_fraction(struct rw_str name)
 {
     static const char *const NAMES[] = {"frac", "dfrac", "tfrac", "cfrac"};
-    return is_one_of(name, NAMES, sizeof NAMES / sizeof *NAMES);
+    return is_one_of(name, NAMES, RW_COUNT(NAMES));
 }
 
 static struct term command(struct parser *p)
@@ -289,7 +287,7 @@ static struct term command(struct parser *p)
     }
     static const char *const GREEK[] = {"alpha", "beta",  "gamma", "theta", "lambda",
                                         "mu",    "sigma", "phi",   "omega", "infty"};
-    for (size_t i = 0; i < sizeof GREEK / sizeof *GREEK; i++) {
+    for (size_t i = 0; i < RW_COUNT(GREEK); i++) {
         if (rw_str_is(name, GREEK[i])) {
             return variable(p, name, (uint64_t)1 << (52 + i));
         }
@@ -297,8 +295,7 @@ static struct term command(struct parser *p)
     return fail(p);
 }
 
-/* ---- letters ----------------------------------------------------------------------------------
- */
+/* ---- letters --------------------------------------------------------------------------------- */
 
 static char neighbour(const struct parser *p, size_t at, bool left)
 {
@@ -326,7 +323,7 @@ static bool is_product(const struct parser *p, struct rw_str word)
         "mod", "det", "arg", "cot", "sec", "csc", "lim", "sup", "inf", "one", "two", "six", "ten"};
     size_t begin = (size_t)(word.ptr - p->text.ptr);
     size_t end = begin + word.len;
-    if (word.len > LETTERS_MAX || is_one_of(word, WORDS, sizeof WORDS / sizeof *WORDS)) {
+    if (word.len > LETTERS_MAX || is_one_of(word, WORDS, RW_COUNT(WORDS))) {
         return false;
     }
     char left = begin > 0 ? p->text.ptr[begin - 1] : 0;
@@ -357,8 +354,7 @@ static struct term word(struct parser *p)
     return letter(p);
 }
 
-/* ---- grammar ----------------------------------------------------------------------------------
- */
+/* ---- grammar --------------------------------------------------------------------------------- */
 
 static struct term bracketed(struct parser *p, char close)
 {

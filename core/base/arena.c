@@ -5,6 +5,7 @@
 
 #include "core/base/alloc.h"
 #include "core/base/assert.h"
+#include "core/base/util.h"
 
 enum {
     ARENA_ALIGN = 16,              /* bytes */
@@ -37,7 +38,7 @@ void rw_arena_fini(struct rw_arena *arena)
 static struct rw_arena_block *add_block(struct rw_arena *arena, size_t need)
 {
     /* Blocks grow with the arena, so that a large one is not a chain of thousands. */
-    size_t size = arena->used_bytes > ARENA_BLOCK_BYTES ? arena->used_bytes : ARENA_BLOCK_BYTES;
+    size_t size = RW_MAX(arena->used_bytes, ARENA_BLOCK_BYTES);
     size_t left = arena->max_bytes - arena->used_bytes;
     if (size > left) {
         size = left;

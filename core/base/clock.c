@@ -6,7 +6,7 @@ static uint64_t read_ns(clockid_t id)
 {
     struct timespec t;
     clock_gettime(id, &t);
-    return (uint64_t)t.tv_sec * 1000000000U + (uint64_t)t.tv_nsec;
+    return (uint64_t)t.tv_sec * RW_NS_PER_S + (uint64_t)t.tv_nsec;
 }
 
 static uint64_t system_now(void *ctx)

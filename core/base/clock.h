@@ -4,6 +4,10 @@
 
 #include <stdint.h>
 
+#define RW_NS_PER_US UINT64_C(1000)
+#define RW_NS_PER_MS UINT64_C(1000000)
+#define RW_NS_PER_S  UINT64_C(1000000000)
+
 struct rw_clock {
     uint64_t (*now_ns)(void *ctx);        /* monotonic, nanoseconds */
     uint64_t (*thread_cpu_ns)(void *ctx); /* CPU time of the calling thread, nanoseconds */

@@ -1,5 +1,7 @@
 #include "core/base/scan.h"
 
+#include "core/base/util.h"
+
 /* text[at] is a digit's neighbour inside one number: "1,234", "0.5". */
 static bool joins_digits(struct rw_str text, size_t at)
 {
@@ -36,7 +38,7 @@ bool rw_scan_announced(struct rw_str text, size_t at)
     while (at > 0 && strchr(" \t\n$*(\\:{=#", text.ptr[at - 1]) != NULL && text.ptr[at - 1] != 0) {
         at--;
     }
-    for (size_t i = 0; i < sizeof WORDS / sizeof *WORDS; i++) {
+    for (size_t i = 0; i < RW_COUNT(WORDS); i++) {
         struct rw_str word = rw_str_from(WORDS[i]);
         if (word.len <= at && rw_scan_equal(rw_str_slice(text, at - word.len, at), word)) {
             return true;

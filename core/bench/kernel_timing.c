@@ -6,6 +6,7 @@
 #include "core/base/alloc.h"
 #include "core/base/assert.h"
 #include "core/base/clock.h"
+#include "core/base/util.h"
 #include "core/bench/text.h"
 #include "core/engine/model.h"
 #include "core/kernels/gemm_share.h"
@@ -67,9 +68,9 @@ static uint32_t query_rows(const struct rw_kernel_timing *t)
 static uint32_t widest_input(const struct rw_kernel_timing *t)
 {
     const struct rw_config *c = &t->model->weights->config;
-    uint32_t widest = c->intermediate > c->hidden ? c->intermediate : c->hidden;
+    uint32_t widest = RW_MAX(c->intermediate, c->hidden);
     uint32_t q = c->heads * rw_head_dim_padded(c->head_dim);
-    widest = q > widest ? q : widest;
+    widest = RW_MAX(q, widest);
     return (widest + RW_K_ALIGN - 1) / RW_K_ALIGN * RW_K_ALIGN;
 }
 
@@ -113,7 +114,7 @@ static void run_attention(void *arg, unsigned member, unsigned members)
             .head_dim = c->head_dim,
             .group = group,
             .q = t->act,
-            .rows = left < rows ? left : rows,
+            .rows = RW_MIN(left, rows),
             .position = first,
             .k_blocks = (const void *const *)t->k_blocks,
             .v_blocks = (const void *const *)t->v_blocks,
@@ -198,7 +199,7 @@ static size_t scratch_bytes(const struct rw_kernel_timing *t)
     size_t gemm = k->gemm_scratch_bytes(t->model->weights->dtype, t->rows);
     size_t attention =
         k->attention_scratch_bytes(query_rows(t) * (c->heads / c->kv_heads), c->head_dim);
-    return ((gemm > attention ? gemm : attention) + RW_ALIGN - 1) / RW_ALIGN * RW_ALIGN;
+    return ((RW_MAX(gemm, attention)) + RW_ALIGN - 1) / RW_ALIGN * RW_ALIGN;
 }
 
 /* Everything in one block: measured first, then placed. */
@@ -278,7 +279,7 @@ rw_status rw_kernel_timing_create(const struct rw_model *model, struct rw_team *
     t->model = model;
     t->team = team;
     t->tokens = tokens;
-    t->rows = tokens < GEMM_ROWS ? tokens : GEMM_ROWS;
+    t->rows = RW_MIN(tokens, GEMM_ROWS);
     if (!allocate(t)) {
         rw_kernel_timing_destroy(t);
         return rw_fail(err, RW_NO_MEMORY, "buffers to time the kernels with");

@@ -12,6 +12,7 @@
 #include "core/base/alloc.h"
 #include "core/base/buf.h"
 #include "core/base/file.h"
+#include "core/base/util.h"
 #include "core/bench/text.h"
 
 enum {
@@ -283,10 +284,10 @@ static long read_weights(void *to, size_t len, uint64_t offset)
     }
     const struct tensor *t = tensor_at(element);
     uint64_t n = t->begin + t->elements - element;
-    n = n < PIECE ? n : PIECE;
+    n = RW_MIN(n, PIECE);
     make_elements(t, element, (size_t)n, piece);
     size_t have = (size_t)n * WEIGHT_BYTES - skip;
-    have = have < len ? have : len;
+    have = RW_MIN(have, len);
     memcpy(to, (const char *)piece + skip, have);
     return (long)have;
 }
@@ -365,7 +366,7 @@ static rw_status copy_file(enum virtual_file which, const char *dir, void *buffe
         if (n <= 0 || write(to, buffer, (size_t)n) != n) {
             status = rw_fail(err, RW_IO, "writing %s: %s", path, strerror(errno));
         }
-        at += (uint64_t)(n > 0 ? n : 0);
+        at += (uint64_t)(RW_MAX(n, 0));
     }
     if (close(to) != 0 && status == RW_OK) {
         status = rw_fail(err, RW_IO, "closing %s: %s", path, strerror(errno));

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/base/str.h"
+#include "core/base/util.h"
 #include "core/text/byte_level.h"
 
 static const char *const WORDS[] = {
@@ -21,7 +22,7 @@ static const char *const WORDS[] = {
 };
 
 enum {
-    WORD_COUNT = sizeof WORDS / sizeof *WORDS,
+    WORD_COUNT = RW_COUNT(WORDS),
     SENTENCE_WORDS = 12,
     SPECIALS = 4,
     MERGES_MAX = 1024,

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/base/assert.h"
+#include "core/base/util.h"
 #include "core/engine/model.h"
 
 /* ---- blocks that no job holds ---------------------------------------------------------------- */
@@ -89,7 +90,7 @@ static uint32_t parent_of(const struct rw_job *job, uint32_t index)
 static uint32_t need_at(const struct rw_job *job, uint32_t index)
 {
     uint32_t left = job->tokens_needed - index * RW_NODE_TOKENS;
-    return left < RW_NODE_TOKENS ? left : RW_NODE_TOKENS;
+    return RW_MIN(left, RW_NODE_TOKENS);
 }
 
 static void hold(struct rw_prefix_cache *c, struct rw_job *job, uint32_t block)
@@ -267,7 +268,7 @@ static enum descent descend(struct rw_prefix_cache *c, struct rw_job *job, struc
         *owner = node->owner;
         return BLOCKED;
     }
-    common = common < node->computed ? common : node->computed;
+    common = RW_MIN(common, node->computed);
     if (consume(job, found, begin + common)) {
         return STOPPED;
     }
@@ -292,7 +293,7 @@ enum rw_cache_step rw_cache_advance(struct rw_prefix_cache *c, struct rw_job *jo
         }
         struct rw_node *node = node_at(job, index);
         uint32_t begin = index * RW_NODE_TOKENS, need = need_at(job, index);
-        uint32_t there = need < node->computed ? need : node->computed;
+        uint32_t there = RW_MIN(need, node->computed);
         if (consume(job, job->kv.blocks[index], begin + there)) {
             return RW_CACHE_DONE;
         }
@@ -370,7 +371,7 @@ void rw_cache_settle(struct rw_job *job, uint32_t begin, uint32_t first_score)
     for (uint32_t i = begin / RW_NODE_TOKENS; i * RW_NODE_TOKENS < job->tokens_done; i++) {
         struct rw_node *node = node_at(job, i);
         uint32_t done = job->tokens_done - i * RW_NODE_TOKENS;
-        done = done < node->n ? done : node->n;
+        done = RW_MIN(done, node->n);
         bool at_front = done >= node->computed;
         node->computed = at_front ? (uint16_t)done : node->computed;
         if (node->owner == job && (!at_front || node->computed == node->n)) {

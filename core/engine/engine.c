@@ -4,6 +4,7 @@
 
 #include "core/base/alloc.h"
 #include "core/base/assert.h"
+#include "core/base/util.h"
 
 enum {
     JOBS_MAX_DEFAULT = 4096,
@@ -281,8 +282,7 @@ static rw_status fill_options(struct rw_engine *e, const struct rw_engine_option
     }
     e->kv.max_bytes = o->kv_bytes_max;
     e->stats.kv_bytes_max = o->kv_bytes_max;
-    o->prefix_cache_bytes =
-        o->prefix_cache_bytes < o->kv_bytes_max ? o->prefix_cache_bytes : o->kv_bytes_max;
+    o->prefix_cache_bytes = RW_MIN(o->prefix_cache_bytes, o->kv_bytes_max);
     e->stats.cache_bytes_max = o->prefix_cache_bytes;
     rw_prefix_cache_init(&e->cache, &e->kv, o->prefix_cache_bytes);
     return RW_OK;

@@ -4,6 +4,7 @@
 
 #include "core/base/alloc.h"
 #include "core/base/assert.h"
+#include "core/base/util.h"
 
 rw_status rw_radix_create(struct rw_kv_pool *pool, struct rw_radix **out, struct rw_error *err)
 {
@@ -48,7 +49,7 @@ void rw_radix_destroy(struct rw_radix *radix)
 
 static uint32_t common_prefix(const int32_t *a, uint32_t n_a, const int32_t *b, uint32_t n_b)
 {
-    uint32_t n = n_a < n_b ? n_a : n_b, i = 0;
+    uint32_t n = RW_MIN(n_a, n_b), i = 0;
     while (i < n && a[i] == b[i]) {
         i++;
     }

@@ -2,6 +2,7 @@
 
 #include "core/base/alloc.h"
 #include "core/base/assert.h"
+#include "core/base/util.h"
 #include "core/engine/model.h"
 
 enum {
@@ -19,8 +20,7 @@ enum {
 
 #define ANY_LANE UINT32_MAX
 
-/* ---- flows ------------------------------------------------------------------------------------
- */
+/* ---- flows ----------------------------------------------------------------------------------- */
 
 static struct rw_flow *flow_at(const struct rw_scheduler *s, uint32_t i)
 {
@@ -66,7 +66,7 @@ static bool is_short(const struct rw_scheduler *s, const struct rw_job *job)
 static double work_of(const struct rw_job *job, double tokens)
 {
     double per_token = job->model->info.flops_per_token;
-    return tokens * (per_token > 1 ? per_token : 1);
+    return tokens * (RW_MAX(per_token, 1));
 }
 
 static bool has_jobs(const struct rw_flow *flow)
@@ -133,8 +133,7 @@ void rw_scheduler_add(struct rw_scheduler *s, struct rw_job *job)
     job->flow->tokens += job->tokens_needed;
 }
 
-/* ---- starting ---------------------------------------------------------------------------------
- */
+/* ---- starting -------------------------------------------------------------------------------- */
 
 void rw_scheduler_begin(struct rw_scheduler *s)
 {
@@ -271,8 +270,7 @@ struct rw_job *rw_scheduler_start(struct rw_scheduler *s)
     return try_start(s, job, true) ? job : NULL;
 }
 
-/* ---- a pass -----------------------------------------------------------------------------------
- */
+/* ---- a pass ---------------------------------------------------------------------------------- */
 
 /* What the flow would run next in this turn: fewest tokens left, every fourth time the oldest. */
 static struct rw_job *choose(const struct rw_scheduler *s, const struct rw_flow *flow,
@@ -333,7 +331,7 @@ static struct rw_flow *next_to_run(struct rw_scheduler *s, const struct filling 
         }
         double chunk = work_of(flow->choice, s->chunk_tokens);
         double floor = s->clock[flow->priority] - LAG_MAX * chunk;
-        flow->served = flow->served > floor ? flow->served : floor;
+        flow->served = RW_MAX(flow->served, floor);
         bool is_quick = is_short(s, flow->choice);
         double key = flow->served - (is_quick ? chunk : 0);
         bool first = goes_first(s, f, flow);
@@ -352,10 +350,10 @@ static void grant(struct rw_scheduler *s, struct filling *f, struct rw_flow *flo
 {
     bool quick = is_short(s, job);
     uint32_t quantum = (s->chunk_tokens + QUANTA_PER_PASS - 1) / QUANTA_PER_PASS;
-    uint32_t tokens = tokens_max < f->budget ? tokens_max : f->budget;
+    uint32_t tokens = RW_MIN(tokens_max, f->budget);
     if (!quick) {
-        tokens = tokens < quantum ? tokens : quantum;
-        tokens = tokens < f->long_budget ? tokens : f->long_budget;
+        tokens = RW_MIN(tokens, quantum);
+        tokens = RW_MIN(tokens, f->long_budget);
         f->long_budget -= tokens;
     }
     rw_assert(tokens > 0 && f->n < s->chunk_tokens);
@@ -404,11 +402,11 @@ static void serve(struct rw_scheduler *s, struct filling *f, struct rw_flow *flo
 /* What short jobs left of the budget goes to those that can use more, the first in line first. */
 static void top_up(struct filling *f)
 {
-    uint32_t budget = f->budget < f->long_budget ? f->budget : f->long_budget;
+    uint32_t budget = RW_MIN(f->budget, f->long_budget);
     for (uint32_t i = 0; i < f->n && budget > 0; i++) {
         struct rw_slice *slice = &f->slices[i];
         uint32_t room = slice->tokens_max - slice->tokens;
-        uint32_t more = room < budget ? room : budget;
+        uint32_t more = RW_MIN(room, budget);
         slice->tokens += more;
         slice->flow->served += work_of(slice->job, more);
         budget -= more;
@@ -428,7 +426,7 @@ static void fill(struct rw_scheduler *s, struct filling *f)
             /* The short ones are in: they do not wait for others, but a tiny pass costs nearly as
              * much as one of a quarter, for all weights are read. */
             uint32_t room = used < least ? least - used : 0;
-            f->long_budget = f->long_budget < room ? f->long_budget : room;
+            f->long_budget = RW_MIN(f->long_budget, room);
         }
         if (!quick && f->long_budget == 0) {
             flow->choice = NULL;
@@ -478,16 +476,16 @@ static void settle_accounts(struct rw_scheduler *s, const struct filling *f)
         }
     }
     s->clock[f->priority] += flows > 0 ? work / flows : 0;
-    uint32_t credit = s->light_credit - (f->light < s->light_credit ? f->light : s->light_credit);
+    uint32_t credit = s->light_credit - (RW_MIN(f->light, s->light_credit));
     credit += tokens / 2;
     s->light_credit = credit < LIGHT_MAX * s->chunk_tokens ? credit : LIGHT_MAX * s->chunk_tokens;
     s->short_seen -= s->short_seen > 0;
     s->short_seen = f->n_short > 0 && long_runs ? SHORT_MEMORY : s->short_seen;
     if (f->priority == RW_PRIORITY_NORMAL && s->running[RW_PRIORITY_LOW] > 0) {
         uint32_t low = s->low_credit + (tokens + LOW_SHARE - 1) / LOW_SHARE;
-        s->low_credit = low < s->chunk_tokens ? low : s->chunk_tokens;
+        s->low_credit = RW_MIN(low, s->chunk_tokens);
     } else {
-        s->low_credit -= s->low_credit < tokens ? s->low_credit : tokens;
+        s->low_credit -= RW_MIN(s->low_credit, tokens);
     }
 }
 
@@ -504,8 +502,7 @@ uint32_t rw_scheduler_fill(struct rw_scheduler *s, struct rw_slice *slices,
     return f.n;
 }
 
-/* ---- leaving ----------------------------------------------------------------------------------
- */
+/* ---- leaving --------------------------------------------------------------------------------- */
 
 void rw_scheduler_remove(struct rw_scheduler *s, struct rw_job *job)
 {

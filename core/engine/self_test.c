@@ -4,6 +4,7 @@
 
 #include "core/base/alloc.h"
 #include "core/base/assert.h"
+#include "core/base/util.h"
 #include "core/engine/model.h"
 
 /* Rounded weights move a raw value of a sound model by about a hundredth of its scale (BF16), a few
@@ -120,9 +121,9 @@ static rw_status prepare(struct self_test *t, struct rw_error *err)
     uint32_t longest = 1, chunk = t->host->chunk_tokens;
     for (size_t i = 0; i < t->model->package->n_golden; i++) {
         uint32_t n = t->model->package->golden[i].n_tokens;
-        longest = n > longest ? n : longest;
+        longest = RW_MAX(n, longest);
     }
-    longest = longest < t->model->info.context_max ? longest : t->model->info.context_max;
+    longest = RW_MIN(longest, t->model->info.context_max);
     t->seq.max_blocks = rw_kv_blocks_of(longest);
     t->budget.max_bytes =
         t->seq.max_blocks * rw_kv_pool_block_bytes(&weights->config, weights->dtype);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/base/scan.h"
+#include "core/base/util.h"
 #include "core/equation/arithmetic_token.h"
 #include "core/equation/arithmetic_word.h"
 
@@ -223,8 +224,7 @@ static bool sum(struct reader *r, struct value *out)
     return fine;
 }
 
-/* ---- sides of an equation -----------------------------------------------------------------------
- */
+/* ---- sides of an equation -------------------------------------------------------------------- */
 
 /* "10 tickets at": the last of these words is token `at`. */
 static bool counted(const struct rw_token *token, size_t at)
@@ -426,7 +426,7 @@ static bool converted(const struct value *left, const struct value *right)
     if (other && !apart && left->units != 0 && right->units != 0 && whole && ratio.num > 0) {
         return true; /* 3 packs + 2 packs = 30 pencils */
     }
-    for (size_t i = 0; i < sizeof RATIOS / sizeof RATIOS[0]; i++) {
+    for (size_t i = 0; i < RW_COUNT(RATIOS); i++) {
         if ((ratio.num == RATIOS[i] && ratio.den == 1) ||
             (ratio.den == RATIOS[i] && ratio.num == 1)) {
             return true;
@@ -517,7 +517,7 @@ static void check_tokens(const struct rw_token *token, size_t n, struct rw_arith
         int verdict = decide(token, n, from, at, true, &first, &last);
         if (verdict != 1) {
             int other = decide(token, n, from, at, false, &first, &last);
-            verdict = other > verdict ? other : verdict;
+            verdict = RW_MAX(other, verdict);
         }
         from = at + 1;
         out->checked += verdict >= 0 ? 1 : 0;
@@ -557,7 +557,7 @@ bool rw_arithmetic_plain(struct rw_str text)
             end++;
         }
         struct rw_str word = rw_str_slice(text, at, end);
-        for (size_t i = 0; i < sizeof WORDS / sizeof WORDS[0]; i++) {
+        for (size_t i = 0; i < RW_COUNT(WORDS); i++) {
             if (rw_scan_equal(word, rw_str_from(WORDS[i]))) {
                 return false;
             }

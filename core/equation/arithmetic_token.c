@@ -4,6 +4,7 @@
 
 #include "core/base/hash.h"
 #include "core/base/scan.h"
+#include "core/base/util.h"
 #include "core/equation/arithmetic_word.h"
 
 enum {
@@ -273,7 +274,7 @@ static const struct {
 static void sign(struct lexer *l)
 {
     struct rw_str rest = rw_str_slice(l->text, l->at, l->text.len);
-    for (size_t i = 0; i < sizeof SIGNS / sizeof SIGNS[0]; i++) {
+    for (size_t i = 0; i < RW_COUNT(SIGNS); i++) {
         struct rw_str one = {SIGNS[i].sign, strlen(SIGNS[i].sign)};
         if (rw_str_starts(rest, one)) {
             struct rw_token *t = emit(l, SIGNS[i].kind, one.len);

@@ -3,6 +3,7 @@
 #include <stdbool.h>
 
 #include "core/base/scan.h"
+#include "core/base/util.h"
 
 /* One list per set of bits; a word is in one list. */
 static const char *const BINDS[] = {
@@ -167,7 +168,7 @@ uint32_t rw_word_class(struct rw_str word)
         return 0;
     }
     word.len = n;
-    for (size_t i = 0; i < sizeof LISTS / sizeof LISTS[0]; i++) {
+    for (size_t i = 0; i < RW_COUNT(LISTS); i++) {
         if (listed(word, LISTS[i].words)) {
             return LISTS[i].class;
         }

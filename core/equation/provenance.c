@@ -2,6 +2,7 @@
 
 #include "core/base/hash.h"
 #include "core/base/scan.h"
+#include "core/base/util.h"
 #include "core/equation/arithmetic_token.h"
 
 enum {
@@ -92,7 +93,7 @@ static void learn(struct known *known, const struct rw_token *token, bool percen
 /* Returns the number the word stands for when it is whole, else 0. "fifty-five" is 50, 5 and 55. */
 static int64_t learn_word(struct known *known, struct rw_str word, int64_t before)
 {
-    for (size_t i = 0; i < sizeof WORDS / sizeof WORDS[0]; i++) {
+    for (size_t i = 0; i < RW_COUNT(WORDS); i++) {
         if (rw_scan_equal(word, rw_str_from(WORDS[i].word))) {
             seen(known, WORDS[i].num, WORDS[i].den, true);
             if (before >= 20 && before <= 90 && WORDS[i].num < 10 && WORDS[i].den == 1) {
@@ -222,7 +223,7 @@ void rw_provenance(struct rw_str prompt, const struct rw_str *steps, size_t n_st
 {
     struct known known = {.n = 0};
     *out = (struct rw_provenance){.step = -1};
-    for (size_t i = 0; i < sizeof COMMON / sizeof COMMON[0]; i++) {
+    for (size_t i = 0; i < RW_COUNT(COMMON); i++) {
         seen(&known, COMMON[i], 1, true);
     }
     for (int64_t n = 1; n <= SMALL_MAX; n++) {

@@ -6,6 +6,7 @@
 #include "core/base/alloc.h"
 #include "core/base/assert.h"
 #include "core/base/file.h"
+#include "core/base/util.h"
 #include "core/io/half.h"
 #include "core/io/json.h"
 #include "core/io/safetensors.h"
@@ -102,7 +103,7 @@ static int by_bytes(const void *left, const void *right)
 {
     const struct rw_str *a = left;
     const struct rw_str *b = right;
-    size_t common = a->len < b->len ? a->len : b->len;
+    size_t common = RW_MIN(a->len, b->len);
     int order = common > 0 ? memcmp(a->ptr, b->ptr, common) : 0;
     return order != 0 ? order : (a->len > b->len) - (a->len < b->len);
 }
@@ -343,7 +344,7 @@ rw_status rw_checkpoint_read_f32(const struct rw_checkpoint *checkpoint,
     uint16_t halves[CONVERT_BYTES / sizeof(uint16_t)];
     uint64_t offset = tensor->offset_bytes + first * sizeof halves[0];
     while (count > 0) {
-        size_t n = sizeof halves / sizeof halves[0];
+        size_t n = RW_COUNT(halves);
         n = count < n ? (size_t)count : n;
         rw_status status = rw_file_read(file, offset, halves, n * sizeof halves[0], err);
         if (status != RW_OK) {

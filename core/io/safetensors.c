@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "core/base/assert.h"
+#include "core/base/util.h"
 #include "core/io/json.h"
 
 enum {
@@ -43,14 +44,14 @@ struct context {
 
 static rw_status fail_tensor(const struct context *c, struct rw_str name, const char *what)
 {
-    size_t shown = name.len < NAME_SHOWN_MAX ? name.len : NAME_SHOWN_MAX;
+    size_t shown = RW_MIN(name.len, NAME_SHOWN_MAX);
     return rw_fail(c->err, RW_MODEL_CORRUPT, "%s: tensor \"%.*s\": %s", c->out->file.name,
                    (int)shown, name.ptr, what);
 }
 
 static const struct type_name *type_by_name(const struct rw_json *value)
 {
-    for (size_t i = 0; i < sizeof TYPES / sizeof TYPES[0]; i++) {
+    for (size_t i = 0; i < RW_COUNT(TYPES); i++) {
         if (rw_json_is_string(value, TYPES[i].name)) {
             return &TYPES[i];
         }

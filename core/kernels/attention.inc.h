@@ -233,9 +233,9 @@ static void attend_block(struct attend *a, uint64_t block)
     if (in->window > 0) {
         uint64_t past = key + RW_PANEL - 1 + in->window; /* first position that sees none of it */
         uint64_t last = past > in->position ? (past - in->position) * in->group : 0;
-        end = last < end ? last : end;
+        end = RW_MIN(last, end);
     }
-    begin = begin > a->first ? begin : a->first;
+    begin = RW_MAX(begin, a->first);
     a->k_block = in_form(a, in->k_blocks[block], in->head_dim / 2, a->wide_k);
     a->v_block = values_in_form(a, in->v_blocks[block]);
     uint64_t most = (uint64_t)tile_rows(in->dtype);
@@ -281,7 +281,7 @@ static void attend_finish(const struct attend *a)
 
 static size_t kernel_attention_scratch_bytes(uint32_t q_rows, uint32_t head_dim)
 {
-    size_t rows = q_rows < ATTENTION_ROWS_MAX ? q_rows : ATTENTION_ROWS_MAX;
+    size_t rows = RW_MIN(q_rows, ATTENTION_ROWS_MAX);
     rows = rw_round_up(rows, RW_PANEL / sizeof(float));
     size_t width = rw_round_up(head_dim, RW_PANEL);
     size_t wide = ATTENTION_WIDENS ? rows * width * sizeof(float) : 0;
@@ -295,7 +295,7 @@ static void kernel_attention(const struct rw_attention *in, void *scratch)
     rw_assert(in->head_dim > 0 && in->head_dim % 8 == 0 && in->head_dim <= RW_HEAD_DIM_MAX);
     rw_assert(in->out_stride >= (size_t)in->group * in->head_dim * rw_dtype_bytes(in->dtype));
     uint64_t q_rows = (uint64_t)in->rows * in->group;
-    uint64_t held = q_rows < ATTENTION_ROWS_MAX ? q_rows : ATTENTION_ROWS_MAX;
+    uint64_t held = RW_MIN(q_rows, ATTENTION_ROWS_MAX);
     held = rw_round_up(held, RW_PANEL / sizeof(float)); /* keeps what follows aligned */
     struct attend a = {.in = in, .width = rw_round_up(in->head_dim, RW_PANEL)};
     a.values = scratch;

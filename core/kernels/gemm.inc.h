@@ -324,7 +324,7 @@ static void gemm_check(const struct rw_gemm *g, uint32_t panel_begin, uint32_t p
 
 static size_t kernel_gemm_scratch_bytes(enum rw_dtype dtype, uint32_t rows)
 {
-    size_t held = rows < GEMM_ROWS_MAX ? rows : GEMM_ROWS_MAX;
+    size_t held = RW_MIN(rows, GEMM_ROWS_MAX);
     return expanded_bytes(dtype) + wide_bytes(dtype) +
            (held + RW_TILE_ROWS) * RW_PANEL * sizeof(float);
 }

@@ -21,7 +21,7 @@ static void gemm_matrix_part(const struct rw_linear *l, const struct slice *s, s
                              const char *x, uint32_t rows, float *c, struct matrix_ahead *ahead)
 {
     size_t left = s->steps - from;
-    uint32_t groups = (uint32_t)(left < MATRIX_PART_GROUPS ? left : MATRIX_PART_GROUPS);
+    uint32_t groups = (uint32_t)(RW_MIN(left, MATRIX_PART_GROUPS));
     bool first = s->first && from == 0;
     bool ints = l->dtype != RW_DTYPE_BF16;
     for (uint32_t row = 0; row < rows; row += MATRIX_ROWS, c += MATRIX_ROWS * RW_PANEL) {
@@ -48,8 +48,7 @@ static struct matrix_ahead gemm_matrix_ahead(const struct slice *s, uint32_t row
 {
     size_t steps = 2 * ((rows + MATRIX_ROWS - 1) / MATRIX_ROWS) * (s->steps / MATRIX_GROUPS + 1);
     size_t lines = (s->steps * RW_PANEL_STEP / RW_ALIGN + steps - 1) / steps;
-    return (struct matrix_ahead){s->next,
-                                 (unsigned)(lines < MATRIX_LINES_MAX ? lines : MATRIX_LINES_MAX)};
+    return (struct matrix_ahead){s->next, (unsigned)(RW_MIN(lines, MATRIX_LINES_MAX))};
 }
 
 static void gemm_matrix_slice(const struct rw_gemm *g, const struct slice *s, uint32_t begin,

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "core/base/assert.h"
+#include "core/base/util.h"
 
 enum {
     BLOCK_ROWS = 96,   /* about as many rows make a unit: less and reading the panel shows */
@@ -67,7 +68,7 @@ static uint32_t run_units(const struct rw_kernels *kernels, const struct rw_gemm
     struct rw_gemm part = *gemm;
     part.x = (const unsigned char *)gemm->x + row * gemm->x_stride;
     part.out = (unsigned char *)gemm->out + row * gemm->out_stride;
-    part.rows = (last < gemm->rows ? last : gemm->rows) - row;
+    part.rows = (RW_MIN(last, gemm->rows)) - row;
     kernels->gemm(&part, panel, panel + 1, scratch);
     return begin + blocks;
 }

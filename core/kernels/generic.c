@@ -41,9 +41,9 @@ RW_INLINE float vf_sum(vf v)
 
 RW_INLINE float vf_highest(vf v)
 {
-    float a = v[0] > v[2] ? v[0] : v[2];
-    float b = v[1] > v[3] ? v[1] : v[3];
-    return a > b ? a : b;
+    float a = RW_MAX(v[0], v[2]);
+    float b = RW_MAX(v[1], v[3]);
+    return RW_MAX(a, b);
 }
 
 RW_INLINE bool vf_any_above(vf v, float x)

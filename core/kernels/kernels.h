@@ -18,6 +18,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/base/util.h"
+
 /* Weights of a linear. INT8 and Q4 are integers times one scale per output; a Q4 weight is 4 bits
  * times a whole multiplier of its block of 32 inputs, which makes it an INT8 weight again: both go
  * through the same integer products, so every instruction set gets the same integers. */

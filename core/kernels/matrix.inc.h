@@ -35,7 +35,7 @@ static _Thread_local int matrix_rows;
 static void matrix_configure(int rows)
 {
     struct matrix_config c = {.palette = MATRIX_PALETTE};
-    int upper = rows < MATRIX_SIDE ? rows : MATRIX_SIDE;
+    int upper = RW_MIN(rows, MATRIX_SIDE);
     int lower = rows > MATRIX_SIDE ? rows - MATRIX_SIDE : MATRIX_SIDE; /* unused: any will do */
     const int of[MATRIX_REGISTERS] = {upper, upper, lower,       lower,
                                       upper, lower, MATRIX_SIDE, MATRIX_SIDE};

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/base/assert.h"
+#include "core/base/util.h"
 #include "core/kernels/layout.h"
 
 enum {
@@ -41,7 +42,7 @@ static float largest_magnitude(const float *w, uint32_t n)
     float top = 0.0f;
     for (uint32_t k = 0; k < n; k++) {
         float magnitude = fabsf(w[k]); /* finite: the loader refuses others */
-        top = magnitude > top ? magnitude : top;
+        top = RW_MAX(magnitude, top);
     }
     return top;
 }

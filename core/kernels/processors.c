@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/base/util.h"
 #include "core/kernels/team.h"
 
 enum {
@@ -94,7 +95,7 @@ static unsigned smallest_quota(const char *root, const char *path,
     size_t root_len = strlen(root);
     while (true) {
         unsigned here = quota(directory);
-        least = here < least ? here : least;
+        least = RW_MIN(here, least);
         char *slash = strrchr(directory, '/');
         if (slash == NULL || (size_t)(slash - directory) < root_len) {
             return least;
@@ -151,7 +152,7 @@ unsigned rw_processors_quota(const char *membership, const char *mount)
             *end++ = '\0';
         }
         unsigned here = quota_of_line(line, mount);
-        least = here < least ? here : least;
+        least = RW_MIN(here, least);
         line = end;
     }
     return least;
@@ -182,7 +183,7 @@ unsigned rw_team_processors(void)
     unsigned count = affinity_processors();
     if (read_text("/proc/self/cgroup", membership, sizeof membership)) {
         unsigned quota = rw_processors_quota(membership, "/sys/fs/cgroup");
-        count = quota < count ? quota : count;
+        count = RW_MIN(quota, count);
     }
     return count;
 }

@@ -18,6 +18,7 @@
 #include "core/base/alloc.h"
 #include "core/base/assert.h"
 #include "core/base/clock.h"
+#include "core/base/util.h"
 
 enum {
     SPIN_NS = 100 * 1000,  /* longer than a barrier between GEMMs, shorter than anyone's patience */
@@ -198,7 +199,7 @@ rw_status rw_team_create(unsigned threads, struct rw_team **out, struct rw_error
         return rw_fail(err, RW_CONFIG, "%u threads, at most %d are possible", threads, RW_TEAM_MAX);
     }
     unsigned size = threads > 0 ? threads : processors;
-    size = size < RW_TEAM_MAX ? size : RW_TEAM_MAX;
+    size = RW_MIN(size, RW_TEAM_MAX);
     struct rw_team *team = rw_alloc_zero(1, sizeof *team);
     struct member *members = rw_alloc_zero(size, sizeof *members);
     if (team == NULL || members == NULL) {

@@ -1,5 +1,7 @@
 #include "core/model/chat.h"
 
+#include "core/base/util.h"
+
 /* Sections only; system_default and begin are added from the template. */
 static const char CHATML[] =
     "{\"system\":[\"<|im_start|>system\\n\",{\"content\":\"system\"},\"<|im_end|>\\n\"],"
@@ -156,7 +158,7 @@ rw_status rw_chat_resolve(const struct rw_chat *chat, struct rw_str name, struct
         }
         name = rw_str_from(found);
     }
-    for (size_t i = 0; i < sizeof FAMILY / sizeof FAMILY[0]; i++) {
+    for (size_t i = 0; i < RW_COUNT(FAMILY); i++) {
         if (rw_str_is(name, FAMILY[i].name)) {
             out->name = FAMILY[i].name;
             out->layout = FAMILY[i].layout;

@@ -3,6 +3,8 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "core/base/util.h"
+
 /* Upper bounds that keep products of shapes far from overflow and refuse nonsense early. */
 enum {
     INTERMEDIATE_MAX = RW_K_MAX,
@@ -121,7 +123,7 @@ static rw_status parse_family(const struct rw_json *root, struct rw_config *out,
     if (type == NULL || type->type != RW_JSON_STRING) {
         return bad_value(err, "model_type", "a string");
     }
-    for (size_t i = 0; i < sizeof FAMILY / sizeof FAMILY[0]; i++) {
+    for (size_t i = 0; i < RW_COUNT(FAMILY); i++) {
         if (rw_str_is(type->text, FAMILY[i].model_type)) {
             out->backbone = FAMILY[i].backbone;
             return RW_OK;
@@ -214,7 +216,7 @@ static rw_status parse_shapes(const struct rw_json *root, struct rw_config *out,
         {"vocab_size", RW_VOCAB_MAX, &out->vocab},
         {"max_position_embeddings", CONTEXT_MAX, &out->context_max},
     };
-    for (size_t i = 0; i < sizeof FIELD / sizeof FIELD[0]; i++) {
+    for (size_t i = 0; i < RW_COUNT(FIELD); i++) {
         rw_status status = read_u32(root, FIELD[i].key, 1, FIELD[i].max, 0, FIELD[i].to, err);
         if (status != RW_OK) {
             return status;
@@ -255,10 +257,10 @@ static rw_status parse_scaling(const struct rw_json *scaling, struct rw_config *
         return RW_OK;
     }
     size_t i = 0;
-    while (i < sizeof NAME / sizeof NAME[0] && !rw_json_is_string(type, NAME[i])) {
+    while (i < RW_COUNT(NAME) && !rw_json_is_string(type, NAME[i])) {
         i++;
     }
-    if (i == sizeof NAME / sizeof NAME[0]) {
+    if (i == RW_COUNT(NAME)) {
         return unsupported(err, "rope_scaling", type->text,
                            "supported: default, linear, dynamic (inside the original context), "
                            "llama3");
@@ -409,7 +411,7 @@ static rw_status parse_ids(const struct rw_json *root, struct rw_config *out, st
         {"pad_token_id", &out->pad_id},
         {"reward_token_id", &out->reward_token_id},
     };
-    for (size_t i = 0; i < sizeof FIELD / sizeof FIELD[0]; i++) {
+    for (size_t i = 0; i < RW_COUNT(FIELD); i++) {
         rw_status status = read_id(root, FIELD[i].key, FIELD[i].to, err);
         if (status != RW_OK) {
             return status;
@@ -456,7 +458,7 @@ rw_status rw_config_parse(const struct rw_json *root, struct rw_config *out, str
     if (root == NULL || root->type != RW_JSON_OBJECT) {
         return rw_fail(err, RW_MODEL_CORRUPT, "config.json is not a JSON object");
     }
-    for (size_t i = 0; i < sizeof STEP / sizeof STEP[0]; i++) {
+    for (size_t i = 0; i < RW_COUNT(STEP); i++) {
         rw_status status = STEP[i](root, out, err);
         if (status != RW_OK) {
             return status;

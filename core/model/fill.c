@@ -5,6 +5,7 @@
 
 #include "core/base/alloc.h"
 #include "core/base/assert.h"
+#include "core/base/util.h"
 #include "core/kernels/team.h"
 
 enum {
@@ -268,7 +269,7 @@ static size_t buffer_floats(const struct rw_bindings *bindings)
     size_t floats = READ_FLOATS;
     for (uint32_t i = 0; i < bindings->count; i++) {
         size_t rows = (size_t)bindings->items[i].cols * READ_ROWS;
-        floats = rows > floats ? rows : floats;
+        floats = RW_MAX(rows, floats);
     }
     return floats;
 }
@@ -278,7 +279,7 @@ rw_status rw_weights_fill(const struct rw_weights_request *request,
                           struct rw_error *err)
 {
     unsigned threads = rw_team_processors();
-    threads = threads < THREADS_MAX ? threads : THREADS_MAX;
+    threads = RW_MIN(threads, THREADS_MAX);
     struct fill f = {.request = request, .bindings = bindings, .weights = weights, .err = err};
     f.buffer_floats = buffer_floats(bindings);
     f.buffers = rw_alloc_array(threads * f.buffer_floats, sizeof *f.buffers);

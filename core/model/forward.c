@@ -6,6 +6,7 @@
 
 #include "core/base/alloc.h"
 #include "core/base/assert.h"
+#include "core/base/util.h"
 #include "core/kernels/gemm_share.h"
 #include "core/model/carve.h"
 #include "core/model/flops.h"
@@ -82,7 +83,7 @@ struct rw_forward {
 
 static size_t at_least(size_t a, size_t b)
 {
-    return a > b ? a : b;
+    return RW_MAX(a, b);
 }
 
 static size_t scratch_bytes_of(const struct rw_forward *f)
@@ -118,7 +119,7 @@ static size_t bytes_of_linears(const struct rw_weights *weights)
     const struct rw_layer *layer = &weights->layers[0]; /* all are alike */
     const struct rw_linear *linears[] = {&layer->qkv, &layer->o, &layer->gate_up, &layer->down};
     size_t bytes = 0;
-    for (size_t i = 0; i < sizeof linears / sizeof *linears; i++) {
+    for (size_t i = 0; i < RW_COUNT(linears); i++) {
         bytes += rw_linear_bytes(linears[i]->dtype, linears[i]->n_out, linears[i]->n_in);
     }
     return bytes * weights->config.layers;
@@ -163,8 +164,7 @@ static void set_shapes(struct rw_forward *f, uint32_t context_max)
     f->mlp_stride = at_least(layer->down.k_padded, (size_t)layer->gate_up.panels * RW_PANEL / 2);
     f->act_stride = 0;
     if (rw_dtype_is_quantised(f->weights->dtype)) {
-        uint32_t widest =
-            layer->down.k_padded > layer->o.k_padded ? layer->down.k_padded : layer->o.k_padded;
+        uint32_t widest = RW_MAX(layer->down.k_padded, layer->o.k_padded);
         f->act_stride = rw_act_bytes(f->weights->dtype, widest);
     }
     f->scratch_bytes = scratch_bytes_of(f);

@@ -1,5 +1,6 @@
 /* The second half of rw_input_build: what the ids must fulfil, and what becomes of them. */
 #include "core/base/utf8.h"
+#include "core/base/util.h"
 #include "core/model/composer.h"
 
 /* ---- checks and results ---------------------------------------------------------------------- */
@@ -102,8 +103,7 @@ static rw_status fill_steps(struct rw_composer *c)
 static rw_status fit_context(struct rw_composer *c)
 {
     struct rw_input *out = c->out;
-    size_t max = c->source->tokens_max < c->package->context_max ? c->source->tokens_max
-                                                                 : c->package->context_max;
+    size_t max = RW_MIN(c->source->tokens_max, c->package->context_max);
     if (out->n_tokens <= max) {
         return RW_OK;
     }

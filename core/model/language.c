@@ -5,6 +5,7 @@
 
 #include "core/base/alloc.h"
 #include "core/base/assert.h"
+#include "core/base/util.h"
 #include "core/model/carve.h"
 
 enum {
@@ -93,7 +94,7 @@ static struct part sum_up(const float *z, uint32_t n)
 {
     struct part part = {-INFINITY, 0};
     for (uint32_t i = 0; i < n; i++) {
-        part.max = z[i] > part.max ? z[i] : part.max;
+        part.max = RW_MAX(z[i], part.max);
     }
     for (uint32_t i = 0; i < n; i++) {
         part.sum += expf(z[i] - part.max);
@@ -150,7 +151,7 @@ static double total(const struct rw_language *l, uint32_t row)
     double max = -INFINITY;
     double sum = 0;
     for (uint32_t g = 0; g < l->groups; g++) {
-        max = (double)parts[g].max > max ? (double)parts[g].max : max;
+        max = RW_MAX((double)parts[g].max, max);
     }
     for (uint32_t g = 0; g < l->groups; g++) {
         sum += (double)parts[g].sum * exp((double)parts[g].max - max);

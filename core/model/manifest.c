@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "core/base/util.h"
 #include "core/model/manifest_parts.h"
 
 bool rw_manifest_is_true(const struct rw_json *value)
@@ -234,11 +235,11 @@ rw_status rw_manifest_apply(struct rw_manifest *m, const struct rw_json *root, s
     }
     RW_JSON_EACH (item, root) {
         size_t i = 0;
-        while (i < sizeof PART / sizeof PART[0] && !rw_str_is(item->key, PART[i].key)) {
+        while (i < RW_COUNT(PART) && !rw_str_is(item->key, PART[i].key)) {
             i++;
         }
-        rw_status status = i < sizeof PART / sizeof PART[0] ? PART[i].apply(m, item, err)
-                                                            : apply_scalar(m, item, err);
+        rw_status status =
+            i < RW_COUNT(PART) ? PART[i].apply(m, item, err) : apply_scalar(m, item, err);
         if (status != RW_OK) {
             return status;
         }

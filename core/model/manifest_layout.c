@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "core/base/util.h"
+
 static const char *section_content(enum rw_section_id id)
 {
     switch (id) {
@@ -227,7 +229,7 @@ static rw_status apply_layout_switch(struct rw_manifest *m, const struct rw_json
         {"remove", NULL, &layout->remove},
         {"join", NULL, &layout->join},
     };
-    for (size_t i = 0; i < sizeof FIELD / sizeof FIELD[0]; i++) {
+    for (size_t i = 0; i < RW_COUNT(FIELD); i++) {
         if (!rw_str_is(item->key, FIELD[i].key)) {
             continue;
         }

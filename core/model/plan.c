@@ -1,6 +1,7 @@
 #include "core/model/plan.h"
 
 #include "core/base/assert.h"
+#include "core/base/util.h"
 
 /* Apart, the busiest member may have so many times its part. Chosen under what barriers were
  * measured to cost (core/kernels/README.md), not measured itself. */
@@ -127,7 +128,7 @@ static bool is_balanced(const struct rw_plan *p)
         }
         busy[first] += work;
         total += work;
-        most = busy[first] > most ? busy[first] : most;
+        most = RW_MAX(busy[first], most);
     }
     return most * p->limits.members <= total * UNEQUAL_MAX;
 }

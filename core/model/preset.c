@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/base/assert.h"
+#include "core/base/util.h"
 #include "core/model/package.h"
 
 static const struct rw_preset PRESET[] = {
@@ -134,7 +135,7 @@ static const struct rw_preset PRESET[] = {
 };
 
 enum {
-    PRESETS = sizeof PRESET / sizeof PRESET[0],
+    PRESETS = RW_COUNT(PRESET),
     ANY = 0,
 };
 
@@ -247,7 +248,7 @@ rw_status rw_preset_recognise(const struct rw_config *config,
         return RW_OK;
     }
     const struct rw_tensor *score = rw_checkpoint_find(checkpoint, "score.weight");
-    for (size_t i = 0; i < sizeof RULE / sizeof RULE[0]; i++) {
+    for (size_t i = 0; i < RW_COUNT(RULE); i++) {
         const char *named = RULE[i].named;
         if (class_matches(RULE[i].class_name, config->architecture) &&
             (named == NULL || occurs(named, rw_str_from(folder_name)) || occurs(named, known_as)) &&

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "core/base/assert.h"
+#include "core/base/util.h"
 
 static const char *const AGGREGATE_NAME[RW_AGGREGATE_COUNT] = {
     [RW_AGGREGATE_MIN] = "min",
@@ -71,7 +72,7 @@ float rw_aggregate_rewards(enum rw_aggregate how, const float *rewards, uint32_t
     for (uint32_t i = 1; i < n; i++) {
         switch (how) {
         case RW_AGGREGATE_MIN:
-            value = rewards[i] < value ? rewards[i] : value;
+            value = RW_MIN(rewards[i], value);
             break;
         case RW_AGGREGATE_PRODUCT:
             value *= rewards[i];

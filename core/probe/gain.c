@@ -2,6 +2,7 @@
 
 #include "core/answer/alternatives.h"
 #include "core/base/assert.h"
+#include "core/base/util.h"
 
 enum {
     ANSWER_TOKENS_MAX = 64,
@@ -48,8 +49,7 @@ static const char *missing_model(const struct rw_model *process)
                : "the language head of the model is not loaded (--model DIR,language_head=true)";
 }
 
-/* ---- the answers -------------------------------------------------------------------------------
- */
+/* ---- the answers ----------------------------------------------------------------------------- */
 
 static rw_status tokenise(struct gain *g, struct rw_str answer, struct rw_suffix *out)
 {
@@ -66,7 +66,7 @@ static size_t answer_tokens(const struct rw_suffix *suffix)
 static void take(struct gain *g, const struct rw_suffix *suffix)
 {
     g->suffix[g->n++] = *suffix;
-    g->tokens = suffix->n > g->tokens ? suffix->n : g->tokens;
+    g->tokens = RW_MAX(suffix->n, g->tokens);
 }
 
 /* Alternatives of as many tokens as the reference come first: every token more makes an answer less
@@ -100,15 +100,14 @@ static rw_status find_answers(struct gain *g)
     return status == RW_OK ? choose_answers(g, &found) : status;
 }
 
-/* ---- the prefixes ------------------------------------------------------------------------------
- */
+/* ---- the prefixes ---------------------------------------------------------------------------- */
 
 /* How many behind the bare question; 0 when there is no room for two. */
 static size_t count_prefixes(const struct gain *g, size_t n_steps)
 {
     size_t longest = g->source->input->n_tokens + g->tokens;
     size_t room = INPUT_TOKENS_MAX / (longest * g->n);
-    size_t n = n_steps < RW_PROBE_PREFIXES ? n_steps : RW_PROBE_PREFIXES;
+    size_t n = RW_MIN(n_steps, RW_PROBE_PREFIXES);
     n = room < n + 1 ? room - (room > 0) : n;
     return n < 2 ? 0 : n;
 }
@@ -119,7 +118,7 @@ static rw_status add(struct gain *g, size_t n_steps, size_t answer)
     struct rw_probe *probe = &g->plan->probe[g->plan->n];
     struct rw_error err = {0};
     uint32_t context = rw_model_info(s->process)->context_max;
-    size_t tokens_max = s->tokens_max < context ? s->tokens_max : context;
+    size_t tokens_max = RW_MIN(s->tokens_max, context);
     rw_assert(g->plan->n < RW_PROBES_MAX);
     *probe = (struct rw_probe){
         .kind = RW_PROBE_ANSWER, .model = s->process, .step = n_steps, .answer = answer};
@@ -182,8 +181,7 @@ rw_status rw_gain_plan(const struct rw_probe_source *source, struct rw_arena *ar
     return refuse(&g, add_all(&g, n_steps, prefixes), NULL);
 }
 
-/* ---- filling -----------------------------------------------------------------------------------
- */
+/* ---- filling --------------------------------------------------------------------------------- */
 
 bool rw_gain_fill(const struct rw_probe_plan *plan, struct rw_arena *arena,
                   struct rw_signal_trace *trace)

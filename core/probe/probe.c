@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/base/assert.h"
+#include "core/base/util.h"
 #include "core/probe/gain.h"
 #include "core/shortcut/edit.h"
 
@@ -25,7 +26,7 @@ static const char *const QUESTION[] = {
 };
 
 enum {
-    QUESTIONS = sizeof QUESTION / sizeof QUESTION[0],
+    QUESTIONS = RW_COUNT(QUESTION),
 };
 
 struct planner {
@@ -97,8 +98,7 @@ struct rw_str rw_probe_question(const struct rw_message *messages, size_t n, str
     return (struct rw_str){text, text != NULL ? at : 0};
 }
 
-/* ---- building ----------------------------------------------------------------------------------
- */
+/* ---- building -------------------------------------------------------------------------------- */
 
 static void lack(struct planner *p, enum rw_probe_kind kind, rw_status status)
 {
@@ -192,8 +192,7 @@ static rw_status edited(struct planner *p, enum rw_probe_kind kind, rw_status st
                : status;
 }
 
-/* ---- the probes --------------------------------------------------------------------------------
- */
+/* ---- the probes ------------------------------------------------------------------------------ */
 
 static rw_status plan_no_prompt(struct planner *p)
 {
@@ -285,7 +284,7 @@ static rw_status plan_ablate(struct planner *p)
     rw_status status = RW_OK;
     /* Leaving out the last step changes nothing behind it. */
     size_t candidates = own.n - 1;
-    size_t n = candidates < RW_PROBE_ABLATIONS ? candidates : RW_PROBE_ABLATIONS;
+    size_t n = RW_MIN(candidates, RW_PROBE_ABLATIONS);
     if (n == 0) {
         lack(p, RW_PROBE_ABLATE, RW_NOT_APPLICABLE);
     }
@@ -321,7 +320,7 @@ static rw_status plan_deep(struct planner *p)
     static rw_status (*const PLAN[])(struct planner *) = {plan_swap, plan_corrupt, plan_ablate,
                                                           plan_strip, plan_others};
     rw_status status = RW_OK;
-    for (size_t i = 0; status == RW_OK && i < sizeof PLAN / sizeof PLAN[0]; i++) {
+    for (size_t i = 0; status == RW_OK && i < RW_COUNT(PLAN); i++) {
         status = PLAN[i](p);
     }
     return status;
@@ -355,7 +354,7 @@ rw_status rw_probe_plan(const struct rw_probe_source *source, struct rw_arena *a
     if (source->process == NULL) {
         static const enum rw_probe_kind DEEP[] = {RW_PROBE_SWAP, RW_PROBE_CORRUPT, RW_PROBE_ABLATE,
                                                   RW_PROBE_STRIP};
-        for (size_t i = 0; i < sizeof DEEP / sizeof DEEP[0]; i++) {
+        for (size_t i = 0; i < RW_COUNT(DEEP); i++) {
             lack(&p, DEEP[i], source->process_status);
         }
         return rw_gain_plan(source, arena, out, err); /* says so too */
@@ -364,8 +363,7 @@ rw_status rw_probe_plan(const struct rw_probe_source *source, struct rw_arena *a
     return status == RW_OK ? rw_gain_plan(source, arena, out, err) : status;
 }
 
-/* ---- filling -----------------------------------------------------------------------------------
- */
+/* ---- filling --------------------------------------------------------------------------------- */
 
 struct filler {
     const struct rw_probe_plan *plan;

@@ -6,6 +6,7 @@
 
 #include "core/base/assert.h"
 #include "core/base/mix.h"
+#include "core/base/util.h"
 
 static const double LEVEL[RW_COVERAGE_RADII] = {0.10, 0.25, 0.50, 0.75, 0.90};
 
@@ -14,8 +15,7 @@ enum {
     FOLDS_MIN = 4, /* fewer say nothing about a variance */
 };
 
-/* ---- distances ---------------------------------------------------------------------------------
- */
+/* ---- distances ------------------------------------------------------------------------------- */
 
 /* Differences first: |a|^2 + |b|^2 - 2ab would lose the small distances. */
 static float distance(const float *a, const float *b, size_t d)
@@ -42,7 +42,7 @@ static float distance(const float *a, const float *b, size_t d)
 static void consider(struct rw_nearest *n, float r, int32_t fold)
 {
     if (fold == n->fold) {
-        n->first = r < n->first ? r : n->first;
+        n->first = RW_MIN(r, n->first);
     } else if (r < n->first) {
         n->second = n->first; /* the best of all other folds: the old first, or better below */
         n->first = r;
@@ -77,8 +77,7 @@ uint32_t rw_coverage_folds(const struct rw_points *p)
     return mask;
 }
 
-/* ---- radii -------------------------------------------------------------------------------------
- */
+/* ---- radii ----------------------------------------------------------------------------------- */
 
 static int compare_floats(const void *a, const void *b)
 {
@@ -122,8 +121,7 @@ int rw_coverage_radii(const struct rw_nearest *loo, size_t n, double radii[RW_CO
     return 1;
 }
 
-/* ---- means over prompts ------------------------------------------------------------------------
- */
+/* ---- means over prompts ---------------------------------------------------------------------- */
 
 static void sift(uint32_t *order, const uint64_t *prompt, size_t root, size_t end)
 {
@@ -265,13 +263,12 @@ struct rw_interval rw_bootstrap_mean(const float *values, const uint64_t *prompt
     struct rw_interval out = {n > 0 ? mean / (double)n : NAN, NAN};
     if (clusters >= FOLDS_MIN && done > 1) {
         double variance = (squares - sum * sum / done) / (done - 1);
-        out.error = sqrt(variance > 0 ? variance : 0);
+        out.error = sqrt(RW_MAX(variance, 0));
     }
     return out;
 }
 
-/* ---- eta ---------------------------------------------------------------------------------------
- */
+/* ---- eta ------------------------------------------------------------------------------------- */
 
 /* Mean over the radii of 1[r <= eps]: one number in 0..1 per reference point. */
 static double hits(float r, const double radii[RW_COVERAGE_RADII])
@@ -351,8 +348,7 @@ struct rw_interval rw_coverage_change(const struct rw_nearest *now, const struct
     return out;
 }
 
-/* ---- participation ratio -----------------------------------------------------------------------
- */
+/* ---- participation ratio --------------------------------------------------------------------- */
 
 static bool left_out(const struct rw_points *p, size_t i, int32_t without)
 {

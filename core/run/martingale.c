@@ -6,6 +6,7 @@
 
 #include "core/base/assert.h"
 #include "core/base/mix.h"
+#include "core/base/util.h"
 
 static const double EPS[RW_MARTINGALE_EPS] = {0.1, 0.3, 0.5, 0.7, 0.9};
 
@@ -80,11 +81,11 @@ static void bet(struct rw_martingale *m, double p)
     for (int i = 0; i < RW_MARTINGALE_EPS; i++) {
         double log_bet = log(EPS[i]) + (EPS[i] - 1) * log(p);
         double r = (m->restart[i] + w) * exp(log_bet);
-        m->restart[i] = r < CAPITAL_MAX ? r : CAPITAL_MAX;
+        m->restart[i] = RW_MIN(r, CAPITAL_MAX);
         m->log_product[i] += log_bet;
     }
     double now = rw_martingale_log_capital(m);
-    m->log_peak = now > m->log_peak ? now : m->log_peak;
+    m->log_peak = RW_MAX(now, m->log_peak);
 }
 
 double rw_martingale_observe(struct rw_martingale *m, double score, uint64_t seed)
@@ -104,7 +105,7 @@ double rw_martingale_log_plain(const struct rw_martingale *m)
 {
     double top = m->log_product[0];
     for (int i = 1; i < RW_MARTINGALE_EPS; i++) {
-        top = m->log_product[i] > top ? m->log_product[i] : top;
+        top = RW_MAX(m->log_product[i], top);
     }
     double sum = 0;
     for (int i = 0; i < RW_MARTINGALE_EPS; i++) {
@@ -120,18 +121,18 @@ double rw_martingale_log_capital(const struct rw_martingale *m)
         sum += m->restart[i];
     }
     double kept = 1 - m->placed;
-    return log(sum / RW_MARTINGALE_EPS + (kept > 0 ? kept : 0));
+    return log(sum / RW_MARTINGALE_EPS + (RW_MAX(kept, 0)));
 }
 
 static double log_mean_exp(double a, double b)
 {
-    double top = a > b ? a : b;
+    double top = RW_MAX(a, b);
     return top + log((exp(a - top) + exp(b - top)) / 2);
 }
 
 void rw_martingale_merge(struct rw_martingale *a, const struct rw_martingale *b)
 {
-    if (b->n > UINT32_MAX - (a->n < UINT32_MAX ? a->n : UINT32_MAX)) {
+    if (b->n > UINT32_MAX - (RW_MIN(a->n, UINT32_MAX))) {
         return; /* the counts would not hold it; a alone stays valid */
     }
     for (size_t i = 0; i < RW_MARTINGALE_BINS; i++) {
@@ -144,6 +145,6 @@ void rw_martingale_merge(struct rw_martingale *a, const struct rw_martingale *b)
         a->restart[i] = (a->restart[i] + b->restart[i]) / 2;
     }
     a->placed = (a->placed + b->placed) / 2;
-    a->log_peak = a->log_peak > b->log_peak ? a->log_peak : b->log_peak;
+    a->log_peak = RW_MAX(a->log_peak, b->log_peak);
     a->last_p = isnan(b->last_p) ? a->last_p : b->last_p;
 }

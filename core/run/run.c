@@ -6,10 +6,10 @@
 #include "core/base/alloc.h"
 #include "core/base/assert.h"
 #include "core/base/mix.h"
+#include "core/base/util.h"
 #include "core/run/run_parts.h"
 
-/* ---- life --------------------------------------------------------------------------------------
- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 /* FNV-1a: a seed that no version of another hash changes. */
 static uint64_t hash_id(struct rw_str id)
@@ -76,8 +76,7 @@ void rw_run_acknowledge(struct rw_run *run)
     rw_run_reset(run);
 }
 
-/* ---- one trace per prompt group ----------------------------------------------------------------
- */
+/* ---- one trace per prompt group -------------------------------------------------------------- */
 
 static void note_suspect(struct rw_run *run, enum rw_run_score score, double p,
                          const struct rw_run_label *label)
@@ -181,8 +180,7 @@ static void take_for_group(struct rw_run *run, const struct rw_run_trace *t, uin
     }
 }
 
-/* ---- the window --------------------------------------------------------------------------------
- */
+/* ---- the window ------------------------------------------------------------------------------ */
 
 /* To length one; false for a feature that has no direction. */
 static bool normalise(const float *in, float *out)
@@ -272,8 +270,7 @@ rw_status rw_run_observe(struct rw_run *run, const struct rw_run_trace *trace,
     return RW_OK;
 }
 
-/* ---- reading -----------------------------------------------------------------------------------
- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 const char *rw_run_score_name(enum rw_run_score score)
 {
@@ -307,9 +304,8 @@ void rw_run_view(const struct rw_run *run, struct rw_run_view *out)
             .log10_alarm = rw_run_alarm_capital((enum rw_run_score)s) * log10e,
             .last_p = m->last_p};
     }
-    out->n_windows =
-        (uint32_t)(run->history_count < RW_RUN_HISTORY ? run->history_count : RW_RUN_HISTORY);
-    out->n_alarms = (uint32_t)(run->alarm_count < RW_RUN_ALARMS ? run->alarm_count : RW_RUN_ALARMS);
+    out->n_windows = (uint32_t)(RW_MIN(run->history_count, RW_RUN_HISTORY));
+    out->n_alarms = (uint32_t)(RW_MIN(run->alarm_count, RW_RUN_ALARMS));
 }
 
 static uint64_t ring_index(uint64_t count, uint64_t size, uint32_t i)

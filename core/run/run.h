@@ -178,8 +178,7 @@ rw_status rw_run_decode(struct rw_str bytes, struct rw_run **out, struct rw_erro
 void rw_run_trace_encode(const struct rw_run_trace *trace, struct rw_buf *out);
 rw_status rw_run_trace_decode(struct rw_str bytes, struct rw_run_trace *out, struct rw_error *err);
 
-/* ---- reading ------------------------------------------------------------------------------------
- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 struct rw_run_score_view {
     uint64_t ranked; /* scores in the ranking */

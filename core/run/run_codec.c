@@ -334,8 +334,7 @@ static void state(struct coder *c, struct rw_run *run)
     c->bad = c->bad || run->windows > run->history_count;
 }
 
-/* ---- frames ------------------------------------------------------------------------------------
- */
+/* ---- frames ---------------------------------------------------------------------------------- */
 
 static void digest(const char *ptr, size_t n, unsigned char out[RW_SHA256_BYTES])
 {

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/base/alloc.h"
+#include "core/base/util.h"
 #include "core/run/run_parts.h"
 
 static void merge_group(struct rw_run *a, const struct rw_run_group *b, struct rw_run_news *news)
@@ -88,14 +89,14 @@ static rw_status merge_reference(struct rw_run *a, const struct rw_run *b, struc
 /* The earlier windows of both, oldest first, as many as are remembered. */
 static void merge_history(struct rw_run *a, const struct rw_run *b)
 {
-    uint64_t n = b->history_count < RW_RUN_HISTORY ? b->history_count : RW_RUN_HISTORY;
+    uint64_t n = RW_MIN(b->history_count, RW_RUN_HISTORY);
     for (uint64_t i = b->history_count - n; i < b->history_count; i++) {
         struct rw_run_window w = b->history[i % RW_RUN_HISTORY];
         w.index = a->history_count;
         a->history[a->history_count % RW_RUN_HISTORY] = w;
         a->history_count++;
     }
-    n = b->alarm_count < RW_RUN_ALARMS ? b->alarm_count : RW_RUN_ALARMS;
+    n = RW_MIN(b->alarm_count, RW_RUN_ALARMS);
     for (uint64_t i = b->alarm_count - n; i < b->alarm_count; i++) {
         a->alarm[a->alarm_count % RW_RUN_ALARMS] = b->alarm[i % RW_RUN_ALARMS];
         a->alarm_count++;
@@ -122,7 +123,7 @@ rw_status rw_run_merge(struct rw_run *a, const struct rw_run *b, struct rw_error
     a->validation += b->validation;
     a->in_window += b->in_window;
     a->failed_in_window += b->failed_in_window;
-    a->step = b->step > a->step ? b->step : a->step;
+    a->step = RW_MAX(b->step, a->step);
     if (a->step_first < 0 || (b->step_first >= 0 && b->step_first < a->step_first)) {
         a->step_first = b->step_first;
     }

@@ -10,6 +10,8 @@
 
 #include "core/run/run_parts.h"
 
+#include "core/base/util.h"
+
 static const double DELTA = 0.01;
 static const double SHARE[RW_RUN_SCORES] = {0.5, 0.25, 0.125, 0.125};
 static const double RULE_ALPHA = 0.001; /* one-sided, per rule and run */
@@ -60,8 +62,7 @@ double rw_run_z(double alpha)
     return (low + high) / 2;
 }
 
-/* ---- ringing -----------------------------------------------------------------------------------
- */
+/* ---- ringing --------------------------------------------------------------------------------- */
 
 static struct rw_run_alarm *ring(struct rw_run *run, enum rw_run_rule rule, double value,
                                  double limit)
@@ -120,8 +121,7 @@ static void name_traces(const struct rw_run *run, struct rw_run_alarm *a,
     }
 }
 
-/* ---- martingales -------------------------------------------------------------------------------
- */
+/* ---- martingales ----------------------------------------------------------------------------- */
 
 static const char *direction(enum rw_run_score score)
 {
@@ -159,8 +159,7 @@ void rw_run_check_martingale(struct rw_run *run, enum rw_run_score score, struct
     publish(a, news);
 }
 
-/* ---- windows -----------------------------------------------------------------------------------
- */
+/* ---- windows --------------------------------------------------------------------------------- */
 
 struct look {
     struct rw_run *run;
@@ -289,7 +288,7 @@ static void check_gap(struct look *l)
 static void check_screening(struct look *l)
 {
     for (int r = 0; r < RW_RUN_REWARDS && !l->run->rang[RW_RUN_RULE_SCREENING]; r++) {
-        double from = l->first->screening[r] > 0 ? l->first->screening[r] : 0;
+        double from = RW_MAX(l->first->screening[r], 0);
         double rise = l->now->screening[r] - from;
         /* The error of an R^2 near zero is about sqrt(4 R^2 / n); R^2 <= 1, prompts as units. */
         double error = 2 * sqrt(fmax(l->now->screening[r], 0) / (double)l->now->prompts +

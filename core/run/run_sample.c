@@ -4,6 +4,8 @@
 
 #include "core/run/run_parts.h"
 
+#include "core/base/util.h"
+
 static void swap_points(struct rw_run_sample *s, uint32_t a, uint32_t b)
 {
     struct rw_run_point point = s->point[a];
@@ -75,7 +77,7 @@ static bool before(const struct rw_run_point *a, const struct rw_run_point *b)
 uint32_t rw_run_sample_sort(struct rw_run_sample *s)
 {
     static const uint32_t GAP[] = {701, 301, 132, 57, 23, 10, 4, 1};
-    for (size_t g = 0; g < sizeof GAP / sizeof GAP[0]; g++) {
+    for (size_t g = 0; g < RW_COUNT(GAP); g++) {
         for (uint32_t i = GAP[g]; i < s->n; i++) {
             for (uint32_t j = i; j >= GAP[g] && before(&s->point[j], &s->point[j - GAP[g]]);
                  j -= GAP[g]) {

@@ -24,8 +24,7 @@ struct scratch {
 
 _Static_assert(sizeof(struct scratch) <= RW_RUN_SCRATCH_BYTES, "stated in run.h");
 
-/* ---- means and correlations --------------------------------------------------------------------
- */
+/* ---- means and correlations ------------------------------------------------------------------ */
 
 typedef double (*getter)(const struct rw_run_point *p);
 
@@ -125,8 +124,7 @@ static void describe(struct rw_run *run, struct scratch *k, struct rw_run_window
     }
 }
 
-/* ---- coverage ----------------------------------------------------------------------------------
- */
+/* ---- coverage -------------------------------------------------------------------------------- */
 
 static void unknown_coverage(struct rw_run_window *w)
 {
@@ -190,8 +188,7 @@ static void cover(struct rw_run *run, uint32_t featured, struct scratch *k, stru
                                        run->radii, k->reference_order, variance, seed, k->floats);
 }
 
-/* ---- the end -----------------------------------------------------------------------------------
- */
+/* ---- the end --------------------------------------------------------------------------------- */
 
 static void begin_window(struct rw_run *run)
 {

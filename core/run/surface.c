@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/base/hash.h"
+#include "core/base/util.h"
 
 enum {
     SLOTS = 2 * RW_SURFACE_WORDS_MAX, /* open addressing, half full at most */
@@ -48,7 +49,7 @@ static void count_bytes(struct rw_str step, struct counts *c)
         c->equals += b == '=' ? 1 : 0;
     }
     c->bytes += (double)step.len;
-    c->largest = (double)step.len > c->largest ? (double)step.len : c->largest;
+    c->largest = RW_MAX((double)step.len, c->largest);
 }
 
 static void take_word(struct rw_str word, struct words *w)

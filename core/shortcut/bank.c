@@ -6,6 +6,7 @@
 #include "core/base/alloc.h"
 #include "core/base/assert.h"
 #include "core/base/file.h"
+#include "core/base/util.h"
 #include "core/shortcut/bank_parts.h"
 
 enum {
@@ -121,9 +122,9 @@ static double rarity(const struct bank_values *values, double strangeness, doubl
     if (values->tail_mean > 0 && strangeness > values->tail) {
         double excess = (strangeness - values->tail) / values->tail_mean;
         double from_tail = values->tail_rarity + excess * 0.43429448190325182; /* log10 e */
-        out = from_tail > from_rank ? from_tail : from_rank;
+        out = RW_MAX(from_tail, from_rank);
     }
-    return out < RW_BANK_RARITY_MAX ? out : RW_BANK_RARITY_MAX;
+    return RW_MIN(out, RW_BANK_RARITY_MAX);
 }
 
 /* Values at least as strange. */
@@ -166,8 +167,8 @@ static double student(size_t n)
     static const double QUANTILE[] = {6.314, 2.920, 2.353, 2.132, 2.015,
                                       1.943, 1.895, 1.860, 1.833, 1.812};
     size_t freedom = n - 1;
-    size_t last = sizeof QUANTILE / sizeof *QUANTILE;
-    return QUANTILE[(freedom < last ? freedom : last) - 1];
+    size_t last = RW_COUNT(QUANTILE);
+    return QUANTILE[(RW_MIN(freedom, last)) - 1];
 }
 
 /* How many times as far as the farthest group of the tag a group may lie that the bank does not
@@ -185,7 +186,7 @@ static double widening(const struct rw_bank *bank, struct rw_str tag, uint64_t t
         if (!rw_str_equal(domain->tag, tag) || values->n < RW_BANK_N_MIN || values->high <= 0) {
             continue;
         }
-        largest = values->high > largest ? values->high : largest;
+        largest = RW_MAX(values->high, largest);
         if (domain->group.len > 0) {
             double q = log(values->high);
             n++;
@@ -198,7 +199,7 @@ static double widening(const struct rw_bank *bank, struct rw_str tag, uint64_t t
     }
     double mean = sum / (double)n;
     double variance = (squares - sum * mean) / (double)(n - 1);
-    double spread = sqrt((variance > 0 ? variance : 0) * (1 + 1 / (double)n));
+    double spread = sqrt((RW_MAX(variance, 0)) * (1 + 1 / (double)n));
     double limit = exp(mean + student(n) * spread);
     return limit > largest ? limit / largest : 1;
 }

@@ -45,8 +45,7 @@ struct rw_bank_version {
     char splitter[RW_BANK_TAG_MAX]; /* how traces were cut into steps */
 };
 
-/* ---- use ----------------------------------------------------------------------------------------
- */
+/* ---- use ------------------------------------------------------------------------------------- */
 
 /* Reads and checks a bank. `text` is borrowed for the call. INVALID_JSON, MODEL_CORRUPT,
  * LIMIT_EXCEEDED, NO_MEMORY. */
@@ -95,8 +94,7 @@ uint64_t rw_bank_rows(const struct rw_bank *bank); /* traces it was built from *
  * Beta(k, n + 1 - k). */
 void rw_bank_spread(uint64_t n, double alpha, double *mean, double *deviation);
 
-/* ---- build --------------------------------------------------------------------------------------
- */
+/* ---- build ----------------------------------------------------------------------------------- */
 
 /* One clean trace. Features of its steps are borrowed until rw_bank_build returns. */
 struct rw_bank_row {

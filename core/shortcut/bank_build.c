@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "core/base/assert.h"
+#include "core/base/util.h"
 #include "core/shortcut/bank_parts.h"
 #include "core/shortcut/flag.h"
 
@@ -54,7 +55,7 @@ static rw_status add_domain(struct build *b, struct rw_str tag, struct rw_str gr
         group.len >= RW_BANK_TAG_MAX) {
         return rw_fail(b->err, RW_LIMIT_EXCEEDED,
                        "more than %d groups in all domains, or a tag of %zu bytes",
-                       RW_BANK_DOMAINS_MAX, tag.len > group.len ? tag.len : group.len);
+                       RW_BANK_DOMAINS_MAX, RW_MAX(tag.len, group.len));
     }
     struct bank_domain *domain = &bank->domains[bank->n_domains++];
     domain->tag = rw_arena_copy(&bank->arena, tag);

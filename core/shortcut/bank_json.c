@@ -18,8 +18,7 @@ static rw_status bad(struct rw_error *err, const char *what)
     return rw_fail(err, RW_MODEL_CORRUPT, "%s is missing or out of range", what);
 }
 
-/* ---- reading ------------------------------------------------------------------------------------
- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static bool copy_text(const struct rw_json *value, char *to, size_t max)
 {
@@ -275,8 +274,7 @@ rw_status rw_bank_parse(struct rw_str text, struct rw_bank **out, struct rw_erro
     return RW_OK;
 }
 
-/* ---- writing ------------------------------------------------------------------------------------
- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 /* Tags and versions may hold any character. */
 static void write_text(struct rw_buf *out, const char *key, struct rw_str text)

@@ -1,10 +1,10 @@
 #include <math.h>
 
+#include "core/base/util.h"
 #include "core/shortcut/bank_parts.h"
 #include "core/shortcut/linalg.h"
 
-/* ---- distances ----------------------------------------------------------------------------------
- */
+/* ---- distances ------------------------------------------------------------------------------- */
 
 /* Distance to the RW_BANK_K-th neighbour: the K smallest kept in order. */
 static double kth_distance(const struct bank_latent *latent, const float *unit)
@@ -54,8 +54,7 @@ bool rw_bank_latent(const struct rw_bank *bank, struct rw_str domain, const floa
     return distances(latent, feature, d2, knn);
 }
 
-/* ---- fitting ------------------------------------------------------------------------------------
- */
+/* ---- fitting --------------------------------------------------------------------------------- */
 
 enum {
     FEATURES_MIN = 2 * RW_SIGNAL_FEATURES, /* behind any statistics */
@@ -107,7 +106,7 @@ static bool fit(const float *x, size_t n, struct bank_latent *latent)
     if (!rw_linalg_cholesky(latent->factor, RW_SIGNAL_FEATURES)) {
         return false;
     }
-    size_t keep = n < RW_BANK_NEIGHBOURS_MAX ? n : RW_BANK_NEIGHBOURS_MAX;
+    size_t keep = RW_MIN(n, RW_BANK_NEIGHBOURS_MAX);
     for (size_t k = 0; k < keep; k++) {
         float *row = latent->neighbours + k * RW_SIGNAL_FEATURES;
         memcpy(row, x + k * n / keep * RW_SIGNAL_FEATURES, RW_SIGNAL_FEATURES * sizeof(float));
@@ -179,7 +178,7 @@ static rw_status fit_tag(const struct bank_latent_build *b, size_t n)
     struct bank_latent *latent = &bank->latent[bank->n_latent];
     struct bank_latent *spare = rw_arena_array(b->scratch, 1, sizeof *spare);
     float *x = rw_arena_array(b->scratch, n, RW_SIGNAL_FEATURES * sizeof(float));
-    size_t keep = n < RW_BANK_NEIGHBOURS_MAX ? n : RW_BANK_NEIGHBOURS_MAX;
+    size_t keep = RW_MIN(n, RW_BANK_NEIGHBOURS_MAX);
     latent->neighbours = rw_arena_array(&bank->arena, keep, RW_SIGNAL_FEATURES * sizeof(float));
     if (spare == NULL || x == NULL || latent->neighbours == NULL) {
         return rw_fail(b->err, RW_NO_MEMORY, "no memory to build a calibration bank");

@@ -1,6 +1,7 @@
 #include "core/shortcut/edit.h"
 
 #include "core/base/scan.h"
+#include "core/base/util.h"
 #include "core/shortcut/edit_text.h"
 
 static const char *const FILLER[] = {
@@ -220,7 +221,7 @@ rw_status rw_edit_pad(struct rw_steps in, uint64_t seed, struct rw_arena *arena,
         return no_memory(err);
     }
     for (size_t i = 0; i < in.n; i++) {
-        size_t k = (size_t)(next_random(&seed) % (sizeof FILLER / sizeof *FILLER));
+        size_t k = (size_t)(next_random(&seed) % (RW_COUNT(FILLER)));
         steps[2 * i] = in.steps[i];
         steps[2 * i + 1] = rw_str_from(FILLER[k]);
     }
@@ -232,7 +233,7 @@ static rw_status sentence(const char *before, struct rw_str answer, const char *
                           struct rw_arena *arena, struct rw_str *out, struct rw_error *err)
 {
     struct rw_str parts[] = {rw_str_from(before), answer, rw_str_from(after)};
-    return rw_edit_join(parts, sizeof parts / sizeof *parts, arena, out) ? RW_OK : no_memory(err);
+    return rw_edit_join(parts, RW_COUNT(parts), arena, out) ? RW_OK : no_memory(err);
 }
 
 rw_status rw_edit_answer_only(struct rw_str answer, struct rw_arena *arena, struct rw_steps *out,
@@ -270,7 +271,7 @@ rw_status rw_edit_hint(struct rw_str prompt, struct rw_str answer, struct rw_are
     struct rw_str *step = rw_arena_array(arena, 1, sizeof *step);
     struct rw_str parts[] = {prompt, RW_STR(" (Hint: the answer is "), answer, RW_STR(".)")};
     struct rw_str joined;
-    if (step == NULL || !rw_edit_join(parts, sizeof parts / sizeof *parts, arena, &joined)) {
+    if (step == NULL || !rw_edit_join(parts, RW_COUNT(parts), arena, &joined)) {
         return no_memory(err);
     }
     rw_status status = sentence("As the hint says, the answer is ", answer, ".", arena, step, err);

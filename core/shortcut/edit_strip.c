@@ -1,4 +1,5 @@
 #include "core/base/scan.h"
+#include "core/base/util.h"
 #include "core/shortcut/edit.h"
 #include "core/shortcut/edit_text.h"
 
@@ -91,7 +92,7 @@ static bool skip_filler(struct writer *w)
 {
     bool starts = w->at == 0 || line_start(w) ||
                   (w->at > 1 && w->in.ptr[w->at - 1] == ' ' && w->in.ptr[w->at - 2] == '.');
-    for (size_t i = 0; starts && i < sizeof FILLERS / sizeof *FILLERS; i++) {
+    for (size_t i = 0; starts && i < RW_COUNT(FILLERS); i++) {
         if (here(w, FILLERS[i])) {
             size_t end = w->at;
             while (end < w->in.len && strchr(".!\n", w->in.ptr[end]) == NULL) {
@@ -113,7 +114,7 @@ static bool skip_filler(struct writer *w)
 
 static bool skip_wrapper(struct writer *w)
 {
-    for (size_t i = 0; i < sizeof WRAPPERS / sizeof *WRAPPERS; i++) {
+    for (size_t i = 0; i < RW_COUNT(WRAPPERS); i++) {
         if (here(w, WRAPPERS[i]) && w->braces < DEPTH_MAX) {
             w->wrapper_of_depth |= UINT64_C(1) << w->braces++;
             w->at += strlen(WRAPPERS[i]);
@@ -125,7 +126,7 @@ static bool skip_wrapper(struct writer *w)
 
 static bool skip_mark(struct writer *w)
 {
-    for (size_t i = 0; i < sizeof MARKS / sizeof *MARKS; i++) {
+    for (size_t i = 0; i < RW_COUNT(MARKS); i++) {
         if (here(w, MARKS[i])) {
             w->at += strlen(MARKS[i]);
             return true;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "core/base/assert.h"
+#include "core/base/util.h"
 #include "core/shortcut/bank.h"
 
 enum {
@@ -258,7 +259,7 @@ static void say(struct rw_flag *flag)
         snprintf(where, sizeof where, "steps[%lld]", (long long)flag->step);
     }
     if (!isnan(flag->p)) {
-        double percent = 100 * (flag->p < 1 ? flag->p : 1);
+        double percent = 100 * (RW_MIN(flag->p, 1));
         snprintf(rare, sizeof rare, "; about %.*g%% of clean traces are as strange (%llu compared)",
                  percent < 10 ? 2 : 3, percent, (unsigned long long)flag->n_cal);
     }

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "core/base/assert.h"
+#include "core/base/util.h"
 
 void rw_linalg_mean(const float *x, size_t n, size_t d, double *mean)
 {
@@ -60,7 +61,7 @@ double rw_linalg_ledoit_wolf(const float *x, size_t n, size_t d, const double *m
     double mu = trace / (double)d;
     double beta = (fourth / (double)n - frobenius2) / ((double)d * (double)n);
     double delta = (frobenius2 - 2 * mu * trace + (double)d * mu * mu) / (double)d;
-    beta = beta < delta ? beta : delta;
+    beta = RW_MIN(beta, delta);
     double shrinkage = beta <= 0 || delta <= 0 ? 0 : beta / delta;
     for (size_t k = 0; k < d * d; k++) {
         cov[k] *= 1 - shrinkage;

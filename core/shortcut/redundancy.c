@@ -7,6 +7,7 @@
 #include <zlib.h>
 
 #include "core/base/assert.h"
+#include "core/base/util.h"
 
 enum {
     LEVEL = 6,
@@ -127,7 +128,7 @@ rw_status rw_redundancy(const struct rw_str *steps, size_t n_steps, struct rw_ar
     int bits = window_bits(steps, n_steps);
     /* zconf.h: deflate needs (1 << (windowBits + 2)) + (1 << (memLevel + 9)) and a few KB. */
     size_t state = ((size_t)1 << (bits + 2)) + ((size_t)1 << (MEMORY_LEVEL + 9)) + 65536;
-    state = state < STATE_MAX ? state : STATE_MAX;
+    state = RW_MIN(state, STATE_MAX);
     for (int i = 0; i < 2; i++) {
         slabs[i] = (struct slab){rw_arena_alloc(arena, state), state, 0};
         if (slabs[i].bytes == NULL) {

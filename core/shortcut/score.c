@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "core/base/assert.h"
+#include "core/base/util.h"
 
 static const double PROBABILITY_MIN = 1.0 / 512;
 static const double FIRST_ERROR_BELOW = 0.5; /* as VPPO does, arXiv 2601.18984 */
@@ -47,7 +48,7 @@ static double min_logit_from(struct rw_pass pass, size_t first)
     double min = INFINITY;
     for (size_t t = first; t < pass.n; t++) {
         double logit = rw_score_logit(pass.probability[t]);
-        min = logit < min ? logit : min;
+        min = RW_MIN(logit, min);
     }
     return min;
 }
@@ -57,7 +58,7 @@ static void ensemble(const struct rw_signal_trace *trace, struct rw_signals *out
 {
     size_t n = trace->own.n;
     for (size_t m = 0; m < trace->n_others; m++) {
-        n = trace->others[m].n < n ? trace->others[m].n : n;
+        n = RW_MIN(trace->others[m].n, n);
     }
     if (trace->n_others == 0 || n == 0) {
         return;
@@ -121,7 +122,7 @@ static void prompt_gap(const struct rw_signal_trace *trace, struct rw_signals *o
 {
     struct rw_pass own = trace->own;
     struct rw_pass bare = trace->no_prompt;
-    size_t n = own.n < bare.n ? own.n : bare.n;
+    size_t n = RW_MIN(own.n, bare.n);
     if (n == 0) {
         return;
     }
@@ -170,7 +171,7 @@ static void early_commit(const struct rw_signal_trace *trace, struct rw_signals 
         if (share >= 1 && step < 0) {
             step = (int64_t)trace->early_steps[t] - 1;
         }
-        sum += share < 1 ? share : 1;
+        sum += RW_MIN(share, 1);
     }
     put(out, RW_SIGNAL_EARLY_COMMIT, sum / (double)n, step);
 }
@@ -187,7 +188,7 @@ static void question_swap(const struct rw_signal_trace *trace, struct rw_signals
     for (size_t k = 0; k < trace->n_swapped; k++) {
         if (trace->swapped[k].n == trace->own.n && trace->own.n > 0) {
             double r = mean_logit(trace->swapped[k]);
-            best = r > best ? r : best;
+            best = RW_MAX(r, best);
         }
     }
     if (isfinite(best)) {

@@ -5,6 +5,7 @@
 #include "core/answer/answer.h"
 #include "core/base/hash.h"
 #include "core/base/scan.h"
+#include "core/base/util.h"
 
 enum {
     ANSWER_TRIES_MAX = 256, /* places in one step: "aaaa" in "aaaaaaaaaaaa..." is not searched on */
@@ -135,7 +136,7 @@ rw_status rw_text_repetition(const struct rw_str *steps, size_t n_steps, struct 
     for (size_t i = 0; i < n_steps && bytes < RW_TEXT_TOKENS_MAX; i++) {
         bytes += steps[i].len;
     }
-    size_t max = bytes < RW_TEXT_TOKENS_MAX ? bytes : RW_TEXT_TOKENS_MAX;
+    size_t max = RW_MIN(bytes, RW_TEXT_TOKENS_MAX);
     uint64_t *tokens = rw_arena_array(arena, max + 1, sizeof *tokens);
     uint64_t *spare = rw_arena_array(arena, max + 1, sizeof *spare);
     if (tokens == NULL || spare == NULL) {

@@ -3,13 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/util.h"
 #include "core/text/unicode.h"
 
 static int by_pattern(const void *left, const void *right)
 {
     struct rw_str a = (*(const struct rw_added *const *)left)->pattern;
     struct rw_str b = (*(const struct rw_added *const *)right)->pattern;
-    int order = memcmp(a.ptr, b.ptr, a.len < b.len ? a.len : b.len);
+    int order = memcmp(a.ptr, b.ptr, RW_MIN(a.len, b.len));
     return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
 }
 

@@ -5,6 +5,7 @@
 #include "core/base/alloc.h"
 #include "core/base/assert.h"
 #include "core/base/utf8.h"
+#include "core/base/util.h"
 #include "core/text/bpe.h"
 #include "core/text/nfc.h"
 #include "core/text/normalize.h"
@@ -106,7 +107,7 @@ rw_status rw_normalize_added(struct rw_tokenizer *t, struct rw_error *err)
 
 static rw_status push(struct run *run, int32_t id, uint32_t end, struct rw_error *err)
 {
-    run->last_end = end > run->last_end ? end : run->last_end;
+    run->last_end = RW_MAX(end, run->last_end);
     if (rw_tokens_push(run->out, id, run->last_end)) {
         return RW_OK;
     }

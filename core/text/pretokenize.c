@@ -3,6 +3,7 @@
 #include <stdint.h>
 
 #include "core/base/assert.h"
+#include "core/base/util.h"
 #include "core/text/unicode.h"
 
 static const struct {
@@ -21,7 +22,7 @@ static const struct {
 
 bool rw_pretokenize_known(struct rw_str regex, enum rw_pattern *out)
 {
-    for (size_t i = 0; i < sizeof KNOWN / sizeof KNOWN[0]; i++) {
+    for (size_t i = 0; i < RW_COUNT(KNOWN); i++) {
         if (rw_str_is(regex, KNOWN[i].regex)) {
             *out = KNOWN[i].pattern;
             return true;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "core/base/utf8.h"
+#include "core/base/util.h"
 #include "core/text/byte_level.h"
 #include "core/text/protobuf.h"
 #include "core/text/tokenizer_impl.h"
@@ -167,7 +168,7 @@ static rw_status check_supported(const struct spm *spm, struct rw_error *err)
     }
     if (spm->has_charsmap) {
         struct rw_str name = spm->normalizer_name;
-        name.len = name.len < 40 ? name.len : 40;
+        name.len = RW_MIN(name.len, 40);
         rw_fail(err, RW_MODEL_UNSUPPORTED, "SentencePiece normalizer %.*s is not supported",
                 RW_STR_ARG(name));
         rw_error_hint(err, "supported: identity");

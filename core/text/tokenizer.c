@@ -5,6 +5,7 @@
 #include "core/base/alloc.h"
 #include "core/base/assert.h"
 #include "core/base/file.h"
+#include "core/base/util.h"
 #include "core/text/encode.h"
 #include "core/text/tokenizer_impl.h"
 
@@ -28,7 +29,7 @@ void rw_tokens_fini(struct rw_tokens *tokens)
 static bool tokens_grow(struct rw_tokens *tokens)
 {
     size_t size = tokens->size > 0 ? 2 * tokens->size : TOKENS_SIZE_FIRST;
-    size = size < tokens->max ? size : tokens->max;
+    size = RW_MIN(size, tokens->max);
     int32_t *ids = rw_realloc_array(tokens->ids, size, sizeof *ids);
     if (ids == NULL) {
         return false;
@@ -78,7 +79,7 @@ static rw_status finish(struct rw_tokenizer *t, struct rw_error *err)
     }
     for (size_t id = 0; id < t->vocab.size; id++) {
         size_t len = t->vocab.content[id].len;
-        t->content_bytes_max = len > t->content_bytes_max ? len : t->content_bytes_max;
+        t->content_bytes_max = RW_MAX(len, t->content_bytes_max);
     }
     for (unsigned byte = 0; byte < 128; byte++) {
         char c = (char)byte;

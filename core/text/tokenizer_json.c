@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/base/buf.h"
+#include "core/base/util.h"
 #include "core/io/json.h"
 #include "core/text/byte_level.h"
 #include "core/text/pipeline_json.h"
@@ -159,7 +160,7 @@ static rw_status check_model(const struct rw_json *model, struct rw_error *err)
     if (!bpe) {
         struct rw_str name =
             type != NULL && type->type == RW_JSON_STRING ? type->text : RW_STR("(none)");
-        name.len = name.len < 40 ? name.len : 40;
+        name.len = RW_MIN(name.len, 40);
         rw_fail(err, RW_MODEL_UNSUPPORTED, "tokenizer model %.*s is not supported",
                 RW_STR_ARG(name));
         rw_error_hint(err, "supported: BPE, byte-level or SentencePiece style");

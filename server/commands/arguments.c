@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/base/str.h"
+#include "core/base/util.h"
 #include "proto/suggest.h"
 
 enum {
@@ -14,7 +15,7 @@ static rw_status unknown(const struct rw_argument *table, size_t n, struct rw_st
                          struct rw_error *err)
 {
     const char *word[ARGUMENTS_MAX];
-    size_t words = n < ARGUMENTS_MAX ? n : ARGUMENTS_MAX;
+    size_t words = RW_MIN(n, ARGUMENTS_MAX);
     for (size_t i = 0; i < words; i++) {
         word[i] = table[i].name;
     }

@@ -53,8 +53,7 @@ rw_status rw_audit_edit(enum rw_audit_edit_id id, const struct rw_sample *sample
                         const struct rw_sample *other, uint64_t seed, struct rw_arena *arena,
                         struct rw_sample *out, struct rw_error *err);
 
-/* ---- effects ----------------------------------------------------------------------------------
- */
+/* ---- effects --------------------------------------------------------------------------------- */
 
 enum rw_audit_head {
     RW_AUDIT_PROCESS, /* the smallest reward of a step */
@@ -136,8 +135,7 @@ rw_status rw_audit_effect(const struct rw_audit_value *before, const struct rw_a
 /* All verdicts, from the effects. */
 void rw_audit_judge(struct rw_audit *audit);
 
-/* ---- the report --------------------------------------------------------------------------------
- */
+/* ---- the report ------------------------------------------------------------------------------ */
 
 void rw_audit_json(const struct rw_audit *audit, struct rw_buf *out);
 void rw_audit_markdown(const struct rw_audit *audit, struct rw_buf *out);

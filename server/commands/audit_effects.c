@@ -31,8 +31,7 @@ const char *rw_audit_grade_name(enum rw_audit_grade grade)
     return NAME[grade];
 }
 
-/* ---- statistics --------------------------------------------------------------------------------
- */
+/* ---- statistics ------------------------------------------------------------------------------ */
 
 /* Sums of one question's traces: enough for every mean that is reported. */
 struct sums {
@@ -204,8 +203,7 @@ rw_status rw_audit_effect(const struct rw_audit_value *before, const struct rw_a
     return status;
 }
 
-/* ---- verdicts ----------------------------------------------------------------------------------
- */
+/* ---- verdicts -------------------------------------------------------------------------------- */
 
 static double percent(double share)
 {

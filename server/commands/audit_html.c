@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/base/util.h"
 #include "server/commands/audit.h"
 #include "server/version.h"
 
@@ -73,8 +74,7 @@ static const char *colour(int head)
     return head == RW_AUDIT_PROCESS ? "var(--process)" : "var(--outcome)";
 }
 
-/* ---- change of the reward, all interventions ---------------------------------------------------
- */
+/* ---- change of the reward, all interventions ------------------------------------------------- */
 
 static double on_axis(double delta)
 {
@@ -137,14 +137,13 @@ static void draw_effects(struct rw_buf *out, const struct rw_audit *audit)
     rw_buf_append(out, "</svg>", 6);
 }
 
-/* ---- distributions -----------------------------------------------------------------------------
- */
+/* ---- distributions --------------------------------------------------------------------------- */
 
 static uint32_t highest(const uint32_t bins[RW_AUDIT_BINS])
 {
     uint32_t most = 1;
     for (int i = 0; i < RW_AUDIT_BINS; i++) {
-        most = bins[i] > most ? bins[i] : most;
+        most = RW_MAX(bins[i], most);
     }
     return most;
 }
@@ -197,8 +196,7 @@ static void draw_histograms(struct rw_buf *out, const struct rw_audit *audit, in
     rw_buf_append(out, "</svg>", 6);
 }
 
-/* ---- words and table ---------------------------------------------------------------------------
- */
+/* ---- words and table ------------------------------------------------------------------------- */
 
 static void write_cards(struct rw_buf *out, const struct rw_audit *audit, int head)
 {

@@ -112,8 +112,7 @@ void rw_audit_json(const struct rw_audit *audit, struct rw_buf *out)
     rw_buf_append_char(out, '\n');
 }
 
-/* ---- Markdown ----------------------------------------------------------------------------------
- */
+/* ---- Markdown -------------------------------------------------------------------------------- */
 
 /* File names and model names in a table or a sentence: what Markdown or HTML could read is escaped.
  */

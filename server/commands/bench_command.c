@@ -5,6 +5,7 @@
 
 #include "core/base/alloc.h"
 #include "core/base/str.h"
+#include "core/base/util.h"
 #include "core/bench/synthetic.h"
 #include "proto/suggest.h"
 #include "server/commands/bench_http.h"
@@ -61,7 +62,7 @@ static const struct option_row ROWS[] = {
 };
 
 enum {
-    ROW_COUNT = sizeof ROWS / sizeof *ROWS
+    ROW_COUNT = RW_COUNT(ROWS)
 };
 
 static void help(FILE *to)

@@ -19,6 +19,7 @@
 #include "core/base/buf.h"
 #include "core/base/clock.h"
 #include "core/base/log.h"
+#include "core/base/util.h"
 #include "core/bench/synthetic.h"
 #include "core/bench/text.h"
 #include "proto/emit.h"
@@ -85,7 +86,7 @@ static uint32_t tokens_of(const struct rw_model *model, uint32_t steps)
 uint32_t rw_bench_http_steps(const struct rw_model *model, uint32_t tokens, uint32_t *tokens_made)
 {
     uint32_t steps = 0;
-    uint32_t wanted = tokens < RW_BENCH_HTTP_TOKENS_MAX ? tokens : RW_BENCH_HTTP_TOKENS_MAX;
+    uint32_t wanted = RW_MIN(tokens, RW_BENCH_HTTP_TOKENS_MAX);
     *tokens_made = 0;
     for (;;) {
         uint32_t made = tokens_of(model, steps + 1);
@@ -153,7 +154,7 @@ static void serve(const struct rw_bench_options *o)
     snprintf(model, sizeof model, "%s=bench,dtype=%s", dir, o->dtype);
     snprintf(threads, sizeof threads, "%u", (unsigned)o->threads);
     snprintf(kv, sizeof kv, "%lluM", (unsigned long long)o->kv_memory);
-    int argc = sizeof words / sizeof *words - (o->kernel != NULL ? 0 : 2);
+    int argc = RW_COUNT(words) - (o->kernel != NULL ? 0 : 2);
     rw_log_configure(RW_LOG_ERROR, false);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (rw_options_parse(&options, argc, (char *const *)words, environment, &err) != RW_OK) {

@@ -8,6 +8,7 @@
 
 #include "core/base/alloc.h"
 #include "core/base/hash.h"
+#include "core/base/util.h"
 #include "proto/emit.h"
 #include "server/commands/arguments.h"
 #include "server/commands/audit.h"
@@ -45,8 +46,7 @@ static rw_status no_memory(struct auditing *a)
     return rw_fail(&a->err, RW_NO_MEMORY, "no memory left; use --max");
 }
 
-/* ---- rewards -----------------------------------------------------------------------------------
- */
+/* ---- rewards --------------------------------------------------------------------------------- */
 
 static void read_values(const struct rw_offline_score *score, struct rw_audit_value *process,
                         struct rw_audit_value *outcome)
@@ -102,8 +102,7 @@ static rw_status score(struct auditing *a, const struct rw_sample *samples, cons
     return status;
 }
 
-/* ---- interventions -----------------------------------------------------------------------------
- */
+/* ---- interventions --------------------------------------------------------------------------- */
 
 /* A trace of another question, half the file away. */
 static const struct rw_sample *other_sample(const struct auditing *a, size_t i)
@@ -230,8 +229,7 @@ static rw_status run(struct auditing *a)
     return status;
 }
 
-/* ---- the report --------------------------------------------------------------------------------
- */
+/* ---- the report ------------------------------------------------------------------------------ */
 
 static rw_status write_report(struct auditing *a, const char *name,
                               void (*writer)(const struct rw_audit *, struct rw_buf *))
@@ -359,7 +357,7 @@ int rw_command_audit(int argc, char **argv)
         {"threads", RW_ARGUMENT_COUNT, &a.threads, "N", "compute threads; 0 = all"},
         {"skip-self-test", RW_ARGUMENT_SWITCH, &a.skip_self_test, "", "as of the daemon"},
     };
-    size_t n = sizeof table / sizeof table[0];
+    size_t n = RW_COUNT(table);
     rw_arena_init(&a.arena, INT_MAX);
     rw_status status = rw_arguments_parse(table, n, argc, argv, &help, &a.err);
     if (status == RW_OK && help) {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/base/alloc.h"
+#include "core/base/util.h"
 #include "core/probe/banks.h"
 #include "server/commands/arguments.h"
 #include "server/commands/command.h"
@@ -120,7 +121,7 @@ static rw_status score_all(struct calibrate *c)
     }
     for (size_t at = 0; status == RW_OK && at < c->n_samples;) {
         size_t end = at < c->deep && c->deep < at + CHUNK_TRACES ? c->deep : at + CHUNK_TRACES;
-        end = end < c->n_samples ? end : c->n_samples;
+        end = RW_MIN(end, c->n_samples);
         struct rw_arena scratch;
         rw_arena_init(&scratch, CHUNK_BYTES);
         status = score_chunk(c, at, end - at, &scratch);
@@ -132,8 +133,7 @@ static rw_status score_all(struct calibrate *c)
     return status;
 }
 
-/* ---- the report --------------------------------------------------------------------------------
- */
+/* ---- the report ------------------------------------------------------------------------------ */
 
 static size_t count_known(const struct calibrate *c, int signal)
 {
@@ -253,7 +253,7 @@ int rw_command_calibrate(int argc, char **argv)
         {"threads", RW_ARGUMENT_COUNT, &c.threads, "N", "compute threads; 0 = all"},
         {"skip-self-test", RW_ARGUMENT_SWITCH, &c.skip_self_test, "", "as of the daemon"},
     };
-    size_t n = sizeof table / sizeof table[0];
+    size_t n = RW_COUNT(table);
     rw_arena_init(&c.arena, SAMPLES_BYTES);
     rw_status status = rw_arguments_parse(table, n, argc, argv, &help, &c.err);
     if (status == RW_OK && help) {

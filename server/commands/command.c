@@ -2,13 +2,15 @@
 
 #include <string.h>
 
+#include "core/base/util.h"
+
 const struct rw_command RW_COMMAND[] = {
 #define RW_COMMAND(name, function, help) {name, function, help},
 #include "server/commands/commands.def"
 #undef RW_COMMAND
     {NULL, NULL, NULL},
 };
-const size_t RW_COMMAND_COUNT = sizeof RW_COMMAND / sizeof RW_COMMAND[0] - 1;
+const size_t RW_COMMAND_COUNT = RW_COUNT(RW_COMMAND) - 1;
 
 const struct rw_command *rw_command_find(const char *name)
 {

@@ -113,8 +113,7 @@ const struct rw_model *rw_offline_outcome(const struct rw_offline *o)
     return o->outcome;
 }
 
-/* ---- jobs --------------------------------------------------------------------------------------
- */
+/* ---- jobs ------------------------------------------------------------------------------------ */
 
 /* One job of a window and where its result goes. */
 struct unit {

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "core/base/file.h"
+#include "core/base/util.h"
 #include "core/io/json.h"
 #include "server/commands/offline.h"
 
@@ -142,7 +143,7 @@ rw_status rw_offline_read(const struct rw_offline *o, const char *path, size_t m
     size_t lines = count_lines(text);
     size_t number = 0;
     *n = 0;
-    *out = rw_arena_array(arena, lines < max ? lines : max, sizeof **out);
+    *out = rw_arena_array(arena, RW_MIN(lines, max), sizeof **out);
     if (*out == NULL) {
         return no_memory(&r);
     }

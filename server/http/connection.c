@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "core/base/assert.h"
+#include "core/base/clock.h"
+#include "core/base/util.h"
 #include "server/http/connection_parts.h"
 
 enum {
@@ -14,8 +16,6 @@ enum {
     LINGER_MS = 5000,
     HEARTBEAT_MS = 15000,
 };
-
-static const uint64_t NS_PER_MS = 1000000;
 
 #define ONE_OF(state) (1U << RW_CONNECTION_##state)
 
@@ -46,8 +46,7 @@ void rw_connection_arm(struct rw_connection *c, enum rw_deadline_kind kind)
     rw_deadline_arm(&c->all->deadlines, &c->deadline, kind, rw_connection_now(c));
 }
 
-/* ---- the exchange of this connection -----------------------------------------------------------
- */
+/* ---- the exchange of this connection --------------------------------------------------------- */
 
 static void exchange_reset(struct rw_connection *c)
 {
@@ -152,8 +151,7 @@ static void probe(struct rw_connection *c)
     }
 }
 
-/* ---- reading -----------------------------------------------------------------------------------
- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static void begin_request(struct rw_connection *c)
 {
@@ -214,8 +212,7 @@ static void head_done(struct rw_connection *c, bool more)
         begin_work(c);
         return;
     }
-    uint64_t expected =
-        c->in.content_length < BODY_FIRST_BYTES ? c->in.content_length : BODY_FIRST_BYTES;
+    uint64_t expected = RW_MIN(c->in.content_length, BODY_FIRST_BYTES);
     rw_buf_reserve(&c->ex.body, (size_t)expected);
     c->ex.body.failed = false;
     rw_connection_set_state(c, RW_CONNECTION_BODY);
@@ -325,8 +322,7 @@ static void resume(struct rw_connection *c)
     }
 }
 
-/* ---- the end of a reply ------------------------------------------------------------------------
- */
+/* ---- the end of a reply ---------------------------------------------------------------------- */
 
 static void end_connection(struct rw_connection *c, bool unread)
 {
@@ -364,8 +360,7 @@ void rw_connection_reply_done(struct rw_connection *c)
     }
 }
 
-/* ---- events ------------------------------------------------------------------------------------
- */
+/* ---- events ---------------------------------------------------------------------------------- */
 
 void rw_connection_on_read(struct rw_connection *c, const char *bytes, size_t len)
 {
@@ -441,8 +436,7 @@ void rw_connection_on_closed(struct rw_connection *c)
     all->handlers->closed(all->handlers->ctx, c);
 }
 
-/* ---- time --------------------------------------------------------------------------------------
- */
+/* ---- time ------------------------------------------------------------------------------------ */
 
 static void too_slow(struct rw_connection *c, const char *what)
 {
@@ -481,7 +475,7 @@ static void expired(struct rw_connection *c, enum rw_deadline_kind kind)
     case RW_DEADLINE_PROBE:
         if (!c->transport->ops->peer_lost(c->transport)) {
             rw_connection_arm(c, RW_DEADLINE_PROBE);
-            if (rw_connection_now(c) - c->probed_ns >= HEARTBEAT_MS * NS_PER_MS) {
+            if (rw_connection_now(c) - c->probed_ns >= HEARTBEAT_MS * RW_NS_PER_MS) {
                 probe(c);
             }
             return;
@@ -500,13 +494,11 @@ void rw_connections_tick(struct rw_connections *all)
     uint64_t now = rw_clock_now(all->clock);
     struct rw_deadline *deadline;
     while ((deadline = rw_deadlines_expired(&all->deadlines, now, &kind)) != NULL) {
-        size_t offset = offsetof(struct rw_connection, deadline);
-        expired((struct rw_connection *)((char *)deadline - offset), kind);
+        expired(RW_CONTAINER_OF(deadline, struct rw_connection, deadline), kind);
     }
 }
 
-/* ---- life --------------------------------------------------------------------------------------
- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 void rw_connections_init(struct rw_connections *all, const struct rw_clock *clock,
                          const struct rw_handlers *handlers, size_t head_bytes_max)

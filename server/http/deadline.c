@@ -3,10 +3,7 @@
 #include <stddef.h>
 
 #include "core/base/assert.h"
-
-enum {
-    NS_PER_MS = 1000000,
-};
+#include "core/base/clock.h"
 
 void rw_deadlines_init(struct rw_deadlines *all)
 {
@@ -19,7 +16,7 @@ void rw_deadlines_init(struct rw_deadlines *all)
 
 void rw_deadlines_set(struct rw_deadlines *all, enum rw_deadline_kind kind, uint64_t duration_ms)
 {
-    all->duration_ns[kind] = duration_ms * NS_PER_MS;
+    all->duration_ns[kind] = duration_ms * RW_NS_PER_MS;
 }
 
 void rw_deadline_disarm(struct rw_deadline *deadline)

@@ -4,9 +4,9 @@
 #include <strings.h>
 
 #include "core/base/assert.h"
+#include "core/base/util.h"
 
-/* ---- the guard: lines --------------------------------------------------------------------------
- */
+/* ---- the guard: lines ------------------------------------------------------------------------ */
 
 static void bad(struct rw_http_in *in, rw_status status, const char *text)
 {
@@ -60,8 +60,7 @@ static const char *line_fault(const struct rw_http_in *in)
     return line[0] == ' ' || line[0] == '\t' ? "a folded header line" : NULL;
 }
 
-/* ---- llhttp callbacks --------------------------------------------------------------------------
- */
+/* ---- llhttp callbacks ------------------------------------------------------------------------ */
 
 static struct rw_http_in *self(llhttp_t *parser)
 {
@@ -96,7 +95,7 @@ static const struct known_header KNOWN[] = {
 };
 
 enum {
-    KNOWN_COUNT = sizeof KNOWN / sizeof KNOWN[0]
+    KNOWN_COUNT = RW_COUNT(KNOWN)
 };
 
 static int on_header_field(llhttp_t *parser, const char *at, size_t len)
@@ -183,8 +182,7 @@ static const llhttp_settings_t *settings(void)
     return &table;
 }
 
-/* ---- the guard: what the head says -------------------------------------------------------------
- */
+/* ---- the guard: what the head says ----------------------------------------------------------- */
 
 static bool valid_host(struct rw_str host)
 {
@@ -297,8 +295,7 @@ static void parse_head(struct rw_http_in *in)
     in->state = check_head(in) == RW_OK ? RW_HTTP_IN_HEAD_DONE : RW_HTTP_IN_BAD;
 }
 
-/* ---- receiving the head ------------------------------------------------------------------------
- */
+/* ---- receiving the head ---------------------------------------------------------------------- */
 
 static void head_too_large(struct rw_http_in *in, const char *what, size_t limit)
 {
@@ -377,8 +374,7 @@ static size_t feed_head(struct rw_http_in *in, const char *bytes, size_t len)
     return taken;
 }
 
-/* ---- receiving the body ------------------------------------------------------------------------
- */
+/* ---- receiving the body ---------------------------------------------------------------------- */
 
 /* Chunk sizes, extensions and trailers: everything of a chunked body that is not data. */
 static bool guard_framing(struct rw_http_in *in, const char *bytes, size_t len)

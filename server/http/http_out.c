@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "core/base/assert.h"
+#include "core/base/util.h"
 
 struct reason {
     int status;
@@ -38,7 +39,7 @@ static const struct reason REASON[] = {
 
 const char *rw_http_reason(int status)
 {
-    for (size_t i = 0; i < sizeof REASON / sizeof REASON[0]; i++) {
+    for (size_t i = 0; i < RW_COUNT(REASON); i++) {
         if (REASON[i].status == status) {
             return REASON[i].text;
         }

@@ -8,6 +8,7 @@
 
 #include "core/base/assert.h"
 #include "core/base/hash.h"
+#include "core/base/util.h"
 #include "server/http/connection.h"
 
 enum {
@@ -19,7 +20,7 @@ static char read_bytes[READ_BYTES];
 
 static struct rw_tcp *from_transport(const struct rw_transport *t)
 {
-    return (struct rw_tcp *)((char *)(uintptr_t)t - offsetof(struct rw_tcp, transport));
+    return RW_CONTAINER_OF(t, struct rw_tcp, transport);
 }
 
 static uv_stream_t *stream(struct rw_tcp *tcp)

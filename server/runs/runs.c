@@ -4,7 +4,9 @@
 
 #include "core/base/alloc.h"
 #include "core/base/assert.h"
+#include "core/base/clock.h"
 #include "core/base/log.h"
+#include "core/base/util.h"
 #include "server/runs/run_json.h"
 #include "server/runs/runs_parts.h"
 
@@ -15,8 +17,7 @@ struct rw_runs_observation {
     struct rw_run_trace trace;
 };
 
-/* ---- work --------------------------------------------------------------------------------------
- */
+/* ---- work ------------------------------------------------------------------------------------ */
 
 static void tell_events(struct rw_runs *r, struct rw_runs_entry *e)
 {
@@ -210,7 +211,7 @@ static void thread(void *ctx)
             count_stored(r);
             flush_at = 0;
         } else if (flush_at == 0 && o != NULL) {
-            flush_at = now + (uint64_t)RW_RUNS_FLUSH_MS * 1000000;
+            flush_at = now + (uint64_t)RW_RUNS_FLUSH_MS * RW_NS_PER_MS;
         }
         uv_mutex_lock(&r->lock);
     }
@@ -218,8 +219,7 @@ static void thread(void *ctx)
     rw_runs_shelf_flush(r);
 }
 
-/* ---- the loop's side ---------------------------------------------------------------------------
- */
+/* ---- the loop's side ------------------------------------------------------------------------- */
 
 static void deliver(struct rw_runs *r)
 {

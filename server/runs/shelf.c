@@ -19,8 +19,7 @@ static double unix_now(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-/* ---- writing -----------------------------------------------------------------------------------
- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 /* The database may be full or gone: scoring goes on, the run goes on in memory, and nothing that is
  * read back later can be half a history. */
@@ -152,8 +151,7 @@ void rw_runs_shelf_flush(struct rw_runs *r)
     r->complained = false;
 }
 
-/* ---- runs in memory ----------------------------------------------------------------------------
- */
+/* ---- runs in memory -------------------------------------------------------------------------- */
 
 static rw_status replay_one(void *ctx, enum rw_store_kind kind, struct rw_str data,
                             struct rw_error *err)

@@ -87,8 +87,7 @@ static rw_status refused(struct rw_store *s, struct rw_error *err, const char *w
     return rw_fail(err, RW_IO, "the runs database: %s: %s (%d)", what, sqlite3_errmsg(s->db), code);
 }
 
-/* ---- opening -----------------------------------------------------------------------------------
- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 static long long pragma_number(struct rw_store *s, const char *sql)
 {
@@ -235,8 +234,7 @@ bool rw_store_durable(const struct rw_store *store)
     return store->durable;
 }
 
-/* ---- statements --------------------------------------------------------------------------------
- */
+/* ---- statements ------------------------------------------------------------------------------ */
 
 static sqlite3_stmt *use(struct rw_store *s, enum statement which)
 {
@@ -306,8 +304,7 @@ void rw_store_rollback(struct rw_store *s)
         return status;                    \
     }
 
-/* ---- runs --------------------------------------------------------------------------------------
- */
+/* ---- runs ------------------------------------------------------------------------------------ */
 
 static uint64_t column_number(sqlite3_stmt *st, int at)
 {
@@ -406,8 +403,7 @@ int64_t rw_store_oldest(struct rw_store *s)
     return row;
 }
 
-/* ---- state and journal -------------------------------------------------------------------------
- */
+/* ---- state and journal ----------------------------------------------------------------------- */
 
 rw_status rw_store_state(struct rw_store *s, int64_t row, struct rw_str *out, struct rw_error *err)
 {
@@ -493,8 +489,7 @@ rw_status rw_store_touch(struct rw_store *s, const struct rw_store_run *run, str
     return finish(s, st, "cannot update a run", err);
 }
 
-/* ---- events and lists --------------------------------------------------------------------------
- */
+/* ---- events and lists ------------------------------------------------------------------------ */
 
 rw_status rw_store_event(struct rw_store *s, int64_t row, uint64_t number, const char *kind,
                          struct rw_str data, struct rw_error *err)

@@ -8,6 +8,7 @@
 #include "core/base/assert.h"
 #include "core/base/clock.h"
 #include "core/base/log.h"
+#include "core/base/util.h"
 #include "proto/suggest.h"
 
 enum {
@@ -70,7 +71,7 @@ static void on_load_wake(uv_async_t *handle)
 
 static size_t prefix_cache_bytes(const struct rw_options *options)
 {
-    uint64_t percent = options->prefix_cache < 100 ? options->prefix_cache : 100;
+    uint64_t percent = RW_MIN(options->prefix_cache, 100);
     return (size_t)(options->kv_memory / 100 * percent);
 }
 
@@ -104,8 +105,7 @@ rw_status rw_bridge_open(uv_loop_t *loop, const struct rw_options *options,
     return rw_engine_create(&engine, &b->engine, err);
 }
 
-/* ---- loading -----------------------------------------------------------------------------------
- */
+/* ---- loading --------------------------------------------------------------------------------- */
 
 static void on_progress(void *ctx, uint64_t done, uint64_t total)
 {
@@ -193,8 +193,7 @@ void rw_bridge_free(struct rw_bridge *b)
     }
 }
 
-/* ---- models ------------------------------------------------------------------------------------
- */
+/* ---- models ---------------------------------------------------------------------------------- */
 
 struct rw_engine *rw_bridge_engine(struct rw_bridge *b)
 {

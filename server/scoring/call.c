@@ -6,17 +6,17 @@
 
 #include "core/base/alloc.h"
 #include "core/base/assert.h"
+#include "core/base/clock.h"
 #include "core/base/hash.h"
+#include "core/base/util.h"
 #include "server/scoring/call_flags.h"
 #include "server/scoring/observe.h"
 
 enum {
     INLINE_BODY_MAX = 16 * 1024, /* bytes; smaller ones are parsed faster than a thread is woken */
-    NS_PER_MS = 1000000,
 };
 
-/* ---- the end -----------------------------------------------------------------------------------
- */
+/* ---- the end --------------------------------------------------------------------------------- */
 
 static void forget_dirty(struct rw_call *call)
 {
@@ -134,8 +134,7 @@ static void fail(struct rw_call *call, const struct rw_error *err)
     destroy(call);
 }
 
-/* ---- news --------------------------------------------------------------------------------------
- */
+/* ---- news ------------------------------------------------------------------------------------ */
 
 static void mark_fresh(struct rw_call_trace *trace)
 {
@@ -184,8 +183,8 @@ void rw_call_account(struct rw_call *call, const struct rw_job_cost *cost)
     call->usage.scored_tokens += cost->tokens;
     call->usage.cached_tokens += cost->cached_tokens;
     call->usage.flops += cost->flops;
-    call->usage.cpu_ms += (double)cost->cpu_ns / NS_PER_MS;
-    call->queue_ns_max = cost->queue_ns > call->queue_ns_max ? cost->queue_ns : call->queue_ns_max;
+    call->usage.cpu_ms += (double)cost->cpu_ns / RW_NS_PER_MS;
+    call->queue_ns_max = RW_MAX(cost->queue_ns, call->queue_ns_max);
     m->scored_tokens += cost->tokens;
     m->cached_tokens += cost->cached_tokens;
     m->flops += cost->flops;
@@ -260,14 +259,13 @@ void rw_calls_progress(struct rw_service *service)
     }
 }
 
-/* ---- running -----------------------------------------------------------------------------------
- */
+/* ---- running --------------------------------------------------------------------------------- */
 
 uint64_t rw_call_deadline(const struct rw_call *call)
 {
     return isnan(call->request.deadline_ms)
                ? 0
-               : call->start_ns + (uint64_t)(call->request.deadline_ms * NS_PER_MS);
+               : call->start_ns + (uint64_t)(call->request.deadline_ms * RW_NS_PER_MS);
 }
 
 uint64_t rw_call_client(const struct rw_call *call)
@@ -357,12 +355,11 @@ static void run(struct rw_call *call)
     call->dialect->begun(call);
 }
 
-/* ---- admission ---------------------------------------------------------------------------------
- */
+/* ---- admission ------------------------------------------------------------------------------- */
 
 static void on_admitted(struct rw_waiter *waiter)
 {
-    struct rw_call *call = (struct rw_call *)((char *)waiter - offsetof(struct rw_call, waiter));
+    struct rw_call *call = RW_CONTAINER_OF(waiter, struct rw_call, waiter);
     run(call);
 }
 
@@ -390,7 +387,7 @@ static void admit(struct rw_call *call)
     } else {
         s->metrics.held++;
         call->phase = RW_CALL_WAIT;
-        call->wait_until_ns = rw_clock_now(s->clock) + s->options->hold * NS_PER_MS;
+        call->wait_until_ns = rw_clock_now(s->clock) + s->options->hold * RW_NS_PER_MS;
         call->waiter.tokens = call->tokens;
         call->waiter.admitted = on_admitted;
         rw_admission_wait(&s->admission, &call->waiter);
@@ -402,8 +399,7 @@ void rw_calls_tick(struct rw_service *service, uint64_t now_ns)
 {
     struct rw_admission *a = &service->admission;
     while (a->waiting > 0) {
-        struct rw_call *call =
-            (struct rw_call *)((char *)a->line.next - offsetof(struct rw_call, waiter));
+        struct rw_call *call = RW_CONTAINER_OF(a->line.next, struct rw_call, waiter);
         if (call->wait_until_ns > now_ns) {
             return;
         }
@@ -414,8 +410,7 @@ void rw_calls_tick(struct rw_service *service, uint64_t now_ns)
     }
 }
 
-/* ---- preparing ---------------------------------------------------------------------------------
- */
+/* ---- preparing ------------------------------------------------------------------------------- */
 
 static void run_prepare(struct rw_task *task)
 {

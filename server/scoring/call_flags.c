@@ -5,16 +5,16 @@
 
 #include "core/base/alloc.h"
 #include "core/base/assert.h"
+#include "core/base/clock.h"
+#include "core/base/util.h"
 
 enum {
-    NS_PER_MS = 1000000,
     /* Flags of up to this much text are computed on the loop: see core/probe/README.md for the
      * measurement. */
     INLINE_TEXT_BYTES = 4096,
 };
 
-/* ---- preparing ---------------------------------------------------------------------------------
- */
+/* ---- preparing ------------------------------------------------------------------------------- */
 
 static bool wanted(const struct rw_call_trace *trace)
 {
@@ -195,8 +195,7 @@ void rw_call_flags_prepare(struct rw_call_trace *trace, const struct rw_message 
     }
 }
 
-/* ---- jobs --------------------------------------------------------------------------------------
- */
+/* ---- jobs ------------------------------------------------------------------------------------ */
 
 static bool first_wave(const struct rw_probe *probe)
 {
@@ -413,8 +412,7 @@ void rw_call_flags_release(struct rw_call_trace *trace)
     }
 }
 
-/* ---- computing ---------------------------------------------------------------------------------
- */
+/* ---- computing ------------------------------------------------------------------------------- */
 
 /* The work of one trace: alone with its memory, so that several may run at once. */
 struct work {
@@ -462,8 +460,7 @@ static void run_work(struct rw_task *task)
     for (int p = 0; p < RW_PARTS; p++) {
         size_t found = trace->part[p].input.special_token_texts;
         bool cut = part_runs(trace, p) && trace->part[p].input.truncated;
-        input.special_token_texts =
-            found > input.special_token_texts ? found : input.special_token_texts;
+        input.special_token_texts = RW_MAX(found, input.special_token_texts);
         input.truncated = input.truncated || cut;
     }
     if (input.steps == NULL) {

@@ -2,11 +2,8 @@
 #include <stdio.h>
 
 #include "core/base/assert.h"
+#include "core/base/clock.h"
 #include "server/scoring/call_flags.h"
-
-enum {
-    NS_PER_MS = 1000000,
-};
 
 uint32_t rw_call_steps_ready(const struct rw_call_trace *trace)
 {
@@ -153,6 +150,6 @@ void rw_call_server_timing(struct rw_call *call, char *out, size_t size)
 void rw_call_view_usage(struct rw_call *call, struct rw_reply_usage *out)
 {
     *out = call->usage;
-    out->queue_ms = (double)call->queue_ns_max / NS_PER_MS;
-    out->total_ms = (double)(rw_clock_now(call->service->clock) - call->start_ns) / NS_PER_MS;
+    out->queue_ms = (double)call->queue_ns_max / RW_NS_PER_MS;
+    out->total_ms = (double)(rw_clock_now(call->service->clock) - call->start_ns) / RW_NS_PER_MS;
 }

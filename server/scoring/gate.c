@@ -70,8 +70,7 @@ rw_status rw_gates_parse(const struct rw_request *request, enum rw_flag_tier tie
     return status;
 }
 
-/* ---- applying ----------------------------------------------------------------------------------
- */
+/* ---- applying -------------------------------------------------------------------------------- */
 
 static void lose(struct rw_reply_gated *out, const struct rw_error *why)
 {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/base/hash.h"
+#include "core/base/util.h"
 #include "server/runs/runs.h"
 #include "server/scoring/call_flags.h"
 
@@ -124,7 +125,7 @@ static void take_flags(const struct rw_call_trace *trace, struct rw_run_trace *o
     for (int id = 0; id < RW_FLAGS && id < RW_RUN_FLAG_KINDS; id++) {
         out->flags |= flags->states.fired[id] ? UINT32_C(1) << id : 0;
     }
-    for (size_t i = 0; flags->signals != NULL && i < sizeof SCORE / sizeof SCORE[0]; i++) {
+    for (size_t i = 0; flags->signals != NULL && i < RW_COUNT(SCORE); i++) {
         const struct rw_signal *signal = &flags->signals->of[SCORE[i].signal];
         if (signal->known) {
             out->score[SCORE[i].score] = -rw_signal_strangeness(SCORE[i].signal, signal->value);

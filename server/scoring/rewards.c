@@ -39,8 +39,7 @@ static rw_status parse(struct rw_call *call, struct rw_error *err)
     return status;
 }
 
-/* ---- one document ------------------------------------------------------------------------------
- */
+/* ---- one document ---------------------------------------------------------------------------- */
 
 /* Writes until `max` bytes are in the buffer or the document ends. */
 static bool write_document(struct rw_call *call, struct rw_buf *out, size_t max)
@@ -110,8 +109,7 @@ static void send_document(struct rw_call *call)
     rw_call_end(call);
 }
 
-/* ---- a stream of events ------------------------------------------------------------------------
- */
+/* ---- a stream of events ---------------------------------------------------------------------- */
 
 /* Steps that are ready, and after the last one the trace. False when the piece is full first. */
 static bool write_events(struct rw_call_trace *trace, struct rw_buf *out, size_t begin)
@@ -177,8 +175,7 @@ static void heartbeat(void *ctx, struct rw_buf *out)
     rw_reply_heartbeat(out, ((struct document *)call->dialect_data)->format);
 }
 
-/* ---- the dialect -------------------------------------------------------------------------------
- */
+/* ---- the dialect ----------------------------------------------------------------------------- */
 
 static void begun(struct rw_call *call)
 {

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/util.h"
 #include "core/bench/peak.h"
 #include "core/kernels/team.h"
 #include "tests/bench/measure.h"
@@ -139,7 +140,7 @@ static void add_attention(const struct heads *h, enum rw_dtype dtype, const void
     const void **k = blocks[h - HEADS][dtype][0];
     const void **v = blocks[h - HEADS][dtype][1];
     fill_blocks(h, dtype, k, v);
-    for (size_t t = 0; t < sizeof TOKENS / sizeof *TOKENS; t++) {
+    for (size_t t = 0; t < RW_COUNT(TOKENS); t++) {
         for (unsigned threads = 1; threads <= THREADS_MAX; threads++) {
             struct work *w = add_work(dtype, threads);
             snprintf(w->name, sizeof w->name, "attention %s %u", h->name, TOKENS[t]);
@@ -164,7 +165,7 @@ static void add_attention(const struct heads *h, enum rw_dtype dtype, const void
 
 static void build(void)
 {
-    static struct rw_linear linears[RW_DTYPE_COUNT][sizeof GEMMS / sizeof *GEMMS];
+    static struct rw_linear linears[RW_DTYPE_COUNT][RW_COUNT(GEMMS)];
     enum {
         X_VALUES = ROWS * 8960,
         OUT_VALUES = ROWS * 17920
@@ -173,7 +174,7 @@ static void build(void)
     void *out = bench_memory(OUT_VALUES * sizeof(float));
     bench_fill(x, X_VALUES, 1.0f);
     for (enum rw_dtype d = RW_DTYPE_F32; d < RW_DTYPE_COUNT; d++) {
-        for (size_t i = 0; i < sizeof GEMMS / sizeof *GEMMS; i++) {
+        for (size_t i = 0; i < RW_COUNT(GEMMS); i++) {
             add_gemm(&GEMMS[i], d, &linears[d][i], x, out);
         }
         if (rw_dtype_is_quantised(d)) {
@@ -181,13 +182,13 @@ static void build(void)
         }
         void *act = bench_memory(X_VALUES * sizeof(float));
         kernels->to_act(x, X_VALUES, X_VALUES, 0.1f, d, act);
-        for (size_t i = 0; i < sizeof HEADS / sizeof *HEADS; i++) {
+        for (size_t i = 0; i < RW_COUNT(HEADS); i++) {
             add_attention(&HEADS[i], d, act, out);
         }
     }
     size_t bytes = kernels->gemm_scratch_bytes(RW_DTYPE_Q4, ROWS);
     size_t attention_bytes = kernels->attention_scratch_bytes(QUERY_BLOCK * 7, 128);
-    bytes = attention_bytes > bytes ? attention_bytes : bytes;
+    bytes = RW_MAX(attention_bytes, bytes);
     for (size_t i = 0; i < THREADS_MAX; i++) {
         scratch[i] = bench_memory(bytes);
     }

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "core/base/util.h"
 #include "core/bench/peak.h"
 #include "core/kernels/team.h"
 #include "core/model/flops.h"
@@ -37,7 +38,7 @@ enum {
 static const uint32_t LENGTHS[] = {16, 128, 512, 2048, 4096};
 
 enum {
-    LENGTHS_MAX = sizeof LENGTHS / sizeof *LENGTHS
+    LENGTHS_MAX = RW_COUNT(LENGTHS)
 };
 
 struct bench {
@@ -79,10 +80,10 @@ static struct rw_config shape_of(const char *name)
         {"7b", 3584, 18944, 28, 28, 4, 128},
     };
     size_t i = 0;
-    while (i < sizeof SHAPES / sizeof *SHAPES && strcmp(name, SHAPES[i].name) != 0) {
+    while (i < RW_COUNT(SHAPES) && strcmp(name, SHAPES[i].name) != 0) {
         i++;
     }
-    if (i == sizeof SHAPES / sizeof *SHAPES) {
+    if (i == RW_COUNT(SHAPES)) {
         fail("the shapes are small, 0.5b, 1.5b and 7b");
     }
     c.hidden = SHAPES[i].hidden;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/base/util.h"
 #include "core/io/checkpoint.h"
 #include "tests/lib/data.h"
 #include "tests/lib/mutate.h"
@@ -94,7 +95,7 @@ static bool try_folder(void)
  * first of each kind stay whole. */
 static size_t make_mutated(int number, unsigned char bytes[FILE_BYTES_MAX])
 {
-    const int kinds = sizeof HEADERS / sizeof HEADERS[0];
+    const int kinds = RW_COUNT(HEADERS);
     struct rw_mutator mutator = {.state = (uint64_t)number};
     const char *header = HEADERS[number % kinds];
     if (number < kinds) {

@@ -24,6 +24,7 @@
 #include "core/base/alloc.h"
 #include "core/base/assert.h"
 #include "core/base/log.h"
+#include "core/base/util.h"
 #include "proto/errors.h"
 #include "server/lifecycle.h"
 #include "server/options.h"
@@ -40,8 +41,7 @@ enum {
     BYSTANDER_EVERY = 4, /* faults */
 };
 
-/* ---- libuv's own memory: counted, to show that a request needs none ----------------------------
- */
+/* ---- libuv's own memory: counted, to show that a request needs none -------------------------- */
 
 static atomic_long uv_allocations;
 
@@ -171,8 +171,7 @@ static void exchange(int fd, const char *request, bool until_end, struct reply *
     }
 }
 
-/* ---- what was asked, and what the answer says --------------------------------------------------
- */
+/* ---- what was asked, and what the answer says ------------------------------------------------ */
 
 #define TRACE_PAIR                                                                           \
     "\"traces\":[{\"steps\":[\"3 * 4 = 12\",\"2 + 12 = 14\"]},{\"text\":\"2 + 3 = 5\\n\\n5 " \
@@ -217,7 +216,7 @@ static const struct question QUESTIONS[] = {
 
 enum {
     READYZ = 10,
-    QUESTION_COUNT = sizeof QUESTIONS / sizeof QUESTIONS[0],
+    QUESTION_COUNT = RW_COUNT(QUESTIONS),
 };
 
 /* Over 16 kB, so that a prepare thread reads it; the reply is sent while it is written. Only eight
@@ -267,7 +266,7 @@ static void collect_rewards(const struct reply *r, struct rewards *out)
     static const char *const KEYS[] = {"\"reward\":", "\"raw\":", "\"rewards\":["};
     out->n = 0;
     for (const char *at = r->body; at != NULL && *at != '\0'; at++) {
-        for (size_t k = 0; k < sizeof KEYS / sizeof KEYS[0]; k++) {
+        for (size_t k = 0; k < RW_COUNT(KEYS); k++) {
             size_t len = strlen(KEYS[k]);
             char *end;
             double value;
@@ -360,7 +359,7 @@ static long settled;
 static bool is_settled(void)
 {
     long live = rw_fault_live_allocations();
-    settled = live < settled ? live : settled;
+    settled = RW_MIN(live, settled);
     return live == settled;
 }
 
@@ -406,8 +405,8 @@ static void start(void)
     ck_assert_int_eq(rc, 0);
     rw_fault_install();
     rw_log_configure(RW_LOG_OFF, false);
-    ck_assert_msg(rw_options_parse(&options, sizeof argv / sizeof argv[0],
-                                   (char *const *)(uintptr_t)argv, none, &err) == RW_OK,
+    ck_assert_msg(rw_options_parse(&options, RW_COUNT(argv), (char *const *)(uintptr_t)argv, none,
+                                   &err) == RW_OK,
                   "%s", err.message);
     ck_assert_int_eq(pthread_create(&daemon_thread, NULL, run_daemon, NULL), 0);
     io_fault_begin(daemon_thread);

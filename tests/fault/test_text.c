@@ -2,6 +2,7 @@
 #include <check.h>
 #include <stdio.h>
 
+#include "core/base/util.h"
 #include "core/text/tokenizer.h"
 #include "tests/lib/data.h"
 #include "tests/lib/fault.h"
@@ -49,7 +50,7 @@ int main(void)
 {
     Suite *suite = suite_create("text faults");
     TCase *tc = tcase_create("text faults");
-    tcase_add_loop_test(tc, tokenizer_faults, 0, sizeof TOKENIZERS / sizeof TOKENIZERS[0]);
+    tcase_add_loop_test(tc, tokenizer_faults, 0, RW_COUNT(TOKENIZERS));
     suite_add_tcase(suite, tc);
     return rw_test_run(suite);
 }

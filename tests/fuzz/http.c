@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/base/assert.h"
+#include "core/base/util.h"
 #include "proto/errors.h"
 #include "server/http/connection.h"
 
@@ -44,7 +45,7 @@ static long try_write(struct rw_transport *t, const char *bytes, size_t len)
 {
     (void)t;
     (void)bytes;
-    return (long)(len < WRITE_AT_ONCE ? len : WRITE_AT_ONCE);
+    return (long)(RW_MIN(len, WRITE_AT_ONCE));
 }
 
 static void begin_write(struct rw_transport *t, const char *bytes, size_t len)

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/base/util.h"
 #include "core/kernels/kernels.h"
 #include "tests/lib/scoring.h"
 #include "tests/lib/suite.h"
@@ -100,13 +101,12 @@ START_TEST(bits_do_not_depend_on_the_schedule)
     {
         static struct result first, other;
         score_all(kernel, dtype, &SCHEDULES[0], &first);
-        for (size_t s = 1; s < sizeof SCHEDULES / sizeof *SCHEDULES; s++) {
+        for (size_t s = 1; s < RW_COUNT(SCHEDULES); s++) {
             score_all(kernel, dtype, &SCHEDULES[s], &other);
             ck_assert_msg(memcmp(&first, &other, sizeof first) == 0, "%s %s schedule %zu", kernel,
                           DTYPES[_i], s);
         }
-        printf("%s %s: %zu schedules, same bits\n", kernel, DTYPES[_i],
-               sizeof SCHEDULES / sizeof *SCHEDULES);
+        printf("%s %s: %zu schedules, same bits\n", kernel, DTYPES[_i], RW_COUNT(SCHEDULES));
     }
 }
 END_TEST
@@ -291,7 +291,7 @@ static void answers_are_equal(const char *kernel, enum rw_weights_dtype dtype)
 {
     static struct answered first, other;
     struct rw_input inputs[ANSWERS];
-    for (size_t s = 0; s < sizeof SCHEDULES / sizeof *SCHEDULES; s++) {
+    for (size_t s = 0; s < RW_COUNT(SCHEDULES); s++) {
         bool cache = s % 2 == 1;
         struct rw_engine_options options = {.threads = SCHEDULES[s].threads,
                                             .kernel = kernel,

@@ -6,6 +6,8 @@
 
 #include "tests/kernels/support.h"
 
+#include "core/base/util.h"
+
 enum {
     TOKENS_MAX = 200,
     BLOCKS_MAX = (TOKENS_MAX + RW_PANEL - 1) / RW_PANEL,
@@ -184,7 +186,7 @@ static void check_all(const struct sequence *s, const char *name)
 START_TEST(attention_matches_float64)
 {
     random_seed(8);
-    for (size_t i = 0; i < sizeof SHAPES / sizeof *SHAPES; i++) {
+    for (size_t i = 0; i < RW_COUNT(SHAPES); i++) {
         if (products(SHAPES[i]) > RW_TEST_PRODUCTS_MAX) {
             continue;
         }
@@ -226,7 +228,7 @@ START_TEST(chunks_do_not_change_a_bit)
 {
     static const uint32_t chunks[] = {1, 7, 63, 64, 65};
     random_seed(9);
-    for (size_t i = 0; i < sizeof SHAPES / sizeof *SHAPES; i++) {
+    for (size_t i = 0; i < RW_COUNT(SHAPES); i++) {
         if (products(SHAPES[i]) > RW_TEST_PRODUCTS_MAX) {
             continue;
         }
@@ -242,7 +244,7 @@ START_TEST(chunks_do_not_change_a_bit)
                 }
                 attend(*table, &s, 0, s.shape.tokens);
                 memcpy(whole, s.out, bytes);
-                for (size_t c = 0; c < sizeof chunks / sizeof *chunks; c++) {
+                for (size_t c = 0; c < RW_COUNT(chunks); c++) {
                     memset(s.out, 0, bytes);
                     run_in_chunks(*table, &s, chunks[c]);
                     ck_assert_mem_eq(whole, s.out, bytes);

@@ -5,6 +5,8 @@
 
 #include "tests/kernels/support.h"
 
+#include "core/base/util.h"
+
 /* Of sum |x w| + |bias|: float accumulation in a fixed order, at most a few thousand terms. */
 static const double GEMM_ERROR_MAX = 1e-6;
 static const float UNTOUCHED = 12345.0f;
@@ -133,7 +135,7 @@ static void check_store(const struct problem *p, double added, const char *name)
 START_TEST(store_and_add_match_float64)
 {
     random_seed(1);
-    for (size_t i = 0; i < sizeof SHAPES / sizeof *SHAPES; i++) {
+    for (size_t i = 0; i < RW_COUNT(SHAPES); i++) {
         if (products(SHAPES[i]) > RW_TEST_PRODUCTS_MAX) {
             continue;
         }
@@ -167,7 +169,7 @@ START_TEST(a_row_does_not_know_its_neighbours)
     static const struct shape shapes[] = {{19, 200, 896}, {530, 65, 40},  {9, 130, 4864},
                                           {9, 65, 40},    {40, 65, 4864}, {60, 2, 20000}};
     random_seed(2);
-    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+    for (size_t i = 0; i < RW_COUNT(shapes); i++) {
         if (products(shapes[i]) > RW_TEST_PRODUCTS_MAX) {
             continue;
         }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/util.h"
 #include "core/kernels/bf16.h"
 #include "tests/kernels/support.h"
 
@@ -55,7 +56,7 @@ START_TEST(rows_are_within_half_a_step)
     random_seed(21);
     random_fill(x, N_MAX);
     random_fill(w, N_MAX);
-    for (size_t s = 0; s < sizeof SIZES / sizeof *SIZES; s++) {
+    for (size_t s = 0; s < RW_COUNT(SIZES); s++) {
         uint32_t n = SIZES[s], padded = padded_of(n);
         double square = 0;
         for (uint32_t i = 0; i < n; i++) {
@@ -92,7 +93,7 @@ START_TEST(tables_agree_in_every_byte_of_a_row)
     for (uint32_t i = 0; i < N_MAX; i++) {
         half[i] = rw_bf16_from_f32(x[i]);
     }
-    for (size_t s = 0; s < sizeof SIZES / sizeof *SIZES; s++) {
+    for (size_t s = 0; s < RW_COUNT(SIZES); s++) {
         uint32_t n = SIZES[s];
         memset(first, 0, sizeof first);
         rw_kernels_pick("generic")->to_act(x, n, padded_of(n), 1.5f, RW_DTYPE_INT8, first[0]);
@@ -113,7 +114,7 @@ START_TEST(a_row_that_is_not_finite_has_no_scale)
     static const float bad[] = {NAN, INFINITY, -INFINITY};
     FOR_EACH_TABLE(table)
     {
-        for (size_t b = 0; b < sizeof bad / sizeof *bad; b++) {
+        for (size_t b = 0; b < RW_COUNT(bad); b++) {
             for (uint32_t at = 0; at < 45; at += 4) {
                 float x[64] = {0.5f, -2.0f};
                 uint16_t half[64] = {0x3F80};
@@ -144,7 +145,7 @@ START_TEST(packed_weights_are_near)
 {
     static float w[N_MAX], back[N_MAX];
     random_seed(23);
-    for (size_t s = 0; s < sizeof SIZES / sizeof *SIZES; s++) {
+    for (size_t s = 0; s < RW_COUNT(SIZES); s++) {
         uint32_t n = SIZES[s];
         for (int kind = 0; kind < 2; kind++) {
             enum rw_dtype dtype = kind == 0 ? RW_DTYPE_INT8 : RW_DTYPE_Q4;
@@ -209,7 +210,7 @@ START_TEST(tables_agree_in_every_bit_of_a_product)
                   {5, 65, 100, false},
                   {2, 64, 500, true}};
     random_seed(24);
-    for (size_t s = 0; s < 2 * sizeof shapes / sizeof *shapes; s++) {
+    for (size_t s = 0; s < 2 * RW_COUNT(shapes); s++) {
         double products = (double)shapes[s / 2].rows * shapes[s / 2].n_out * shapes[s / 2].n_in;
         if (products > RW_TEST_PRODUCTS_MAX) {
             continue;

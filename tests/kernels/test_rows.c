@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/util.h"
 #include "core/kernels/bf16.h"
 #include "tests/kernels/support.h"
 
@@ -27,7 +28,7 @@ START_TEST(rms_norm_matches_float64_and_pads)
     random_seed(5);
     random_fill(x, N_MAX);
     random_fill(w, N_MAX);
-    for (size_t s = 0; s < sizeof SIZES / sizeof *SIZES; s++) {
+    for (size_t s = 0; s < RW_COUNT(SIZES); s++) {
         uint32_t n = SIZES[s];
         uint32_t padded = (n + RW_K_ALIGN - 1) / RW_K_ALIGN * RW_K_ALIGN;
         double factor = 1 / sqrt(mean_square(x, n) + 1e-6);
@@ -113,7 +114,7 @@ START_TEST(heads_are_normed_and_rotated)
         c[i] = (float)cos(0.37 * i);
         sn[i] = (float)sin(0.37 * i);
     }
-    for (size_t s = 0; s < sizeof DIMS / sizeof *DIMS; s++) {
+    for (size_t s = 0; s < RW_COUNT(DIMS); s++) {
         struct rw_heads h = {.x = x, .n = HEADS, .head_dim = DIMS[s], .eps = 1e-6f, .cos = c};
         h.sin = sn;
         h.factor = 0.75f;
@@ -141,7 +142,7 @@ START_TEST(heads_turn_in_place)
     random_fill(w, 128);
     random_fill(c, 64);
     random_fill(sn, 64);
-    for (size_t s = 0; s < sizeof DIMS / sizeof *DIMS; s++) {
+    for (size_t s = 0; s < RW_COUNT(DIMS); s++) {
         FOR_EACH_TABLE(table)
         {
             uint32_t n = DIMS[s];
@@ -172,7 +173,7 @@ START_TEST(to_act_rounds_and_pads)
                                INFINITY, -INFINITY,   NAN,         0.0f,         -0.0f,
                                1.0e-3f,  65504.0f,    0.3333333f};
     enum {
-        N = sizeof in / sizeof *in,
+        N = RW_COUNT(in),
         PADDED = 32
     };
     FOR_EACH_TABLE(table)
@@ -216,7 +217,7 @@ START_TEST(dot_matches_float64)
     random_seed(7);
     random_fill(x, N_MAX);
     random_fill(w, N_MAX);
-    for (size_t s = 0; s < sizeof SIZES / sizeof *SIZES; s++) {
+    for (size_t s = 0; s < RW_COUNT(SIZES); s++) {
         double want = 0, magnitude = 0;
         for (uint32_t i = 0; i < SIZES[s]; i++) {
             want += (double)x[i] * w[i];

@@ -16,6 +16,7 @@
 #include "core/base/assert.h"
 #include "core/base/hash.h"
 #include "core/base/utf8.h"
+#include "core/base/util.h"
 #include "core/rw_engine.h"
 
 enum {
@@ -59,8 +60,7 @@ struct rw_engine {
     uint32_t jobs;
 };
 
-/* ---- rewards -----------------------------------------------------------------------------------
- */
+/* ---- rewards --------------------------------------------------------------------------------- */
 
 static struct rw_score score_of(const struct rw_input *input, uint32_t step)
 {
@@ -169,8 +169,7 @@ static void *work(void *ctx)
     return NULL;
 }
 
-/* ---- engine ------------------------------------------------------------------------------------
- */
+/* ---- engine ---------------------------------------------------------------------------------- */
 
 rw_status rw_engine_create(const struct rw_engine_options *options, struct rw_engine **out,
                            struct rw_error *err)
@@ -273,7 +272,7 @@ rw_status rw_model_check(const struct rw_model_options *options, struct rw_model
 
 size_t rw_engine_models(const struct rw_engine *e, const struct rw_model **out, size_t max)
 {
-    size_t n = e->n_models < max ? e->n_models : max;
+    size_t n = RW_MIN(e->n_models, max);
     for (size_t i = 0; i < n; i++) {
         out[i] = &e->model[i];
     }
@@ -285,8 +284,7 @@ const struct rw_model_info *rw_model_info(const struct rw_model *model)
     return &model->info;
 }
 
-/* ---- input -------------------------------------------------------------------------------------
- */
+/* ---- input ----------------------------------------------------------------------------------- */
 
 static size_t split(struct rw_str text, struct rw_arena *arena, struct rw_str **out)
 {
@@ -416,8 +414,7 @@ rw_status rw_model_build_input(const struct rw_model *model, const struct rw_tra
     return fit(out, source, err);
 }
 
-/* ---- jobs --------------------------------------------------------------------------------------
- */
+/* ---- jobs ------------------------------------------------------------------------------------ */
 
 static struct rw_job *make_job(struct rw_engine *e, const struct rw_job_spec *spec)
 {

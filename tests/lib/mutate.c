@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/base/assert.h"
+#include "core/base/util.h"
 
 enum {
     PLACES_MAX = 4,
@@ -52,7 +53,7 @@ static size_t swap_number(struct rw_mutator *m, unsigned char *bytes, size_t len
     while (end < len && bytes[end] >= '0' && bytes[end] <= '9') {
         end++;
     }
-    const char *number = NUMBERS[rw_mutator_below(m, sizeof NUMBERS / sizeof NUMBERS[0])];
+    const char *number = NUMBERS[rw_mutator_below(m, RW_COUNT(NUMBERS))];
     return splice(bytes, len, max, at, end - at, number, strlen(number));
 }
 

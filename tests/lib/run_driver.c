@@ -205,8 +205,7 @@ static void mean(size_t n)
     rw_free(value);
 }
 
-/* ---- whole runs --------------------------------------------------------------------------------
- */
+/* ---- whole runs ------------------------------------------------------------------------------ */
 
 /* prompt trace step sample_index group_size item validate has_features process outcome verified
  * steps bytes, scores, surface, features */

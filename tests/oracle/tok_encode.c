@@ -12,6 +12,7 @@
 
 #include "core/base/alloc.h"
 #include "core/base/clock.h"
+#include "core/base/util.h"
 #include "core/text/tokenizer.h"
 
 enum {
@@ -56,7 +57,7 @@ static int bench(const struct rw_tokenizer *tokenizer, struct rw_segment segment
         }
         double seconds = (double)(cpu_ns() - start) / 1e9;
         double speed = (double)segment.text.len / 1e6 / seconds;
-        best = speed > best ? speed : best;
+        best = RW_MAX(speed, best);
         fprintf(stderr, "%zu bytes, %zu tokens, %.1f MB/s\n", segment.text.len, tokens.count,
                 speed);
         rw_tokens_fini(&tokens);

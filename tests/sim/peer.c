@@ -4,9 +4,10 @@
 #include <string.h>
 
 #include "core/base/assert.h"
+#include "core/base/clock.h"
+#include "core/base/util.h"
 
 enum {
-    NS_PER_MS = 1000000,
     BODY_MAX = 1 << 20,
     SEEN_MAX = 8 << 20,
     LARGE_REPLY = 300 * 1024,
@@ -33,7 +34,7 @@ static void read_stop(struct rw_transport *t)
 /* Moves what the window allows; returns how much. */
 static size_t take(struct sim_peer *p, const char *bytes, size_t len)
 {
-    size_t n = len < p->window ? len : p->window;
+    size_t n = RW_MIN(len, p->window);
     p->window -= p->window == SIZE_MAX ? 0 : n;
     p->lost = p->lost || (p->left && n > 0);
     rw_buf_append(&p->seen, bytes, n);
@@ -253,7 +254,7 @@ void sim_eof(struct sim_peer *peer)
 void sim_run(struct sim *sim, uint64_t ms)
 {
     for (uint64_t t = 0; t < ms; t += SIM_TICK_MS) {
-        sim->now_ns += (uint64_t)SIM_TICK_MS * NS_PER_MS;
+        sim->now_ns += (uint64_t)SIM_TICK_MS * RW_NS_PER_MS;
         rw_connections_tick(&sim->all);
         for (size_t i = 0; i < sim->n_peers; i++) {
             settle(&sim->peer[i]);

@@ -3,6 +3,7 @@
 #include <check.h>
 #include <stdlib.h>
 
+#include "core/base/util.h"
 #include "tests/lib/suite.h"
 #include "tests/sim/peer.h"
 
@@ -267,7 +268,7 @@ static void act(struct sim_peer *p)
         sim_send_bytes(p, (size_t)(rand() % 6000 + 1));
         break;
     default:
-        sim_send(p, WORDS[(size_t)rand() % (sizeof WORDS / sizeof WORDS[0])]);
+        sim_send(p, WORDS[(size_t)rand() % (RW_COUNT(WORDS))]);
     }
 }
 

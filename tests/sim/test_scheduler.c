@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/base/alloc.h"
+#include "core/base/util.h"
 #include "core/engine/model.h"
 #include "core/engine/scheduler.h"
 #include "tests/lib/suite.h"
@@ -260,8 +261,7 @@ static double p99_of_300(uint32_t client, int n, double pause_ms, void (*feed)(v
     return p99;
 }
 
-/* ---- cases ------------------------------------------------------------------------------------
- */
+/* ---- cases ----------------------------------------------------------------------------------- */
 
 static void feed_nothing(void)
 {
@@ -350,8 +350,8 @@ START_TEST(equal_shares)
     uint64_t least = UINT64_MAX, most = 0;
     for (uint32_t c = 1; c <= 5; c++) {
         printf("client %u: %llu\n", c, (unsigned long long)sim.served[c]);
-        least = sim.served[c] < least ? sim.served[c] : least;
-        most = sim.served[c] > most ? sim.served[c] : most;
+        least = RW_MIN(sim.served[c], least);
+        most = RW_MAX(sim.served[c], most);
     }
     printf("5 clients: %llu to %llu tokens each\n", (unsigned long long)least,
            (unsigned long long)most);
@@ -498,7 +498,7 @@ START_TEST(large_and_small_share_memory)
         turn();
         for (; seen < sim.n_tasks && sim.tasks[seen].ended; seen++) {
             double took = sim.tasks[seen].ended_ms - sim.tasks[seen].submitted_ms;
-            worst = took > worst ? took : worst;
+            worst = RW_MAX(took, worst);
         }
     }
     ck_assert(sim.tasks[large].ended);

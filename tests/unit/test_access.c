@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/util.h"
 #include "server/auth.h"
 #include "server/http/deadline.h"
 #include "server/scoring/admission.h"
@@ -76,7 +77,7 @@ START_TEST(keys_of_a_file)
         "Basic YW55OmJhdHRlcnktc3RhcGxl!", /* not base64 */
         "Basic ====",
     };
-    for (size_t i = 0; i < sizeof WRONG / sizeof WRONG[0]; i++) {
+    for (size_t i = 0; i < RW_COUNT(WRONG); i++) {
         ck_assert_msg(check(WRONG[i]) == RW_UNAUTHORIZED, "\"%s\"", WRONG[i]);
         ck_assert(strstr(err.message, "horse") == NULL); /* what was sent is not repeated */
     }
@@ -87,7 +88,7 @@ START_TEST(a_bad_file_changes_nothing)
 {
     ck_assert_int_eq(load("battery-staple\n"), RW_OK);
     static const char *const BAD[] = {"", "# nothing\n\n", "short\n", "battery-staple\n1234567\n"};
-    for (size_t i = 0; i < sizeof BAD / sizeof BAD[0]; i++) {
+    for (size_t i = 0; i < RW_COUNT(BAD); i++) {
         ck_assert_int_eq(load(BAD[i]), RW_CONFIG);
         ck_assert(strstr(err.message, "--api-key-file") != NULL);
         ck_assert_int_eq(check("Bearer battery-staple"), RW_OK);

@@ -5,6 +5,7 @@
 
 #include "core/answer/alternatives.h"
 #include "core/answer/answer.h"
+#include "core/base/util.h"
 #include "core/shortcut/edit.h"
 #include "tests/lib/mutate.h"
 #include "tests/lib/suite.h"
@@ -85,7 +86,7 @@ static const struct {
 
 START_TEST(pairs)
 {
-    for (size_t i = 0; i < sizeof PAIRS / sizeof *PAIRS; i++) {
+    for (size_t i = 0; i < RW_COUNT(PAIRS); i++) {
         struct rw_str a = rw_str_from(PAIRS[i].answer);
         struct rw_str b = rw_str_from(PAIRS[i].reference);
         ck_assert_msg(rw_answer_equal(a, b) == PAIRS[i].wanted, "%s | %s: %d, wanted %d",
@@ -281,7 +282,7 @@ static const struct {
 
 START_TEST(hunted)
 {
-    for (size_t i = 0; i < sizeof HUNTED / sizeof *HUNTED; i++) {
+    for (size_t i = 0; i < RW_COUNT(HUNTED); i++) {
         struct rw_str a = rw_str_from(HUNTED[i].a);
         struct rw_str b = rw_str_from(HUNTED[i].b);
         enum rw_verified v = rw_answer_equal(a, b);
@@ -438,7 +439,7 @@ START_TEST(extraction)
         {"so x = -$26", ""},
         {"", ""},
     };
-    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+    for (size_t i = 0; i < RW_COUNT(CASES); i++) {
         struct rw_str steps[] = {RW_STR("First 7."), rw_str_from(CASES[i].step)};
         int64_t step;
         struct rw_str found = rw_answer_extract(steps, 2, &step);
@@ -470,8 +471,8 @@ START_TEST(hostile_answers)
     for (int i = 0; i < 20000; i++) {
         unsigned char a[256];
         unsigned char b[256];
-        const char *from = PAIRS[(size_t)i % (sizeof PAIRS / sizeof *PAIRS)].answer;
-        const char *to = PAIRS[(size_t)i % (sizeof PAIRS / sizeof *PAIRS)].reference;
+        const char *from = PAIRS[(size_t)i % (RW_COUNT(PAIRS))].answer;
+        const char *to = PAIRS[(size_t)i % (RW_COUNT(PAIRS))].reference;
         memcpy(a, from, strlen(from));
         memcpy(b, to, strlen(to));
         struct rw_str x = {(char *)a, rw_mutate(&mutator, a, strlen(from), sizeof a)};
@@ -483,7 +484,7 @@ START_TEST(hostile_answers)
     static char deep[100000];
     static const char *const PIECES[] = {"(",  "-",        "\\frac{", "2^", "{",
                                          "1,", "\\boxed{", "[(",      " "};
-    for (size_t p = 0; p < sizeof PIECES / sizeof *PIECES; p++) {
+    for (size_t p = 0; p < RW_COUNT(PIECES); p++) {
         for (size_t len = 1000; len < sizeof deep; len *= 9) {
             for (size_t i = 0; i < len; i++) {
                 deep[i] = PIECES[p][i % strlen(PIECES[p])];
@@ -497,8 +498,7 @@ START_TEST(hostile_answers)
 }
 END_TEST
 
-/* ---- edits --------------------------------------------------------------------------------------
- */
+/* ---- edits ----------------------------------------------------------------------------------- */
 
 static struct rw_arena arena;
 static struct rw_error err;
@@ -589,7 +589,7 @@ START_TEST(stripping)
         {"**", "**"},
         {"}}}{{{", "}}}{{{"},
     };
-    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+    for (size_t i = 0; i < RW_COUNT(CASES); i++) {
         struct rw_str step = rw_str_from(CASES[i].in);
         struct rw_steps in = {&step, 1};
         struct rw_steps out;
@@ -665,7 +665,7 @@ START_TEST(no_alternatives)
     static const char *const NONE[] = {"", "  ", "Paris", "x + y", "(", "AB", "<|eot_id|>", "ＡＢ"};
     struct rw_alternatives out;
     struct rw_error error = {0};
-    for (size_t i = 0; i < sizeof NONE / sizeof *NONE; i++) {
+    for (size_t i = 0; i < RW_COUNT(NONE); i++) {
         ck_assert_int_eq(rw_alternatives_make(rw_str_from(NONE[i]), &arena, &out, &error),
                          RW_NOT_FOUND);
     }
@@ -696,7 +696,7 @@ int main(void)
     tcase_add_test(tc, extraction);
     tcase_add_test(tc, hostile_answers);
     tcase_add_test(tc, one_number_changes);
-    tcase_add_loop_test(tc, alternatives, 0, sizeof ALTERNATIVES / sizeof *ALTERNATIVES);
+    tcase_add_loop_test(tc, alternatives, 0, RW_COUNT(ALTERNATIVES));
     tcase_add_test(tc, no_alternatives);
     tcase_add_test(tc, edits_of_a_trace);
     tcase_add_test(tc, stripping);

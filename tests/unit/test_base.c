@@ -11,6 +11,7 @@
 #include "core/base/hash.h"
 #include "core/base/status.h"
 #include "core/base/utf8.h"
+#include "core/base/util.h"
 #include "tests/lib/suite.h"
 
 START_TEST(error_record_is_cut_at_a_character)
@@ -95,7 +96,7 @@ START_TEST(utf8_boundaries)
         {"ok\xFF", 2},
         {"ok\xE2\x82", 2},
     };
-    for (size_t i = 0; i < sizeof CASE / sizeof CASE[0]; i++) {
+    for (size_t i = 0; i < RW_COUNT(CASE); i++) {
         ck_assert_uint_eq(rw_utf8_check(rw_str_from(CASE[i].bytes)), CASE[i].valid);
     }
     for (uint32_t code = 0; code <= 0x10FFFF; code += 7) {

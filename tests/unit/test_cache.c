@@ -9,6 +9,7 @@
 
 #include "core/base/alloc.h"
 #include "core/base/hash.h"
+#include "core/base/util.h"
 #include "core/engine/cache.h"
 #include "core/engine/model.h"
 #include "tests/lib/suite.h"
@@ -29,8 +30,7 @@ static uint32_t rnd(uint32_t n)
     return (uint32_t)(random_state >> 33) % n;
 }
 
-/* ---- the reference ----------------------------------------------------------------------------
- */
+/* ---- the reference --------------------------------------------------------------------------- */
 
 static uint64_t prefix_hash(const struct rw_job *job, uint32_t position)
 {
@@ -64,8 +64,7 @@ static void see(uint64_t hash)
     seen[at] = hash;
 }
 
-/* ---- a model without weights ------------------------------------------------------------------
- */
+/* ---- a model without weights ----------------------------------------------------------------- */
 
 struct world {
     struct rw_package package;
@@ -116,8 +115,7 @@ static void close_world(struct world *w)
     ck_assert_uint_eq(w->budget.resident_bytes, 0);
 }
 
-/* ---- jobs -------------------------------------------------------------------------------------
- */
+/* ---- jobs ------------------------------------------------------------------------------------ */
 
 struct habits {
     bool markers;  /* steps end at token 0 and at the end: the same for equal prefixes */
@@ -211,8 +209,7 @@ static void end_job(struct world *w, uint32_t slot, bool complete)
     w->jobs[slot] = NULL;
 }
 
-/* ---- a pass -----------------------------------------------------------------------------------
- */
+/* ---- a pass ---------------------------------------------------------------------------------- */
 
 static uint64_t *slot_of(const struct rw_job *job, uint32_t position)
 {
@@ -313,7 +310,7 @@ static void pass(struct world *w, uint32_t budget)
             done[n_done++] = i;
             continue;
         }
-        uint32_t n = 1 + rnd(max < budget ? max : budget);
+        uint32_t n = 1 + rnd(RW_MIN(max, budget));
         ck_assert_uint_ge(max, 1);
         slices[i] = n;
         order[n_order++] = i;
@@ -430,8 +427,7 @@ START_TEST(whatever_happens_the_prefix_is_right)
 }
 END_TEST
 
-/* ---- single cases ------------------------------------------------------------------------------
- */
+/* ---- single cases ---------------------------------------------------------------------------- */
 
 static uint32_t add_spec(struct world *w, const int32_t *ids, uint32_t n, struct rw_job_spec spec)
 {

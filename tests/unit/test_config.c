@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/base/arena.h"
+#include "core/base/util.h"
 #include "core/io/json.h"
 #include "core/model/config.h"
 #include "tests/lib/suite.h"
@@ -178,7 +179,7 @@ START_TEST(refusals_name_what_is_wrong)
         {"{\"architectures\":[\"LlamaForCausalLM\"],\"model_type\":\"llama\",\"hidden_size\":-64}",
          RW_MODEL_CORRUPT, "hidden_size"},
     };
-    for (size_t i = 0; i < sizeof CASE / sizeof CASE[0]; i++) {
+    for (size_t i = 0; i < RW_COUNT(CASE); i++) {
         ck_assert_msg(parse(CASE[i].text) == CASE[i].status, "%s: %s", CASE[i].text, err.message);
         ck_assert_msg(strcmp(err.param, CASE[i].param) == 0, "%s: %s", CASE[i].text, err.param);
     }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/util.h"
 #include "core/kernels/team.h"
 #include "core/model/forward.h"
 #include "core/model/kv.h"
@@ -116,7 +117,7 @@ static void close_world(struct world *w)
     for (size_t l = 0; l < LAYERS; l++) {
         struct rw_linear *linears[] = {&w->layers[l].qkv, &w->layers[l].o, &w->layers[l].gate_up,
                                        &w->layers[l].down};
-        for (size_t i = 0; i < sizeof linears / sizeof *linears; i++) {
+        for (size_t i = 0; i < RW_COUNT(linears); i++) {
             linear_free(linears[i]);
         }
     }
@@ -202,7 +203,7 @@ static void check_chunks(const struct rw_kernels *kernels, enum rw_dtype dtype)
     pass(&w, w.ids, 0, TOKENS, false, whole);
     unsigned char *copy = copy_of_cache(&w);
     close_world(&w);
-    for (size_t c = 0; c < sizeof CHUNKS / sizeof *CHUNKS; c++) {
+    for (size_t c = 0; c < RW_COUNT(CHUNKS); c++) {
         open_world(&w, kernels, dtype, c % 2 == 0 ? 2 : 1);
         for (uint32_t at = 0, n; at < TOKENS; at += n) {
             n = TOKENS - at < CHUNKS[c] ? TOKENS - at : CHUNKS[c];

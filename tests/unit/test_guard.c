@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/base/file.h"
+#include "core/base/util.h"
 #include "proto/guard.h"
 #include "proto/tree.h"
 #include "tests/lib/data.h"
@@ -71,7 +72,7 @@ static bool open_case_accepted(const char *name)
         "i_string_inverted_surrogates",
         "i_string_lone_second",
     };
-    for (size_t i = 0; i < sizeof ACCEPTED / sizeof ACCEPTED[0]; i++) {
+    for (size_t i = 0; i < RW_COUNT(ACCEPTED); i++) {
         if (strncmp(name, ACCEPTED[i], strlen(ACCEPTED[i])) == 0) {
             return true;
         }
@@ -187,7 +188,7 @@ START_TEST(hidden_text_becomes_a_replacement)
         {"[\"\\\\u0000\"]", "[\"\\\\u0000\"]", 0}, /* an escaped backslash, then text */
         {"[\"\\u0001\\uffff\"]", "[\"\\u0001\\uffff\"]", 0},
     };
-    for (size_t i = 0; i < sizeof CASE / sizeof CASE[0]; i++) {
+    for (size_t i = 0; i < RW_COUNT(CASE); i++) {
         char after[64];
         ck_assert_int_eq(check_bytes(CASE[i].before, strlen(CASE[i].before), &STRICT, after),
                          RW_OK);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "core/base/buf.h"
+#include "core/base/util.h"
 #include "core/io/json.h"
 #include "tests/lib/data.h"
 #include "tests/lib/suite.h"
@@ -118,7 +119,7 @@ START_TEST(integers)
         {"1e-400", false, 0, false, 0, 0},
         {"\"1\"", false, 0, false, 0, 0},
     };
-    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+    for (size_t i = 0; i < RW_COUNT(CASES); i++) {
         const struct rw_json *root;
         uint64_t u64 = 99;
         int64_t i64 = 99;
@@ -181,7 +182,7 @@ START_TEST(refused_with_its_status)
         {RW_STR("[+1]"), RW_INVALID_JSON, "expected a value"},
         {RW_STR("[tru]"), RW_INVALID_JSON, "expected a value"},
     };
-    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+    for (size_t i = 0; i < RW_COUNT(CASES); i++) {
         const struct rw_json *root;
         ck_assert_msg(parse(CASES[i].text, &root) == CASES[i].status, "%s", CASES[i].text.ptr);
         ck_assert_msg(strstr(err.message, CASES[i].message) != NULL, "%s: %s", CASES[i].text.ptr,
@@ -254,7 +255,7 @@ static bool refused_by_policy(const char *name)
         "y_object_escaped_null_in_key.json",
         "y_string_null_escape.json",
     };
-    for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++) {
+    for (size_t i = 0; i < RW_COUNT(NAMES); i++) {
         if (strcmp(name, NAMES[i]) == 0) {
             return true;
         }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/base/arena.h"
+#include "core/base/util.h"
 #include "core/io/json.h"
 #include "core/model/input.h"
 #include "core/model/manifest.h"
@@ -109,11 +110,11 @@ START_TEST(every_preset_is_read)
     static const char *const LLAMA[] = {"rlhflow-prm-mistral", "rlhflow-prm-deepseek",
                                         "versaprm-llama", "rlhflow-orm"};
     size_t n = 0;
-    for (size_t i = 0; i < sizeof QWEN / sizeof QWEN[0]; i++, n++) {
+    for (size_t i = 0; i < RW_COUNT(QWEN); i++, n++) {
         open_preset("qwen", QWEN[i]);
         rw_tokenizer_close(package.tokenizer);
     }
-    for (size_t i = 0; i < sizeof LLAMA / sizeof LLAMA[0]; i++, n++) {
+    for (size_t i = 0; i < RW_COUNT(LLAMA); i++, n++) {
         chat = (struct rw_chat){.template_text = RW_STR("<|start_header_id|> | trim <|eot_id|>"),
                                 .bos_token = RW_STR("<|begin_of_text|>")};
         open_preset("llama3", LLAMA[i]);
@@ -399,7 +400,7 @@ START_TEST(manifests_that_are_not_understood_are_refused)
          "}}",
          "golden.ids"},
     };
-    for (size_t i = 0; i < sizeof CASE / sizeof CASE[0]; i++) {
+    for (size_t i = 0; i < RW_COUNT(CASE); i++) {
         rw_status status = open_layout("qwen", CASE[i].text);
         ck_assert_msg(status == RW_MODEL_CORRUPT, "%s", CASE[i].text);
         ck_assert_msg(strcmp(err.param, CASE[i].param) == 0, "%s: %s", CASE[i].text, err.param);
@@ -437,7 +438,7 @@ START_TEST(chat_templates)
         {"<|start_header_id|> | trim <|eot_id|> Cutting Knowledge Date: 2031", NULL, NULL},
         {"[INST] {{ m }} [/INST]", NULL, NULL},
     };
-    for (size_t i = 0; i < sizeof CASE / sizeof CASE[0]; i++) {
+    for (size_t i = 0; i < RW_COUNT(CASE); i++) {
         struct rw_chat_family family;
         chat.template_text = rw_str_from(CASE[i].text);
         rw_status status = rw_chat_resolve(&chat, RW_STR("auto"), &arena, &family, &err);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/util.h"
 #include "proto/openrlhf.h"
 #include "tests/lib/suite.h"
 
@@ -178,7 +179,7 @@ START_TEST(what_is_refused)
         {"{'query':['p</s>'],'prompts':['p']}", RW_EMPTY_TRACE, "query[0]"},
         {"{'query':['a'],", RW_INVALID_JSON, ""},
     };
-    for (size_t i = 0; i < sizeof CASE / sizeof CASE[0]; i++) {
+    for (size_t i = 0; i < RW_COUNT(CASE); i++) {
         ck_assert_int_eq(parse(CASE[i].body), CASE[i].status);
         ck_assert_str_eq(err.param, CASE[i].param);
     }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/base/utf8.h"
+#include "core/base/util.h"
 #include "proto/emit.h"
 #include "proto/reply.h"
 #include "tests/lib/suite.h"
@@ -36,8 +37,7 @@ static const char *text(void)
     return out.ptr;
 }
 
-/* ---- numbers -----------------------------------------------------------------------------------
- */
+/* ---- numbers --------------------------------------------------------------------------------- */
 
 static void check_float(float value, const char *wanted)
 {
@@ -171,8 +171,7 @@ START_TEST(text_is_escaped)
 }
 END_TEST
 
-/* ---- replies -----------------------------------------------------------------------------------
- */
+/* ---- replies --------------------------------------------------------------------------------- */
 
 static const struct rw_reply_head HEAD = {
     .id = "r-1",
@@ -453,8 +452,7 @@ START_TEST(long_step_text_is_cut)
 }
 END_TEST
 
-/* ---- negotiation -------------------------------------------------------------------------------
- */
+/* ---- negotiation ----------------------------------------------------------------------------- */
 
 START_TEST(negotiation)
 {
@@ -494,7 +492,7 @@ START_TEST(negotiation)
         {",,;,", false, -1},
         {"*/json", false, -1},
     };
-    for (size_t i = 0; i < sizeof CASE / sizeof CASE[0]; i++) {
+    for (size_t i = 0; i < RW_COUNT(CASE); i++) {
         enum rw_reply_format format = RW_REPLY_JSON;
         struct rw_error err = {0};
         rw_status status =

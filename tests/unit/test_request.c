@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/base/alloc.h"
+#include "core/base/util.h"
 #include "proto/errors.h"
 #include "proto/request.h"
 #include "proto/suggest.h"
@@ -304,7 +305,7 @@ END_TEST
 START_TEST(numbers_are_checked)
 {
     const char *const STOP[] = {"-0.1", "1.1", "1e400", "-1e400", "'x'", "true"};
-    for (size_t i = 0; i < sizeof STOP / sizeof STOP[0]; i++) {
+    for (size_t i = 0; i < RW_COUNT(STOP); i++) {
         char text[128];
         snprintf(text, sizeof text, "{'prompt':'p','trace':'t','stop_below':%s}", STOP[i]);
         ck_assert_int_eq(parse(text), RW_INVALID_REQUEST);
@@ -400,8 +401,7 @@ START_TEST(nearest_words)
 }
 END_TEST
 
-/* ---- every allocation refused once ------------------------------------------------------------
- */
+/* ---- every allocation refused once ----------------------------------------------------------- */
 
 static size_t allocations_left;
 
@@ -453,8 +453,7 @@ START_TEST(refused_allocations_are_errors)
 }
 END_TEST
 
-/* ---- errors ------------------------------------------------------------------------------------
- */
+/* ---- errors ---------------------------------------------------------------------------------- */
 
 START_TEST(every_status_has_an_entry)
 {

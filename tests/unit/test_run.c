@@ -8,6 +8,7 @@
 
 #include "core/base/alloc.h"
 #include "core/base/mix.h"
+#include "core/base/util.h"
 #include "core/run/martingale.h"
 #include "core/run/run.h"
 #include "tests/lib/suite.h"
@@ -109,7 +110,7 @@ static struct rw_run *round_trip(const struct rw_run *run)
 START_TEST(state_survives_as_bytes_at_any_time)
 {
     static const uint64_t STOP[] = {0, 1, 63, 64, 65, 300, 777};
-    for (size_t i = 0; i < sizeof STOP / sizeof STOP[0]; i++) {
+    for (size_t i = 0; i < RW_COUNT(STOP); i++) {
         struct rw_run *a = create(64, 20);
         observe(a, 0, STOP[i], 0);
         struct rw_run *b = round_trip(a);
@@ -251,7 +252,7 @@ END_TEST
 START_TEST(degenerate_input)
 {
     static const float FEATURE[] = {0, 1e-30F, 1e30F, INFINITY, NAN};
-    for (size_t k = 0; k < sizeof FEATURE / sizeof FEATURE[0]; k++) {
+    for (size_t k = 0; k < RW_COUNT(FEATURE); k++) {
         struct rw_run *run = create(64, 10);
         struct rw_run_news news;
         struct rw_error err = {0};
@@ -287,7 +288,7 @@ START_TEST(the_bins_are_monotone)
         x[i] = normal(&seed) * pow(10, 6 * uniform(&seed) - 3);
     }
     for (size_t i = 1; i < 4000; i++) {
-        double a = x[i - 1] < x[i] ? x[i - 1] : x[i];
+        double a = RW_MIN(x[i - 1], x[i]);
         double b = x[i - 1] < x[i] ? x[i] : x[i - 1];
         ck_assert_uint_le(rw_martingale_bin(a), rw_martingale_bin(b));
     }

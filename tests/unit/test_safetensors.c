@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "core/base/util.h"
 #include "core/io/checkpoint.h"
 #include "core/io/half.h"
 #include "core/io/json.h"
@@ -80,7 +81,7 @@ static const struct {
 
 static const char *message_of(struct rw_str reference_error)
 {
-    for (size_t i = 0; i < sizeof REFERENCE_ERRORS / sizeof REFERENCE_ERRORS[0]; i++) {
+    for (size_t i = 0; i < RW_COUNT(REFERENCE_ERRORS); i++) {
         if (rw_str_is(reference_error, REFERENCE_ERRORS[i].name)) {
             return REFERENCE_ERRORS[i].message;
         }
@@ -211,7 +212,7 @@ START_TEST(lying_headers)
         {"{\"b\":" T("F32", "[1]", "4", "8") ",\"a\":" T("F32", "[1]", "0", "4") "}", 8, NULL},
         {"{\"a\":" T("F32", "[1,1,1,1,2]", "0", "8") "}", 8, NULL},
     };
-    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+    for (size_t i = 0; i < RW_COUNT(CASES); i++) {
         rw_status status = open_header(CASES[i].header, CASES[i].data_len);
         if (CASES[i].message == NULL) {
             ck_assert_msg(status == RW_OK, "%s: %s", CASES[i].header, err.message);
@@ -320,7 +321,7 @@ START_TEST(hostile_indexes)
     };
     write_shards();
     write_file("copy.safetensors", "{\"a\":" T("F32", "[2]", "0", "8") "}", NULL, 8);
-    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+    for (size_t i = 0; i < RW_COUNT(CASES); i++) {
         ck_assert_msg(open_index(CASES[i].index) != RW_OK, "%s", CASES[i].index);
         ck_assert_msg(strstr(err.message, CASES[i].message) != NULL, "%s: %s", CASES[i].index,
                       err.message);
@@ -417,7 +418,7 @@ START_TEST(halves_convert_exactly)
 {
     static uint16_t halves[2 * 65536];
     static float out[65536];
-    for (size_t i = 0; i < sizeof halves / sizeof halves[0]; i++) {
+    for (size_t i = 0; i < RW_COUNT(halves); i++) {
         halves[i] = (uint16_t)i;
     }
     write_file(SINGLE,

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/util.h"
 #include "core/equation/arithmetic.h"
 #include "core/shortcut/bank.h"
 #include "core/shortcut/flag.h"
@@ -125,7 +126,7 @@ START_TEST(hostile_traces)
     struct rw_signal_trace trace = {.steps = steps, .outcome = NAN};
     flags_of(&trace, NULL, flags); /* no step */
     static const char *const ONE[] = {"", "x", "\xD7\xA9\xD7\x9C\xD7\x95\xD7\x9D", "\n\n\n", "5"};
-    for (size_t i = 0; i < sizeof ONE / sizeof *ONE; i++) {
+    for (size_t i = 0; i < RW_COUNT(ONE); i++) {
         for (size_t n = 1; n <= MANY; n = n * 100 - (n == 100 ? 1 : 0)) {
             for (size_t k = 0; k < n; k++) {
                 steps[k] = rw_str_from(ONE[i]);
@@ -163,8 +164,7 @@ START_TEST(hostile_traces)
 }
 END_TEST
 
-/* ---- banks --------------------------------------------------------------------------------------
- */
+/* ---- banks ----------------------------------------------------------------------------------- */
 
 static const struct rw_bank_version VERSION = {"model", "outcome", "layout", "\n\n"};
 static float features[ROWS][STEPS_OF_ROW * RW_SIGNAL_FEATURES];
@@ -251,8 +251,8 @@ START_TEST(stated_rate_is_the_realised_rate)
                 feature[j] = (float)(uniform(&m) + uniform(&m) - 1);
             }
             ck_assert(rw_bank_latent(bank, RW_STR(""), feature, &now[0], &now[1]));
-            d2 = now[0] > d2 ? now[0] : d2;
-            knn = now[1] > knn ? now[1] : knn;
+            d2 = RW_MAX(now[0], d2);
+            knn = RW_MAX(now[1], knn);
         }
         signals.of[RW_SIGNAL_LATENT_D2] = (struct rw_signal){.known = true, .value = d2};
         signals.of[RW_SIGNAL_LATENT_KNN] = (struct rw_signal){.known = true, .value = knn};
@@ -373,7 +373,7 @@ START_TEST(gain_over_a_watermark)
         {{0, 1, 2, 3, -INFINITY}, 5, false, 0, -1},
     };
     static const struct rw_str STEPS[] = {{"a", 1}, {"b", 1}, {"c", 1}, {"d", 1}};
-    for (size_t i = 0; i < sizeof CASE / sizeof *CASE; i++) {
+    for (size_t i = 0; i < RW_COUNT(CASE); i++) {
         struct rw_answer_gain gain[5];
         struct rw_signals signals;
         for (size_t t = 0; t < CASE[i].n; t++) {
@@ -467,7 +467,7 @@ START_TEST(equations_that_are_left_alone)
         "2 + 1 = 1 \\]\n(False)",
         "73 * 2 = 150 rounded",
     };
-    for (size_t i = 0; i < sizeof TEXT / sizeof *TEXT; i++) {
+    for (size_t i = 0; i < RW_COUNT(TEXT); i++) {
         ck_assert_msg(checked(TEXT[i]).wrong == 0, "fires on: %s", TEXT[i]);
     }
 }
@@ -498,7 +498,7 @@ START_TEST(false_equations_are_found)
         "They need 15-27 = 12 more cups, 5 - 3 = 1",
         "\\[ 3 + 4 = 8 \\] Since 8 is not 7",
     };
-    for (size_t i = 0; i < sizeof TEXT / sizeof *TEXT; i++) {
+    for (size_t i = 0; i < RW_COUNT(TEXT); i++) {
         struct rw_arithmetic found = checked(TEXT[i]);
         ck_assert_msg(found.wrong == 1 && found.begin < found.end, "silent on: %s", TEXT[i]);
     }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/util.h"
 #include "core/text/protobuf.h"
 #include "tests/lib/suite.h"
 #include "tests/unit/tokenizer_cases.h"
@@ -156,7 +157,7 @@ START_TEST(test_protobuf_refuses)
         {"\x0B", 1},                                          /* group */
         {"\x00\x00", 2},                                      /* field 0 */
     };
-    for (size_t i = 0; i < sizeof BAD / sizeof BAD[0]; i++) {
+    for (size_t i = 0; i < RW_COUNT(BAD); i++) {
         struct rw_pb pb = {.rest = {BAD[i].bytes, BAD[i].len}};
         struct rw_pb_field field;
         while (rw_pb_next(&pb, &field)) {

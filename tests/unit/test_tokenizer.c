@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/base/buf.h"
+#include "core/base/util.h"
 #include "core/text/nfc.h"
 #include "core/text/pretokenize.h"
 #include "tests/lib/fault.h"
@@ -170,7 +171,7 @@ START_TEST(test_merge_lengths)
 {
     struct rw_tokenizer *t = open_doubling("");
     static const size_t LENGTHS[] = {1, 2, 3, 23, 24, 25, 26, 27, 28, 100, 1023, 1000003};
-    for (size_t k = 0; k < sizeof LENGTHS / sizeof LENGTHS[0]; k++) {
+    for (size_t k = 0; k < RW_COUNT(LENGTHS); k++) {
         size_t n = LENGTHS[k];
         char *text = malloc(n);
         memset(text, 'a', n);
@@ -283,7 +284,7 @@ START_TEST(test_unsupported_is_named)
         {"null", NO_PRE, "\"dropout\":0.1,", "dropout"},
         {"null", NO_PRE, "\"end_of_word_suffix\":\"</w>\",", "end_of_word_suffix"},
     };
-    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+    for (size_t i = 0; i < RW_COUNT(CASES); i++) {
         struct rw_buf buf;
         struct rw_str json = tok_byte_level_json(&buf, CASES[i].normalizer, CASES[i].pre, "", "",
                                                  CASES[i].options, "");
@@ -315,7 +316,7 @@ START_TEST(test_corrupt_is_refused)
         {"\"ab\":256", "", SPECIAL(256, "cd"), "256"},
         {"", "", "{\"id\":256,\"content\":\"\"}", "256"},
     };
-    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+    for (size_t i = 0; i < RW_COUNT(CASES); i++) {
         struct rw_buf buf;
         struct rw_str json = tok_byte_level_json(&buf, "null", NO_PRE, CASES[i].more,
                                                  CASES[i].merges, "", CASES[i].added);

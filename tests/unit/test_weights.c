@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/base/util.h"
 #include "core/model/package.h"
 #include "core/model/weights.h"
 #include "tests/lib/data.h"
@@ -107,7 +108,7 @@ static struct rw_str copy_model(const char *dir, struct rw_arena *arena)
         "golden.json",
     };
     char path[RW_TEST_PATH_MAX], relative[256];
-    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++) {
+    for (size_t i = 0; i < RW_COUNT(NAMES); i++) {
         snprintf(relative, sizeof relative, "%s/%s", MODEL, NAMES[i]);
         rw_test_source_path(relative, path);
         struct rw_str file = rw_test_read(path, arena);
