@@ -14,7 +14,7 @@
 #define RW_COUNT(array) (sizeof(array) / sizeof(array)[0])
 
 /* The struct that `member` of `pointer` lies in. */
-#define RW_CONTAINER_OF(pointer, type, member)                                                     \
+#define RW_CONTAINER_OF(pointer, type, member) \
     ((type *)(void *)((char *)(uintptr_t)(pointer)-offsetof(type, member)))
 
 #endif
