@@ -149,7 +149,8 @@ struct rw_job_spec {
 };
 
 /*   QUEUED --> RUNNING --> DONE
- *      |          |-----> FAILED      (DEADLINE, NOT_FINITE, NO_MEMORY, ...)
+ *      |          |
+ *      '----------'-----> FAILED      (DEADLINE, NOT_FINITE, NO_MEMORY, ...)
  *      '----------'-----> CANCELLED */
 enum rw_job_state {
     RW_JOB_QUEUED,

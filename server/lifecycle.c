@@ -9,6 +9,8 @@
 
 #include "core/base/alloc.h"
 #include "core/base/log.h"
+#include "core/base/state.h"
+#include "core/base/util.h"
 #include "server/http/listener.h"
 #include "server/service.h"
 #include "server/version.h"
@@ -30,6 +32,23 @@ struct daemon {
     int exit_code;
     bool ended;
 };
+
+#define TO(phase) RW_STATE(RW_SERVICE_##phase)
+
+/* The drawing in service.h, as data. */
+static const struct rw_state SERVICE_PHASE[] = {
+    [RW_SERVICE_LOADING] = {"LOADING", TO(READY) | TO(DRAINING) | TO(ENDING)},
+    [RW_SERVICE_READY] = {"READY", TO(DRAINING)},
+    [RW_SERVICE_DRAINING] = {"DRAINING", TO(ENDING)},
+    [RW_SERVICE_ENDING] = {"ENDING", 0},
+};
+static const struct rw_machine SERVICE = {"service", SERVICE_PHASE, RW_COUNT(SERVICE_PHASE)};
+
+static void enter_phase(struct daemon *d, enum rw_service_phase next)
+{
+    struct rw_service *s = &d->service;
+    s->phase = (enum rw_service_phase)rw_machine_move(&SERVICE, s, s->phase, next);
+}
 
 /* ---- the end --------------------------------------------------------------------------------- */
 
@@ -71,7 +90,7 @@ static void on_patience_over(uv_timer_t *timer)
 /* Balancers have had their time to notice: no new connections, no idle ones, finish the rest. */
 static void stop_accepting(struct daemon *d)
 {
-    d->service.phase = RW_SERVICE_ENDING;
+    enter_phase(d, RW_SERVICE_ENDING);
     rw_listeners_close(&d->listeners);
     rw_connections_close_idle(&d->service.connections);
     uv_timer_start(&d->drain, on_patience_over, d->service.options->drain_timeout, 0);
@@ -87,7 +106,7 @@ static void on_delay_over(uv_timer_t *timer)
 
 static void drain(struct daemon *d, uint64_t delay_ms)
 {
-    d->service.phase = RW_SERVICE_DRAINING;
+    enter_phase(d, RW_SERVICE_DRAINING);
     d->service.connections.draining = true;
     rw_run_subscribers_wake(&d->service);
     rw_log(RW_LOG_INFO, "drain", "phase=announcing delay_ms=%llu", (unsigned long long)delay_ms);
@@ -98,17 +117,25 @@ static void drain(struct daemon *d, uint64_t delay_ms)
     }
 }
 
+/* A second signal, or models that cannot be loaded. */
+static void end_at_once(struct daemon *d)
+{
+    if (d->service.phase != RW_SERVICE_ENDING) {
+        enter_phase(d, RW_SERVICE_ENDING);
+    }
+    d->exit_code = 1;
+    rw_listeners_close(&d->listeners);
+    rw_connections_close_all(&d->service.connections);
+    end_if_idle(d);
+}
+
 static void on_stop_signal(uv_signal_t *handle, int number)
 {
     struct daemon *d = handle->data;
     if (d->service.phase >= RW_SERVICE_DRAINING) {
         rw_log(RW_LOG_WARN, "fast_exit", "reason=\"second signal\" requests=%llu",
                (unsigned long long)d->service.calls);
-        d->exit_code = 1;
-        d->service.phase = RW_SERVICE_ENDING;
-        rw_listeners_close(&d->listeners);
-        rw_connections_close_all(&d->service.connections);
-        end_if_idle(d);
+        end_at_once(d);
         return;
     }
     drain(d, number == SIGTERM ? d->service.options->drain_delay : 0);
@@ -189,15 +216,11 @@ static void on_loaded(void *ctx, rw_status status, const struct rw_error *err)
         if (err->hint[0] != '\0') {
             fprintf(stderr, "hint: %s\n", err->hint);
         }
-        d->exit_code = 1;
-        d->service.phase = RW_SERVICE_ENDING;
-        rw_listeners_close(&d->listeners);
-        rw_connections_close_all(&d->service.connections);
-        end_if_idle(d);
+        end_at_once(d);
         return;
     }
     if (d->service.phase == RW_SERVICE_LOADING) {
-        d->service.phase = RW_SERVICE_READY;
+        enter_phase(d, RW_SERVICE_READY);
         print_banner(d);
     }
 }

@@ -5,17 +5,25 @@
 
 #include "core/base/alloc.h"
 #include "core/base/assert.h"
+#include "core/base/state.h"
+#include "core/base/util.h"
 #include "core/engine/model.h"
 
-static const bool ALLOWED[RW_JOB_CANCELLED + 1][RW_JOB_CANCELLED + 1] = {
-    [RW_JOB_QUEUED] = {[RW_JOB_RUNNING] = true, [RW_JOB_FAILED] = true, [RW_JOB_CANCELLED] = true},
-    [RW_JOB_RUNNING] = {[RW_JOB_DONE] = true, [RW_JOB_FAILED] = true, [RW_JOB_CANCELLED] = true},
+/* The drawing in the header, as data. */
+static const struct rw_state JOB_STATE[] = {
+    [RW_JOB_QUEUED] = {"QUEUED", RW_STATE(RW_JOB_RUNNING) | RW_STATE(RW_JOB_FAILED) |
+                                     RW_STATE(RW_JOB_CANCELLED)},
+    [RW_JOB_RUNNING] = {"RUNNING", RW_STATE(RW_JOB_DONE) | RW_STATE(RW_JOB_FAILED) |
+                                       RW_STATE(RW_JOB_CANCELLED)},
+    [RW_JOB_DONE] = {"DONE", 0},
+    [RW_JOB_FAILED] = {"FAILED", 0},
+    [RW_JOB_CANCELLED] = {"CANCELLED", 0},
 };
+static const struct rw_machine JOB = {"job", JOB_STATE, RW_COUNT(JOB_STATE)};
 
 void rw_job_move(struct rw_job *job, enum rw_job_state to)
 {
-    rw_assert(ALLOWED[job->view.state][to]);
-    job->view.state = to;
+    job->view.state = (enum rw_job_state)rw_machine_move(&JOB, job, job->view.state, to);
 }
 
 bool rw_job_is_final(enum rw_job_state state)

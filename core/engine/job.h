@@ -1,7 +1,8 @@
 /* A job: one trace on one model, from submit to its final state. Internal to core/engine.
  *
  *   QUEUED --> RUNNING --> DONE
- *      |          |-----> FAILED
+ *      |          |
+ *      '----------'-----> FAILED
  *      '----------'-----> CANCELLED
  *
  * Three groups of fields, by who may touch them: what was submitted (constant), the engine thread's

@@ -6,6 +6,7 @@
 
 #include "core/base/assert.h"
 #include "core/base/clock.h"
+#include "core/base/state.h"
 #include "core/base/util.h"
 #include "server/http/connection_parts.h"
 
@@ -17,23 +18,24 @@ enum {
     HEARTBEAT_MS = 15000,
 };
 
-#define ONE_OF(state) (1U << RW_CONNECTION_##state)
+#define TO(state) RW_STATE(RW_CONNECTION_##state)
 
 /* The drawing in the header, as data. */
-static const unsigned ALLOWED[] = {
-    [RW_CONNECTION_IDLE] = ONE_OF(HEAD) | ONE_OF(CLOSED),
-    [RW_CONNECTION_HEAD] = ONE_OF(BODY) | ONE_OF(WORKING) | ONE_OF(REPLYING) | ONE_OF(CLOSED),
-    [RW_CONNECTION_BODY] = ONE_OF(WORKING) | ONE_OF(REPLYING) | ONE_OF(CLOSED),
-    [RW_CONNECTION_WORKING] = ONE_OF(REPLYING) | ONE_OF(CLOSED),
-    [RW_CONNECTION_REPLYING] = ONE_OF(IDLE) | ONE_OF(LINGER) | ONE_OF(CLOSED),
-    [RW_CONNECTION_LINGER] = ONE_OF(CLOSED),
-    [RW_CONNECTION_CLOSED] = 0,
+static const struct rw_state CONNECTION_STATE[] = {
+    [RW_CONNECTION_IDLE] = {"IDLE", TO(HEAD) | TO(CLOSED)},
+    [RW_CONNECTION_HEAD] = {"HEAD", TO(BODY) | TO(WORKING) | TO(REPLYING) | TO(CLOSED)},
+    [RW_CONNECTION_BODY] = {"BODY", TO(WORKING) | TO(REPLYING) | TO(CLOSED)},
+    [RW_CONNECTION_WORKING] = {"WORKING", TO(REPLYING) | TO(CLOSED)},
+    [RW_CONNECTION_REPLYING] = {"REPLYING", TO(IDLE) | TO(LINGER) | TO(CLOSED)},
+    [RW_CONNECTION_LINGER] = {"LINGER", TO(CLOSED)},
+    [RW_CONNECTION_CLOSED] = {"CLOSED", 0},
 };
+static const struct rw_machine CONNECTION = {"connection", CONNECTION_STATE,
+                                             RW_COUNT(CONNECTION_STATE)};
 
 void rw_connection_set_state(struct rw_connection *c, enum rw_connection_state next)
 {
-    rw_assert((ALLOWED[c->state] & (1U << next)) != 0);
-    c->state = next;
+    c->state = (enum rw_connection_state)rw_machine_move(&CONNECTION, c, c->state, next);
 }
 
 uint64_t rw_connection_now(const struct rw_connection *c)
@@ -81,7 +83,7 @@ static bool charge_body(struct rw_connection *c, uint64_t bytes)
 
 static void exchange_lost(struct rw_connection *c)
 {
-    if (c->state == RW_CONNECTION_IDLE || c->state == RW_CONNECTION_LINGER) {
+    if (!c->ex.open) {
         return;
     }
     void *work = c->ex.work;
@@ -156,6 +158,7 @@ static void probe(struct rw_connection *c)
 static void begin_request(struct rw_connection *c)
 {
     rw_connection_set_state(c, RW_CONNECTION_HEAD);
+    c->ex.open = true;
     c->ex.start_ns = rw_connection_now(c);
     rw_connection_arm(c, RW_DEADLINE_HEADER);
 }
@@ -327,7 +330,6 @@ static void resume(struct rw_connection *c)
 static void end_connection(struct rw_connection *c, bool unread)
 {
     if (!unread || c->peer_ended) {
-        rw_connection_set_state(c, RW_CONNECTION_LINGER); /* for the table: nothing is lost now */
         rw_connection_close(c);
         return;
     }

@@ -1,12 +1,15 @@
 /* One client connection: requests in, replies out, in order, one at a time.
  *
- *                 first byte           head ok            body complete          reply begins
- *      IDLE ---------------> HEAD ---------------> BODY ---------------> WORKING ------------.
- *       ^                     |                     |                       |                v
- *       |                     '---------------------'----- refused ---------+-----------> REPLYING
- *       '------------------------- all bytes taken, kept alive --------------------------- |
- *                                                                                          |
- *      any state --- lost, timeout ---> CLOSED <--- EOF, timeout --- LINGER <--- refused --'
+ *         first byte           head ok            body complete          reply begins
+ *   IDLE ------------> HEAD ------------> BODY -----------------> WORKING ------> REPLYING
+ *    ^                  |  |              |                         ^              ^  |  |
+ *    |                  |  '--------------+---- there is no body ---'              |  |  |
+ *    |                  '-----------------'------------- refused ------------------'  |  |
+ *    '---------------- all bytes are with the kernel, kept alive --------------------'  |
+ *                                                                                       |
+ *   CLOSED <--- EOF, timeout --- LINGER <--- refused while the client still sent --------'
+ *
+ *   Any state goes to CLOSED when the peer is lost, a timeout ends it, or nothing is kept alive.
  *
  * Bytes of the next requests wait in a bounded buffer while a reply is made; beyond it reading
  * stops. LINGER discards what a refused client still sends, because closing a socket with unread

@@ -45,6 +45,7 @@ struct rw_exchange {
     uint64_t start_ns; /* first byte */
     uint64_t reply_bytes;
     int status; /* of the reply; 0 = none yet */
+    bool open;  /* a byte of the request has come, and `finished` was not called yet */
     bool is_head;
     bool streaming;
     bool close_after; /* the reply says Connection: close */

@@ -4,13 +4,31 @@
 #include <strings.h>
 
 #include "core/base/assert.h"
+#include "core/base/state.h"
 #include "core/base/util.h"
+
+#define TO(state) RW_STATE(RW_HTTP_IN_##state)
+
+/* The drawing in the header, as data. */
+static const struct rw_state READER_STATE[] = {
+    [RW_HTTP_IN_HEAD] = {"HEAD", TO(HEAD_DONE) | TO(BAD)},
+    [RW_HTTP_IN_HEAD_DONE] = {"HEAD_DONE", TO(BODY) | TO(DONE)},
+    [RW_HTTP_IN_BODY] = {"BODY", TO(DONE) | TO(BAD)},
+    [RW_HTTP_IN_DONE] = {"DONE", 0},
+    [RW_HTTP_IN_BAD] = {"BAD", 0},
+};
+static const struct rw_machine READER = {"http reader", READER_STATE, RW_COUNT(READER_STATE)};
+
+static void move_to(struct rw_http_in *in, enum rw_http_in_state next)
+{
+    in->state = (enum rw_http_in_state)rw_machine_move(&READER, in, in->state, next);
+}
 
 /* ---- the guard: lines ------------------------------------------------------------------------ */
 
 static void bad(struct rw_http_in *in, rw_status status, const char *text)
 {
-    in->state = RW_HTTP_IN_BAD;
+    move_to(in, RW_HTTP_IN_BAD);
     rw_fail(in->error, status, "%s", text);
 }
 
@@ -286,20 +304,20 @@ static void parse_head(struct rw_http_in *in)
             rw_fail(in->error, status, "%s",
                     reason != NULL && reason[0] != '\0' ? reason : "the request head is malformed");
         }
-        in->state = RW_HTTP_IN_BAD;
+        move_to(in, RW_HTTP_IN_BAD);
         return;
     }
     in->method = rw_str_slice((struct rw_str){in->head.ptr, in->head.len}, 0,
                               (size_t)(in->target.ptr - in->head.ptr - 1));
     in->keep_alive = llhttp_should_keep_alive(&in->parser) != 0;
-    in->state = check_head(in) == RW_OK ? RW_HTTP_IN_HEAD_DONE : RW_HTTP_IN_BAD;
+    move_to(in, check_head(in) == RW_OK ? RW_HTTP_IN_HEAD_DONE : RW_HTTP_IN_BAD);
 }
 
 /* ---- receiving the head ---------------------------------------------------------------------- */
 
 static void head_too_large(struct rw_http_in *in, const char *what, size_t limit)
 {
-    in->state = RW_HTTP_IN_BAD;
+    move_to(in, RW_HTTP_IN_BAD);
     rw_fail(in->error, RW_HEADERS_TOO_LARGE, "the request head has over %zu %s", limit, what);
     rw_error_hint(in->error, "--header-max raises the limit on bytes");
 }
@@ -410,7 +428,7 @@ static void body_failed(struct rw_http_in *in)
         rw_fail(in->error, RW_BAD_HTTP, "%s",
                 reason != NULL && reason[0] != '\0' ? reason : "the chunked body is malformed");
     }
-    in->state = RW_HTTP_IN_BAD;
+    move_to(in, RW_HTTP_IN_BAD);
 }
 
 static size_t feed_body(struct rw_http_in *in, const char *bytes, size_t len)
@@ -430,7 +448,7 @@ static size_t feed_body(struct rw_http_in *in, const char *bytes, size_t len)
         return len;
     }
     if (code == HPE_PAUSED) {
-        in->state = RW_HTTP_IN_DONE;
+        move_to(in, RW_HTTP_IN_DONE);
     }
     return taken;
 }
@@ -440,11 +458,11 @@ void rw_http_in_accept_body(struct rw_http_in *in, struct rw_buf *body, uint64_t
     rw_assert(in->state == RW_HTTP_IN_HEAD_DONE);
     in->body = body;
     in->body_bytes_max = bytes_max;
-    in->state = RW_HTTP_IN_BODY;
     if (!in->chunked && in->content_length == 0) {
-        in->state = RW_HTTP_IN_DONE;
+        move_to(in, RW_HTTP_IN_DONE);
         return;
     }
+    move_to(in, RW_HTTP_IN_BODY);
     llhttp_resume(&in->parser);
 }
 

@@ -48,8 +48,10 @@ enum rw_header {
     RW_HEADER_COUNT = RW_HEADER_OTHER,
 };
 
-/*   HEAD --> BODY --> DONE       HEAD_DONE is shown once between HEAD and BODY, so that the owner
- *     '--------'--> BAD          may refuse before a byte of the body is taken. */
+/*   HEAD --> HEAD_DONE --> BODY --> DONE     HEAD_DONE is where the owner decides: it may refuse
+ *     |          |          |        ^       before a byte of the body is taken. The next request
+ *     v          '----------|--------'       begins with a reader that was reset.
+ *    BAD <------------------'                */
 enum rw_http_in_state {
     RW_HTTP_IN_HEAD,
     RW_HTTP_IN_HEAD_DONE,
