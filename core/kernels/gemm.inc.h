@@ -1,12 +1,28 @@
-/* y[T, O] = x[T, I] @ W[O, I]^T: loops over rows, panels and slices of K around the tile, and the
- * epilogues that end a tile. */
-enum {
-    GEMM_ROWS_MAX = 512, /* rows done before the next panel: x of a block stays near */
-    GEMM_SLICE_BYTES_MAX = 320 * 1024, /* of a panel: it and the next one stay in L2 of 1 MiB */
-    GEMM_EXPANDED_BYTES = 256 * 1024,  /* the same of an expanded Q4 panel */
-};
-
+/* y[T, O] = x[T, I] @ W[O, I]^T: the loops over rows, panels and slices of K.
+ *
+ *                     K, in slices                      a panel: 64 outputs, k in groups of 4 bytes
+ *             +--------+--------+--------+              +----------------------------+
+ *   x         |        |        |        | 6 rows       | group 0: 64 x 4 bytes      | 256 bytes:
+ *   begin..end|        |        |        |  = a tile    | group 1                    | a step of
+ *   (<= 512)  |        |        |        |              |  ...                       | the tile
+ *             +--------+--------+--------+              | (quantised: scales, sums)  |
+ *             :  slice : <= 320 KiB of the panel        +----------------------------+
+ *
+ *   for each block of rows            <- x of the block comes from L2 or L3 once per panel
+ *     for each panel                  <- a thread's panels; threads divide outputs and never K
+ *       for each slice of its K       <- the slice comes from memory once and stays in L2
+ *         for each tile of 6 rows     <- sums in registers (tile.inc.h), the slice from L2
+ *       finish: scales, bias, residual or SwiGLU (gemm_finish.inc.h)
+ *
+ * Blocks of 144 to 258 rows, which would stay in L2 whole, gave 0.99 to 1.01 of the speed; two or
+ * three panels in turn for each tile gained 1 % in one type and lost it in another (README.md,
+ * "Tried on Zen 4 and left"). */
+#include "core/kernels/gemm_finish.inc.h"
+#include "core/kernels/gemm_slice.inc.h"
 #include "core/kernels/wide.inc.h"
+#ifdef RW_MATRIX_TILES
+#include "core/kernels/gemm_matrix.inc.h"
+#endif
 
 /* Scratch of one thread. */
 struct gemm_scratch {
@@ -18,130 +34,6 @@ struct gemm_scratch {
 static size_t expanded_bytes(enum rw_dtype dtype)
 {
     return dtype == RW_DTYPE_Q4 ? GEMM_EXPANDED_BYTES : 0;
-}
-
-/* Writes n values of a row of state, from element `at` on. */
-RW_INLINE void act_store(enum rw_dtype dtype, void *out, size_t at, vf v, int n)
-{
-    if (dtype == RW_DTYPE_F32) {
-        vf_store_n((float *)out + at, v, n);
-        return;
-    }
-    vh half = vf_round_bf16(v);
-    memcpy((uint16_t *)out + at, &half, n == RW_VL ? sizeof half : 2 * (size_t)n);
-}
-
-/* How the sums of a panel become numbers. Copies of the loops are made for the usual combinations,
- * with these as constants; `full` means that all 64 columns are real. */
-struct finish {
-    bool quantised, biased, full;
-    enum rw_epilogue epilogue;
-    enum rw_dtype state;
-    const float *bias;   /* of the panel */
-    const float *scales; /* of the panel, quantised linears */
-    float row_scale;
-};
-
-/* Columns [j, j + RW_VL) of a row of sums. Every step is rounded on its own and the same in all
- * instruction sets, so equal integers give equal floats. */
-RW_INLINE vf finish_value(const struct finish *f, const float *c, int j)
-{
-    vf y = vf_load(c + j);
-    if (f->quantised) {
-        y = __builtin_convertvector((vi)y, vf) * vf_load(f->scales + j) * vf_set1(f->row_scale);
-    }
-    return f->biased ? y + vf_load(f->bias + j) : y;
-}
-
-/* One row of a panel to float, added to what is there when ADD. */
-RW_INLINE void finish_f32(const struct finish *f, const float *c, int columns, float *out)
-{
-    bool add = f->epilogue == RW_EPILOGUE_ADD;
-    if (f->full) {
-#pragma GCC unroll 4
-        for (int j = 0; j < RW_PANEL; j += RW_VL) {
-            vf y = finish_value(f, c, j);
-            vf_store(out + j, add ? y + vf_load(out + j) : y);
-        }
-        return;
-    }
-    for (int j = 0; j < columns; j += RW_VL) {
-        vf y = finish_value(f, c, j);
-        int n = columns - j < RW_VL ? columns - j : RW_VL;
-        vf_store_n(out + j, add ? y + vf_load_n(out + j, n) : y, n);
-    }
-}
-
-/* One row of a panel of 32 gates and 32 ups to 32 activations. */
-RW_INLINE void finish_swiglu(const struct finish *f, const float *c, void *out, size_t at)
-{
-#pragma GCC unroll 2
-    for (int j = 0; j < RW_PANEL / 2; j += RW_VL) {
-        vf gate = finish_value(f, c, j);
-        vf up = finish_value(f, c, j + RW_PANEL / 2);
-        gate = f->state == RW_DTYPE_F32 ? vf_silu(gate) : vf_silu_coarse(gate);
-        act_store(f->state, out, at + (size_t)j, gate * up, RW_VL);
-    }
-}
-
-RW_INLINE void finish_rows_of(const struct rw_gemm *g, struct finish f, uint32_t column,
-                              uint32_t first_row, int rows, const float *c)
-{
-    char *out = (char *)g->out + first_row * g->out_stride;
-    const char *scale = (const char *)g->x + first_row * g->x_stride + g->linear->k_padded;
-    uint32_t left = g->linear->n_out - column;
-    for (int i = 0; i < rows; i++) {
-        f.row_scale = f.quantised ? rw_f32_at(scale) : 0.0f;
-        if (f.epilogue == RW_EPILOGUE_SWIGLU) {
-            finish_swiglu(&f, c, out, column / 2);
-        } else {
-            finish_f32(&f, c, left < RW_PANEL ? (int)left : RW_PANEL, (float *)out + column);
-        }
-        c += RW_PANEL;
-        out += g->out_stride;
-        scale += g->x_stride;
-    }
-}
-
-/* Scales of a quantised panel; its sums follow. */
-static const char *panel_tail(const struct rw_linear *l, uint32_t panel)
-{
-    return (const char *)l->packed + panel * rw_panel_bytes(l->dtype, l->k_padded) +
-           rw_panel_weight_bytes(l->dtype, l->k_padded);
-}
-
-/* A copy for each usual combination: what is compared here is a constant there. */
-#define FINISH_COPY(is_quantised, is_biased, its_epilogue, its_state)                  \
-    if (f.full && f.quantised == (is_quantised) && f.biased == (is_biased) &&          \
-        f.epilogue == (its_epilogue) && f.state == (its_state)) {                      \
-        struct finish copy = {is_quantised, is_biased, true, its_epilogue, its_state}; \
-        copy.bias = f.bias;                                                            \
-        copy.scales = f.scales;                                                        \
-        finish_rows_of(g, copy, column, first_row, rows, c);                           \
-        return;                                                                        \
-    }
-
-static void finish_rows(const struct rw_gemm *g, uint32_t panel, uint32_t first_row, int rows,
-                        const float *c)
-{
-    const struct rw_linear *l = g->linear;
-    uint32_t column = panel * RW_PANEL;
-    struct finish f = {.quantised = rw_dtype_is_quantised(l->dtype),
-                       .biased = l->bias != NULL,
-                       .full = l->n_out - column >= RW_PANEL,
-                       .epilogue = g->epilogue,
-                       .state = rw_dtype_state(l->dtype)};
-    f.bias = f.biased ? l->bias + column : NULL;
-    f.scales = f.quantised ? (const float *)(const void *)panel_tail(l, panel) : NULL;
-    FINISH_COPY(true, false, RW_EPILOGUE_SWIGLU, RW_DTYPE_BF16)
-    FINISH_COPY(true, false, RW_EPILOGUE_ADD, RW_DTYPE_BF16)
-    FINISH_COPY(true, true, RW_EPILOGUE_STORE, RW_DTYPE_BF16)
-    FINISH_COPY(true, false, RW_EPILOGUE_STORE, RW_DTYPE_BF16)
-    FINISH_COPY(false, false, RW_EPILOGUE_SWIGLU, RW_DTYPE_BF16)
-    FINISH_COPY(false, false, RW_EPILOGUE_ADD, RW_DTYPE_BF16)
-    FINISH_COPY(false, false, RW_EPILOGUE_SWIGLU, RW_DTYPE_F32)
-    FINISH_COPY(false, false, RW_EPILOGUE_ADD, RW_DTYPE_F32)
-    finish_rows_of(g, f, column, first_row, rows, c);
 }
 
 /* Q4 blocks to the int8 groups of the tile: value = m * bits - 8 m, four at a time, since neither
@@ -165,90 +57,6 @@ static void expand_q4(const char *packed, size_t blocks, char *out)
         out += 2 * RW_Q4_HALF_BYTES;
     }
 }
-
-/* Groups of one slice of a panel: slices are of equal size, whole blocks of Q4, and depend on the
- * shape of the linear and the form of its operands only. */
-static size_t slice_groups(const struct rw_linear *l, size_t groups, size_t steps_of_group)
-{
-    size_t most = l->dtype == RW_DTYPE_Q4 ? GEMM_EXPANDED_BYTES : GEMM_SLICE_BYTES_MAX;
-    size_t bytes = groups * steps_of_group * RW_PANEL_STEP;
-    size_t slices = (bytes + most - 1) / most;
-    return rw_round_up((groups + slices - 1) / slices, RW_Q4_BLOCK / RW_GROUP_BYTES);
-}
-
-/* The output of a tile is not in the cache when its sums are done, unless asked for before. */
-static void prefetch_out(const struct rw_gemm *g, uint32_t panel, uint32_t row, int rows)
-{
-    bool swiglu = g->epilogue == RW_EPILOGUE_SWIGLU;
-    size_t element = swiglu ? rw_dtype_bytes(rw_dtype_state(g->linear->dtype)) : sizeof(float);
-    size_t bytes = (swiglu ? RW_PANEL / 2 : RW_PANEL) * element;
-    for (int i = 0; i < rows; i++) {
-        const char *out = (const char *)g->out + (row + (size_t)i) * g->out_stride + panel * bytes;
-        for (size_t at = 0; at < bytes; at += RW_ALIGN) {
-            __builtin_prefetch(out + at, 1, 3);
-        }
-    }
-}
-
-/* One slice of K of one panel, as the tile reads it. */
-struct slice {
-    uint32_t panel;
-    const char *x; /* of the first row */
-    size_t x_stride;
-    size_t steps; /* of K */
-    const char *weights;
-    const char *next;      /* what memory holds behind the slice: it is wanted next */
-    unsigned next_smaller; /* its bytes: those of the slice >> this */
-    bool first, last;      /* of the panel */
-};
-
-/* What makes up for the offset of the activations; a tile that takes it away itself needs none. */
-static bool starts_with_sums(enum rw_dtype dtype)
-{
-#ifdef RW_SIGNED_ACTIVATION
-    (void)dtype;
-    return false;
-#else
-    return rw_dtype_is_quantised(dtype);
-#endif
-}
-
-static void gemm_slice(const struct rw_gemm *g, const struct slice *s, uint32_t begin, uint32_t end,
-                       float *sums)
-{
-    const struct rw_linear *l = g->linear;
-    bool held = !s->first || !s->last; /* sums of all rows wait for the next slice */
-    unsigned shift = 0;
-    while (RW_TILE_ROWS << (shift + 1) <= end - begin) {
-        shift++;
-    }
-    shift += s->next_smaller;
-    for (uint32_t row = begin; row < end; row += RW_TILE_ROWS) {
-        int rows = end - row < RW_TILE_ROWS ? (int)(end - row) : RW_TILE_ROWS;
-        size_t done = row - begin;
-        float *c = sums + (held ? done * RW_PANEL : 0);
-        struct tile_start start = {s->first ? NULL : c, RW_PANEL};
-        if (s->first && starts_with_sums(l->dtype)) {
-            const char *tail = panel_tail(l, s->panel);
-            start = (struct tile_start){(const float *)(const void *)tail + RW_PANEL, 0};
-        }
-        size_t share = s->steps * RW_PANEL_STEP >> shift;
-        struct tile_ahead ahead = {s->next + done / RW_TILE_ROWS * share, shift};
-        if (s->last) {
-            prefetch_out(g, s->panel, row, rows);
-        }
-        struct tile_size size = {rows, RW_PANEL, (uint32_t)s->steps};
-        TILES[l->dtype](size, s->x + done * s->x_stride, s->x_stride, s->weights, c, RW_PANEL,
-                        start, ahead);
-        if (s->last) {
-            finish_rows(g, s->panel, row, rows, c);
-        }
-    }
-}
-
-#ifdef RW_MATRIX_TILES
-#include "core/kernels/gemm_matrix.inc.h"
-#endif
 
 static void gemm_any_slice(const struct rw_gemm *g, const struct slice *s, uint32_t begin,
                            uint32_t end, float *sums)

@@ -1,11 +1,10 @@
 /* The kernels for any processor: vectors of 4 floats by the compiler's own means (SSE2 on x86-64,
  * scalars where there is nothing better). Multiply and add are rounded separately. */
-#define RW_VL            4
 #define RW_TILE_VECS     2 /* 6 x 2 sums, 2 weights, 1 activation: 15 of 16 registers */
 #define RW_KERNELS_NAME  "generic"
 #define RW_KERNELS_TABLE rw_kernels_generic
 
-#include "core/kernels/vector.inc.h"
+#include "core/kernels/vector4.inc.h"
 
 RW_INLINE vf vf_set1(float x)
 {
@@ -22,23 +21,6 @@ RW_INLINE vf vf_max(vf a, vf b)
     return vf_pick((vi)(a > b), a, b);
 }
 
-RW_INLINE vf vf_load_n(const float *p, int n)
-{
-    vf v = {0};
-    memcpy(&v, p, sizeof(float) * (size_t)n);
-    return v;
-}
-
-RW_INLINE void vf_store_n(float *p, vf v, int n)
-{
-    memcpy(p, &v, sizeof(float) * (size_t)n);
-}
-
-RW_INLINE float vf_sum(vf v)
-{
-    return (v[0] + v[2]) + (v[1] + v[3]);
-}
-
 RW_INLINE float vf_highest(vf v)
 {
     float a = RW_MAX(v[0], v[2]);
@@ -49,11 +31,6 @@ RW_INLINE float vf_highest(vf v)
 RW_INLINE bool vf_any_above(vf v, float x)
 {
     return vf_highest(v) > x;
-}
-
-RW_INLINE vh vf_round_bf16(vf v)
-{
-    return vf_round_bf16_bits(v);
 }
 
 /* A product of int16 halves is exact in its lower 16 bits here: |a| <= 255, |b| <= 127. */

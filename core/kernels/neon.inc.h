@@ -1,10 +1,9 @@
 /* Primitives on 128-bit vectors of AArch64, shared by the neon files. */
 #include <arm_neon.h>
 
-#define RW_VL        4
 #define RW_TILE_VECS 4 /* 6 x 4 sums, 4 weights, 1 activation: 29 of 32 registers */
 
-#include "core/kernels/vector.inc.h"
+#include "core/kernels/vector4.inc.h"
 
 RW_INLINE vf vf_set1(float x)
 {
@@ -22,23 +21,6 @@ RW_INLINE vf vf_max(vf a, vf b)
     return (vf)vmaxq_f32((float32x4_t)a, (float32x4_t)b);
 }
 
-RW_INLINE vf vf_load_n(const float *p, int n)
-{
-    vf v = {0};
-    memcpy(&v, p, sizeof(float) * (size_t)n);
-    return v;
-}
-
-RW_INLINE void vf_store_n(float *p, vf v, int n)
-{
-    memcpy(p, &v, sizeof(float) * (size_t)n);
-}
-
-RW_INLINE float vf_sum(vf v)
-{
-    return (v[0] + v[2]) + (v[1] + v[3]);
-}
-
 RW_INLINE float vf_highest(vf v)
 {
     return vmaxvq_f32((float32x4_t)v);
@@ -47,9 +29,4 @@ RW_INLINE float vf_highest(vf v)
 RW_INLINE bool vf_any_above(vf v, float x)
 {
     return vmaxvq_u32(vcgtq_f32((float32x4_t)v, vdupq_n_f32(x))) != 0;
-}
-
-RW_INLINE vh vf_round_bf16(vf v)
-{
-    return vf_round_bf16_bits(v);
 }

@@ -1,8 +1,20 @@
 /* The register tile: c[rows, columns] = start + a[rows, K] @ panel[K, 64], rows <= RW_TILE_ROWS.
  *
- * Included once per element type. Accumulators of 6 rows by RW_TILE_VECS vectors stay in registers
- * for the whole of K; each step broadcasts 4 bytes of a row of `a` and multiplies them into the 4
- * bytes of every column. The including file defines
+ * One step is one group of k: 4 bytes of each row of `a`, 256 bytes of the panel. With vectors of
+ * 512 bits a strip is the whole panel:
+ *
+ *                        w[0]      w[1]      w[2]      w[3]      4 registers: the group, 4 bytes of
+ *                                                                64 columns, loaded as they lie
+ *   row 0   broadcast    acc[0][0] acc[0][1] acc[0][2] acc[0][3]
+ *   row 1   of 4 bytes   acc[1][0] acc[1][1] acc[1][2] acc[1][3] 24 registers: the sums, which stay
+ *    ...    of the row:   ...                                    there for the whole of K
+ *   row 5   1 register   acc[5][0] acc[5][1] acc[5][2] acc[5][3]
+ *
+ * That is 29 of 32 registers, 10 loads for 24 products. With 16 registers (AVX2) a strip has two
+ * vectors: 12 sums, 2 weights, 1 activation; the panel is done in 4 strips, 8 where a vector has 4
+ * lanes. `a` needs no packing: a broadcast reads a row where it lies.
+ *
+ * This file is included once per element type. The including file defines
  *   TILE_NAME, TILE_VALUE (type of a loaded operand), TILE_SUM (f or i: sums are floats, or int32
  * in the same memory), TILE_LOAD(p), TILE_BROADCAST(p), TILE_DOT(acc, a, b), and TILE_NARROW as 1
  * where half a strip is to be done when no more columns are wanted. The number of rows is a
@@ -38,6 +50,8 @@ RW_INLINE void TILE_ROWS_FN(const int rows, const int vecs, uint32_t steps, cons
     }
     for (uint32_t k = 0; k < steps; k++) {
         const char *step = panel + (size_t)k * RW_PANEL_STEP;
+        /* Of a line that several steps name, only the first request does anything; with fewer than
+         * four tiles in a block (shift < 2) a step names only one of its lines. */
         __builtin_prefetch(ahead.from + ((size_t)k * RW_PANEL_STEP >> ahead.shift), 0, 2);
         TILE_VALUE w[RW_TILE_VECS];
 #pragma GCC unroll 4

@@ -1,11 +1,9 @@
 #include "core/shortcut/bank.h"
 
 #include <math.h>
-#include <stdio.h>
 
 #include "core/base/alloc.h"
 #include "core/base/assert.h"
-#include "core/base/file.h"
 #include "core/base/util.h"
 #include "core/shortcut/bank_parts.h"
 
@@ -30,30 +28,6 @@ void rw_bank_free(struct rw_bank *bank)
         rw_arena_fini(&bank->arena);
         rw_free(bank);
     }
-}
-
-rw_status rw_bank_open(const char *dir, struct rw_bank **out, struct rw_error *err)
-{
-    enum {
-        PATH_BYTES_MAX = 4096
-    };
-    char path[PATH_BYTES_MAX];
-    int n = snprintf(path, sizeof path, "%s/%s", dir, RW_BANK_FILE);
-    if (n < 0 || (size_t)n >= sizeof path) {
-        return rw_fail(err, RW_IO, "the path of %s is too long", RW_BANK_FILE);
-    }
-    struct rw_arena arena;
-    struct rw_str text;
-    rw_arena_init(&arena, RW_BANK_FILE_MAX + 65536);
-    rw_status status = rw_file_read_all(path, RW_BANK_FILE_MAX, &arena, &text, err);
-    if (status == RW_OK) {
-        status = rw_bank_parse(text, out, err);
-        if (status != RW_OK) {
-            rw_error_prefix(err, RW_BANK_FILE);
-        }
-    }
-    rw_arena_fini(&arena);
-    return status;
 }
 
 static rw_status same(const char *what, const char *then, const char *now, struct rw_error *err)

@@ -1,7 +1,9 @@
+/* The file of a bank: reading and checking it, and writing it. */
 #include <math.h>
 #include <stdio.h>
 
 #include "core/base/assert.h"
+#include "core/base/file.h"
 #include "core/io/json.h"
 #include "core/shortcut/bank_parts.h"
 
@@ -9,6 +11,7 @@
 
 enum {
     FORMAT_VERSION = 3,
+    PATH_BYTES_MAX = 4096,
     TREE_BYTES_MAX = 1 << 30, /* of the parsed document, while it is read */
     FACTOR_VALUES = RW_SIGNAL_FEATURES * (RW_SIGNAL_FEATURES + 1) / 2,
 };
@@ -272,6 +275,27 @@ rw_status rw_bank_parse(struct rw_str text, struct rw_bank **out, struct rw_erro
     }
     *out = bank;
     return RW_OK;
+}
+
+rw_status rw_bank_open(const char *dir, struct rw_bank **out, struct rw_error *err)
+{
+    char path[PATH_BYTES_MAX];
+    int n = snprintf(path, sizeof path, "%s/%s", dir, RW_BANK_FILE);
+    if (n < 0 || (size_t)n >= sizeof path) {
+        return rw_fail(err, RW_IO, "the path of %s is too long", RW_BANK_FILE);
+    }
+    struct rw_arena arena;
+    struct rw_str text;
+    rw_arena_init(&arena, RW_BANK_FILE_MAX + 65536);
+    rw_status status = rw_file_read_all(path, RW_BANK_FILE_MAX, &arena, &text, err);
+    if (status == RW_OK) {
+        status = rw_bank_parse(text, out, err);
+        if (status != RW_OK) {
+            rw_error_prefix(err, RW_BANK_FILE);
+        }
+    }
+    rw_arena_fini(&arena);
+    return status;
 }
 
 /* ---- writing --------------------------------------------------------------------------------- */

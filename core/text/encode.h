@@ -1,5 +1,5 @@
 /* The way from text to ids: cut at added tokens, normalise, cut into words, merge.
- * Entry points that only tokenizer.c needs; the public one is rw_tokenizer_encode. */
+ * An entry point that only tokenizer_open.c needs; the public one is rw_tokenizer_encode. */
 #ifndef RW_TEXT_ENCODE_H
 #define RW_TEXT_ENCODE_H
 

@@ -22,6 +22,7 @@
 
 #include "core/base/status.h"
 #include "core/base/str.h"
+#include "core/text/tokens.h"
 
 struct rw_tokenizer;
 
@@ -29,22 +30,6 @@ struct rw_segment {
     struct rw_str text; /* valid UTF-8 */
     bool trusted;       /* special tokens are recognised */
 };
-
-/* Growable, with a cap in tokens; owned by the caller. */
-struct rw_tokens {
-    int32_t *ids;
-    uint32_t *ends; /* offset just behind each token, in bytes of the concatenated segments of the
-                       encode call that made it; a character that normalisation changed belongs to
-                       the token in which its normalised form ends */
-    size_t count;
-    size_t size;
-    size_t max;
-};
-
-void rw_tokens_init(struct rw_tokens *tokens, size_t max);
-void rw_tokens_fini(struct rw_tokens *tokens);
-/* False when the cap or memory is reached. */
-bool rw_tokens_push(struct rw_tokens *tokens, int32_t id, uint32_t end);
 
 /* `dir` holds tokenizer.json (preferred) or tokenizer.model. */
 rw_status rw_tokenizer_open(const char *dir, struct rw_tokenizer **out, struct rw_error *err);
