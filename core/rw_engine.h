@@ -59,6 +59,8 @@ rw_status rw_engine_create(const struct rw_engine_options *options, struct rw_en
 /* All jobs must have been released. */
 void rw_engine_destroy(struct rw_engine *engine);             /* NULL is fine */
 const char *rw_engine_kernel(const struct rw_engine *engine); /* "avx512-bf16" */
+/* Of the kernels this processor can run, the i-th, best first; NULL past the last. */
+const char *rw_engine_kernel_name(size_t i);
 unsigned rw_engine_threads(const struct rw_engine *engine);
 
 /* ---- models ---------------------------------------------------------------------------------- */

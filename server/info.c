@@ -2,12 +2,14 @@
 #include <stdio.h>
 
 #include "proto/emit.h"
+#include "server/example.h"
 #include "server/openapi.h"
 #include "server/service.h"
 #include "server/version.h"
 
 enum {
     PAGE_MAX = 1024 * 1024, /* bytes */
+    HOST_SHOWN_MAX = 256,   /* bytes of a Host that `/` repeats */
 };
 
 static const char TEXT[] = "text/plain; charset=utf-8";
@@ -15,18 +17,24 @@ static const char TEXT[] = "text/plain; charset=utf-8";
 void rw_handle_root(struct rw_service *service, struct rw_exchange *ex)
 {
     (void)service;
-    rw_exchange_reply(ex, 200, TEXT,
-                      RW_STR("rewardd " RW_VERSION " is running.\n\n"
-                             "POST /v1/rewards    score traces, step by step\n"
-                             "POST /get_reward    the same for OpenRLHF\n"
-                             "GET  /v1/models     what is loaded\n"
-                             "GET  /readyz        may traffic come?\n"
-                             "GET  /metrics       Prometheus\n"
-                             "GET  /openapi.json  the whole interface\n\n"
-                             "try  curl HOST/v1/rewards -H 'Accept: text/plain' "
-                             "--json '{\"prompt\":\"2+3*4?\",\"trace\":{\"steps\":"
-                             "[\"3*4=12\",\"2+12=15\"]}}'\n"),
-                      NULL);
+    struct rw_str host = rw_exchange_header(ex, RW_HEADER_HOST);
+    if (host.len == 0 || host.len > HOST_SHOWN_MAX) {
+        host = RW_STR("HOST");
+    }
+    char page[2048];
+    int n = snprintf(page, sizeof page,
+                     "rewardd " RW_VERSION " is running.\n\n"
+                     "POST /v1/rewards    score traces, step by step\n"
+                     "POST /get_reward    the same for OpenRLHF\n"
+                     "GET  /v1/models     what is loaded\n"
+                     "GET  /v1/runs       training runs that are watched\n"
+                     "GET  /readyz        may traffic come?\n"
+                     "GET  /metrics       Prometheus\n"
+                     "GET  /openapi.json  the whole interface\n\n"
+                     "try  curl -s http://%.*s/v1/rewards -H 'Accept: text/plain' "
+                     "-d '" RW_EXAMPLE_BODY "'\n",
+                     RW_STR_ARG(host));
+    rw_exchange_reply(ex, 200, TEXT, (struct rw_str){page, (size_t)n}, NULL);
 }
 
 void rw_handle_livez(struct rw_service *service, struct rw_exchange *ex)

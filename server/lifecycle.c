@@ -11,6 +11,7 @@
 #include "core/base/log.h"
 #include "core/base/state.h"
 #include "core/base/util.h"
+#include "server/example.h"
 #include "server/http/listener.h"
 #include "server/service.h"
 #include "server/version.h"
@@ -199,9 +200,7 @@ static void print_banner(struct daemon *d)
     }
     printf("config   %s   (--print-config shows every value and its origin)\n",
            d->service.options->config != NULL ? d->service.options->config : "no file read");
-    printf("try      curl -s %s/v1/rewards -H 'Accept: text/plain' %s--json "
-           "'{\"prompt\":\"What is 2 + 3 * 4?\",\"trace\":{\"steps\":[\"3 * 4 = 12\","
-           "\"2 + 12 = 15\"]}}'\n",
+    printf("try      curl -s %s/v1/rewards -H 'Accept: text/plain' %s-d '" RW_EXAMPLE_BODY "'\n",
            d->listeners.listener[0].url,
            d->service.auth.n > 0 ? "-H \"Authorization: Bearer $KEY\" " : "");
     printf("ready in %.0f ms\n", (double)(rw_clock_now(d->service.clock) - d->start_ns) / 1e6);

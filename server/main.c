@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/base/log.h"
+#include "core/rw_engine.h"
 #include "server/commands/command.h"
 #include "server/lifecycle.h"
 #include "server/options.h"
@@ -29,6 +30,15 @@ static void configure_log(const struct rw_options *options)
     rw_log_configure((enum rw_log_level)level, strcmp(options->log_format, "json") == 0);
 }
 
+static void print_version(void)
+{
+    printf("rewardd %s\ncommit    %s\ncompiler  %s\nkernels  ", RW_VERSION, RW_COMMIT, RW_COMPILER);
+    for (size_t i = 0; rw_engine_kernel_name(i) != NULL; i++) {
+        printf(" %s", rw_engine_kernel_name(i));
+    }
+    printf("   (what this processor runs, best first)\n");
+}
+
 static int act(const struct rw_options *options)
 {
     struct rw_error err = {0};
@@ -37,7 +47,7 @@ static int act(const struct rw_options *options)
         rw_options_help(stdout);
         return 0;
     case RW_ACTION_VERSION:
-        printf("rewardd %s\n", RW_VERSION);
+        print_version();
         return 0;
     case RW_ACTION_PRINT_CONFIG:
         rw_options_print(options, stdout);
@@ -46,7 +56,7 @@ static int act(const struct rw_options *options)
         rw_options_manual(stdout);
         return 0;
     case RW_ACTION_COMPLETION:
-        rw_options_completion(stdout);
+        rw_options_completion((enum rw_shell)options->shell, stdout);
         return 0;
     case RW_ACTION_HEALTHCHECK:
         return rw_lifecycle_healthcheck(options);

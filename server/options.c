@@ -56,24 +56,23 @@ const struct rw_option_entry *rw_option_entry(enum rw_option_id id)
     return &joined[id];
 }
 
-struct action_name {
-    const char *flag;
-    enum rw_action action;
+const struct rw_action_entry RW_ACTION_ENTRY[RW_ACTIONS] = {
+    {"help", "", "this text", RW_ACTION_HELP},
+    {"version", "", "version, commit, compiler and the kernels of this processor",
+     RW_ACTION_VERSION},
+    {"check-config", "",
+     "read all options and look into the model folders, say whether they can be used, and end",
+     RW_ACTION_CHECK_CONFIG},
+    {"print-config", "", "every value and where it came from; --config reads it back",
+     RW_ACTION_PRINT_CONFIG},
+    {"healthcheck", "",
+     "ask the daemon at the first --listen address whether it is ready; exit 0 or 1",
+     RW_ACTION_HEALTHCHECK},
+    {"manual", "", "the manual page, in roff", RW_ACTION_MANUAL},
+    {"completion", "SHELL", "completion for bash, zsh or fish", RW_ACTION_COMPLETION},
 };
 
-static const struct action_name ACTION[] = {
-    {"help", RW_ACTION_HELP},
-    {"version", RW_ACTION_VERSION},
-    {"check-config", RW_ACTION_CHECK_CONFIG},
-    {"print-config", RW_ACTION_PRINT_CONFIG},
-    {"manual", RW_ACTION_MANUAL},
-    {"completion", RW_ACTION_COMPLETION},
-    {"healthcheck", RW_ACTION_HEALTHCHECK},
-};
-
-enum {
-    ACTION_COUNT = RW_COUNT(ACTION)
-};
+const char *const RW_SHELL_NAME[RW_SHELLS] = {"bash", "zsh", "fish"};
 
 /* ---- values ---------------------------------------------------------------------------------- */
 
@@ -82,12 +81,26 @@ struct unit {
     uint64_t factor;
 };
 
-static const struct unit BYTE_UNIT[] = {{"", 1},
-                                        {"k", UINT64_C(1) << 10},
-                                        {"M", UINT64_C(1) << 20},
-                                        {"G", UINT64_C(1) << 30},
-                                        {NULL, 0}};
-static const struct unit TIME_UNIT[] = {{"", 1}, {"ms", 1}, {"s", 1000}, {"m", 60000}, {NULL, 0}};
+/* Bytes count in powers of two under every name: 1GB of memory is what people mean by 1G. */
+static const struct unit BYTE_UNIT[] = {
+    {"", 1},
+    {"k", UINT64_C(1) << 10},
+    {"K", UINT64_C(1) << 10},
+    {"kB", UINT64_C(1) << 10},
+    {"KB", UINT64_C(1) << 10},
+    {"KiB", UINT64_C(1) << 10},
+    {"M", UINT64_C(1) << 20},
+    {"MB", UINT64_C(1) << 20},
+    {"MiB", UINT64_C(1) << 20},
+    {"G", UINT64_C(1) << 30},
+    {"GB", UINT64_C(1) << 30},
+    {"GiB", UINT64_C(1) << 30},
+    {NULL, 0},
+};
+/* No bare number: half of the daemons take one for seconds and half for milliseconds. */
+static const struct unit TIME_UNIT[] = {
+    {"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {NULL, 0},
+};
 static const struct unit COUNT_UNIT[] = {{"", 1}, {NULL, 0}};
 
 static bool to_number(struct rw_str text, const struct unit *units, uint64_t *out)
@@ -110,6 +123,12 @@ static bool to_number(struct rw_str text, const struct unit *units, uint64_t *ou
         }
     }
     return false;
+}
+
+static bool to_time(struct rw_str text, uint64_t *out)
+{
+    *out = 0;
+    return rw_str_is(text, "0") || to_number(text, TIME_UNIT, out);
 }
 
 static bool to_switch(struct rw_str text, bool *out)
@@ -165,9 +184,9 @@ static const char *type_hint(enum rw_option_type type)
 {
     switch (type) {
     case RW_OPTION_BYTES:
-        return "a number of bytes such as 65536, 64k, 16M or 1G";
+        return "a number of bytes such as 65536, 64k, 16MB or 1GiB";
     case RW_OPTION_TIME:
-        return "a time such as 250ms, 5s or 2m (a bare number is milliseconds)";
+        return "a time with its unit, such as 250ms, 5s, 2m or 1h";
     case RW_OPTION_COUNT_:
         return "a whole number";
     case RW_OPTION_SWITCH:
@@ -202,7 +221,7 @@ static rw_status set_value(struct rw_options *options, enum rw_option_id id, str
         good = good && to_number(text, BYTE_UNIT, field);
         break;
     case RW_OPTION_TIME:
-        good = good && to_number(text, TIME_UNIT, field);
+        good = good && to_time(text, field);
         break;
     case RW_OPTION_COUNT_:
         good = good && to_number(text, COUNT_UNIT, field);
@@ -234,14 +253,14 @@ static bool find_option(struct rw_str name, enum rw_option_id *out)
 
 static rw_status unknown(struct rw_str name, const char *what, struct rw_error *err)
 {
-    const char *words[RW_OPTION_COUNT + ACTION_COUNT];
+    const char *words[RW_OPTION_COUNT + RW_ACTIONS];
     for (int id = 0; id < RW_OPTION_COUNT; id++) {
         words[id] = rw_option_entry((enum rw_option_id)id)->name;
     }
-    for (size_t i = 0; i < ACTION_COUNT; i++) {
-        words[RW_OPTION_COUNT + i] = ACTION[i].flag;
+    for (size_t i = 0; i < RW_ACTIONS; i++) {
+        words[RW_OPTION_COUNT + i] = RW_ACTION_ENTRY[i].flag;
     }
-    long near = rw_suggest_nearest(name, words, RW_OPTION_COUNT + ACTION_COUNT);
+    long near = rw_suggest_nearest(name, words, RW_OPTION_COUNT + RW_ACTIONS);
     rw_fail(err, RW_CONFIG, "unknown %s \"%.*s\"", what, RW_STR_ARG(name));
     if (near >= 0) {
         rw_error_hint(err, "did you mean \"%s\"?", words[near]);
@@ -253,13 +272,67 @@ static rw_status unknown(struct rw_str name, const char *what, struct rw_error *
 
 static bool find_action(struct rw_str name, enum rw_action *out)
 {
-    for (size_t i = 0; i < ACTION_COUNT; i++) {
-        if (rw_str_is(name, ACTION[i].flag)) {
-            *out = ACTION[i].action;
+    for (size_t i = 0; i < RW_ACTIONS; i++) {
+        if (rw_str_is(name, RW_ACTION_ENTRY[i].flag)) {
+            *out = RW_ACTION_ENTRY[i].action;
             return true;
         }
     }
     return false;
+}
+
+static bool short_action(struct rw_str word, enum rw_action *out)
+{
+    if (word.len != 2 || word.ptr[0] != '-' || strchr("hvV", word.ptr[1]) == NULL) {
+        return false;
+    }
+    *out = word.ptr[1] == 'h' ? RW_ACTION_HELP : RW_ACTION_VERSION;
+    return true;
+}
+
+/* A word that is no option: what it was probably meant for. */
+static rw_status unexpected(struct rw_str word, int at, struct rw_error *err)
+{
+    rw_fail(err, RW_CONFIG, "unexpected argument \"%.*s\"", RW_STR_ARG(word));
+    bool path = rw_str_find(word, RW_STR("/"), 0) < word.len;
+    if (word.len > 0 && word.ptr[0] == '-') {
+        rw_error_hint(err, "options begin with two hyphens; rewardd --help lists them");
+    } else if (at == 1 && !path) {
+        rw_error_hint(err,
+                      "rewardd --help lists options and commands; a model is given with "
+                      "--model %.*s",
+                      RW_STR_ARG(word));
+    } else {
+        rw_error_hint(err, "a model is given with --model %.*s", RW_STR_ARG(word));
+    }
+    return RW_CONFIG;
+}
+
+static rw_status choose_shell(struct rw_options *options, struct rw_str name, struct rw_error *err)
+{
+    for (int shell = 0; shell < RW_SHELLS; shell++) {
+        if (rw_str_is(name, RW_SHELL_NAME[shell])) {
+            options->shell = shell;
+            return RW_OK;
+        }
+    }
+    rw_fail(err, RW_CONFIG, "completion: \"%.*s\" is not a known shell", RW_STR_ARG(name));
+    rw_error_hint(err, "known are bash, zsh and fish");
+    return RW_CONFIG;
+}
+
+/* --completion alone means bash; the shell may be a word of its own or stand behind "=". */
+static rw_status read_action(struct rw_options *options, struct rw_str value, int argc,
+                             char *const *argv, int *at, struct rw_error *err)
+{
+    if (options->action != RW_ACTION_COMPLETION) {
+        return value.len == 0 ? RW_OK : rw_fail(err, RW_CONFIG, "%s takes no value", argv[*at]);
+    }
+    if (value.len == 0 && *at + 1 < argc && argv[*at + 1][0] != '-') {
+        *at += 1;
+        value = rw_str_from(argv[*at]);
+    }
+    return value.len == 0 ? RW_OK : choose_shell(options, value, err);
 }
 
 /* --name value, --name=value, --switch, --no-switch; *at is left on the last word used. */
@@ -267,20 +340,18 @@ static rw_status read_flag(struct rw_options *options, int argc, char *const *ar
                            struct rw_error *err)
 {
     struct rw_str word = rw_str_from(argv[*at]);
-    if (word.len == 2 && (word.ptr[1] == 'h' || word.ptr[1] == 'V') && word.ptr[0] == '-') {
-        options->action = word.ptr[1] == 'h' ? RW_ACTION_HELP : RW_ACTION_VERSION;
+    if (short_action(word, &options->action)) {
         return RW_OK;
     }
     if (!rw_str_starts(word, RW_STR("--"))) {
-        rw_fail(err, RW_CONFIG, "unexpected argument \"%s\"", argv[*at]);
-        rw_error_hint(err, "a model is given with --model %s", argv[*at]);
-        return RW_CONFIG;
+        return unexpected(word, *at, err);
     }
     size_t equals = rw_str_find(word, RW_STR("="), 2);
     struct rw_str name = rw_str_slice(word, 2, equals);
     enum rw_option_id id;
-    if (equals == word.len && find_action(name, &options->action)) {
-        return RW_OK;
+    if (find_action(name, &options->action)) {
+        size_t begin = RW_MIN(equals + 1, word.len);
+        return read_action(options, rw_str_slice(word, begin, word.len), argc, argv, at, err);
     }
     bool negated = rw_str_starts(name, RW_STR("no-")) && equals == word.len;
     if (negated && find_option(rw_str_slice(name, 3, name.len), &id) &&
@@ -550,6 +621,9 @@ rw_status rw_options_model(const char *value, struct rw_arena *arena, struct rw_
     out->dir = rw_arena_copy(arena, rw_str_slice(head, 0, equals)).ptr;
     if (equals == 0) {
         return rw_fail(err, RW_CONFIG, "model: \"%s\" names no folder", value);
+    }
+    if (rw_str_find(head, RW_STR("="), equals + 1) < head.len) {
+        return rw_fail(err, RW_CONFIG, "model: \"%s\" has two names", value);
     }
     if (equals + 1 < head.len) {
         out->name = rw_arena_copy(arena, rw_str_slice(head, equals + 1, head.len)).ptr;

@@ -58,6 +58,7 @@ struct rw_options {
 #include "server/options.def"
     enum rw_option_origin origin[RW_OPTION_COUNT];
     enum rw_action action;
+    int shell;             /* enum rw_shell of --completion */
     struct rw_arena arena; /* owns every text */
 };
 
@@ -82,11 +83,36 @@ rw_status rw_options_model(const char *value, struct rw_arena *arena, struct rw_
 rw_status rw_options_address(const char *value, struct rw_arena *arena, const char **host,
                              uint16_t *port, struct rw_error *err);
 
-/* options_print.c */
+/* options_print.c: from the table. What print writes can be read back by --config. */
 void rw_options_help(FILE *to);
 void rw_options_print(const struct rw_options *options, FILE *to);
+
+/* options_manual.c: from the table too. */
+enum rw_shell {
+    RW_SHELL_BASH,
+    RW_SHELL_ZSH,
+    RW_SHELL_FISH,
+    RW_SHELLS,
+};
+
+extern const char *const RW_SHELL_NAME[RW_SHELLS];
+
 void rw_options_manual(FILE *to);
-void rw_options_completion(FILE *to);
+void rw_options_completion(enum rw_shell shell, FILE *to);
+
+/* What the command line may ask for instead of serving, and the sentence of --help for it. */
+struct rw_action_entry {
+    const char *flag;
+    const char *metavar; /* "" = takes no value */
+    const char *help;
+    enum rw_action action;
+};
+
+enum {
+    RW_ACTIONS = 7,
+};
+
+extern const struct rw_action_entry RW_ACTION_ENTRY[RW_ACTIONS];
 
 /* The table, for the printers and for tests. */
 enum rw_option_type {

@@ -1,26 +1,10 @@
-/* --help, --print-config, the manual page and the shell completion, all from the option table. */
+/* --help and --print-config, from the option table. */
 #include <string.h>
 
 #include "core/base/util.h"
 #include "server/commands/command.h"
 #include "server/options.h"
 #include "server/version.h"
-
-static const char *const ACTION_HELP[][2] = {
-    {"help", "this text"},
-    {"version", "version and build"},
-    {"check-config",
-     "read all options and look into the model folders, say whether they can be used, and end"},
-    {"print-config", "every value and where it came from"},
-    {"healthcheck",
-     "ask the daemon at the first --listen address whether it is ready; exit 0 or 1"},
-    {"manual", "the manual page, in roff"},
-    {"completion", "completion for bash"},
-};
-
-enum {
-    ACTION_HELP_COUNT = RW_COUNT(ACTION_HELP)
-};
 
 static void help_line(FILE *to, const struct rw_option_entry *entry)
 {
@@ -48,15 +32,19 @@ void rw_options_help(FILE *to)
         help_line(to, entry);
     }
     fputs("\nInstead of serving\n", to);
-    for (size_t i = 0; i < ACTION_HELP_COUNT; i++) {
-        fprintf(to, "  --%-26s %s\n", ACTION_HELP[i][0], ACTION_HELP[i][1]);
+    for (size_t i = 0; i < RW_ACTIONS; i++) {
+        char left[64];
+        snprintf(left, sizeof left, "--%s %s", RW_ACTION_ENTRY[i].flag, RW_ACTION_ENTRY[i].metavar);
+        fprintf(to, "  %-28s %s\n", left, RW_ACTION_ENTRY[i].help);
     }
     for (size_t i = 0; i < RW_COMMAND_COUNT; i++) {
         fprintf(to, "  %-28s %s\n", RW_COMMAND[i].name, RW_COMMAND[i].help);
     }
     fputs("\nEvery option is also an environment variable (--body-max: REWARDD_BODY_MAX) and a key "
           "of the\nconfiguration file (body-max = 64M). A flag beats the environment, which beats "
-          "the file.\n\nexamples\n"
+          "the file. Sizes are\n64k, 16M (or 16MB, 16MiB), 1G; times are 250ms, 5s, 2m, 1h. A list "
+          "in the "
+          "environment is separated by\nsemicolons: REWARDD_MODEL='./prm;./orm'.\n\nexamples\n"
           "  rewardd --model ./my-prm\n"
           "  rewardd --model ./prm=prm --model ./orm=orm,dtype=bf16 --threads 8\n"
           "  rewardd --model ./prm --listen 0.0.0.0:7392 --api-key-file keys.txt\n",
@@ -101,40 +89,10 @@ void rw_options_print(const struct rw_options *options, FILE *to)
         if (entry->group != NULL) {
             fprintf(to, "%s# %s\n", id > 0 ? "\n" : "", entry->group);
         }
-        fprintf(to, "# from: %s\n%s = ", ORIGIN[options->origin[id]], entry->name);
+        /* A file may not name another one, so the line for --config is only told. */
+        fprintf(to, "# from: %s\n%s%s = ", ORIGIN[options->origin[id]],
+                id == RW_OPTION_ID_config ? "# " : "", entry->name);
         print_value(options, entry, to);
         fputc('\n', to);
     }
-}
-
-void rw_options_manual(FILE *to)
-{
-    fprintf(to,
-            ".TH REWARDD 1 \"\" \"rewardd %s\" \"User Commands\"\n.SH NAME\nrewardd \\- score "
-            "reasoning traces step by step over HTTP\n.SH SYNOPSIS\n.B rewardd\n\\-\\-model "
-            ".I DIR\n[options]\n.SH OPTIONS\n",
-            RW_VERSION);
-    for (int id = 0; id < RW_OPTION_COUNT; id++) {
-        const struct rw_option_entry *entry = rw_option_entry((enum rw_option_id)id);
-        if (entry->group != NULL) {
-            fprintf(to, ".SS %s\n", entry->group);
-        }
-        fprintf(to, ".TP\n.BI \\-\\-%s \" %s\"\n%s.\n", entry->name, entry->metavar, entry->help);
-        if (entry->preset[0] != '\0') {
-            fprintf(to, "Default: %s.\n", entry->preset);
-        }
-    }
-    fputs(".SH EXIT STATUS\n0 success, 1 failure, 2 unusable options.\n", to);
-}
-
-void rw_options_completion(FILE *to)
-{
-    fputs("complete -o default -W '", to);
-    for (int id = 0; id < RW_OPTION_COUNT; id++) {
-        fprintf(to, "--%s ", rw_option_entry((enum rw_option_id)id)->name);
-    }
-    for (size_t i = 0; i < ACTION_HELP_COUNT; i++) {
-        fprintf(to, "--%s ", ACTION_HELP[i][0]);
-    }
-    fputs("' rewardd\n", to);
 }

@@ -393,6 +393,16 @@ void rw_engine_destroy(struct rw_engine *e)
     rw_free(e);
 }
 
+const char *rw_engine_kernel_name(size_t i)
+{
+    const struct rw_kernels *const *all = rw_kernels_available();
+    size_t n = 0;
+    while (all[n] != NULL && n < i) {
+        n++;
+    }
+    return all[n] != NULL ? all[n]->name : NULL;
+}
+
 const char *rw_engine_kernel(const struct rw_engine *engine)
 {
     return engine->host.kernels->name;

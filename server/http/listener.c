@@ -121,6 +121,20 @@ static void describe(struct rw_listener *l, const char *host)
     snprintf(l->url, sizeof l->url, "http://%s%s%s:%u", v6 ? "[" : "", host, v6 ? "]" : "", port);
 }
 
+static const char *listen_hint(int rc)
+{
+    switch (rc) {
+    case UV_EADDRINUSE:
+        return "is another rewardd running? --listen chooses another port";
+    case UV_EACCES:
+        return "ports under 1024 need a privilege (CAP_NET_BIND_SERVICE); --listen chooses another";
+    case UV_EADDRNOTAVAIL:
+        return "no interface of this machine has that address; 0.0.0.0 and [::] take all of them";
+    default:
+        return "--listen chooses another address";
+    }
+}
+
 rw_status rw_listeners_open(struct rw_listeners *all, uv_loop_t *loop, const char *host,
                             uint16_t port, struct rw_error *err)
 {
@@ -147,7 +161,7 @@ rw_status rw_listeners_open(struct rw_listeners *all, uv_loop_t *loop, const cha
     }
     if (rc != 0) {
         rw_fail(err, RW_IO, "listen %s:%u: %s", host, port, uv_strerror(rc));
-        rw_error_hint(err, "is another rewardd running? --listen chooses another port");
+        rw_error_hint(err, "%s", listen_hint(rc));
         return RW_IO;
     }
     describe(l, host);

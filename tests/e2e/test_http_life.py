@@ -287,9 +287,28 @@ def test_precedence_and_origins(tmp_path):
     assert "# from: default|body-max = 67108864|" in shown
     # what was printed can be read back
     again = tmp_path / "again.conf"
-    again.write_text("\n".join(line for line in out.splitlines()
-                               if not line.endswith("= ") and not line.startswith("config")))
+    again.write_text(out)
     assert run("--config", str(again), "--check-config").returncode == 0
+    values = [line for line in out.splitlines() if not line.startswith("#")]
+    second = run("--config", str(again), "--print-config").stdout
+    assert [line for line in second.splitlines() if not line.startswith("#")] == values
+
+
+@pytest.mark.parametrize("value, ms", [("250ms", 250), ("5s", 5000), ("2m", 120000), ("1h", 3600000), ("0", 0)])
+def test_times_have_a_unit(value, ms):
+    assert f"idle-timeout = {ms}ms\n" in run("--idle-timeout", value, "--print-config").stdout
+
+
+@pytest.mark.parametrize("value", ["75", "5 s", "1d", "-1s", "1.5s", "", "s"])
+def test_a_time_without_a_unit_is_refused(value):
+    out = run("--idle-timeout", value)
+    assert out.returncode == 2 and "with its unit" in out.stderr
+
+
+@pytest.mark.parametrize("value, n", [("1k", 1 << 10), ("1KiB", 1 << 10), ("2MB", 2 << 20), ("2MiB", 2 << 20), ("1G", 1 << 30),
+                                      ("1GB", 1 << 30), ("1GiB", 1 << 30), ("65536", 65536)])
+def test_sizes(value, n):
+    assert f"body-max = {n}\n" in run("--body-max", value, "--print-config").stdout
 
 
 def test_check_config_looks_into_the_models(rewardd_bin, tmp_path):
@@ -337,7 +356,13 @@ def test_check_config_looks_into_the_models(rewardd_bin, tmp_path):
     ([], "--model"),
     (["--model", "process,dtpye=f32"], "dtype"),
     (["--config", "/nonexistent"], "/nonexistent"),
-    (["stray"], "stray"),
+    (["stray"], "rewardd --help lists options and commands"),
+    (["./stray/model"], "--model ./stray/model"),
+    (["-x"], "two hyphens"),
+    (["--completion", "tcsh"], "bash, zsh and fish"),
+    (["--help=yes"], "takes no value"),
+    (["--model", "a=b=c"], "two names"),
+    (["--model", "process", "--insecure", "--listen", "192.0.2.1:0"], "no interface of this machine"),
 ])
 def test_unusable_options(words, text):
     out = run(*words)
@@ -354,8 +379,42 @@ def test_unknown_key_names_its_line(tmp_path):
 def test_information_actions():
     assert run("--version").stdout.startswith("rewardd ")
     assert "REWARDD_BODY_MAX" in run("--help").stdout
-    assert run("--manual").stdout.startswith(".TH REWARDD 1")
-    assert "--body-max" in run("--completion").stdout
+    told = run("--version").stdout
+    assert all(word in told for word in ("commit ", "compiler ", "kernels "))
+    assert run("-v").stdout == told
+
+
+def test_manual_has_its_sections_and_no_roff_mistake():
+    page = run("--manual").stdout
+    assert page.startswith(".TH REWARDD 1")
+    for section in ("NAME", "SYNOPSIS", "COMMANDS", "OPTIONS", "ENVIRONMENT", "FILES", "SIGNALS", "EXIT STATUS", "EXAMPLES"):
+        assert f"\n.SH {section}\n" in page
+    for command in ("bench", "calibrate", "audit"):
+        assert f"\\fB{command}\\fR" in page
+    if not shutil.which("groff"):
+        pytest.skip("no groff to read the page")
+    read = subprocess.run(["groff", "-ww", "-man", "-Tutf8"], input=page, capture_output=True, text=True, timeout=30)
+    assert read.returncode == 0 and read.stderr == ""
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_is_a_script_of_its_shell(shell, tmp_path):
+    script = run("--completion", shell).stdout
+    assert "body-max" in script and "calibrate" in script
+    assert script == run(f"--completion={shell}").stdout
+    if not shutil.which(shell):
+        pytest.skip(f"no {shell} to read the script")
+    path = tmp_path / "completion"
+    path.write_text(script)
+    assert subprocess.run([shell, "-n", str(path)], capture_output=True, timeout=30).returncode == 0
+
+
+def test_completion_in_bash():
+    script = run("--completion").stdout
+    ask = 'COMP_WORDS=(rewardd %s); COMP_CWORD=%d; _rewardd; echo "${COMPREPLY[@]}"'
+    for words, at, wanted in (('--dtype ""', 2, "auto f32 bf16 int8 q4"), ("cal", 1, "calibrate"), ("--body-m", 1, "--body-max")):
+        told = subprocess.run(["bash", "-c", script + ask % (words, at)], capture_output=True, text=True, timeout=30)
+        assert told.stdout.strip() == wanted
 
 
 def test_model_that_cannot_be_loaded():
