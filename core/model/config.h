@@ -36,6 +36,14 @@ enum rw_rope_type {
     RW_ROPE_LLAMA3,  /* frequency-dependent scaling of Llama 3.1 */
 };
 
+/* What a class's name in id2label says of it. */
+enum rw_label_sense {
+    RW_LABEL_PLAIN, /* no name, or LABEL_0, LABEL_1, ... */
+    RW_LABEL_GOOD,  /* "correct", "positive", ... */
+    RW_LABEL_BAD,   /* "incorrect", "negative", ... */
+    RW_LABEL_OTHER,
+};
+
 struct rw_rope {
     enum rw_rope_type type;
     double theta;
@@ -66,7 +74,9 @@ struct rw_config {
     uint32_t window;            /* keys a query sees, itself included; 0 = all */
     uint32_t window_from_layer; /* layers below see all keys */
     uint32_t labels;            /* num_labels / len(id2label); 0 = not said */
-    int32_t bos_id;             /* -1 = none */
+    enum rw_label_sense label_sense[RW_LABELS_MAX];
+    bool own_code;  /* auto_map: the folder's class is code of its own */
+    int32_t bos_id; /* -1 = none */
     int32_t eos_id;
     int32_t pad_id;
     int32_t reward_token_id; /* InternLM2: -1 = none */

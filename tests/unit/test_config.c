@@ -144,6 +144,44 @@ START_TEST(value_model_keys)
 }
 END_TEST
 
+/* transformers 5 takes rope_scaling whole where both stand, and theta only from it or outside. */
+START_TEST(rope_scaling_wins_over_rope_parameters)
+{
+#define BOTH                                                                       \
+    "{" LLAMA ",\"rope_parameters\":{\"rope_type\":\"default\",\"rope_theta\":7}," \
+    "\"rope_scaling\":{\"type\":\"linear\",\"factor\":4}"
+    ck_assert_int_eq(parse(BOTH "}"), RW_OK);
+    ck_assert_int_eq(config.rope.type, RW_ROPE_LINEAR);
+    ck_assert(config.rope.theta == 10000.0 && config.rope.factor == 4);
+    ck_assert_int_eq(parse(BOTH ",\"rope_theta\":9}"), RW_OK);
+    ck_assert(config.rope.theta == 9.0);
+    ck_assert_int_eq(
+        parse("{" LLAMA ",\"rope_scaling\":{},\"rope_parameters\":{\"rope_theta\":7}}"), RW_OK);
+    ck_assert(config.rope.theta == 7.0);
+}
+END_TEST
+
+START_TEST(labels_and_their_names)
+{
+#define TOKEN_CLASSES \
+    "{\"architectures\":[\"LlamaForTokenClassification\"],\"model_type\":\"llama\"," SHAPE
+    ck_assert_int_eq(parse(TOKEN_CLASSES "}"), RW_OK);
+    ck_assert_uint_eq(config.labels, 2); /* as transformers, where neither key says it */
+    ck_assert_int_eq(config.label_sense[1], RW_LABEL_PLAIN);
+    ck_assert_int_eq(parse(TOKEN_CLASSES ",\"num_labels\":1}"), RW_OK);
+    ck_assert_uint_eq(config.labels, 1);
+    ck_assert_int_eq(parse(TOKEN_CLASSES ",\"id2label\":{\"0\":\"Correct\",\"1\":\"incorrect\"}}"),
+                     RW_OK);
+    ck_assert_int_eq(config.label_sense[0], RW_LABEL_GOOD);
+    ck_assert_int_eq(config.label_sense[1], RW_LABEL_BAD);
+    ck_assert_int_eq(parse(TOKEN_CLASSES ",\"id2label\":{\"0\":\"a\",\"7\":\"b\"}}"),
+                     RW_MODEL_CORRUPT);
+    ck_assert(!config.own_code);
+    ck_assert_int_eq(parse(TOKEN_CLASSES ",\"auto_map\":{\"AutoModel\":\"m.M\"}}"), RW_OK);
+    ck_assert(config.own_code);
+}
+END_TEST
+
 START_TEST(refusals_name_what_is_wrong)
 {
     static const struct {
@@ -162,6 +200,21 @@ START_TEST(refusals_name_what_is_wrong)
          "rope_scaling"},
         {"{" LLAMA ",\"rope_scaling\":{\"rope_type\":\"llama3\",\"factor\":4}}", RW_MODEL_CORRUPT,
          "low_freq_factor"},
+        {"{" LLAMA ",\"is_causal\":false}", RW_MODEL_UNSUPPORTED, "is_causal"},
+        {"{" LLAMA ",\"is_causal\":null}", RW_MODEL_UNSUPPORTED, "is_causal"},
+        {"{" LLAMA ",\"rope_parameters\":{\"rope_theta\":7},\"rope_scaling\":{\"type\":\"yarn\","
+         "\"factor\":4}}",
+         RW_MODEL_UNSUPPORTED, "rope_scaling"},
+        {"{" LLAMA ",\"rope_parameters\":{\"full_attention\":{\"rope_theta\":7}}}",
+         RW_MODEL_UNSUPPORTED, "rope_parameters"},
+        {"{" LLAMA ",\"partial_rotary_factor\":\"1\"}", RW_MODEL_UNSUPPORTED,
+         "partial_rotary_factor"},
+        {"{" QWEN2 ",\"layer_types\":[\"full_attention\",\"full_attention\","
+         "\"sliding_attention\",\"sliding_attention\"]}",
+         RW_MODEL_CORRUPT, "sliding_window"},
+        {MISTRAL ",\"sliding_window\":33,\"layer_types\":[\"full_attention\",\"full_attention\","
+                 "\"full_attention\",\"full_attention\"]}",
+         RW_MODEL_UNSUPPORTED, "layer_types"},
         {"{" LLAMA ",\"num_key_value_heads\":3}", RW_MODEL_CORRUPT, "num_key_value_heads"},
         {"{" LLAMA ",\"num_key_value_heads\":0}", RW_MODEL_CORRUPT, "num_key_value_heads"},
         {"{" LLAMA ",\"head_dim\":17}", RW_MODEL_CORRUPT, "head_dim"},
@@ -198,6 +251,8 @@ int main(void)
     tcase_add_test(tcase, windows);
     tcase_add_test(tcase, qwen3_and_internlm2);
     tcase_add_test(tcase, value_model_keys);
+    tcase_add_test(tcase, rope_scaling_wins_over_rope_parameters);
+    tcase_add_test(tcase, labels_and_their_names);
     tcase_add_test(tcase, refusals_name_what_is_wrong);
     suite_add_tcase(suite, tcase);
     return rw_test_run(suite);
