@@ -126,9 +126,9 @@ static size_t count_turns(const struct family *family, struct rw_str text, size_
 }
 
 bool rw_chat_parse(struct rw_str text, size_t messages_max, struct rw_arena *arena,
-                   struct rw_chat *out, bool *no_memory)
+                   struct rw_chat_turns *out, bool *no_memory)
 {
-    *out = (struct rw_chat){.answer_begin = text.len};
+    *out = (struct rw_chat_turns){.answer_begin = text.len};
     *no_memory = false;
     struct rw_str body = rw_chat_skip_begin(text);
     size_t skipped = text.len - body.len;

@@ -11,7 +11,7 @@
 
 #include "proto/request.h"
 
-struct rw_chat {
+struct rw_chat_turns {
     struct rw_request_message *messages; /* in the arena; contents borrowed from the text */
     size_t n_messages;
     size_t n_answers;    /* assistant turns, the open one included */
@@ -22,7 +22,7 @@ struct rw_chat {
 
 /* False when the text is in no known template. `*no_memory` tells a refused allocation. */
 bool rw_chat_parse(struct rw_str text, size_t messages_max, struct rw_arena *arena,
-                   struct rw_chat *out, bool *no_memory);
+                   struct rw_chat_turns *out, bool *no_memory);
 
 /* Without leading begin-of-text and padding tokens. */
 struct rw_str rw_chat_skip_begin(struct rw_str text);

@@ -83,7 +83,7 @@ static const cJSON *first_of(const cJSON *list)
 
 static rw_status set_prompt(struct reader *r, struct rw_str text, struct rw_request_item *item)
 {
-    struct rw_chat chat;
+    struct rw_chat_turns chat;
     bool refused;
     if (rw_chat_parse(text, r->limits->messages_max, r->arena, &chat, &refused)) {
         item->messages = chat.messages;
@@ -103,7 +103,7 @@ static rw_status split_by_template(struct reader *r, struct rw_str query,
                                    const struct rw_path *path, struct rw_request_item *item,
                                    struct rw_str *response)
 {
-    struct rw_chat chat;
+    struct rw_chat_turns chat;
     bool refused;
     query = rw_chat_strip_end(query);
     bool parsed = rw_chat_parse(query, r->limits->messages_max, r->arena, &chat, &refused);

@@ -102,7 +102,7 @@ static void write_model(struct rw_buf *out, const struct rw_model_info *info,
 
 void rw_handle_models(struct rw_service *service, struct rw_exchange *ex)
 {
-    const struct rw_model *model[RW_MODELS_MAX];
+    const struct rw_model *model[RW_SERVER_MODELS_MAX];
     size_t n = rw_bridge_models(service->bridge, model);
     struct rw_buf out;
     rw_buf_init(&out, PAGE_MAX);

@@ -172,7 +172,7 @@ static void on_tick(uv_timer_t *timer)
 
 static void print_models(struct daemon *d)
 {
-    const struct rw_model *model[RW_MODELS_MAX];
+    const struct rw_model *model[RW_SERVER_MODELS_MAX];
     size_t n = rw_bridge_models(d->service.bridge, model);
     for (size_t i = 0; i < n; i++) {
         const struct rw_model_info *info = rw_model_info(model[i]);
@@ -418,8 +418,8 @@ rw_status rw_lifecycle_check(const struct rw_options *options, struct rw_error *
                        "least as many",
                        RW_RUN_WINDOW_MIN, RW_RUN_WINDOW_MAX);
     }
-    if (status == RW_OK && options->model.n > RW_MODELS_MAX) {
-        return rw_fail(err, RW_CONFIG, "over %d models", RW_MODELS_MAX);
+    if (status == RW_OK && options->model.n > RW_SERVER_MODELS_MAX) {
+        return rw_fail(err, RW_CONFIG, "over %d models", RW_SERVER_MODELS_MAX);
     }
     return status;
 }

@@ -245,7 +245,7 @@ static double open_files(void)
 
 static void write_process(struct rw_buf *out, struct rw_service *s)
 {
-    const struct rw_model *model[RW_MODELS_MAX];
+    const struct rw_model *model[RW_SERVER_MODELS_MAX];
     size_t n = rw_bridge_models(s->bridge, model);
     head(out, "rewardd_build_info", "gauge", "Version of this daemon and kernel in use.");
     rw_buf_printf(out, "rewardd_build_info{version=\"%s\",kernel=\"%s\"} 1\n", RW_VERSION,

@@ -424,8 +424,8 @@ static rw_status publish_model(struct rw_engine *e, struct rw_model *model, stru
             status = rw_fail(err, RW_CONFIG, "two models are named %s", model->name);
         }
     }
-    if (status == RW_OK && e->n_models == RW_MODELS_MAX) {
-        status = rw_fail(err, RW_CONFIG, "more than %d models", RW_MODELS_MAX);
+    if (status == RW_OK && e->n_models == RW_ENGINE_MODELS_MAX) {
+        status = rw_fail(err, RW_CONFIG, "more than %d models", RW_ENGINE_MODELS_MAX);
     }
     if (status == RW_OK) {
         model->index = e->n_models;

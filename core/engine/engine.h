@@ -37,7 +37,7 @@ struct rw_engine {
     struct rw_job *changed_tail;
     bool notify_due;
     struct rw_engine_stats stats;
-    struct rw_model *models[RW_MODELS_MAX];
+    struct rw_model *models[RW_ENGINE_MODELS_MAX];
     uint32_t n_models;
 };
 

@@ -115,16 +115,16 @@ static struct rw_flow *flow_of(struct rw_scheduler *s, const struct rw_job *job)
 
 static uint32_t size_class(const struct rw_job *job)
 {
-    uint32_t class = 0;
-    while (class + 1 < RW_SIZE_CLASSES && job->tokens_needed > 1u << (class + CLASS_SHIFT)) {
-        class ++;
+    uint32_t power = 0;
+    while (power + 1 < RW_SIZE_CLASSES && job->tokens_needed > 1u << (power + CLASS_SHIFT)) {
+        power++;
     }
-    return class;
+    return power;
 }
 
 void rw_scheduler_add(struct rw_scheduler *s, struct rw_job *job)
 {
-    rw_assert(job->model->index < RW_MODELS_MAX);
+    rw_assert(job->model->index < RW_ENGINE_MODELS_MAX);
     job->flow = flow_of(s, job);
     job->order = s->submitted++;
     job->blocked = false;

@@ -34,7 +34,7 @@
 #include "core/engine/job_list.h"
 
 enum {
-    RW_MODELS_MAX = 64,
+    RW_ENGINE_MODELS_MAX = 64,
     RW_FLOWS_MAX = 1024,   /* clients with jobs; more of them share flows */
     RW_SIZE_CLASSES = 20,  /* waiting jobs by the power of two of their tokens */
     RW_RUNNING_MAX = 1024, /* jobs that run at once */

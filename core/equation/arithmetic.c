@@ -79,21 +79,21 @@ static bool plus(struct value *a, const struct value *b, bool minus)
            settle(a);
 }
 
-static bool apply(struct value *a, const struct value *b, enum rw_token_kind operator)
+static bool apply(struct value *a, const struct value *b, enum rw_token_kind sign)
 {
     struct value right = *b;
     a->operators += b->operators + 1;
     a->percent = a->percent || b->percent;
     a->class |= b->class;
-    if (operator== RW_TOKEN_PLUS || operator== RW_TOKEN_MINUS) {
+    if (sign == RW_TOKEN_PLUS || sign == RW_TOKEN_MINUS) {
         if (a->units != 0 && b->units != 0 && a->units != b->units) {
             return false; /* 8 feet + 2 inches */
         }
         a->units |= b->units;
-        return plus(a, b, operator== RW_TOKEN_MINUS);
+        return plus(a, b, sign == RW_TOKEN_MINUS);
     }
     a->units |= b->units;
-    if (operator== RW_TOKEN_OVER) {
+    if (sign == RW_TOKEN_OVER) {
         right.num = b->den;
         right.den = b->num;
         if (!settle(&right)) {

@@ -6,8 +6,8 @@
 #include "core/base/alloc.h"
 #include "core/base/assert.h"
 #include "core/base/file.h"
+#include "core/base/half.h"
 #include "core/base/util.h"
-#include "core/io/half.h"
 #include "core/io/json.h"
 #include "core/io/safetensors.h"
 

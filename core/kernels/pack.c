@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "core/base/assert.h"
-#include "core/kernels/bf16.h"
+#include "core/base/half.h"
 #include "core/kernels/kernels.h"
 #include "core/kernels/layout.h"
 #include "core/kernels/pack_quantised.h"

@@ -6,6 +6,7 @@
 
 #include "core/base/alloc.h"
 #include "core/base/assert.h"
+#include "core/base/half.h"
 #include "core/base/util.h"
 #include "core/kernels/gemm_share.h"
 #include "core/model/carve.h"
@@ -254,8 +255,7 @@ static void embed_row(const struct rw_forward *f, uint32_t r)
     }
     const uint16_t *from = (const uint16_t *)w->embed + (size_t)f->plan.rows[r].id * n;
     for (size_t i = 0; i < n; i++) {
-        uint32_t bits = (uint32_t)from[i] << 16;
-        memcpy(x + i, &bits, sizeof bits);
+        x[i] = rw_bf16_to_f32(from[i]);
     }
 }
 

@@ -15,8 +15,8 @@ enum {
 /* ---- sections -------------------------------------------------------------------------------- */
 
 /* "Step 3: ", unless the step was written with it. */
-static rw_status add_number(struct rw_composer *c, const struct rw_piece *piece, struct rw_str step,
-                            size_t index)
+static rw_status add_number(struct rw_composer *c, const struct rw_layout_piece *piece,
+                            struct rw_str step, size_t index)
 {
     size_t max = piece->text.len + piece->tail.len + NUMBER_BYTES_MAX;
     char *text = rw_arena_alloc(c->arena, max);
@@ -36,7 +36,7 @@ static rw_status add_section(struct rw_composer *c, enum rw_section_id id, struc
     const struct rw_section *section = &c->layout->section[id];
     rw_status status = RW_OK;
     for (size_t i = 0; i < section->count && status == RW_OK; i++) {
-        const struct rw_piece *piece = &section->pieces[i];
+        const struct rw_layout_piece *piece = &section->pieces[i];
         switch (piece->type) {
         case RW_PIECE_TEXT:
             status = rw_composer_text(c, piece->text, true);
@@ -149,7 +149,7 @@ static bool step_is_empty(const struct rw_composer *c, enum rw_section_id id, st
 {
     const struct rw_section *section = &c->layout->section[id];
     for (size_t i = 0; i < section->count; i++) {
-        const struct rw_piece *piece = &section->pieces[i];
+        const struct rw_layout_piece *piece = &section->pieces[i];
         if (piece->type == RW_PIECE_CONTENT &&
             rw_layout_trim(rw_layout_part(step, piece->part), piece->trim).len > 0) {
             return false;

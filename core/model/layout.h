@@ -42,7 +42,7 @@ enum rw_part {
     RW_PART_ANSWER,
 };
 
-struct rw_piece {
+struct rw_layout_piece {
     enum rw_piece_type type;
     struct rw_str text; /* TEXT; NUMBER: before the number */
     struct rw_str tail; /* NUMBER: behind it */
@@ -68,7 +68,7 @@ enum rw_section_id {
 };
 
 struct rw_section {
-    const struct rw_piece *pieces;
+    const struct rw_layout_piece *pieces;
     size_t count;
     bool present;
 };

@@ -51,7 +51,7 @@ static bool parse_part(const struct rw_json *value, enum rw_part *out)
 }
 
 static rw_status parse_content(enum rw_section_id section, const struct rw_json *value,
-                               struct rw_piece *piece, struct rw_error *err)
+                               struct rw_layout_piece *piece, struct rw_error *err)
 {
     const char *name = rw_section_name(section);
     const char *content = section_content(section);
@@ -69,7 +69,7 @@ static rw_status parse_content(enum rw_section_id section, const struct rw_json 
 }
 
 static rw_status parse_number(struct rw_manifest *m, const struct rw_json *value,
-                              struct rw_piece *piece, struct rw_error *err)
+                              struct rw_layout_piece *piece, struct rw_error *err)
 {
     struct rw_str text;
     rw_status status = rw_manifest_string(m->arena, value, &text, err);
@@ -88,8 +88,8 @@ static rw_status parse_number(struct rw_manifest *m, const struct rw_json *value
 
 /* {"bos":true} of a tokenizer without BOS gives no piece at all. */
 static rw_status parse_object_piece(struct rw_manifest *m, enum rw_section_id section,
-                                    const struct rw_json *value, struct rw_piece *piece, bool *skip,
-                                    struct rw_error *err)
+                                    const struct rw_json *value, struct rw_layout_piece *piece,
+                                    bool *skip, struct rw_error *err)
 {
     const struct rw_json *first = value->child;
     if (rw_json_get(value, "content") != NULL) {
@@ -131,7 +131,7 @@ static rw_status apply_section(struct rw_manifest *m, enum rw_section_id id,
     if (value->type != RW_JSON_ARRAY || value->count > RW_PIECES_MAX) {
         return rw_manifest_bad(err, rw_section_name(id), "not a list of at most 32 pieces");
     }
-    struct rw_piece *pieces = rw_arena_array(m->arena, value->count + 1, sizeof *pieces);
+    struct rw_layout_piece *pieces = rw_arena_array(m->arena, value->count + 1, sizeof *pieces);
     if (pieces == NULL) {
         return rw_manifest_no_memory(err);
     }

@@ -378,13 +378,13 @@ static void *array(struct filler *f, size_t n, size_t size)
     return out;
 }
 
-static struct rw_pass to_pass(struct filler *f, const struct rw_probe *probe)
+static struct rw_step_scores to_pass(struct filler *f, const struct rw_probe *probe)
 {
     float *out = array(f, probe->n_scores, sizeof *out);
     for (size_t i = 0; out != NULL && i < probe->n_scores; i++) {
         out[i] = probe->scores[i].reward;
     }
-    return (struct rw_pass){out, out != NULL ? probe->n_scores : 0};
+    return (struct rw_step_scores){out, out != NULL ? probe->n_scores : 0};
 }
 
 /* The prefixes' outcomes in order, the whole trace's own behind them. */
@@ -403,7 +403,7 @@ static void fill_early(struct filler *f, struct rw_signal_trace *trace)
     if (n > 0 && !isnan(trace->outcome)) {
         steps[n] = trace->n_steps;
         value[n++] = (float)trace->outcome;
-        trace->early = (struct rw_pass){value, n};
+        trace->early = (struct rw_step_scores){value, n};
         trace->early_steps = steps;
     }
 }
@@ -423,10 +423,10 @@ static void fill_edited(struct filler *f, enum rw_probe_kind kind,
     *n_out = n;
 }
 
-static void fill_passes(struct filler *f, enum rw_probe_kind kind, const struct rw_pass **out,
-                        size_t *n_out)
+static void fill_passes(struct filler *f, enum rw_probe_kind kind,
+                        const struct rw_step_scores **out, size_t *n_out)
 {
-    struct rw_pass *list = array(f, f->plan->n, sizeof *list);
+    struct rw_step_scores *list = array(f, f->plan->n, sizeof *list);
     size_t n = 0;
     for (size_t i = 0; list != NULL && i < f->plan->n; i++) {
         if (f->plan->probe[i].kind == kind) {
@@ -442,7 +442,7 @@ static bool usable(const struct filler *f, enum rw_probe_kind kind)
     return f->plan->lacks[rw_probe_flag(kind)] == RW_OK;
 }
 
-static void fill_one(struct filler *f, enum rw_probe_kind kind, struct rw_pass *out)
+static void fill_one(struct filler *f, enum rw_probe_kind kind, struct rw_step_scores *out)
 {
     for (size_t i = 0; usable(f, kind) && i < f->plan->n; i++) {
         if (f->plan->probe[i].kind == kind) {

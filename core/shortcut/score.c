@@ -34,7 +34,7 @@ static void put(struct rw_signals *out, enum rw_signal_id id, double value, int6
     out->of[id] = (struct rw_signal){.known = isfinite(value), .value = value, .step = step};
 }
 
-static double mean_logit(struct rw_pass pass)
+static double mean_logit(struct rw_step_scores pass)
 {
     double sum = 0;
     for (size_t t = 0; t < pass.n; t++) {
@@ -43,7 +43,7 @@ static double mean_logit(struct rw_pass pass)
     return sum / (double)pass.n;
 }
 
-static double min_logit_from(struct rw_pass pass, size_t first)
+static double min_logit_from(struct rw_step_scores pass, size_t first)
 {
     double min = INFINITY;
     for (size_t t = first; t < pass.n; t++) {
@@ -120,8 +120,8 @@ void rw_score_own(const struct rw_signal_trace *trace, struct rw_signals *out)
 
 static void prompt_gap(const struct rw_signal_trace *trace, struct rw_signals *out)
 {
-    struct rw_pass own = trace->own;
-    struct rw_pass bare = trace->no_prompt;
+    struct rw_step_scores own = trace->own;
+    struct rw_step_scores bare = trace->no_prompt;
     size_t n = RW_MIN(own.n, bare.n);
     if (n == 0) {
         return;

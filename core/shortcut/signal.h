@@ -71,15 +71,15 @@ const char *rw_signal_name(enum rw_signal_id id); /* "min_logit"; stable, used i
 double rw_signal_strangeness(enum rw_signal_id id, double value);
 
 /* Probabilities of the leading steps, as a process model gave them in one pass. n = 0: no pass. */
-struct rw_pass {
+struct rw_step_scores {
     const float *probability; /* [n], each in [0, 1] */
     size_t n;
 };
 
 /* One extra pass over an edited trace (core/shortcut/edit.h makes the text). */
 struct rw_edited_pass {
-    size_t step;         /* CORRUPTION: the step edited; ABLATION: the step left out */
-    struct rw_pass pass; /* of the edited trace: n_steps, or one fewer for ABLATION */
+    size_t step;                /* CORRUPTION: the step edited; ABLATION: the step left out */
+    struct rw_step_scores pass; /* of the edited trace: n_steps, or one fewer for ABLATION */
 };
 
 /* L_t = log p(a* | q, s_<=t) - mean_m log p(a~_m | q, s_<=t): how much the question and the first
@@ -97,26 +97,26 @@ struct rw_signal_trace {
     struct rw_str prompt; /* the question as text; of a chat, the user's messages joined by \n */
     const struct rw_str *steps;
     size_t n_steps;
-    struct rw_pass own;      /* of the trace itself; n < n_steps when it stopped or was cut */
-    double outcome;          /* probability of the outcome model; NaN = none */
-    struct rw_str reference; /* reference answer; empty = none */
+    struct rw_step_scores own; /* of the trace itself; n < n_steps when it stopped or was cut */
+    double outcome;            /* probability of the outcome model; NaN = none */
+    struct rw_str reference;   /* reference answer; empty = none */
     enum rw_verified verified;
     const float *features; /* [n_features][RW_SIGNAL_FEATURES] of the leading steps, or NULL */
     size_t n_features;
-    const struct rw_pass *others; /* the same trace under other process models */
+    const struct rw_step_scores *others; /* the same trace under other process models */
     size_t n_others;
     /* cheap */
-    struct rw_pass no_prompt;  /* question removed, same template; two steps, or all */
-    struct rw_pass early;      /* outcome probability of prefixes, the whole trace the last */
-    const size_t *early_steps; /* [early.n] their steps, rising up to n_steps */
+    struct rw_step_scores no_prompt; /* question removed, same template; two steps, or all */
+    struct rw_step_scores early;     /* outcome probability of prefixes, the whole trace the last */
+    const size_t *early_steps;       /* [early.n] their steps, rising up to n_steps */
     /* deep */
-    const struct rw_pass *swapped; /* under other questions */
+    const struct rw_step_scores *swapped; /* under other questions */
     size_t n_swapped;
     const struct rw_edited_pass *corrupted;
     size_t n_corrupted;
     const struct rw_edited_pass *ablated;
     size_t n_ablated;
-    struct rw_pass
+    struct rw_step_scores
         stripped; /* of the trace without markdown, LaTeX wrappers and filler: its steps */
     const struct rw_answer_gain *answer_gain; /* [n_answer_gain], rising; the first after no step */
     size_t n_answer_gain;

@@ -43,19 +43,19 @@ static void run_fini(struct run *run)
 
 /* ---- rewriting ---- */
 
-static bool run_step(const struct rw_step *step, struct rw_piece *piece, struct rw_mapped *to)
+static bool run_step(const struct rw_rewrite *step, struct rw_piece *piece, struct rw_mapped *to)
 {
     switch (step->kind) {
-    case RW_STEP_NFC:
+    case RW_REWRITE_NFC:
         return rw_nfc(piece, to);
-    case RW_STEP_PREFIX:
+    case RW_REWRITE_PREFIX:
         if (step->first_only && piece->base != 0) {
             return true;
         }
         return rw_normalize_prefix(piece, step->a, step->b, to);
-    case RW_STEP_REPLACE:
+    case RW_REWRITE_REPLACE:
         return rw_normalize_replace(piece, step->a, step->b, to);
-    case RW_STEP_SQUEEZE:
+    case RW_REWRITE_SQUEEZE:
         return rw_normalize_squeeze(piece, to);
     }
     rw_assert(!"a step of unknown kind");
@@ -63,7 +63,7 @@ static bool run_step(const struct rw_step *step, struct rw_piece *piece, struct 
 }
 
 /* Each step reads one buffer and writes the other. */
-static bool run_steps(const struct rw_steps *steps, struct rw_piece *piece,
+static bool run_steps(const struct rw_rewrites *steps, struct rw_piece *piece,
                       struct rw_mapped buffers[2])
 {
     size_t free_buffer = 0;

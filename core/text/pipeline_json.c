@@ -39,7 +39,7 @@ bool rw_pipeline_flag(const struct rw_json *object, const char *key, bool missin
 }
 
 /* The steps keep copies: the JSON text goes away after loading. */
-static rw_status add_step(struct rw_tokenizer *t, struct rw_steps *steps, struct rw_step step,
+static rw_status add_step(struct rw_tokenizer *t, struct rw_rewrites *steps, struct rw_rewrite step,
                           struct rw_error *err)
 {
     step.a = rw_arena_copy(&t->arena, step.a);
@@ -47,7 +47,7 @@ static rw_status add_step(struct rw_tokenizer *t, struct rw_steps *steps, struct
     if (step.a.ptr == NULL || step.b.ptr == NULL) {
         return rw_fail(err, RW_NO_MEMORY, "no memory for the normalizer");
     }
-    if (!rw_steps_add(steps, step)) {
+    if (!rw_rewrites_add(steps, step)) {
         return rw_fail(err, RW_MODEL_UNSUPPORTED, "more than %d normalisation steps",
                        RW_TOKENIZER_STEPS_MAX);
     }
@@ -63,7 +63,7 @@ static rw_status add_replace(struct rw_tokenizer *t, const struct rw_json *node,
         return refuse(err, NORMALIZERS, "normalizer Replace with the pattern",
                       string_of(pattern, "Regex"));
     }
-    struct rw_step step = {RW_STEP_REPLACE, .a = from, .b = string_of(node, "content")};
+    struct rw_rewrite step = {RW_REWRITE_REPLACE, .a = from, .b = string_of(node, "content")};
     return add_step(t, &t->normalize, step, err);
 }
 
@@ -75,10 +75,10 @@ rw_status rw_pipeline_normalizer(struct rw_tokenizer *t, const struct rw_json *n
     }
     struct rw_str type = string_of(node, "type");
     if (rw_str_is(type, "NFC")) {
-        return add_step(t, &t->normalize, (struct rw_step){RW_STEP_NFC}, err);
+        return add_step(t, &t->normalize, (struct rw_rewrite){RW_REWRITE_NFC}, err);
     }
     if (rw_str_is(type, "Prepend")) {
-        struct rw_step step = {RW_STEP_PREFIX, .a = string_of(node, "prepend")};
+        struct rw_rewrite step = {RW_REWRITE_PREFIX, .a = string_of(node, "prepend")};
         return add_step(t, &t->normalize, step, err);
     }
     if (rw_str_is(type, "Replace")) {
@@ -137,7 +137,7 @@ static rw_status add_byte_level(struct rw_tokenizer *t, const struct rw_json *no
     if (!add_prefix_space) {
         return RW_OK;
     }
-    struct rw_step step = {RW_STEP_PREFIX, .a = RW_STR(" "), .b = RW_STR(" ")};
+    struct rw_rewrite step = {RW_REWRITE_PREFIX, .a = RW_STR(" "), .b = RW_STR(" ")};
     return add_step(t, &t->prepare, step, err);
 }
 
@@ -161,12 +161,12 @@ static rw_status add_metaspace(struct rw_tokenizer *t, const struct rw_json *nod
         return refuse(err, PRE_TOKENIZERS, "pre-tokenizer", RW_STR("Metaspace after another"));
     }
     t->pattern = rw_pipeline_flag(node, "split", true) ? RW_PATTERN_METASPACE : RW_PATTERN_NONE;
-    struct rw_step replace = {RW_STEP_REPLACE, .a = RW_STR(" "), .b = mark};
+    struct rw_rewrite replace = {RW_REWRITE_REPLACE, .a = RW_STR(" "), .b = mark};
     rw_status status = add_step(t, &t->prepare, replace, err);
     if (status != RW_OK || never) {
         return status;
     }
-    struct rw_step prefix = {RW_STEP_PREFIX, .first_only = first, .a = mark, .b = mark};
+    struct rw_rewrite prefix = {RW_REWRITE_PREFIX, .first_only = first, .a = mark, .b = mark};
     return add_step(t, &t->prepare, prefix, err);
 }
 

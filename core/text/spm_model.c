@@ -353,14 +353,14 @@ static rw_status load_steps(struct rw_tokenizer *t, const struct spm *spm, struc
 {
     bool done = true;
     if (spm->remove_extra_spaces) {
-        done = rw_steps_add(&t->normalize, (struct rw_step){RW_STEP_SQUEEZE});
+        done = rw_rewrites_add(&t->normalize, (struct rw_rewrite){RW_REWRITE_SQUEEZE});
     }
     if (spm->add_dummy_prefix) {
-        struct rw_step prefix = {RW_STEP_PREFIX, .a = SPACE_MARK};
-        done = done && rw_steps_add(&t->normalize, prefix);
+        struct rw_rewrite prefix = {RW_REWRITE_PREFIX, .a = SPACE_MARK};
+        done = done && rw_rewrites_add(&t->normalize, prefix);
     }
-    struct rw_step escape = {RW_STEP_REPLACE, .a = RW_STR(" "), .b = SPACE_MARK};
-    done = done && rw_steps_add(&t->normalize, escape);
+    struct rw_rewrite escape = {RW_REWRITE_REPLACE, .a = RW_STR(" "), .b = SPACE_MARK};
+    done = done && rw_rewrites_add(&t->normalize, escape);
     return done ? RW_OK : no_memory(err);
 }
 

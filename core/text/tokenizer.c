@@ -3,7 +3,7 @@
 #include "core/base/alloc.h"
 #include "core/text/tokenizer_impl.h"
 
-bool rw_steps_add(struct rw_steps *steps, struct rw_step step)
+bool rw_rewrites_add(struct rw_rewrites *steps, struct rw_rewrite step)
 {
     if (steps->count == RW_TOKENIZER_STEPS_MAX) {
         return false;

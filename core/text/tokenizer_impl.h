@@ -24,20 +24,20 @@ enum {
 };
 
 /* One rewriting step; steps run in the order of their list. */
-struct rw_step {
-    enum rw_step_kind {
-        RW_STEP_NFC,
-        RW_STEP_PREFIX,  /* `a` before the text, unless it starts with `b` */
-        RW_STEP_REPLACE, /* `a` becomes `b` */
-        RW_STEP_SQUEEZE, /* SentencePiece remove_extra_whitespaces */
+struct rw_rewrite {
+    enum rw_rewrite_kind {
+        RW_REWRITE_NFC,
+        RW_REWRITE_PREFIX,  /* `a` before the text, unless it starts with `b` */
+        RW_REWRITE_REPLACE, /* `a` becomes `b` */
+        RW_REWRITE_SQUEEZE, /* SentencePiece remove_extra_whitespaces */
     } kind;
     bool first_only; /* PREFIX: only at offset 0 of the input */
     struct rw_str a;
     struct rw_str b;
 };
 
-struct rw_steps {
-    struct rw_step step[RW_TOKENIZER_STEPS_MAX];
+struct rw_rewrites {
+    struct rw_rewrite step[RW_TOKENIZER_STEPS_MAX];
     size_t count;
 };
 
@@ -56,9 +56,9 @@ struct rw_tokenizer {
     struct rw_added *added;
     size_t added_count;
     struct rw_added_set added_raw;
-    struct rw_steps normalize;
+    struct rw_rewrites normalize;
     struct rw_added_set added_normalized;
-    struct rw_steps prepare;
+    struct rw_rewrites prepare;
     enum rw_pattern pattern;
 
     struct rw_vocab vocab; /* contents as in the file: byte-level ones in their alphabet */
@@ -91,6 +91,6 @@ rw_status rw_tokenizer_parse_spm(struct rw_str model, struct rw_tokenizer **out,
                                  struct rw_error *err);
 
 /* False when the list is full. */
-bool rw_steps_add(struct rw_steps *steps, struct rw_step step);
+bool rw_rewrites_add(struct rw_rewrites *steps, struct rw_rewrite step);
 
 #endif

@@ -34,7 +34,7 @@ struct rw_bridge {
     const char *reading;  /* loading thread: name of that model */
     /* In loading order. A slot is written before its model can be found: the engine shows a model
      * when loading returns, and requests wait until all are loaded. */
-    struct rw_bank_slot bank[RW_MODELS_MAX];
+    struct rw_bank_slot bank[RW_SERVER_MODELS_MAX];
     size_t n_banks;
 };
 
@@ -144,7 +144,7 @@ static rw_status load_one(struct rw_bridge *b, const char *value, struct rw_erro
     status = rw_engine_load(b->engine, &options, &model, err);
     if (status != RW_OK) {
         rw_error_prefix(err, "--model %s", choice.dir);
-    } else if (b->n_banks < RW_MODELS_MAX) {
+    } else if (b->n_banks < RW_SERVER_MODELS_MAX) {
         rw_bank_slot_open(&b->bank[b->n_banks++], choice.dir, model);
     }
     return status;
@@ -205,14 +205,14 @@ double rw_bridge_progress(const struct rw_bridge *b)
     return (double)atomic_load(&b->progress) / PROGRESS_SCALE;
 }
 
-size_t rw_bridge_models(struct rw_bridge *b, const struct rw_model *out[RW_MODELS_MAX])
+size_t rw_bridge_models(struct rw_bridge *b, const struct rw_model *out[RW_SERVER_MODELS_MAX])
 {
-    return rw_engine_models(b->engine, out, RW_MODELS_MAX);
+    return rw_engine_models(b->engine, out, RW_SERVER_MODELS_MAX);
 }
 
 const struct rw_model *rw_bridge_default(struct rw_bridge *b, enum rw_model_kind kind)
 {
-    const struct rw_model *model[RW_MODELS_MAX];
+    const struct rw_model *model[RW_SERVER_MODELS_MAX];
     size_t n = rw_bridge_models(b, model);
     for (size_t i = 0; i < n; i++) {
         if (rw_model_info(model[i])->kind == kind) {
@@ -248,8 +248,8 @@ static const char *kind_name(enum rw_model_kind kind)
 const struct rw_model *rw_bridge_find(struct rw_bridge *b, struct rw_str name,
                                       enum rw_model_kind kind, struct rw_error *err)
 {
-    const struct rw_model *model[RW_MODELS_MAX];
-    const char *names[RW_MODELS_MAX];
+    const struct rw_model *model[RW_SERVER_MODELS_MAX];
+    const char *names[RW_SERVER_MODELS_MAX];
     size_t n = rw_bridge_models(b, model);
     size_t candidates = 0;
     for (size_t i = 0; i < n; i++) {

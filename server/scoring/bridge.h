@@ -15,7 +15,7 @@
 #include "server/options.h"
 
 enum {
-    RW_MODELS_MAX = 32,
+    RW_SERVER_MODELS_MAX = 32,
     RW_JOBS_MAX = 65536, /* queued and running, over all requests */
 };
 
@@ -58,6 +58,6 @@ const struct rw_bank *rw_bridge_bank(struct rw_bridge *b, const struct rw_model 
                                      const struct rw_model *outcome, bool *other_outcome);
 /* Its slot, with the reason when there is no bank; NULL for a model that is not loaded. */
 const struct rw_bank_slot *rw_bridge_bank_slot(struct rw_bridge *b, const struct rw_model *model);
-size_t rw_bridge_models(struct rw_bridge *b, const struct rw_model *out[RW_MODELS_MAX]);
+size_t rw_bridge_models(struct rw_bridge *b, const struct rw_model *out[RW_SERVER_MODELS_MAX]);
 
 #endif

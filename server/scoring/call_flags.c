@@ -25,7 +25,7 @@ static bool wanted(const struct rw_call_trace *trace)
 
 static void find_others(struct rw_call *call)
 {
-    const struct rw_model *model[RW_MODELS_MAX];
+    const struct rw_model *model[RW_SERVER_MODELS_MAX];
     size_t n = rw_bridge_models(call->service->bridge, model);
     for (size_t i = 0; i < n && call->n_others < RW_PROBE_OTHERS; i++) {
         if (rw_model_info(model[i])->kind == RW_KIND_PROCESS &&

@@ -7,7 +7,7 @@
 #include <cpuid.h>
 #endif
 
-#include "core/kernels/bf16.h"
+#include "core/base/half.h"
 
 static uint64_t random_state = 1;
 

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/half.h"
 #include "core/base/util.h"
-#include "core/kernels/bf16.h"
 #include "tests/kernels/support.h"
 
 enum {

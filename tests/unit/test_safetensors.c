@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "core/base/half.h"
 #include "core/base/util.h"
 #include "core/io/checkpoint.h"
-#include "core/io/half.h"
 #include "core/io/json.h"
 #include "tests/lib/data.h"
 #include "tests/lib/suite.h"

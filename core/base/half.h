@@ -1,7 +1,7 @@
-/* Sixteen-bit floats to float32, exactly: every value of both formats is a float32. NaN keeps its
+/* Sixteen-bit floats. To float32 exactly: every value of both formats is a float32. NaN keeps its
  * payload, subnormals become normal, whatever the flush-to-zero mode of the thread. */
-#ifndef RW_IO_HALF_H
-#define RW_IO_HALF_H
+#ifndef RW_BASE_HALF_H
+#define RW_BASE_HALF_H
 
 #include <stdint.h>
 #include <string.h>
@@ -12,6 +12,17 @@ static inline float rw_bf16_to_f32(uint16_t half)
     float value;
     memcpy(&value, &bits, sizeof value);
     return value;
+}
+
+/* Nearest, ties to even; a NaN stays a NaN (rounding its bits could carry into infinity). */
+static inline uint16_t rw_bf16_from_f32(float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    if (value != value) {
+        return (uint16_t)((bits >> 16) | 0x40);
+    }
+    return (uint16_t)((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
 }
 
 static inline float rw_f16_to_f32(uint16_t half)
