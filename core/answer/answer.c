@@ -1,201 +1,557 @@
 #include "core/answer/answer.h"
 
-#include "core/answer/parts.h"
+#include "core/answer/compare.h"
+#include "core/answer/find.h"
+#include "core/answer/lexeme.h"
+#include "core/answer/lexeme_number.h"
+#include "core/answer/parse.h"
+#include "core/answer/word.h"
+#include "core/base/arena.h"
 #include "core/base/scan.h"
 #include "core/base/util.h"
 
 enum {
-    NUMBERS_BEFORE_MAX =
-        16, /* of the last step, looked at when its last number is not the answer */
+    ARENA_MAX = 8 << 20, /* bytes of one comparison: trees, and texts without calculator notes */
+    JOIN_BYTES_MAX = 48, /* between two boxes that make one list */
+    SEARCHED_STEPS = 2,  /* for a reference that stands before an unmarked answer */
 };
 
-/* ---- finding --------------------------------------------------------------------------------- */
+static const struct rw_answer_options DEFAULT = {.tolerance = 0};
 
-static struct rw_str none(void)
+/* ---- names ----------------------------------------------------------------------------------- */
+
+const char *rw_answer_evidence_name(enum rw_answer_evidence evidence)
 {
-    return (struct rw_str){NULL, 0};
+    static const char *const NAME[] = {
+#define XX(name, text) text,
+        RW_ANSWER_EVIDENCE_MAP(XX)
+#undef XX
+    };
+    return NAME[evidence];
 }
 
-struct rw_str rw_answer_boxed(struct rw_str text)
+const char *rw_answer_rule_name(enum rw_answer_rule rule)
 {
-    struct rw_str mark = RW_STR("\\boxed{");
-    size_t at = rw_scan_find_last(text, mark, text.len);
-    size_t depth = 1;
-    for (size_t i = at + mark.len; at < text.len && i < text.len; i++) {
-        depth += text.ptr[i] == '{';
-        depth -= text.ptr[i] == '}';
-        if (depth == 0) {
-            return rw_str_slice(text, at + mark.len, i);
-        }
-    }
-    return none();
+    static const char *const NAME[] = {
+#define XX(name, text, sentence) text,
+        RW_ANSWER_RULE_MAP(XX)
+#undef XX
+    };
+    return NAME[rule];
 }
 
-/* Up to the end of the line or sentence; a point between digits ends nothing. */
-static struct rw_str sentence(struct rw_str text, size_t begin)
+const char *rw_answer_rule_sentence(enum rw_answer_rule rule)
 {
-    size_t end = begin;
-    while (end < text.len && text.ptr[end] != '\n') {
-        bool last = end + 1 >= text.len || rw_scan_space(text.ptr[end + 1]);
-        if (text.ptr[end] == '.' && last) {
-            break;
-        }
-        end++;
-    }
-    struct rw_str s = rw_str_slice(text, begin, end);
-    while (s.len > 0 && (rw_scan_space(*s.ptr) || *s.ptr == ':' || *s.ptr == '*')) {
-        s = rw_str_slice(s, 1, s.len);
-    }
-    while (s.len > 0 && (rw_scan_space(s.ptr[s.len - 1]) || s.ptr[s.len - 1] == '*' ||
-                         s.ptr[s.len - 1] == '.')) {
-        s.len--;
-    }
-    return s;
+    static const char *const SENTENCE[] = {
+#define XX(name, text, sentence) sentence,
+        RW_ANSWER_RULE_MAP(XX)
+#undef XX
+    };
+    return SENTENCE[rule];
 }
 
-struct rw_str rw_answer_announced(struct rw_str text)
+const char *rw_verified_name(enum rw_verified verified)
 {
-    static const char *const WORDS[] = {"answer is", "answer:", "####",
-                                        "answer to the question is"};
-    size_t best = 0;
-    bool found = false;
-    for (size_t i = 0; i < RW_COUNT(WORDS); i++) {
-        struct rw_str word = rw_str_from(WORDS[i]);
-        size_t at = rw_scan_find_last(text, word, text.len);
-        if (at < text.len && (!found || at + word.len > best)) {
-            best = at + word.len;
-            found = true;
-        }
-    }
-    return found ? sentence(text, best) : none();
+    return verified == RW_VERIFIED_RIGHT   ? "right"
+           : verified == RW_VERIFIED_WRONG ? "wrong"
+                                           : "unknown";
 }
 
-/* The last step with a box decides: an empty one takes earlier answers back, and one that never
- * closes leaves the step to the other rules. True when boxes have the say. */
-static bool boxed_step(const struct rw_str *steps, size_t n_steps, struct rw_str *found,
-                       int64_t *step)
+/* ---- reading --------------------------------------------------------------------------------- */
+
+/* An answer that was read. Lies where it was made: the tree points into it. */
+struct reading {
+    struct rw_str text;
+    bool math;
+    bool lexed;
+    struct rw_lexemes lexemes;
+    const struct rw_node *node; /* NULL: not read yet, or no memory */
+};
+
+static void read_answer(struct rw_str text, bool math, struct rw_arena *arena, struct reading *out)
 {
-    for (size_t i = n_steps; i > 0; i--) {
-        struct rw_str text = steps[i - 1];
-        if (rw_scan_find_last(text, RW_STR("\\boxed{"), text.len) < text.len) {
-            *found = rw_answer_boxed(text);
-            *step = (int64_t)i - 1;
-            return found->ptr != NULL;
-        }
+    out->text = rw_find_trim(text);
+    out->math = math;
+    out->node = NULL;
+    out->lexed = rw_lexemes_read(out->text, math, &out->lexemes);
+    if (out->lexed) {
+        out->node = rw_parse_answer(&out->lexemes, arena);
     }
-    return false;
 }
 
-/* *guessed: nothing says that this is the answer but that no number comes after it. */
-static struct rw_str extract(const struct rw_str *steps, size_t n_steps, int64_t *step,
-                             bool *guessed)
+static enum rw_verified decide(const struct reading *a, const struct reading *b,
+                               const struct rw_answer_options *options, struct rw_arena *arena,
+                               enum rw_answer_rule *rule)
 {
-    struct rw_str found;
-    *guessed = false;
-    if (boxed_step(steps, n_steps, &found, step)) {
-        return found;
+    if (a->text.len == 0 || b->text.len == 0) {
+        *rule = a->text.len == 0 ? RW_ANSWER_RULE_NO_ANSWER : RW_ANSWER_RULE_NO_REFERENCE;
+        return RW_VERIFIED_UNKNOWN;
     }
-    for (size_t i = n_steps; i > 0; i--) {
-        found = rw_answer_announced(steps[i - 1]);
-        if (found.len > 0) {
-            *step = (int64_t)i - 1;
-            return found;
-        }
+    if (rw_str_equal(a->text, b->text)) {
+        *rule = RW_ANSWER_RULE_SAME_TEXT;
+        return RW_VERIFIED_RIGHT;
     }
-    *step = (int64_t)n_steps - 1;
-    *guessed = true;
-    return n_steps > 0 ? rw_answer_last_number(steps[n_steps - 1]) : none();
+    if (!a->lexed || !b->lexed) {
+        *rule = RW_ANSWER_RULE_TOO_LONG;
+        return RW_VERIFIED_UNKNOWN;
+    }
+    if (a->node == NULL || b->node == NULL) {
+        *rule = RW_ANSWER_RULE_NO_MEMORY;
+        return RW_VERIFIED_UNKNOWN;
+    }
+    if (a->lexemes.n > 0 && rw_lexemes_equal(&a->lexemes, &b->lexemes)) {
+        *rule = RW_ANSWER_RULE_SAME_TEXT;
+        return RW_VERIFIED_RIGHT;
+    }
+    struct rw_compare c = {.options = options, .arena = arena};
+    enum rw_verified v = rw_compare(&c, a->node, b->node);
+    *rule = c.rule;
+    return v;
 }
 
-struct rw_str rw_answer_extract(const struct rw_str *steps, size_t n_steps, int64_t *step)
+enum rw_verified rw_answer_equal_by(struct rw_str answer, struct rw_str reference,
+                                    const struct rw_answer_options *options,
+                                    enum rw_answer_rule *rule)
 {
-    bool guessed;
-    return extract(steps, n_steps, step, &guessed);
-}
-
-/* ---- comparing ------------------------------------------------------------------------------- */
-
-/* The currency a text names: the form drops its sign. 0 = none. */
-static int currency(struct rw_str s)
-{
-    static const char *const SIGNS[] = {"\xE2\x82\xAC", "\xC2\xA3", "\\$"};
-    for (int i = 0; i < 3; i++) {
-        if (rw_str_find(s, rw_str_from(SIGNS[i]), 0) < s.len) {
-            return i + 1;
-        }
-    }
-    return rw_str_find(s, RW_STR(" cent"), 0) < s.len ? 4 : 0;
-}
-
-/* The variable of "x = 5"; 0 = none. */
-static char variable_of(struct rw_str s, struct rw_str right_side)
-{
-    struct rw_str label = rw_str_trim(rw_str_slice(s, 0, (size_t)(right_side.ptr - s.ptr)));
-    label.len -= label.len > 0 && label.ptr[label.len - 1] == '=';
-    label = rw_str_trim(label);
-    return label.len == 1 ? label.ptr[0] : 0;
+    struct rw_arena arena;
+    struct reading a;
+    struct reading b;
+    rw_arena_init(&arena, ARENA_MAX);
+    read_answer(answer, false, &arena, &a);
+    read_answer(reference, false, &arena, &b);
+    enum rw_verified v = decide(&a, &b, options != NULL ? options : &DEFAULT, &arena, rule);
+    rw_arena_fini(&arena);
+    return v;
 }
 
 enum rw_verified rw_answer_equal(struct rw_str answer, struct rw_str reference)
 {
-    struct rw_answer_form a;
-    struct rw_answer_form b;
-    answer = rw_str_trim(answer);
-    reference = rw_str_trim(reference);
-    if (answer.len == 0 || reference.len == 0) {
-        return RW_VERIFIED_UNKNOWN;
-    }
-    if (rw_str_equal(answer, reference)) {
-        return RW_VERIFIED_RIGHT;
-    }
-    if (!rw_answer_normalise(answer, &a) || !rw_answer_normalise(reference, &b)) {
-        return RW_VERIFIED_UNKNOWN;
-    }
-    struct rw_str left = rw_answer_tidy((struct rw_str){a.text, a.len});
-    struct rw_str right = rw_answer_tidy((struct rw_str){b.text, b.len});
-    struct rw_str x = rw_answer_right_side(left), y = rw_answer_right_side(right);
-    char of_x = variable_of(left, x), of_y = variable_of(right, y);
-    enum rw_verified v = rw_answer_equal_forms(x, y, 0);
-    bool exchanged = currency(answer) != 0 && currency(reference) != 0 &&
-                     currency(answer) != currency(reference);
-    bool other = of_x != 0 && of_y != 0 && of_x != of_y;
-    return (exchanged || other) && v == RW_VERIFIED_RIGHT ? RW_VERIFIED_UNKNOWN : v;
+    enum rw_answer_rule rule;
+    return rw_answer_equal_by(answer, reference, NULL, &rule);
 }
 
-/* "The answer is \boxed{5} apples": the box. "... is 5 apples, as shown": the number. */
-struct rw_str rw_answer_reference(struct rw_str reference)
+/* ---- choosing -------------------------------------------------------------------------------- */
+
+/* The answer of a text, and what to read it from. */
+struct choice {
+    enum rw_answer_evidence evidence;
+    int64_t step;
+    size_t begin;
+    size_t end;
+    bool math;
+    size_t place;    /* of the evidence, when it is marked */
+    bool taken_back; /* the last box is empty */
+    bool joined;     /* several boxes, as one list */
+};
+
+static struct rw_str text_of(const struct rw_found *f, const struct choice *c)
 {
-    struct rw_str boxed = rw_answer_boxed(reference);
-    struct rw_str announced = boxed.len > 0 ? boxed : rw_answer_announced(reference);
-    return announced.len > 0 ? announced : reference;
+    return c->step < 0 ? RW_STR("") : rw_str_slice(f->steps[c->step], c->begin, c->end);
 }
 
-/* Does one of the numbers before `end` equal the reference? */
-static bool said_before(struct rw_str text, const char *end, struct rw_str reference)
+static bool is_value(struct rw_str text, struct rw_arena *arena)
 {
-    for (int tries = 0; tries < NUMBERS_BEFORE_MAX; tries++) {
-        struct rw_str before = {text.ptr, (size_t)(end - text.ptr)};
-        struct rw_str number = rw_answer_last_number(before);
-        if (number.len == 0) {
+    struct reading r;
+    read_answer(text, false, arena, &r);
+    return r.node != NULL && r.node->kind < RW_NODE_TEXT;
+}
+
+static void take_place(const struct rw_found *f, size_t at, struct choice *out)
+{
+    const struct rw_place *p = &f->place[at];
+    *out = (struct choice){.evidence = p->evidence,
+                           .step = (int64_t)p->step,
+                           .begin = p->begin,
+                           .end = p->end,
+                           .math = p->evidence == RW_ANSWER_BOX,
+                           .place = at,
+                           .taken_back = p->evidence == RW_ANSWER_BOX && p->end == p->begin};
+}
+
+/* Only marks of a list between two boxes, or a name and "=". */
+static bool joins(struct rw_str between)
+{
+    static const char *const WORDS[] = {"and", "or", "text", "quad", "qquad", "\xE5\x92\x8C"};
+    bool separator = false;
+    if (between.len > JOIN_BYTES_MAX) {
+        return false;
+    }
+    for (size_t i = 0; i < between.len;) {
+        char c = between.ptr[i];
+        size_t end = i;
+        while (end < between.len && rw_scan_letter(between.ptr[end])) {
+            end++;
+        }
+        if (end > i) {
+            struct rw_str word = rw_str_slice(between, i, end);
+            bool known = false;
+            for (size_t k = 0; k < RW_COUNT(WORDS); k++) {
+                known = known || rw_str_is(word, WORDS[k]);
+            }
+            bool name = word.len == 1 && end < between.len &&
+                        rw_str_find(rw_str_slice(between, end, between.len), RW_STR("="), 0) <
+                            between.len - end;
+            if (!known && !name) {
+                return false;
+            }
+            separator = separator || rw_str_is(word, "and") || rw_str_is(word, "or");
+            i = end;
+            continue;
+        }
+        separator = separator || c == ',' || c == ';';
+        if (!rw_scan_space(c) && (c == 0 || strchr(",;$=\\{}()[]&.", c) == NULL)) {
             return false;
         }
-        if (rw_answer_equal(number, reference) == RW_VERIFIED_RIGHT) {
+        i++;
+    }
+    return separator;
+}
+
+/* "x = \boxed{1}": the name belongs to it. */
+static size_t with_name(struct rw_str text, size_t mark)
+{
+    size_t at = mark;
+    while (at > 0 && (rw_scan_space(text.ptr[at - 1]) || text.ptr[at - 1] == '$')) {
+        at--;
+    }
+    if (at == 0 || text.ptr[at - 1] != '=') {
+        return mark;
+    }
+    at--;
+    while (at > 0 && rw_scan_space(text.ptr[at - 1])) {
+        at--;
+    }
+    bool letter =
+        at > 0 && rw_scan_letter(text.ptr[at - 1]) && (unsigned char)text.ptr[at - 1] < 0x80;
+    bool alone =
+        at == 1 || (at > 1 && (rw_scan_space(text.ptr[at - 2]) || text.ptr[at - 2] == '$'));
+    return letter && alone ? at - 1 : mark;
+}
+
+/* Boxes one after the other are one list. */
+static void join_boxes(const struct rw_found *f, struct choice *c)
+{
+    const struct rw_place *last = &f->place[c->place];
+    const struct rw_place *first = last;
+    struct rw_str text = f->steps[last->step];
+    for (size_t i = c->place; i > 0; i--) {
+        const struct rw_place *p = &f->place[i - 1];
+        if (p->evidence != RW_ANSWER_BOX || p->step != last->step ||
+            !joins(rw_str_slice(text, p->behind, first->mark))) {
+            break;
+        }
+        first = p;
+    }
+    if (first != last && last->end > last->begin) {
+        c->begin = with_name(text, first->mark);
+        c->end = last->behind;
+        c->joined = true;
+    }
+}
+
+/* The last place whose text reads as an answer; boxes and tags have the say whatever is in them. */
+static bool choose_marked(const struct rw_found *f, struct rw_arena *arena, struct choice *out)
+{
+    for (size_t i = f->n; i > 0; i--) {
+        const struct rw_place *p = &f->place[i - 1];
+        take_place(f, i - 1, out);
+        if (p->evidence == RW_ANSWER_BOX || p->evidence == RW_ANSWER_TAG ||
+            is_value(text_of(f, out), arena)) {
+            if (p->evidence == RW_ANSWER_BOX) {
+                join_boxes(f, out);
+            }
             return true;
         }
-        end = number.ptr;
+    }
+    if (f->n > 0) {
+        take_place(f, f->n - 1, out); /* words */
+    }
+    return f->n > 0;
+}
+
+static struct rw_str counted(const struct rw_found *f, size_t step)
+{
+    struct rw_str text = f->steps[step];
+    return step + 1 == f->n_steps ? rw_str_slice(text, 0, RW_MIN(f->last_end, text.len)) : text;
+}
+
+/* Behind the thinking, the last step that has text. */
+static struct rw_str last_text(const struct rw_found *f, size_t *step)
+{
+    for (size_t i = f->n_steps; i > f->first; i--) {
+        struct rw_str text = counted(f, i - 1);
+        if (rw_str_trim(text).len > 0) {
+            *step = i - 1;
+            return text;
+        }
+    }
+    return RW_STR("");
+}
+
+static bool choose_unmarked(const struct rw_found *f, struct choice *out)
+{
+    size_t step = 0;
+    struct rw_str text = last_text(f, &step);
+    struct rw_str found = rw_find_last_formula(text, &out->math);
+    if (found.len == 0) {
+        return false;
+    }
+    *out = (struct choice){.evidence = RW_ANSWER_UNMARKED,
+                           .step = (int64_t)step,
+                           .begin = (size_t)(found.ptr - text.ptr),
+                           .end = (size_t)(found.ptr - text.ptr) + found.len,
+                           .math = out->math};
+    return true;
+}
+
+static bool choose(const struct rw_found *f, struct rw_arena *arena, struct choice *out)
+{
+    *out = (struct choice){.step = -1};
+    if (choose_marked(f, arena, out) || (f->n == 0 && choose_unmarked(f, out))) {
+        return true;
+    }
+    *out = (struct choice){.step = -1};
+    return false;
+}
+
+struct rw_str rw_answer_extract(const struct rw_str *steps, size_t n_steps, int64_t *step)
+{
+    struct rw_arena arena;
+    struct rw_found found;
+    struct choice c = {.step = -1};
+    struct rw_str text = RW_STR("");
+    rw_arena_init(&arena, ARENA_MAX);
+    *step = (int64_t)n_steps - 1;
+    if (rw_find(steps, n_steps, false, &arena, &found) && choose(&found, &arena, &c)) {
+        *step = c.step;
+        text = rw_str_slice(steps[c.step], c.begin, c.end);
+    }
+    rw_arena_fini(&arena);
+    return text;
+}
+
+static struct rw_str reference_in(struct rw_str reference, struct rw_arena *arena, bool *math)
+{
+    struct rw_found found;
+    struct choice c;
+    *math = false;
+    if (!rw_find(&reference, 1, false, arena, &found) || !choose_marked(&found, arena, &c) ||
+        c.end == c.begin) {
+        return reference;
+    }
+    *math = c.math;
+    return rw_str_slice(reference, c.begin, c.end);
+}
+
+struct rw_str rw_answer_reference(struct rw_str reference)
+{
+    struct rw_arena arena;
+    bool math;
+    rw_arena_init(&arena, ARENA_MAX);
+    struct rw_str found = reference_in(reference, &arena, &math);
+    rw_arena_fini(&arena);
+    return found;
+}
+
+/* ---- what stands before an unmarked answer --------------------------------------------------- */
+
+/* Is the number or number word at `at` the reference? *end is behind it. */
+static bool number_is(struct rw_str text, size_t at, double wanted, size_t *end)
+{
+    struct rw_lexeme x = {.kind = RW_LEXEME_NUMBER, .begin = (uint32_t)at};
+    struct rw_lexemes unused = {.n = 0};
+    struct rw_lexeme_number value;
+    rw_lexeme_number_scan(text, at, false, &x);
+    x.name = rw_str_slice(text, at, x.end);
+    rw_lexeme_number(&unused, &x, &value);
+    *end = RW_MAX((size_t)x.end, at + 1);
+    double off = value.v > wanted ? value.v - wanted : wanted - value.v;
+    return off <= 1e-9 * (wanted > 1 ? wanted : 1);
+}
+
+/* Could the text state the reference: the number itself, or a formula that is not looked into? */
+static bool states(struct rw_str text, double wanted)
+{
+    for (size_t at = 0; at < text.len;) {
+        char c = text.ptr[at];
+        size_t end = at + 1;
+        if (rw_scan_digit(c) ||
+            (c == '.' && at + 1 < text.len && rw_scan_digit(text.ptr[at + 1]))) {
+            if (number_is(text, at, wanted, &end)) {
+                return true;
+            }
+        } else if (rw_scan_letter(c)) {
+            while (end < text.len && rw_scan_letter(text.ptr[end])) {
+                end++;
+            }
+            int word = rw_word_number(rw_str_slice(text, at, end));
+            if (word >= 0 && word == wanted) {
+                return true;
+            }
+        }
+        at = end;
     }
     return false;
 }
 
-enum rw_verified rw_answer_verify(const struct rw_str *steps, size_t n_steps,
-                                  struct rw_str reference)
+/* An unmarked answer is WRONG only when nothing else in the last steps can be the reference. */
+static bool said_before(const struct rw_found *f, const struct choice *c,
+                        const struct reading *reference)
 {
-    int64_t step;
-    bool guessed;
-    struct rw_str wanted = rw_answer_reference(reference);
-    struct rw_str answer = extract(steps, n_steps, &step, &guessed);
-    enum rw_verified v = rw_answer_equal(answer, wanted);
-    bool doubtful =
-        v == RW_VERIFIED_WRONG && guessed && said_before(steps[n_steps - 1], answer.ptr, wanted);
-    return doubtful ? RW_VERIFIED_UNKNOWN : v;
+    const struct rw_node *node = reference->node;
+    while (node != NULL && (node->kind == RW_NODE_QUANTITY || node->kind == RW_NODE_NEGATIVE)) {
+        node = node->first;
+    }
+    if (node == NULL || node->kind != RW_NODE_NUMBER) {
+        return true;
+    }
+    double wanted = node->v;
+    size_t last = (size_t)c->step;
+    for (size_t i = 0; i < SEARCHED_STEPS && i <= last; i++) {
+        if (states(counted(f, last - i), wanted)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- verdicts -------------------------------------------------------------------------------- */
+
+struct trial {
+    const struct rw_found *found;
+    const struct reading *reference;
+    const struct rw_answer_options *options;
+    struct rw_arena *arena;
+    enum rw_answer_rule rule;
+};
+
+static enum rw_verified try_text(struct trial *t, struct rw_str text, bool math)
+{
+    struct reading r;
+    read_answer(text, math, t->arena, &r);
+    return decide(&r, t->reference, t->options, t->arena, &t->rule);
+}
+
+static enum rw_verified try_place(struct trial *t, size_t at)
+{
+    struct choice c;
+    take_place(t->found, at, &c);
+    return try_text(t, text_of(t->found, &c), c.math);
+}
+
+/* "72!" at the end of a sentence is a factorial or an exclamation. */
+static enum rw_verified try_choice(struct trial *t, const struct choice *c)
+{
+    struct rw_str text = rw_find_trim(text_of(t->found, c));
+    enum rw_verified v = try_text(t, text, c->math);
+    bool mark = !c->math && text.len > 1 && text.ptr[text.len - 1] == '!';
+    if (v != RW_VERIFIED_RIGHT && mark) {
+        enum rw_answer_rule rule = t->rule;
+        enum rw_verified without = try_text(t, rw_str_slice(text, 0, text.len - 1), c->math);
+        if (without == RW_VERIFIED_RIGHT) {
+            return without;
+        }
+        t->rule = rule;
+    }
+    return v;
+}
+
+static bool any_place(struct trial *t, enum rw_answer_evidence evidence)
+{
+    enum rw_answer_rule rule = t->rule;
+    for (size_t i = 0; i < t->found->n; i++) {
+        if (t->found->place[i].evidence == evidence && try_place(t, i) == RW_VERIFIED_RIGHT) {
+            return true;
+        }
+    }
+    t->rule = rule;
+    return false;
+}
+
+static bool is_collection(const struct rw_node *node)
+{
+    return node != NULL && node->kind >= RW_NODE_LIST && node->kind <= RW_NODE_SET;
+}
+
+/* Several answers of one kind: what they say together is not always known. */
+static enum rw_verified with_others(struct trial *t, const struct choice *c, enum rw_verified v)
+{
+    size_t boxes = 0;
+    for (size_t i = 0; i < t->found->n; i++) {
+        boxes += t->found->place[i].evidence == RW_ANSWER_BOX;
+    }
+    if (v == RW_VERIFIED_RIGHT) {
+        return v;
+    }
+    if (c->evidence == RW_ANSWER_BOX && t->options->any_box && any_place(t, RW_ANSWER_BOX)) {
+        return RW_VERIFIED_RIGHT;
+    }
+    if (v == RW_VERIFIED_UNKNOWN) {
+        return v;
+    }
+    bool several = (c->evidence == RW_ANSWER_HASHES && any_place(t, RW_ANSWER_HASHES)) ||
+                   (c->evidence == RW_ANSWER_BOX && boxes > 1 &&
+                    (is_collection(t->reference->node) || c->joined) &&
+                    (!c->joined || try_place(t, c->place) == RW_VERIFIED_RIGHT));
+    t->rule = several ? RW_ANSWER_RULE_SEVERAL : t->rule;
+    return several ? RW_VERIFIED_UNKNOWN : v;
+}
+
+static enum rw_verified judge(struct trial *t, const struct choice *c)
+{
+    if (c->step < 0) {
+        t->rule = t->found->thought ? RW_ANSWER_RULE_THINKING : RW_ANSWER_RULE_NO_ANSWER;
+        return RW_VERIFIED_UNKNOWN;
+    }
+    if (c->taken_back) {
+        t->rule = RW_ANSWER_RULE_TAKEN_BACK;
+        return RW_VERIFIED_UNKNOWN;
+    }
+    enum rw_verified v = with_others(t, c, try_choice(t, c));
+    if (v == RW_VERIFIED_WRONG && c->evidence == RW_ANSWER_UNMARKED &&
+        said_before(t->found, c, t->reference)) {
+        t->rule = RW_ANSWER_RULE_SAID_BEFORE;
+        return RW_VERIFIED_UNKNOWN;
+    }
+    return v;
+}
+
+static void verify(const struct rw_str *steps, size_t n_steps, struct rw_str wanted,
+                   const struct rw_answer_options *options, struct rw_arena *arena,
+                   struct rw_verdict *out)
+{
+    struct rw_found found;
+    struct choice c;
+    struct reading reference;
+    bool math;
+    out->reference = reference_in(wanted, arena, &math);
+    if (!rw_find(steps, n_steps, options->read_thinking, arena, &found)) {
+        out->rule = RW_ANSWER_RULE_NO_MEMORY;
+        return;
+    }
+    choose(&found, arena, &c);
+    read_answer(out->reference, math, arena, &reference);
+    struct trial t = {&found, &reference, options, arena, RW_ANSWER_RULE_NO_ANSWER};
+    out->verified = judge(&t, &c);
+    out->rule = t.rule;
+    out->evidence = c.evidence;
+    out->step = c.step;
+    if (c.step >= 0) {
+        out->begin = c.begin;
+        out->end = c.end;
+        out->answer = rw_str_slice(steps[c.step], c.begin, c.end);
+    }
+}
+
+void rw_answer_verify(const struct rw_str *steps, size_t n_steps, struct rw_str reference,
+                      const struct rw_answer_options *options, struct rw_verdict *out)
+{
+    struct rw_arena arena;
+    *out = (struct rw_verdict){.rule = RW_ANSWER_RULE_NO_REFERENCE, .step = -1};
+    if (rw_str_trim(reference).len == 0) {
+        return;
+    }
+    rw_arena_init(&arena, ARENA_MAX);
+    verify(steps, n_steps, reference, options != NULL ? options : &DEFAULT, &arena, out);
+    rw_arena_fini(&arena);
 }

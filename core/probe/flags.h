@@ -38,6 +38,7 @@ struct rw_flag_result {
     struct rw_error error;
     enum rw_verified verified; /* as the flags took it */
     enum rw_verified answer;   /* the final answer against the reference */
+    struct rw_verdict verdict; /* how that came about; no reference: all zero */
     struct rw_signals signals;
     struct rw_flag flag[RW_FLAGS]; /* known values, in table order */
     size_t n;

@@ -147,7 +147,10 @@ static void signals(const struct rw_json *root)
         printf("{\"error\":\"%s\"}\n", err.message);
         return;
     }
-    printf("{\"verified\":%d", (int)rw_answer_verify(steps, trace.n_steps, trace.reference));
+    struct rw_verdict verdict;
+    rw_answer_verify(steps, trace.n_steps, trace.reference, NULL, &verdict);
+    printf("{\"verified\":%d,\"rule\":\"%s\",\"evidence\":\"%s\"", (int)verdict.verified,
+           rw_answer_rule_name(verdict.rule), rw_answer_evidence_name(verdict.evidence));
     for (int i = 0; i < RW_SIGNALS; i++) {
         if (out.of[i].known) {
             printf(",\"%s\":%.17g", rw_signal_name((enum rw_signal_id)i), out.of[i].value);

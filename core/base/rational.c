@@ -1,4 +1,4 @@
-#include "core/answer/exact.h"
+#include "core/base/rational.h"
 
 #include <math.h>
 #include <stdint.h>
@@ -7,7 +7,7 @@ enum {
     POWER_MAX = 127, /* 2^127 is beyond the type already */
 };
 
-static const struct rw_exact UNKNOWN = {0, 1, false};
+static const struct rw_rational UNKNOWN = {0, 1, false};
 
 static rw_int128 common_divisor(rw_int128 a, rw_int128 b)
 {
@@ -35,17 +35,17 @@ static bool too_low(rw_int128 a)
     return a < -most;
 }
 
-struct rw_exact rw_exact_make(rw_int128 num, rw_int128 den)
+struct rw_rational rw_rational_make(rw_int128 num, rw_int128 den)
 {
     if (den == 0 || too_low(num) || too_low(den)) {
         return UNKNOWN;
     }
     rw_int128 d = common_divisor(num < 0 ? -num : num, den < 0 ? -den : den);
     d = den < 0 ? -d : d;
-    return (struct rw_exact){num / d, den / d, true};
+    return (struct rw_rational){num / d, den / d, true};
 }
 
-struct rw_exact rw_exact_add(struct rw_exact a, struct rw_exact b)
+struct rw_rational rw_rational_add(struct rw_rational a, struct rw_rational b)
 {
     rw_int128 left;
     rw_int128 right;
@@ -56,40 +56,40 @@ struct rw_exact rw_exact_add(struct rw_exact a, struct rw_exact b)
         __builtin_mul_overflow(a.den, b.den, &den)) {
         return UNKNOWN;
     }
-    return rw_exact_make(sum, den);
+    return rw_rational_make(sum, den);
 }
 
-struct rw_exact rw_exact_multiply(struct rw_exact a, struct rw_exact b)
+struct rw_rational rw_rational_multiply(struct rw_rational a, struct rw_rational b)
 {
     if (!a.known || !b.known) {
         return UNKNOWN;
     }
     /* Crosswise first: 10^20 times 10^-20 overflows nothing. */
-    struct rw_exact x = rw_exact_make(a.num, b.den);
-    struct rw_exact y = rw_exact_make(b.num, a.den);
+    struct rw_rational x = rw_rational_make(a.num, b.den);
+    struct rw_rational y = rw_rational_make(b.num, a.den);
     rw_int128 num;
     rw_int128 den;
     if (__builtin_mul_overflow(x.num, y.num, &num) || __builtin_mul_overflow(x.den, y.den, &den)) {
         return UNKNOWN;
     }
-    return rw_exact_make(num, den);
+    return rw_rational_make(num, den);
 }
 
-struct rw_exact rw_exact_divide(struct rw_exact a, struct rw_exact b)
+struct rw_rational rw_rational_divide(struct rw_rational a, struct rw_rational b)
 {
     if (!a.known || !b.known || b.num == 0) {
         return UNKNOWN;
     }
-    return rw_exact_multiply(a, rw_exact_make(b.den, b.num));
+    return rw_rational_multiply(a, rw_rational_make(b.den, b.num));
 }
 
-struct rw_exact rw_exact_negate(struct rw_exact a)
+struct rw_rational rw_rational_negate(struct rw_rational a)
 {
     a.num = -a.num;
     return a;
 }
 
-struct rw_exact rw_exact_power(struct rw_exact a, struct rw_exact b)
+struct rw_rational rw_rational_power(struct rw_rational a, struct rw_rational b)
 {
     if (!a.known || !b.known || b.den != 1 || b.num > POWER_MAX || b.num < -POWER_MAX) {
         return UNKNOWN;
@@ -101,7 +101,7 @@ struct rw_exact rw_exact_power(struct rw_exact a, struct rw_exact b)
             return UNKNOWN;
         }
     }
-    return b.num < 0 ? rw_exact_make(den, num) : rw_exact_make(num, den);
+    return b.num < 0 ? rw_rational_make(den, num) : rw_rational_make(num, den);
 }
 
 /* The integer whose n-th power is a; -1 when there is none. */
@@ -111,22 +111,22 @@ static rw_int128 integer_root(rw_int128 a, int n)
     if (!(near >= 0 && near < 1e18)) {
         return -1;
     }
-    struct rw_exact root = rw_exact_make((rw_int128)near, 1);
-    struct rw_exact power = rw_exact_power(root, rw_exact_make(n, 1));
+    struct rw_rational root = rw_rational_make((rw_int128)near, 1);
+    struct rw_rational power = rw_rational_power(root, rw_rational_make(n, 1));
     return power.known && power.num == a ? root.num : -1;
 }
 
-struct rw_exact rw_exact_root(struct rw_exact a, int n)
+struct rw_rational rw_rational_root(struct rw_rational a, int n)
 {
     if (!a.known || n < 1 || n > POWER_MAX) {
         return UNKNOWN;
     }
     rw_int128 num = integer_root(a.num, n);
     rw_int128 den = integer_root(a.den, n);
-    return num < 0 || den < 0 ? UNKNOWN : rw_exact_make(num, den);
+    return num < 0 || den < 0 ? UNKNOWN : rw_rational_make(num, den);
 }
 
-bool rw_exact_equal(struct rw_exact a, struct rw_exact b)
+bool rw_rational_equal(struct rw_rational a, struct rw_rational b)
 {
     return a.known && b.known && a.num == b.num && a.den == b.den;
 }

@@ -1,0 +1,321 @@
+/* The last formula or number of a step that does not mark its answer: with all it stands in, or not
+ * at all. A part of it ("5" of 10^5, "3" of 2\sqrt{3}, "(3,4)" of two points) is another answer. */
+#include "core/answer/find.h"
+#include "core/answer/lexeme.h"
+#include "core/answer/parse_parts.h"
+#include "core/answer/word.h"
+#include "core/base/scan.h"
+#include "core/base/util.h"
+
+/* Lexemes [begin, end). */
+struct run {
+    size_t begin;
+    size_t end;
+};
+
+static bool is_sign(const struct rw_lexeme *x, int sign)
+{
+    return x->kind == RW_LEXEME_SIGN && x->sign == sign;
+}
+
+static bool among(const struct rw_lexeme *x, const char *set)
+{
+    return x->kind == RW_LEXEME_SIGN && x->sign < 128 && x->sign != 0 &&
+           strchr(set, x->sign) != NULL;
+}
+
+static bool math(const struct rw_lexeme *x)
+{
+    return (x->flags & RW_LEXEME_MATH) != 0;
+}
+
+static bool spaced(const struct rw_lexeme *x)
+{
+    return (x->flags & RW_LEXEME_SPACED) != 0;
+}
+
+/* Lexeme i, or the END on either side. */
+static const struct rw_lexeme *at(const struct rw_lexemes *l, size_t i)
+{
+    return &l->at[i < l->n ? i : l->n];
+}
+
+static bool joins_numbers(const struct rw_lexemes *l, size_t i)
+{
+    return i > 0 && at(l, i - 1)->kind == RW_LEXEME_NUMBER && !spaced(at(l, i)) &&
+           at(l, i + 1)->kind == RW_LEXEME_NUMBER && !spaced(at(l, i + 1));
+}
+
+/* A variable: one letter that a sign, a digit or an exponent joins to what is beside it. */
+static bool variable(const struct rw_lexemes *l, size_t i)
+{
+    static const char SIGNS[] = "=^+*/<>)}(";
+    const struct rw_lexeme *before = i > 0 ? at(l, i - 1) : at(l, l->n);
+    const struct rw_lexeme *after = at(l, i + 1);
+    bool tight = !spaced(at(l, i)) && before->kind == RW_LEXEME_NUMBER;
+    return math(at(l, i)) || tight || among(before, "=^+-*/<>({}") || among(after, SIGNS) ||
+           (after->kind == RW_LEXEME_COMMAND) ||
+           (!spaced(after) && (after->kind == RW_LEXEME_NUMBER || is_sign(after, '-')));
+}
+
+static bool formula(const struct rw_lexemes *l, size_t i);
+
+/* "and", "or" and commas go on with a list when a formula stands on both sides. */
+static bool joins_list(const struct rw_lexemes *l, size_t i)
+{
+    const struct rw_lexeme *x = at(l, i);
+    bool word = x->kind == RW_LEXEME_WORD &&
+                (rw_scan_equal(x->name, RW_STR("and")) || rw_scan_equal(x->name, RW_STR("or")));
+    bool comma = is_sign(x, ',') || is_sign(x, ';');
+    if (!word && !comma) {
+        return false;
+    }
+    size_t next = i + 1;
+    bool after_word =
+        at(l, next)->kind == RW_LEXEME_WORD && (rw_scan_equal(at(l, next)->name, RW_STR("and")) ||
+                                                rw_scan_equal(at(l, next)->name, RW_STR("or")));
+    next += comma && after_word;
+    bool left = i > 0 && (formula(l, i - 1) || (word && is_sign(at(l, i - 1), ',')));
+    bool right = next < l->n && !is_sign(at(l, next), ',') && formula(l, next);
+    return left && right;
+}
+
+static bool formula(const struct rw_lexemes *l, size_t i)
+{
+    const struct rw_lexeme *x = at(l, i);
+    switch (x->kind) {
+    case RW_LEXEME_NUMBER:
+    case RW_LEXEME_COMMAND:
+    case RW_LEXEME_UNKNOWN:
+        return true;
+    case RW_LEXEME_LETTER:
+        return variable(l, i);
+    case RW_LEXEME_WORD:
+        return math(x) || rw_parse_function_name(x->name) == x->name.len;
+    case RW_LEXEME_SIGN:
+        if (is_sign(x, ':')) {
+            return joins_numbers(l, i);
+        }
+        return !among(x, ".?,;");
+    default:
+        return false;
+    }
+}
+
+static bool member(const struct rw_lexemes *l, size_t i)
+{
+    return formula(l, i) || joins_list(l, i);
+}
+
+/* The last stretch of formula lexemes that has a number, or is a formula between dollar signs. */
+static bool last_run(const struct rw_lexemes *l, struct run *out)
+{
+    for (size_t end = l->n; end > 0;) {
+        bool counts = false;
+        size_t begin = end;
+        while (begin > 0 && member(l, begin - 1)) {
+            begin--;
+            counts = counts || at(l, begin)->kind == RW_LEXEME_NUMBER ||
+                     (math(at(l, begin)) && at(l, begin)->kind != RW_LEXEME_SIGN);
+        }
+        if (counts) {
+            *out = (struct run){begin, end};
+            return true;
+        }
+        end = begin == end ? end - 1 : begin;
+    }
+    return false;
+}
+
+/* Brackets of the run pair off; *excess is the first closing one without an opening one. */
+static bool balanced(const struct rw_lexemes *l, const struct run *r, size_t *excess)
+{
+    size_t depth = 0;
+    for (size_t i = r->begin; i < r->end; i++) {
+        const struct rw_lexeme *x = at(l, i);
+        depth += among(x, "([{") || is_sign(x, RW_SIGN_SET);
+        if ((among(x, ")]}") || is_sign(x, RW_SIGN_SET_END)) && depth-- == 0) {
+            *excess = i;
+            return false;
+        }
+    }
+    *excess = r->end;
+    return depth == 0;
+}
+
+/* What stands behind the last "=" outside brackets; before the rounding of it. */
+static void last_side(const struct rw_lexemes *l, struct run *r, bool *whole)
+{
+    size_t depth = 0;
+    size_t equals = r->begin;
+    *whole = true;
+    for (size_t i = r->begin; i < r->end; i++) {
+        const struct rw_lexeme *x = at(l, i);
+        depth += among(x, "([{");
+        depth -= among(x, ")]}") && depth > 0;
+        if (depth > 0 || (!is_sign(x, '=') && !is_sign(x, RW_SIGN_ABOUT))) {
+            continue;
+        }
+        if (is_sign(x, RW_SIGN_ABOUT) && !*whole && i > equals) {
+            r->end = i; /* x = 1/3, about 0.33 */
+            break;
+        }
+        equals = i + 1;
+        *whole = false;
+    }
+    r->begin = equals;
+}
+
+/* Without the marks of the sentence around: emphasis, a bracket that opened before. */
+static void trim(const struct rw_lexemes *l, struct run *r)
+{
+    for (;;) {
+        size_t excess;
+        const struct rw_lexeme *first = at(l, r->begin);
+        const struct rw_lexeme *last = at(l, r->end - 1);
+        if (r->begin >= r->end) {
+            return;
+        }
+        if (among(first, "*=|,;)]}>")) {
+            r->begin++;
+        } else if (among(last, "*=|,;([{+-</")) {
+            r->end--;
+        } else if (!balanced(l, r, &excess) && excess + 1 == r->end) {
+            r->end--;
+        } else if (excess == r->end && among(first, "([{") && !balanced(l, r, &excess)) {
+            r->begin++;
+        } else {
+            return;
+        }
+    }
+}
+
+/* A sum in the middle of prose: a range, a step on the way. */
+static bool unfinished(const struct rw_lexemes *l, const struct run *r)
+{
+    size_t depth = 0;
+    for (size_t i = r->begin; i < r->end; i++) {
+        const struct rw_lexeme *x = at(l, i);
+        depth += among(x, "([{");
+        depth -= among(x, ")]}") && depth > 0;
+        bool first = i == r->begin || among(at(l, i - 1), "{(^,*/=") ||
+                     is_sign(at(l, i - 1), RW_SIGN_CURRENCY);
+        if (depth == 0 && !math(x) && !first && among(x, "+-")) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Do the words beside the run make it a part of something else: "5 more", "5km", "x_3"? */
+static bool part_of_more(const struct rw_lexemes *l, const struct run *r)
+{
+    const struct rw_lexeme *before = r->begin > 0 ? at(l, r->begin - 1) : at(l, l->n);
+    const struct rw_lexeme *after = at(l, r->end);
+    bool words_before = before->kind == RW_LEXEME_WORD || before->kind == RW_LEXEME_LETTER;
+    bool words_after = after->kind == RW_LEXEME_WORD || after->kind == RW_LEXEME_LETTER;
+    bool leads =
+        words_before &&
+        (rw_scan_equal(before->name, RW_STR("to")) || rw_scan_equal(before->name, RW_STR("is")) ||
+         rw_scan_equal(before->name, RW_STR("are")) || rw_scan_equal(before->name, RW_STR("was")) ||
+         rw_scan_equal(before->name, RW_STR("equals")) ||
+         rw_scan_equal(before->name, RW_STR("at")) || rw_scan_equal(before->name, RW_STR("with")) ||
+         rw_scan_equal(before->name, RW_STR("only")) ||
+         rw_scan_equal(before->name, RW_STR("some")) ||
+         rw_scan_equal(before->name, RW_STR("every")));
+    if ((words_before && !leads && rw_word_changes(before->name)) ||
+        (words_after && rw_word_changes(after->name))) {
+        return true;
+    }
+    bool glued = words_before && !spaced(at(l, r->begin)) && !math(at(l, r->begin));
+    bool tail = words_after && !spaced(after) && math(after) == math(at(l, r->end - 1));
+    return glued || tail || is_sign(after, '_') || is_sign(after, '\'');
+}
+
+/* "5 million", "12 percent": the words belong to the number. */
+static void extend(const struct rw_lexemes *l, struct run *r)
+{
+    while (at(l, r->end)->kind == RW_LEXEME_WORD &&
+           (rw_word_scale(at(l, r->end)->name) != 0 || rw_word_percent(at(l, r->end)->name) ||
+            rw_scan_equal(at(l, r->end)->name, RW_STR("cents")))) {
+        r->end++;
+    }
+}
+
+/* "COVID-19", "pages 3-5", "- 5 apples": no sign. */
+static bool hyphen(const struct rw_lexemes *l, const struct run *r)
+{
+    const struct rw_lexeme *first = at(l, r->begin);
+    if (!is_sign(first, '-') || r->begin == 0) {
+        return is_sign(first, '-') && r->end > 1 && spaced(at(l, r->begin + 1));
+    }
+    const struct rw_lexeme *before = at(l, r->begin - 1);
+    bool letters = before->kind == RW_LEXEME_WORD || before->kind == RW_LEXEME_LETTER;
+    return letters && !spaced(first);
+}
+
+static bool has_content(const struct rw_lexemes *l, const struct run *r)
+{
+    for (size_t i = r->begin; i < r->end; i++) {
+        const struct rw_lexeme *x = at(l, i);
+        if (x->kind == RW_LEXEME_UNKNOWN) {
+            return false;
+        }
+        if (x->kind == RW_LEXEME_NUMBER || (math(x) && x->kind != RW_LEXEME_SIGN)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static struct rw_str none(void)
+{
+    return (struct rw_str){NULL, 0};
+}
+
+/* The end of the text, from white space on. */
+static struct rw_str tail_of(struct rw_str text)
+{
+    if (text.len <= RW_FIND_TAIL_MAX) {
+        return text;
+    }
+    size_t begin = text.len - RW_FIND_TAIL_MAX;
+    while (begin < text.len && !rw_scan_space(text.ptr[begin])) {
+        begin++;
+    }
+    return rw_str_slice(text, begin, text.len);
+}
+
+struct rw_str rw_find_last_formula(struct rw_str text, bool *is_math)
+{
+    struct rw_lexemes l;
+    struct run r;
+    struct rw_str tail = tail_of(text);
+    *is_math = false;
+    if (!rw_lexemes_read(tail, false, &l) || l.text.len != tail.len || !last_run(&l, &r)) {
+        return none();
+    }
+    bool cut = r.begin == 0 && tail.len < text.len;
+    bool whole;
+    last_side(&l, &r, &whole);
+    if (r.begin < r.end) {
+        trim(&l, &r);
+    }
+    if (r.begin < r.end && hyphen(&l, &r)) {
+        r.begin++;
+    }
+    size_t excess;
+    if (r.begin >= r.end || cut || !balanced(&l, &r, &excess) || !has_content(&l, &r) ||
+        among(at(&l, r.begin), "^_/!") || (whole && unfinished(&l, &r))) {
+        return none();
+    }
+    extend(&l, &r);
+    if (part_of_more(&l, &r)) {
+        return none();
+    }
+    *is_math = true;
+    for (size_t i = r.begin; i < r.end; i++) {
+        *is_math = *is_math && math(at(&l, i));
+    }
+    return rw_str_slice(tail, at(&l, r.begin)->begin, at(&l, r.end - 1)->end);
+}
