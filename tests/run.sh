@@ -157,6 +157,12 @@ else
     await_python
     check format sh -c 'git ls-files "*.c" "*.h" | xargs clang-format-14 --dry-run -Werror'
     check layers sh tests/layers.sh
+    if [ -x "$cache/venv/bin/ruff" ]; then
+        check ruff sh -c '"$1" check . && "$1" format --check .' sh "$cache/venv/bin/ruff"
+    else
+        echo "skipped: ruff is not installed"
+        skipped=$((skipped + 1))
+    fi
     check shellcheck sh -c 'git ls-files "*.sh" .ci/run | xargs shellcheck'
 fi
 

@@ -2,11 +2,13 @@
 
     RW_SCORE=build/tests/rw-score python tests/bench/accuracy.py [--traces N] [--random LAYERS]
 
-Default models over the first N traces of each ProcessBench subset (REWARDD_DATA, by default ../shared/data), and one
-model of random weights in the shape of Qwen2.5-0.5B (LAYERS of its 24; 0 leaves it out) over random ids. Per type:
-largest and mean difference of the probability, root mean square of the raw value's difference in standard
-deviations of the raw value, verdicts at 0.5 that agree, and Spearman's rank correlation. Prints a table.
+Default models over the first N traces of each ProcessBench subset (REWARDD_DATA, by default
+../shared/data), and one model of random weights in the shape of Qwen2.5-0.5B (LAYERS of its 24; 0
+leaves it out) over random ids. Per type: largest and mean difference of the probability, root mean
+square of the raw value's difference in standard deviations of the raw value, verdicts at 0.5 that
+agree, and Spearman's rank correlation. Prints a table.
 """
+
 import argparse
 import json
 import os
@@ -45,7 +47,9 @@ def ranks(x):
 
 def report(name, folder, cases, *options):
     raw, reward, refused = score(folder, cases, "f32", *options)
-    print(f"{name}: {len(cases)} traces, {len(raw)} scores, {refused} refused (too long)", flush=True)
+    print(
+        f"{name}: {len(cases)} traces, {len(raw)} scores, {refused} refused (too long)", flush=True
+    )
     for dtype in DTYPES:
         other_raw, other, _ = score(folder, cases, dtype, *options)
         assert len(other) == len(reward)
@@ -53,31 +57,53 @@ def report(name, folder, cases, *options):
         spread = np.sqrt(np.mean((other_raw - raw) ** 2)) / raw.std()
         agree = np.mean((other >= 0.5) == (reward >= 0.5))
         rank = np.corrcoef(ranks(raw), ranks(other_raw))[0, 1]
-        print(f"| {name} | {dtype} | {miss.max():.4f} | {miss.mean():.5f} | {spread:.4f} | {100 * agree:.2f} % "
-              f"| {rank:.5f} |", flush=True)
+        print(
+            f"| {name} | {dtype} | {miss.max():.4f} | {miss.mean():.5f} | {spread:.4f} | "
+            f"{100 * agree:.2f} % "
+            f"| {rank:.5f} |",
+            flush=True,
+        )
 
 
 def real_traces(n):
     for subset in ("gsm8k", "math", "olympiadbench", "omnimath"):
         with open(os.path.join(DATA, "processbench", subset + ".json"), encoding="utf-8") as f:
             for item in json.load(f)[:n]:
-                yield {"messages": [{"role": "user", "content": item["problem"]}], "steps": item["steps"]}
+                yield {
+                    "messages": [{"role": "user", "content": item["problem"]}],
+                    "steps": item["steps"],
+                }
 
 
 def random_model(folder, layers):
     import checkpoints
     from tokenizers import Tokenizer
-    spec = dict(checkpoints.SPECS["trl-prm"] if "trl-prm" in checkpoints.SPECS else checkpoints.SPECS["PURE-PRM-7B"])
+
+    spec = dict(
+        checkpoints.SPECS["trl-prm"]
+        if "trl-prm" in checkpoints.SPECS
+        else checkpoints.SPECS["PURE-PRM-7B"]
+    )
     spec["dtype"] = "BF16"
-    spec["config"] = dict(spec["config"], hidden_size=896, intermediate_size=4864, num_hidden_layers=layers,
-                          num_attention_heads=14, num_key_value_heads=2, use_sliding_window=False)
+    spec["config"] = dict(
+        spec["config"],
+        hidden_size=896,
+        intermediate_size=4864,
+        num_hidden_layers=layers,
+        num_attention_heads=14,
+        num_key_value_heads=2,
+        use_sliding_window=False,
+    )
     spec["config"].pop("head_dim", None)
     path = os.path.join(checkpoints.TOKENIZERS, spec["config"]["tokenizer"], "tokenizer.json")
     tokenizer = Tokenizer.from_file(path)
     checkpoints.write(folder, "random", tokenizer, spec=spec)
     rng = np.random.default_rng(7)
     vocab = tokenizer.get_vocab_size()
-    return [{"ids": rng.integers(0, vocab, 256).tolist(), "positions": list(range(7, 256, 8))} for _ in range(8)]
+    return [
+        {"ids": rng.integers(0, vocab, 256).tolist(), "positions": list(range(7, 256, 8))}
+        for _ in range(8)
+    ]
 
 
 def main():
@@ -87,7 +113,10 @@ def main():
     args = parser.parse_args()
     if not DRIVER:
         raise SystemExit("RW_SCORE does not name the rw-score program")
-    print("| model | type | largest |p - p32| | mean | raw, rms / std | verdicts that agree | rank correlation |")
+    print(
+        "| model | type | largest |p - p32| | mean | raw, rms / std | verdicts that agree |"
+        " rank correlation |"
+    )
     cases = list(real_traces(args.traces))
     for name in ("rewardd-prm-small", "rewardd-orm-small"):
         report(name, os.path.join(TOP, "deploy", "models", name), cases)

@@ -1,12 +1,22 @@
-"""What the flags cost: CPU time of a daemon (all its threads, from /proc) per trace with flags off, free and cheap.
+"""What the flags cost: CPU time of a daemon (all its threads, from /proc) per trace with flags off,
+free and cheap.
 
-    flags_cost.py REWARDD PROCESS_MODEL [OUTCOME_MODEL] --data DIR [--traces 300] [--rounds 3] [--pass-ms MS]
+    flags_cost.py REWARDD PROCESS_MODEL [OUTCOME_MODEL] --data DIR [--traces 300] [--rounds 3]
+    [--pass-ms MS]
 
-ProcessBench traces, the prefix cache as it is by default; a mark before each question keeps one tier from finding what another left
-there. The three tiers in turn within each round; the least of the rounds counts. --pass-ms: CPU
-time of one pass of a larger shape (`rewardd bench`), beside which the free flags are set: they do not grow with the model.
+ProcessBench traces, the prefix cache as it is by default; a mark before each question keeps one
+tier from finding what another left there. The three tiers in turn within each round; the least of
+the rounds counts. --pass-ms: CPU time of one pass of a larger shape (`rewardd bench`), beside which
+the free flags are set: they do not grow with the model.
 """
-import argparse, json, os, socket, subprocess, sys, time, urllib.request
+
+import argparse
+import json
+import os
+import socket
+import subprocess
+import time
+import urllib.request
 from pathlib import Path
 
 parser = argparse.ArgumentParser()
@@ -26,7 +36,11 @@ def cpu_ms(pid):
 
 
 def post(port, body):
-    request = urllib.request.Request(f"http://127.0.0.1:{port}/v1/rewards", json.dumps(body).encode(), {"Content-Type": "application/json"})
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/v1/rewards",
+        json.dumps(body).encode(),
+        {"Content-Type": "application/json"},
+    )
     with urllib.request.urlopen(request, timeout=600) as reply:
         return json.load(reply)
 
@@ -34,7 +48,11 @@ def post(port, body):
 with socket.socket() as probe:
     probe.bind(("127.0.0.1", 0))
     port = probe.getsockname()[1]
-records = [r for part in ("gsm8k", "math") for r in json.load(open(opt.data / "processbench" / (part + ".json")))][: opt.traces]
+records = [
+    r
+    for part in ("gsm8k", "math")
+    for r in json.load(open(opt.data / "processbench" / (part + ".json")))
+][: opt.traces]
 command = [opt.rewardd, "--listen", f"127.0.0.1:{port}", "--threads", "1", "--log-level", "error"]
 daemon = subprocess.Popen(command + [w for m in opt.models for w in ("--model", m)])
 try:
@@ -49,7 +67,10 @@ try:
         for tier in TIERS:
             begin, used = cpu_ms(daemon.pid), 0
             for i in range(0, len(records), 16):
-                items = [{"prompt": f"({turn} {tier}) " + r["problem"], "trace": {"steps": r["steps"]}} for r in records[i : i + 16]]
+                items = [
+                    {"prompt": f"({turn} {tier}) " + r["problem"], "trace": {"steps": r["steps"]}}
+                    for r in records[i : i + 16]
+                ]
                 usage = post(port, {"items": items, "flags": tier})["usage"]
                 used += usage["scored_tokens"] + usage.get("probe_tokens", 0)
             spent = (cpu_ms(daemon.pid) - begin) / len(records)
@@ -61,4 +82,8 @@ print("| flags | CPU ms per trace | beside off | tokens per trace |\n|---|---|--
 for tier in TIERS:
     print(f"| {tier} | {least[tier]:.3f} | {least[tier] / least['off']:.3f} | {tokens[tier]:.0f} |")
 if opt.pass_ms:
-    print(f"\nfree flags: {1e3 * (least['free'] - least['off']):.0f} us per trace, {100 * (least['free'] - least['off']) / opt.pass_ms:.2f} % of a pass of {opt.pass_ms:.0f} ms")
+    print(
+        f"\nfree flags: {1e3 * (least['free'] - least['off']):.0f} us per trace, "
+        f"{100 * (least['free'] - least['off']) / opt.pass_ms:.2f} % of a pass of "
+        f"{opt.pass_ms:.0f} ms"
+    )

@@ -1,4 +1,5 @@
 """Fixtures of the end-to-end tests: the built daemon, and tiny random models in the real format."""
+
 import os
 import subprocess
 import sys
@@ -26,13 +27,27 @@ def rewardd_bin():
 
 @pytest.fixture(scope="session")
 def checkpoints(tmp_path_factory):
-    """Folder with the tiny checkpoints of the oracle; weights come from a seed, nothing is loaded."""
+    """Folder with the tiny checkpoints of the oracle; weights come from a seed, nothing is
+    loaded."""
     pytest.importorskip("numpy")
     pytest.importorskip("tokenizers")
     out = tmp_path_factory.mktemp("checkpoints")
     maker = os.path.join(TOP, "tests", "oracle", "make_checkpoints.py")
-    subprocess.run([sys.executable, maker, str(out), "--lengths", "1", "--only", PROCESS_MODEL,
-                    "--only", OUTCOME_MODEL], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [
+            sys.executable,
+            maker,
+            str(out),
+            "--lengths",
+            "1",
+            "--only",
+            PROCESS_MODEL,
+            "--only",
+            OUTCOME_MODEL,
+        ],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
     return out
 
 

@@ -1,4 +1,5 @@
 """A rewardd process for tests: started on free ports, waited for, stopped by pid. Loopback only."""
+
 import json
 import os
 import signal
@@ -26,8 +27,12 @@ class Daemon:
         for model in models:
             command += ["--model", str(model)]
         self.process = subprocess.Popen(
-            command + list(options), stdin=subprocess.DEVNULL, stdout=self.log_file,
-            stderr=subprocess.STDOUT, env=dict(os.environ, **(env or {})))
+            command + list(options),
+            stdin=subprocess.DEVNULL,
+            stdout=self.log_file,
+            stderr=subprocess.STDOUT,
+            env=dict(os.environ, **(env or {})),
+        )
 
     @property
     def log(self):
@@ -51,8 +56,10 @@ class Daemon:
 
     def post(self, path, body, timeout=60, headers=None):
         request = urllib.request.Request(
-            self.url + path, json.dumps(body).encode(),
-            {"Content-Type": "application/json", **(headers or {})})
+            self.url + path,
+            json.dumps(body).encode(),
+            {"Content-Type": "application/json", **(headers or {})},
+        )
         with urllib.request.urlopen(request, timeout=timeout) as reply:
             return json.load(reply)
 

@@ -1,4 +1,5 @@
 """A daemon for one test: started on a free port, stopped at the end, its metrics as a dict."""
+
 import json
 import os
 import re
@@ -25,8 +26,12 @@ class Daemon:
         for model in models:
             words += ["--model", model]
         self.process = subprocess.Popen(
-            words + list(options), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            env={**os.environ, **(env or {})})
+            words + list(options),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **(env or {})},
+        )
         self.port = None
         self.banner = []
         if wait:
@@ -99,8 +104,13 @@ def post(body, path="/v1/rewards", headers=(), close=True):
     """The bytes of a POST."""
     if not isinstance(body, bytes):
         body = json.dumps(body).encode()
-    head = [f"POST {path} HTTP/1.1", "Host: localhost", "Content-Type: application/json",
-            f"Content-Length: {len(body)}", *headers]
+    head = [
+        f"POST {path} HTTP/1.1",
+        "Host: localhost",
+        "Content-Type: application/json",
+        f"Content-Length: {len(body)}",
+        *headers,
+    ]
     if close:
         head.append("Connection: close")
     return "\r\n".join(head).encode() + b"\r\n\r\n" + body

@@ -1,4 +1,6 @@
-"""`rewardd audit` on the default models: the report against numpy and scipy, and the page as a page."""
+"""`rewardd audit` on the default models: the report against numpy and scipy, and the page as a
+page."""
+
 import html.parser
 import json
 import os
@@ -11,8 +13,20 @@ from test_flags import ORM, PRM
 
 np = pytest.importorskip("numpy")
 TRACES = 60
-EDITS = ["question_removed", "question_swapped", "question_number", "step_number", "steps_dropped", "steps_shuffled",
-         "steps_repeated", "steps_padded", "answer_only", "answer_first", "format_stripped", "hint_copied"]
+EDITS = [
+    "question_removed",
+    "question_swapped",
+    "question_number",
+    "step_number",
+    "steps_dropped",
+    "steps_shuffled",
+    "steps_repeated",
+    "steps_padded",
+    "answer_only",
+    "answer_first",
+    "format_stripped",
+    "hint_copied",
+]
 
 
 @pytest.fixture(scope="module")
@@ -24,8 +38,22 @@ def report(rewardd_bin, tmp_path_factory):
         row["steps"] = [f"**Step** \\({step}\\)" for step in row["steps"]]
     traces.write_text("".join(json.dumps(row) + "\n" for row in rows))
     out = top / "out"
-    done = subprocess.run([os.environ["REWARDD_BIN"], "audit", "--model", PRM, "--outcome", ORM, "--traces", traces,
-                           "--out", out], capture_output=True, text=True)
+    done = subprocess.run(
+        [
+            os.environ["REWARDD_BIN"],
+            "audit",
+            "--model",
+            PRM,
+            "--outcome",
+            ORM,
+            "--traces",
+            traces,
+            "--out",
+            out,
+        ],
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr
     values = [json.loads(line) for line in (out / "values.jsonl").read_text().splitlines()]
     return json.loads((out / "audit.json").read_text()), values, out, done.stdout
@@ -39,7 +67,9 @@ def pairs(values, head, edit):
 
 def test_every_intervention_is_there(report):
     data, values, _, _ = report
-    assert data["traces"] == TRACES and data["questions"] == TRACES - 10 == len({v["question"] for v in values})
+    assert data["traces"] == TRACES and data["questions"] == TRACES - 10 == len(
+        {v["question"] for v in values}
+    )
     for head in ("process", "outcome"):
         rows = {row["intervention"]: row for row in data[head]["interventions"]}
         assert list(rows) == EDITS
@@ -60,12 +90,15 @@ def test_effects_against_numpy(report, head):
         accepted = before[:, 0] >= 0.5
         assert row["accepted_before"] == accepted.sum()
         if accepted.any():
-            assert row["still_accepted"]["value"] == pytest.approx((after[accepted, 0] >= 0.5).mean())
+            assert row["still_accepted"]["value"] == pytest.approx(
+                (after[accepted, 0] >= 0.5).mean()
+            )
         assert sum(row["rewards_after"]) == len(group)
 
 
 def test_intervals_against_scipy(report):
-    """Percentile bootstrap over questions; two bootstraps of 1,000 draws agree within a few per cent of their width."""
+    """Percentile bootstrap over questions; two bootstraps of 1,000 draws agree within a few per
+    cent of their width."""
     stats = pytest.importorskip("scipy.stats")
     data, values, _, _ = report
     for row in data["process"]["interventions"]:
@@ -76,8 +109,15 @@ def test_intervals_against_scipy(report):
         # questions without such an edit are drawn too, and count for nothing
         missing = data["questions"] - len(total)
         total, count = np.append(total, np.zeros(missing)), np.append(count, np.zeros(missing))
-        theirs = stats.bootstrap((total, count), lambda t, c, axis: t.sum(axis) / c.sum(axis), paired=True,
-                                 vectorized=True, n_resamples=4000, method="percentile", random_state=1)
+        theirs = stats.bootstrap(
+            (total, count),
+            lambda t, c, axis: t.sum(axis) / c.sum(axis),
+            paired=True,
+            vectorized=True,
+            n_resamples=4000,
+            method="percentile",
+            random_state=1,
+        )
         low, high = theirs.confidence_interval
         width = high - low + 1e-6
         assert abs(row["delta"]["low"] - low) < 0.15 * width, row["intervention"]
@@ -88,14 +128,25 @@ def test_verdicts(report):
     data, _, _, out = report
     for head in ("process", "outcome"):
         verdicts = {v["property"]: v for v in data[head]["verdicts"]}
-        assert list(verdicts) == ["question-blind", "number-blind", "order-blind", "length-loving", "format-loving",
-                                  "answer-loving"]
+        assert list(verdicts) == [
+            "question-blind",
+            "number-blind",
+            "order-blind",
+            "length-loving",
+            "format-loving",
+            "answer-loving",
+        ]
         rows = {row["intervention"]: row for row in data[head]["interventions"]}
         falls = rows["question_swapped"]["falls"]
         wanted = "no" if falls["low"] >= 0.9 else "yes" if falls["high"] <= 0.6 else "partly"
         assert verdicts["question-blind"]["verdict"] == wanted
         for verdict in verdicts.values():
-            assert verdict["sentence"] in out and verdict["verdict"] in ("unknown", "no", "partly", "yes")
+            assert verdict["sentence"] in out and verdict["verdict"] in (
+                "unknown",
+                "no",
+                "partly",
+                "yes",
+            )
 
 
 class Page(html.parser.HTMLParser):
@@ -142,14 +193,31 @@ def test_markdown(report):
 def test_only_one_model(rewardd_bin, tmp_path):
     traces = tmp_path / "t.jsonl"
     traces.write_text("".join(json.dumps(clean(i)) + "\n" for i in range(5)))
-    subprocess.run([os.environ["REWARDD_BIN"], "audit", "--outcome", ORM, "--traces", traces, "--out", tmp_path / "o"],
-                   check=True, capture_output=True)
+    subprocess.run(
+        [
+            os.environ["REWARDD_BIN"],
+            "audit",
+            "--outcome",
+            ORM,
+            "--traces",
+            traces,
+            "--out",
+            tmp_path / "o",
+        ],
+        check=True,
+        capture_output=True,
+    )
     data = json.loads((tmp_path / "o" / "audit.json").read_text())
     assert "process" not in data
-    assert {v["verdict"] for v in data["outcome"]["verdicts"]} == {"unknown"}  # 5 traces are no evidence
+    assert {v["verdict"] for v in data["outcome"]["verdicts"]} == {
+        "unknown"
+    }  # 5 traces are no evidence
 
 
 def test_unusable_options(rewardd_bin, tmp_path):
-    done = subprocess.run([os.environ["REWARDD_BIN"], "audit", "--model", ORM, "--traces", "x", "--out", "y"],
-                          capture_output=True, text=True)
+    done = subprocess.run(
+        [os.environ["REWARDD_BIN"], "audit", "--model", ORM, "--traces", "x", "--out", "y"],
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 1 and "an outcome, not a process" in done.stderr

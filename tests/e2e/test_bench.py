@@ -1,5 +1,6 @@
 """`rewardd bench` at tiny shapes: its figures must agree with each other and with sums made here.
 Speed itself is never asserted."""
+
 import json
 import math
 import subprocess
@@ -13,15 +14,17 @@ VOCAB = 4096
 
 
 def bench(rewardd_bin, *options, code=0):
-    done = subprocess.run([rewardd_bin, "bench", *map(str, options)], capture_output=True, text=True,
-                          timeout=120)
+    done = subprocess.run(
+        [rewardd_bin, "bench", *map(str, options)], capture_output=True, text=True, timeout=120
+    )
     assert done.returncode == code, done.stderr
     return done
 
 
 def report(rewardd_bin, *options):
-    return json.loads(bench(rewardd_bin, "--json", "--tokens", TOKENS, "--runs", RUNS,
-                            *options).stdout)
+    return json.loads(
+        bench(rewardd_bin, "--json", "--tokens", TOKENS, "--runs", RUNS, *options).stdout
+    )
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +34,18 @@ def shape():
 
 @pytest.fixture(scope="module")
 def result(rewardd_bin, shape):
-    return report(rewardd_bin, *shape, "--group", GROUP, "--prompt-tokens", PROMPT,
-                  "--dtype", "bf16", "--threads", 2)
+    return report(
+        rewardd_bin,
+        *shape,
+        "--group",
+        GROUP,
+        "--prompt-tokens",
+        PROMPT,
+        "--dtype",
+        "bf16",
+        "--threads",
+        2,
+    )
 
 
 def nearest_rank(values, q):
@@ -83,10 +96,22 @@ def test_operations_are_counted_as_the_shape_says(result):
 
 
 def test_no_trace_finds_another_ones_tokens(rewardd_bin):
-    """Of thousands of short traces over 4,096 ids many begin alike; each is still computed whole."""
+    """Of thousands of short traces over 4,096 ids many begin alike; each is still computed
+    whole."""
     tiny = (16, 1, 32, 2, 1, 8)
-    told = bench(rewardd_bin, "--json", "--skip-http", "--shape", ",".join(map(str, tiny)),
-                 "--tokens", 2, "--runs", 5, "--threads", 1)
+    told = bench(
+        rewardd_bin,
+        "--json",
+        "--skip-http",
+        "--shape",
+        ",".join(map(str, tiny)),
+        "--tokens",
+        2,
+        "--runs",
+        5,
+        "--threads",
+        1,
+    )
     told = json.loads(told.stdout)
     assert told["latency_ms"]["n"] > 1000
     assert told["linear_gflop_per_trace"] * 1e9 == pytest.approx(linear_ops(2, 1, tiny))
@@ -121,9 +146,11 @@ def test_a_group_shares_its_prompt(result):
     assert group["computed_tokens"] + group["cached_tokens"] == GROUP * (PROMPT + TOKENS)
     assert group["cached_tokens"] >= (GROUP - 1) * (PROMPT // 64 * 64)
     assert group["computed_per_unique"] == pytest.approx(
-        group["computed_tokens"] / group["unique_tokens"])
+        group["computed_tokens"] / group["unique_tokens"]
+    )
     assert group["speedup"] == pytest.approx(
-        GROUP * group["alone_seconds"]["median"] / group["seconds"]["median"])
+        GROUP * group["alone_seconds"]["median"] / group["seconds"]["median"]
+    )
 
 
 def test_http_is_measured_through_a_daemon(result):
@@ -136,8 +163,9 @@ def test_http_is_measured_through_a_daemon(result):
     assert http["overhead_percent"] == pytest.approx(100 * loop / total)
 
 
-@pytest.mark.parametrize("dtype,low,high", [("f32", 3.5, 4), ("bf16", 2, 2.01), ("int8", 1, 2),
-                                            ("q4", 0.5, 1.7)])
+@pytest.mark.parametrize(
+    "dtype,low,high", [("f32", 3.5, 4), ("bf16", 2, 2.01), ("int8", 1, 2), ("q4", 0.5, 1.7)]
+)
 def test_bytes_per_weight(rewardd_bin, dtype, low, high):
     # wide enough that the embedding (BF16) and the scales do not hide the linears
     r = report(rewardd_bin, "--shape", "512,4,2048,8,2,64", "--dtype", dtype, "--skip-http")
@@ -147,14 +175,15 @@ def test_bytes_per_weight(rewardd_bin, dtype, low, high):
 
 
 def test_written_folder_is_the_shape(rewardd_bin, shape, tmp_path):
-    """Other engines score the same weights: the folder on disk has the sizes and values it should."""
+    """Other engines score the same weights: the folder on disk has the sizes and values it
+    should."""
     safetensors = pytest.importorskip("safetensors.torch")
     bench(rewardd_bin, *shape, "--write-model", tmp_path)
     w = safetensors.load_file(tmp_path / "model.safetensors")
     assert w["model.embed_tokens.weight"].shape == (VOCAB, HIDDEN)
     assert w["model.layers.1.mlp.down_proj.weight"].shape == (HIDDEN, INTER)
     down = w["model.layers.0.mlp.down_proj.weight"].float()
-    assert down.std().item() == pytest.approx(INTER ** -0.5, rel=0.05)
+    assert down.std().item() == pytest.approx(INTER**-0.5, rel=0.05)
     assert abs(down.mean().item()) < 0.01 and len(down.unique()) > 1000
     assert (w["model.norm.weight"] == 1).all()
     r = report(rewardd_bin, "--model", tmp_path)
@@ -170,10 +199,18 @@ def test_written_tokenizer_is_what_transformers_reads(rewardd_bin, shape, tmp_pa
     assert t.get_vocab_size() <= VOCAB
 
 
-@pytest.mark.parametrize("options,word", [
-    (["--tokenz", "5"], "tokens"), (["--tokens", "0"], "number"), (["--shape", "huge"], "known"),
-    (["--shape", "64,2,128,3,2,16"], "divide"), (["--dtype", "fp4"], "dtype"), (["--runs"], "value"),
-    (["--shape", "default", "--model", "x"], "not both")])
+@pytest.mark.parametrize(
+    "options,word",
+    [
+        (["--tokenz", "5"], "tokens"),
+        (["--tokens", "0"], "number"),
+        (["--shape", "huge"], "known"),
+        (["--shape", "64,2,128,3,2,16"], "divide"),
+        (["--dtype", "fp4"], "dtype"),
+        (["--runs"], "value"),
+        (["--shape", "default", "--model", "x"], "not both"),
+    ],
+)
 def test_unusable_options(rewardd_bin, options, word):
     assert word in bench(rewardd_bin, *options, code=2).stderr
 

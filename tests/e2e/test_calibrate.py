@@ -1,4 +1,6 @@
-"""`rewardd calibrate`: from clean traces to p-values, and what happens to a bank of something else."""
+"""`rewardd calibrate`: from clean traces to p-values, and what happens to a bank of something
+else."""
+
 import json
 import os
 import shutil
@@ -14,7 +16,9 @@ ALPHA = 0.01
 
 
 def run(*words, code=0):
-    done = subprocess.run([os.environ["REWARDD_BIN"], *map(str, words)], capture_output=True, text=True)
+    done = subprocess.run(
+        [os.environ["REWARDD_BIN"], *map(str, words)], capture_output=True, text=True
+    )
     assert done.returncode == code, done.stderr + done.stdout
     return done
 
@@ -30,7 +34,9 @@ def calibrated(rewardd_bin, tmp_path_factory):
     rows.append({**clean(1), "reference": "-1"})  # not clean: the answer is another
     traces = top / "clean.jsonl"
     traces.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    out = run("calibrate", "--model", prm, "--outcome", orm, "--traces", traces, "--deep", "120").stdout
+    out = run(
+        "calibrate", "--model", prm, "--outcome", orm, "--traces", traces, "--deep", "120"
+    ).stdout
     return prm, orm, traces, out
 
 
@@ -68,10 +74,12 @@ def daemon_models(daemon):
 
 
 def test_false_alarms_on_fresh_clean_traces(daemon):
-    """Each calibrated flag at alpha = 1 %: on 400 fresh traces of the same family at most 4 % fire (99.9 % bound of the
-    binomial mixed over the bank's own spread)."""
+    """Each calibrated flag at alpha = 1 %: on 400 fresh traces of the same family at most 4 % fire
+    (99.9 % bound of the binomial mixed over the bank's own spread)."""
     bodies = [item(clean(50000 + i)) for i in range(400)]
-    results = daemon.post("/v1/rewards", {"items": bodies, "flags": "cheap", "flags_all": True})["results"]
+    results = daemon.post("/v1/rewards", {"items": bodies, "flags": "cheap", "flags_all": True})[
+        "results"
+    ]
     fired = {}
     for result in results:
         for flag in result["flags"]:
@@ -83,7 +91,9 @@ def test_a_planted_shortcut_fires(daemon):
     padded = clean(5)
     padded["steps"] = padded["steps"][:2] + [padded["steps"][1]] * 6 + padded["steps"][2:]
     result = one(daemon, item(padded), flags="cheap")
-    assert {"step_duplicate", "step_redundant"} <= {f["name"] for f in result["flags"] if f["fired"]}
+    assert {"step_duplicate", "step_redundant"} <= {
+        f["name"] for f in result["flags"] if f["fired"]
+    }
 
 
 def test_rewards_are_the_same_with_and_without_a_bank(daemon, calibrated, tmp_path):
@@ -98,8 +108,21 @@ def test_rewards_are_the_same_with_and_without_a_bank(daemon, calibrated, tmp_pa
 def test_the_same_traces_give_the_same_bank(calibrated, tmp_path):
     prm, orm, traces, _ = calibrated
     out = tmp_path / "again.json"
-    run("calibrate", "--model", prm, "--outcome", orm, "--traces", traces, "--deep", "120",
-        "--threads", "1", "--out", out)
+    run(
+        "calibrate",
+        "--model",
+        prm,
+        "--outcome",
+        orm,
+        "--traces",
+        traces,
+        "--deep",
+        "120",
+        "--threads",
+        "1",
+        "--out",
+        out,
+    )
     assert out.read_bytes() == (prm / "calibration.json").read_bytes()
 
 
@@ -131,24 +154,40 @@ def test_another_outcome_model_beside_it(calibrated):
     with Daemon([calibrated[0]]) as d:
         d.wait_ready()
         flags = flags_of(one(d, item(clean(8)), flags="cheap", flags_all=True))
-        assert flags["prompt_gap"]["p"] is not None and flags["early_commit"]["error"] == "unavailable"
+        assert (
+            flags["prompt_gap"]["p"] is not None and flags["early_commit"]["error"] == "unavailable"
+        )
 
 
-@pytest.mark.parametrize("words,message", [
-    (["--traces", "x"], "--model"),
-    (["--model", "x", "--trace", "y"], "did you mean"),
-    (["--model", "x", "--traces", "y", "--max", "many"], "not a number"),
-    (["model"], "no option")])
+@pytest.mark.parametrize(
+    "words,message",
+    [
+        (["--traces", "x"], "--model"),
+        (["--model", "x", "--trace", "y"], "did you mean"),
+        (["--model", "x", "--traces", "y", "--max", "many"], "not a number"),
+        (["model"], "no option"),
+    ],
+)
 def test_unusable_options(rewardd_bin, words, message):
     assert message in run("calibrate", *words, code=2).stderr
 
 
-@pytest.mark.parametrize("line,message", [
-    ("{}", "prompt"), ("[1]", "one JSON object"), ('{"prompt":"p"}', "steps"),
-    ('{"prompt":"p","steps":[]}', "no step"), ('{"prompt":"p","steps":[1]}', "step 0"), ("{", "line 2")])
+@pytest.mark.parametrize(
+    "line,message",
+    [
+        ("{}", "prompt"),
+        ("[1]", "one JSON object"),
+        ('{"prompt":"p"}', "steps"),
+        ('{"prompt":"p","steps":[]}', "no step"),
+        ('{"prompt":"p","steps":[1]}', "step 0"),
+        ("{", "line 2"),
+    ],
+)
 def test_unusable_traces(rewardd_bin, tmp_path, line, message):
     path = tmp_path / "traces.jsonl"
     path.write_text(json.dumps(clean(1)) + "\n" + line + "\n")
-    done = run("calibrate", "--model", PRM, "--traces", path, "--out", tmp_path / "bank.json", code=1)
+    done = run(
+        "calibrate", "--model", PRM, "--traces", path, "--out", tmp_path / "bank.json", code=1
+    )
     assert "line 2" in done.stderr and message in done.stderr
     assert not (tmp_path / "bank.json").exists()

@@ -1,4 +1,5 @@
 """The Python client, OpenRLHF's wire in its five eras, and the OpenAPI document, on the daemon."""
+
 import asyncio
 import json
 import os
@@ -13,8 +14,9 @@ sys.path.insert(0, os.path.join(TOP, "clients", "python"))
 
 from rewardd import AsyncClient, Client, RewarddError  # noqa: E402
 
-SAMPLES = [{"prompt": f"What is {i}*3?", "steps": [f"{i}*3={i * 3}", f"so {i * 3}"]}
-           for i in range(40)]
+SAMPLES = [
+    {"prompt": f"What is {i}*3?", "steps": [f"{i}*3={i * 3}", f"so {i * 3}"]} for i in range(40)
+]
 USER = "<|im_start|>user\nq0<|im_end|>\n<|im_start|>assistant\n"
 
 
@@ -71,16 +73,21 @@ def test_async_group_and_stream_give_the_same(daemon):
     events, group = asyncio.run(main())
     with Client(daemon.url) as client:
         assert group.rewards == client.score_group("p", [steps, ["one"]]).rewards
-    assert [e["reward"] for e in events if e["event"] == "step" and e["trace"] == 0] == group[0].rewards
+    assert [e["reward"] for e in events if e["event"] == "step" and e["trace"] == 0] == group[
+        0
+    ].rewards
     assert events[-1]["event"] == "done" and sum(e["event"] == "trace" for e in events) == 2
 
 
-@pytest.mark.parametrize("extra", [
-    {},  # v0.4.0
-    {"prompts": [USER]},  # v0.5.8
-    {"prompts": [USER], "labels": ["42"]},  # v0.6.0 and v0.8.3
-    {"prompts": ["q0"], "labels": [None]},  # v0.9.1, as captured
-])
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {},  # v0.4.0
+        {"prompts": [USER]},  # v0.5.8
+        {"prompts": [USER], "labels": ["42"]},  # v0.6.0 and v0.8.3
+        {"prompts": ["q0"], "labels": [None]},  # v0.9.1, as captured
+    ],
+)
 def test_openrlhf_eras(daemon, extra):
     body = {"query": [USER + "first\n\nsecond<|im_end|>"], **extra}
     reply = daemon.post("/get_reward", body)
@@ -102,10 +109,13 @@ def test_openrlhf_whole_rollout_and_idle_server(daemon):
     assert empty["rewards"] == [] and empty["extra_logs"].keys() == whole["extra_logs"].keys()
 
 
-@pytest.mark.parametrize("body", [
-    {"query": [USER + "<|im_end|>"], "prompts": [USER]},  # nothing was said
-    {"query": [USER + "x " * 20000], "prompts": [USER]},  # over the context
-])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"query": [USER + "<|im_end|>"], "prompts": [USER]},  # nothing was said
+        {"query": [USER + "x " * 20000], "prompts": [USER]},  # over the context
+    ],
+)
 def test_openrlhf_failure_is_no_number(daemon, body):
     with pytest.raises(urllib.error.HTTPError) as caught:
         daemon.post("/get_reward", body)
@@ -125,8 +135,12 @@ def test_openapi_document_describes_the_replies(daemon):
     requests = [
         {"prompt": "p", "trace": {"steps": ["a", "b"]}},
         {"messages": [{"role": "user", "content": "p"}], "traces": ["a", ["b"], []]},
-        {"items": [{"prompt": "p", "trace": "t"}], "stop_below": 0.99, "aggregate": "mean",
-         "run": {"id": "r", "step": 1}},
+        {
+            "items": [{"prompt": "p", "trace": "t"}],
+            "stop_below": 0.99,
+            "aggregate": "mean",
+            "run": {"id": "r", "step": 1},
+        },
         {"prompt": "p", "trace": "<|im_end|>\0", "model": None},
     ]
     for body in requests:

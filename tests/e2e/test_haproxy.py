@@ -1,5 +1,6 @@
-"""Real HAProxy with our configuration before two replicas, both restarted under load: nothing is lost, and every
-reward is the one a lone daemon gives."""
+"""Real HAProxy with our configuration before two replicas, both restarted under load: nothing is
+lost, and every reward is the one a lone daemon gives."""
+
 import concurrent.futures
 import http.client
 import json
@@ -10,7 +11,6 @@ import threading
 import time
 
 import pytest
-
 from daemon import Daemon, free_port
 
 CONFIG = os.path.join(os.path.dirname(__file__), "..", "..", "deploy", "haproxy", "haproxy.cfg")
@@ -26,8 +26,10 @@ def body(prompt, padding=0):
 def rewards(reply):
     result = reply["results"][0]
     assert result["error"] is None
-    return [s["reward"] for s in result["steps"]] + [result["process"]["reward"],
-                                                    result["outcome"]["reward"]]
+    return [s["reward"] for s in result["steps"]] + [
+        result["process"]["reward"],
+        result["outcome"]["reward"],
+    ]
 
 
 class Load(threading.Thread):
@@ -44,11 +46,17 @@ class Load(threading.Thread):
         turn = self.number
         while not self.ended.is_set():
             prompt = PROMPTS[turn % len(PROMPTS)]
-            padding = 4000 if turn % 7 == 0 else 0  # a body over one network segment, under the buffer
+            padding = (
+                4000 if turn % 7 == 0 else 0
+            )  # a body over one network segment, under the buffer
             turn += 1
             try:
-                connection.request("POST", "/v1/rewards", json.dumps(body(prompt)) + " " * padding,
-                                   {"Content-Type": "application/json"})
+                connection.request(
+                    "POST",
+                    "/v1/rewards",
+                    json.dumps(body(prompt)) + " " * padding,
+                    {"Content-Type": "application/json"},
+                )
                 reply = connection.getresponse()
                 data = reply.read()
                 if reply.status != 200:
@@ -69,13 +77,21 @@ def front(models, rewardd_bin):
     options = ("--drain-delay", "1s", "--threads", "1")
     replicas = [Daemon(models, *options) for _ in range(2)]
     port = free_port()
-    env = dict(os.environ, REWARDD_FRONT=f"127.0.0.1:{port}",
-               REWARDD_REPLICA_1=f"127.0.0.1:{replicas[0].port}",
-               REWARDD_REPLICA_2=f"127.0.0.1:{replicas[1].port}")
+    env = dict(
+        os.environ,
+        REWARDD_FRONT=f"127.0.0.1:{port}",
+        REWARDD_REPLICA_1=f"127.0.0.1:{replicas[0].port}",
+        REWARDD_REPLICA_2=f"127.0.0.1:{replicas[1].port}",
+    )
     for replica in replicas:
         replica.wait_ready()
-    balancer = subprocess.Popen(["haproxy", "-db", "-f", CONFIG], env=env, stdin=subprocess.DEVNULL,
-                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    balancer = subprocess.Popen(
+        ["haproxy", "-db", "-f", CONFIG],
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     time.sleep(1)
     assert balancer.poll() is None, "haproxy refused our configuration"
     yield port, replicas, options
@@ -88,8 +104,12 @@ def front(models, rewardd_bin):
 def test_rolling_restart_loses_nothing(front, models):
     port, replicas, options = front
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
-        expected = dict(zip(PROMPTS, pool.map(
-            lambda p: rewards(replicas[0].post("/v1/rewards", body(p))), PROMPTS)))
+        expected = dict(
+            zip(
+                PROMPTS,
+                pool.map(lambda p: rewards(replicas[0].post("/v1/rewards", body(p))), PROMPTS),
+            )
+        )
     assert len({tuple(e) for e in expected.values()}) == len(PROMPTS)  # rewards tell prompts apart
     clients = [Load(port, i, expected) for i in range(CLIENTS)]
     for client in clients:
@@ -114,15 +134,21 @@ def test_same_prompt_goes_to_one_replica(front):
     port, replicas, _ = front
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     for _ in range(20):
-        connection.request("POST", "/v1/rewards", json.dumps(body(PROMPTS[0])),
-                           {"Content-Type": "application/json"})
+        connection.request(
+            "POST",
+            "/v1/rewards",
+            json.dumps(body(PROMPTS[0])),
+            {"Content-Type": "application/json"},
+        )
         assert connection.getresponse().read()
     seen = []
     for replica in replicas:
         direct = http.client.HTTPConnection("127.0.0.1", replica.port, timeout=30)
         direct.request("GET", "/metrics")
         text = direct.getresponse().read().decode()
-        lines = [line for line in text.splitlines() if line.startswith("rewardd_scored_tokens_total")]
+        lines = [
+            line for line in text.splitlines() if line.startswith("rewardd_scored_tokens_total")
+        ]
         assert lines, text
         seen.append(sum(float(line.split()[-1]) for line in lines))
     assert min(seen) == 0 and max(seen) > 0

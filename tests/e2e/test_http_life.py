@@ -1,4 +1,5 @@
 """Clients that vanish, stall or come all at once; load, drain, options."""
+
 import concurrent.futures
 import json
 import os
@@ -10,8 +11,20 @@ import subprocess
 import time
 
 import pytest
-from fake_daemon import FAKE, TRACE, Daemon, body_of, error_of, post, read_all, read_reply, status, wait_for
-from fake_daemon import server, start  # noqa: F401 (fixtures)
+from fake_daemon import (  # noqa: F401 (fixtures)
+    FAKE,
+    TRACE,
+    Daemon,
+    body_of,
+    error_of,
+    post,
+    read_all,
+    read_reply,
+    server,
+    start,
+    status,
+    wait_for,
+)
 
 LONG = {"prompt": "p", "trace": {"steps": ["a step"] * 1000}}
 GET_READY = b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -61,8 +74,11 @@ def test_half_closed_client_gets_its_answer(start, stream):
     if not stream:
         reply = reply.replace(b"HTTP/1.1 100 Continue\r\n\r\n", b"", 1)
     assert status(reply) == 200
-    assert (b'"event":"done"' in reply) if stream else \
-        len(json.loads(body_of(reply))["results"][0]["steps"]) == 200
+    assert (
+        (b'"event":"done"' in reply)
+        if stream
+        else len(json.loads(body_of(reply))["results"][0]["steps"]) == 200
+    )
     assert daemon.metrics()["rewardd_jobs_cancelled_total"] == 0
 
 
@@ -89,7 +105,7 @@ def test_slow_reader_costs_bounded_memory(start):
             s.sendall(post(body))
             time.sleep(pause)
             if pause:
-                assert daemon.metrics()["rewardd_traces_total{outcome=\"scored\"}"] == 1500
+                assert daemon.metrics()['rewardd_traces_total{outcome="scored"}'] == 1500
             reply = read_all(s)
         assert len(reply) > 15 << 20 and b'"event":"done"' in reply
         peak[pause] = daemon.rss("VmHWM:")
@@ -103,20 +119,24 @@ def test_reader_that_never_reads_is_cut_off(start):
         s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         s.sendall(post(body))
         assert wait_for(
-            lambda: daemon.metrics()['rewardd_http_timeouts_total{kind="write"}'] == 1, 15)
+            lambda: daemon.metrics()['rewardd_http_timeouts_total{kind="write"}'] == 1, 15
+        )
     assert wait_for(lambda: daemon.metrics()["rewardd_requests_in_flight"] == 0, 3)
 
 
 def test_timeouts(start):
-    daemon = start("--idle-timeout", "400ms", "--header-timeout", "400ms", "--body-timeout", "400ms")
+    daemon = start(
+        "--idle-timeout", "400ms", "--header-timeout", "400ms", "--body-timeout", "400ms"
+    )
     with daemon.connect() as s:
         assert read_all(s) == b""  # idle: closed without a word
     assert status(daemon.ask(b"GET /li")) == 408
     reply = daemon.ask(post(TRACE)[:-3])
     assert status(reply) == 408 and "--body-timeout" in error_of(reply)["message"]
     values = daemon.metrics()
-    assert [values[f'rewardd_http_timeouts_total{{kind="{k}"}}'] for k in ("idle", "header", "body")] \
-        == [1, 1, 1]
+    assert [
+        values[f'rewardd_http_timeouts_total{{kind="{k}"}}'] for k in ("idle", "header", "body")
+    ] == [1, 1, 1]
 
 
 # ---- many -------------------------------------------------------------------
@@ -164,7 +184,9 @@ def test_native_route_is_refused_and_trainers_wait(start):
         assert status(reply) == 429 and b"Retry-After: " in reply
         assert error_of(reply)["retryable"] is True
         began = time.monotonic()
-        reply = daemon.ask(post({"query": ["q a"], "prompts": ["q "]}, path="/get_reward", close=False))
+        reply = daemon.ask(
+            post({"query": ["q a"], "prompts": ["q "]}, path="/get_reward", close=False)
+        )
         assert status(reply) == 503 and b"Connection: close\r\n" in reply
         assert 0.5 < time.monotonic() - began < 2
         # a trainer that waits gets in when the others are gone
@@ -175,7 +197,9 @@ def test_native_route_is_refused_and_trainers_wait(start):
             busy.close()
             assert status(read_all(trainer)) == 200
     values = daemon.metrics()
-    assert values["rewardd_overload_refused_total"] == 2 and values["rewardd_overload_held_total"] == 2
+    assert (
+        values["rewardd_overload_refused_total"] == 2 and values["rewardd_overload_held_total"] == 2
+    )
 
 
 # ---- start, drain, end ------------------------------------------------------
@@ -211,12 +235,15 @@ def test_drain(start):
     read_reply(idle)
     with daemon.connect() as working, daemon.connect() as streaming:
         working.sendall(post({"prompt": "p", "trace": {"steps": ["a"] * 200}}, close=False))
-        streaming.sendall(post({"prompt": "p", "trace": {"steps": ["a"] * 200}, "stream": True},
-                               close=False))
+        streaming.sendall(
+            post({"prompt": "p", "trace": {"steps": ["a"] * 200}, "stream": True}, close=False)
+        )
         assert wait_for(lambda: daemon.metrics()["rewardd_requests_in_flight"] == 2)
         daemon.terminate()
         assert wait_for(lambda: status(daemon.ask(b"GET /readyz HTTP/1.0\r\n\r\n")) == 503)
-        reply = daemon.ask(post({"prompt": "p", "trace": {"steps": ["a"]}}, close=False), timeout=20)
+        reply = daemon.ask(
+            post({"prompt": "p", "trace": {"steps": ["a"]}}, close=False), timeout=20
+        )
         assert status(reply) == 200 and b"Connection: close\r\n" in reply, "still accepting"
         reply = read_all(working)
         assert status(reply) == 200 and b"Connection: close\r\n" in reply
@@ -270,15 +297,26 @@ def test_banner(start):
 def run(*words, env=None):
     if not os.access(FAKE, os.X_OK):
         pytest.skip("needs rewardd-fake")
-    return subprocess.run([FAKE, *words], capture_output=True, text=True, timeout=10,
-                          env={**os.environ, **(env or {})})
+    return subprocess.run(
+        [FAKE, *words],
+        capture_output=True,
+        text=True,
+        timeout=10,
+        env={**os.environ, **(env or {})},
+    )
 
 
 def test_precedence_and_origins(tmp_path):
     config = tmp_path / "rewardd.conf"
     config.write_text("# mine\nmodel = process\nsteps-max = 1\nitems-max = 2\ntraces-max = 3\n")
-    out = run("--config", str(config), "--steps-max", "7", "--print-config",
-              env={"REWARDD_STEPS_MAX": "5", "REWARDD_ITEMS_MAX": "6"}).stdout
+    out = run(
+        "--config",
+        str(config),
+        "--steps-max",
+        "7",
+        "--print-config",
+        env={"REWARDD_STEPS_MAX": "5", "REWARDD_ITEMS_MAX": "6"},
+    ).stdout
     pairs = dict(zip(out.splitlines(), out.splitlines()[1:]))
     shown = out.replace("\n", "|")
     assert "# from: flag|steps-max = 7|" in shown and pairs
@@ -294,7 +332,9 @@ def test_precedence_and_origins(tmp_path):
     assert [line for line in second.splitlines() if not line.startswith("#")] == values
 
 
-@pytest.mark.parametrize("value, ms", [("250ms", 250), ("5s", 5000), ("2m", 120000), ("1h", 3600000), ("0", 0)])
+@pytest.mark.parametrize(
+    "value, ms", [("250ms", 250), ("5s", 5000), ("2m", 120000), ("1h", 3600000), ("0", 0)]
+)
 def test_times_have_a_unit(value, ms):
     assert f"idle-timeout = {ms}ms\n" in run("--idle-timeout", value, "--print-config").stdout
 
@@ -305,21 +345,38 @@ def test_a_time_without_a_unit_is_refused(value):
     assert out.returncode == 2 and "with its unit" in out.stderr
 
 
-@pytest.mark.parametrize("value, n", [("1k", 1 << 10), ("1KiB", 1 << 10), ("2MB", 2 << 20), ("2MiB", 2 << 20), ("1G", 1 << 30),
-                                      ("1GB", 1 << 30), ("1GiB", 1 << 30), ("65536", 65536)])
+@pytest.mark.parametrize(
+    "value, n",
+    [
+        ("1k", 1 << 10),
+        ("1KiB", 1 << 10),
+        ("2MB", 2 << 20),
+        ("2MiB", 2 << 20),
+        ("1G", 1 << 30),
+        ("1GB", 1 << 30),
+        ("1GiB", 1 << 30),
+        ("65536", 65536),
+    ],
+)
 def test_sizes(value, n):
     assert f"body-max = {n}\n" in run("--body-max", value, "--print-config").stdout
 
 
 def test_check_config_looks_into_the_models(rewardd_bin, tmp_path):
     """Every part of a folder that can be wrong is named, without reading a weight."""
-    source = os.path.join(os.path.dirname(__file__), "..", "golden", "scores", "Skywork-o1-Open-PRM-Qwen-2.5-1.5B")
+    source = os.path.join(
+        os.path.dirname(__file__), "..", "golden", "scores", "Skywork-o1-Open-PRM-Qwen-2.5-1.5B"
+    )
     folder = tmp_path / "Skywork-o1-Open-PRM-Qwen-2.5-1.5B"
     shutil.copytree(source, folder)
 
     def check():
-        done = subprocess.run([rewardd_bin, "--model", str(folder), "--check-config"], capture_output=True,
-                              text=True, timeout=20)
+        done = subprocess.run(
+            [rewardd_bin, "--model", str(folder), "--check-config"],
+            capture_output=True,
+            text=True,
+            timeout=20,
+        )
         return done.returncode, done.stdout + done.stderr
 
     code, out = check()
@@ -329,41 +386,55 @@ def test_check_config_looks_into_the_models(rewardd_bin, tmp_path):
     code, out = check()
     assert code == 0 and "process reward, preset skywork-o1-prm, Qwen2ForPrmModel" in out
     config = (folder / "config.json").read_text()
-    for wrong, word in ((config.replace("Qwen2ForPrmModel", "BertModel"), "BertModel"),
-                        (config.replace('"hidden_size": 16', '"hidden_size": 32'), "v_head.summary.weight"),
-                        (config[:-2], "config.json")):
+    for wrong, word in (
+        (config.replace("Qwen2ForPrmModel", "BertModel"), "BertModel"),
+        (config.replace('"hidden_size": 16', '"hidden_size": 32'), "v_head.summary.weight"),
+        (config[:-2], "config.json"),
+    ):
         (folder / "config.json").write_text(wrong)
         code, out = check()
         assert code == 2 and word in out, out
         if word == "BertModel":  # and what is supported, to the last one
-            assert all(name in out for name in ("qwen2.5-math-prm", "trl-prm-nlnl", "internlm2-reward", "acemath-rm"))
+            assert all(
+                name in out
+                for name in ("qwen2.5-math-prm", "trl-prm-nlnl", "internlm2-reward", "acemath-rm")
+            )
     (folder / "config.json").write_text(config)
     weights = (folder / "model.safetensors").read_bytes()
-    for bytes_, word in ((weights[:-1], "safetensors"), (b"\xff" * 100, "safetensors"),
-                         (weights.replace(b"v_head.summary.bias", b"v_head.summary.bIas"), "v_head.summary.bias")):
+    for bytes_, word in (
+        (weights[:-1], "safetensors"),
+        (b"\xff" * 100, "safetensors"),
+        (weights.replace(b"v_head.summary.bias", b"v_head.summary.bIas"), "v_head.summary.bias"),
+    ):
         (folder / "model.safetensors").write_bytes(bytes_)
         code, out = check()
         assert code == 2 and word in out, out
 
 
-@pytest.mark.parametrize("words, text", [
-    (["--bodymax", "1"], "body-max"),
-    (["--body-max", "1x"], "64k"),
-    (["--threads", "-1"], "whole number"),
-    (["--log-level", "inof"], "info"),
-    (["--listen", "0.0.0.0:0", "--model", "process"], "--insecure"),
-    (["--listen", "example.com:1", "--model", "process", "--insecure"], "numeric"),
-    ([], "--model"),
-    (["--model", "process,dtpye=f32"], "dtype"),
-    (["--config", "/nonexistent"], "/nonexistent"),
-    (["stray"], "rewardd --help lists options and commands"),
-    (["./stray/model"], "--model ./stray/model"),
-    (["-x"], "two hyphens"),
-    (["--completion", "tcsh"], "bash, zsh and fish"),
-    (["--help=yes"], "takes no value"),
-    (["--model", "a=b=c"], "two names"),
-    (["--model", "process", "--insecure", "--listen", "192.0.2.1:0"], "no interface of this machine"),
-])
+@pytest.mark.parametrize(
+    "words, text",
+    [
+        (["--bodymax", "1"], "body-max"),
+        (["--body-max", "1x"], "64k"),
+        (["--threads", "-1"], "whole number"),
+        (["--log-level", "inof"], "info"),
+        (["--listen", "0.0.0.0:0", "--model", "process"], "--insecure"),
+        (["--listen", "example.com:1", "--model", "process", "--insecure"], "numeric"),
+        ([], "--model"),
+        (["--model", "process,dtpye=f32"], "dtype"),
+        (["--config", "/nonexistent"], "/nonexistent"),
+        (["stray"], "rewardd --help lists options and commands"),
+        (["./stray/model"], "--model ./stray/model"),
+        (["-x"], "two hyphens"),
+        (["--completion", "tcsh"], "bash, zsh and fish"),
+        (["--help=yes"], "takes no value"),
+        (["--model", "a=b=c"], "two names"),
+        (
+            ["--model", "process", "--insecure", "--listen", "192.0.2.1:0"],
+            "no interface of this machine",
+        ),
+    ],
+)
 def test_unusable_options(words, text):
     out = run(*words)
     assert out.returncode in (1, 2) and text in out.stderr and out.stdout == ""
@@ -387,13 +458,25 @@ def test_information_actions():
 def test_manual_has_its_sections_and_no_roff_mistake():
     page = run("--manual").stdout
     assert page.startswith(".TH REWARDD 1")
-    for section in ("NAME", "SYNOPSIS", "COMMANDS", "OPTIONS", "ENVIRONMENT", "FILES", "SIGNALS", "EXIT STATUS", "EXAMPLES"):
+    for section in (
+        "NAME",
+        "SYNOPSIS",
+        "COMMANDS",
+        "OPTIONS",
+        "ENVIRONMENT",
+        "FILES",
+        "SIGNALS",
+        "EXIT STATUS",
+        "EXAMPLES",
+    ):
         assert f"\n.SH {section}\n" in page
     for command in ("bench", "calibrate", "audit"):
         assert f"\\fB{command}\\fR" in page
     if not shutil.which("groff"):
         pytest.skip("no groff to read the page")
-    read = subprocess.run(["groff", "-ww", "-man", "-Tutf8"], input=page, capture_output=True, text=True, timeout=30)
+    read = subprocess.run(
+        ["groff", "-ww", "-man", "-Tutf8"], input=page, capture_output=True, text=True, timeout=30
+    )
     assert read.returncode == 0 and read.stderr == ""
 
 
@@ -412,8 +495,14 @@ def test_completion_is_a_script_of_its_shell(shell, tmp_path):
 def test_completion_in_bash():
     script = run("--completion").stdout
     ask = 'COMP_WORDS=(rewardd %s); COMP_CWORD=%d; _rewardd; echo "${COMPREPLY[@]}"'
-    for words, at, wanted in (('--dtype ""', 2, "auto f32 bf16 int8 q4"), ("cal", 1, "calibrate"), ("--body-m", 1, "--body-max")):
-        told = subprocess.run(["bash", "-c", script + ask % (words, at)], capture_output=True, text=True, timeout=30)
+    for words, at, wanted in (
+        ('--dtype ""', 2, "auto f32 bf16 int8 q4"),
+        ("cal", 1, "calibrate"),
+        ("--body-m", 1, "--body-max"),
+    ):
+        told = subprocess.run(
+            ["bash", "-c", script + ask % (words, at)], capture_output=True, text=True, timeout=30
+        )
         assert told.stdout.strip() == wanted
 
 
@@ -439,7 +528,7 @@ def test_keys_are_read_again(start, tmp_path):
     keys = tmp_path / "keys"
     keys.write_text("first-secret-key\n")
     daemon = start("--api-key-file", str(keys))
-    ask = lambda key: status(daemon.ask(post(TRACE, headers=[f"Authorization: Bearer {key}"])))  # noqa: E731
+    ask = lambda key: status(daemon.ask(post(TRACE, headers=[f"Authorization: Bearer {key}"])))
     assert ask("first-secret-key") == 200 and ask("other-secret-key") == 401
     keys.write_text("other-secret-key\n")
     daemon.process.send_signal(signal.SIGHUP)
@@ -453,8 +542,13 @@ def test_keys_are_read_again(start, tmp_path):
 
 def test_requests_in_parallel_agree(server):
     """Small and large bodies (loop and prepare thread) side by side give the same bits."""
-    bodies = [{"prompt": f"p{i % 7}", "trace": {"steps": ["s" * (1 + 997 * (i % 3 == 0)) + str(i % 7)] * 30}}
-              for i in range(210)]
+    bodies = [
+        {
+            "prompt": f"p{i % 7}",
+            "trace": {"steps": ["s" * (1 + 997 * (i % 3 == 0)) + str(i % 7)] * 30},
+        }
+        for i in range(210)
+    ]
 
     def one(body):
         return json.loads(body_of(server.ask(post(body), timeout=30)))["results"]

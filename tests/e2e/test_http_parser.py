@@ -1,11 +1,11 @@
 """HTTP/1.1 as bytes: what must be refused, what must be taken, however it is cut."""
+
 import json
 import random
 import socket
 
 import pytest
-from fake_daemon import TRACE, body_of, error_of, post, read_all, read_reply, status
-from fake_daemon import server, start  # noqa: F401 (fixtures)
+from fake_daemon import TRACE, body_of, error_of, post, read_all, read_reply, server, start, status  # noqa: F401 (fixtures)
 
 GET = b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
 POST = b"POST /v1/rewards HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
@@ -51,9 +51,14 @@ BAD = {
     "chunk line ends in LF": POST + b"Transfer-Encoding: chunked\r\n\r\n2\n{}\r\n0\r\n\r\n",
     "trailer fold": POST + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nA: b\r\n c\r\n\r\n",
     "trailer bare CR": POST + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nA:\rB\r\n\r\n",
-    "long chunk extension": POST + b"Transfer-Encoding: chunked\r\n\r\n2;" + b"a" * 9000 + b"\r\n{}",
-    "long trailers": POST + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n"
-                     + b"A: b\r\n" * 2000 + b"\r\n",
+    "long chunk extension": POST
+    + b"Transfer-Encoding: chunked\r\n\r\n2;"
+    + b"a" * 9000
+    + b"\r\n{}",
+    "long trailers": POST
+    + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n"
+    + b"A: b\r\n" * 2000
+    + b"\r\n",
 }
 
 
@@ -72,7 +77,7 @@ def test_refused_byte_by_byte(server, name):
         s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             for at in range(min(len(BAD[name]), 400)):
-                s.send(BAD[name][at:at + 1])
+                s.send(BAD[name][at : at + 1])
             s.sendall(BAD[name][400:])
         except (BrokenPipeError, ConnectionResetError):
             pass  # it had heard enough
@@ -88,7 +93,8 @@ def test_version(server, version):
 
 GOOD = {
     "plain": GET + b"\r\n",
-    "absolute form": b"GET http://localhost/livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+    "absolute form": b"GET http://localhost/livez HTTP/1.1\r\nHost: "
+    b"localhost\r\nConnection: close\r\n\r\n",
     "HTTP/1.0": b"GET /livez HTTP/1.0\r\n\r\n",
     "query": b"GET /livez?a=b HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
     "empty lines first": b"\r\n\r\n" + GET + b"\r\n",
@@ -108,7 +114,7 @@ def test_taken(server, name):
 def chunked(body, sizes, extension=b""):
     out, at = b"", 0
     while at < len(body):
-        piece = body[at:at + next(sizes)]
+        piece = body[at : at + next(sizes)]
         out += b"%x%s\r\n%s\r\n" % (len(piece), extension, piece)
         at += len(piece)
     return out + b"0\r\n\r\n"
@@ -131,7 +137,7 @@ def test_byte_by_byte(server):
     with server.connect() as s:
         s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for at in range(len(request)):
-            s.send(request[at:at + 1])
+            s.send(request[at : at + 1])
         reply = read_all(s)
     assert status(reply) == 200
     assert json.loads(body_of(reply))["results"][0]["error"] is None
@@ -166,8 +172,9 @@ def test_unusable_request_id_is_replaced(server, bad_id):
 
 
 def test_pipelining_keeps_order(server):
-    requests = b"".join(post(TRACE, headers=[f"X-Request-Id: p{i}"], close=False)
-                        for i in range(50))
+    requests = b"".join(
+        post(TRACE, headers=[f"X-Request-Id: p{i}"], close=False) for i in range(50)
+    )
     with server.connect() as s:
         s.sendall(requests)
         rest = b""
@@ -215,7 +222,9 @@ def test_head_route(server):
 def test_unknown_route_and_method(server):
     reply = server.ask(b"GET /nope HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
     assert status(reply) == 404 and "/v1/rewards" in error_of(reply)["hint"]
-    reply = server.ask(b"DELETE /v1/rewards HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    reply = server.ask(
+        b"DELETE /v1/rewards HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    )
     assert status(reply) == 405 and b"Allow: POST\r\n" in reply
     reply = server.ask(b"CONNECT localhost:1 HTTP/1.1\r\nHost: localhost\r\n\r\n")
     assert status(reply) in (400, 405)

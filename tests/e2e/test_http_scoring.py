@@ -1,4 +1,5 @@
 """The scoring routes through real clients, bad bodies, limits, access."""
+
 import asyncio
 import base64
 import http.client
@@ -10,8 +11,7 @@ import subprocess
 import textwrap
 
 import pytest
-from fake_daemon import DATA, TRACE, body_of, error_of, post, status
-from fake_daemon import server, start  # noqa: F401 (fixtures)
+from fake_daemon import DATA, TRACE, body_of, error_of, post, server, start, status  # noqa: F401 (fixtures)
 
 CHAT = "<|im_start|>user\nq<|im_end|>\n<|im_start|>assistant\nan answer<|im_end|>"
 
@@ -25,8 +25,9 @@ def score(daemon, body, **kw):
 
 
 def curl(*words, **kw):
-    return subprocess.run(["curl", "-sS", "-m", "10", *words], capture_output=True, text=True,
-                          check=True, **kw).stdout
+    return subprocess.run(
+        ["curl", "-sS", "-m", "10", *words], capture_output=True, text=True, check=True, **kw
+    ).stdout
 
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="needs curl")
@@ -36,10 +37,13 @@ def test_curl(server):
     assert [s["index"] for s in plain["results"][0]["steps"]] == [0, 1]
     table = curl(server.url + "/v1/rewards", "-H", "Accept: text/plain", "--json", body)
     # --json sends an Accept of its own; the last one given wins in curl
-    assert "2 + 12 = 15" in curl(server.url + "/v1/rewards", "-d", body,
-                                 "-H", "Accept: text/plain") and table
-    assert "event: done" in curl("-N", server.url + "/v1/rewards", "-d", body,
-                                 "-H", "Accept: text/event-stream")
+    assert (
+        "2 + 12 = 15" in curl(server.url + "/v1/rewards", "-d", body, "-H", "Accept: text/plain")
+        and table
+    )
+    assert "event: done" in curl(
+        "-N", server.url + "/v1/rewards", "-d", body, "-H", "Accept: text/event-stream"
+    )
     assert curl("--http2", server.url + "/livez") == "alive\n"
     assert curl("--http1.0", server.url + "/v1/rewards", "-d", body).startswith("{")
     assert curl("-I", server.url + "/livez").startswith("HTTP/1.1 200 OK")
@@ -49,8 +53,12 @@ def test_curl(server):
 def test_curl_large_body_expects_continue(server, tmp_path):
     big = tmp_path / "big.json"
     big.write_text(json.dumps({"prompt": "p", "trace": {"steps": ["x"] * 2500}}) + " " * 2000000)
-    out = subprocess.run(["curl", "-sv", "-m", "10", server.url + "/v1/rewards", "-d", f"@{big}"],
-                         capture_output=True, text=True, check=True)
+    out = subprocess.run(
+        ["curl", "-sv", "-m", "10", server.url + "/v1/rewards", "-d", f"@{big}"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert "100 Continue" in out.stderr
     assert len(json.loads(out.stdout)["results"][0]["steps"]) == 2500
 
@@ -69,8 +77,9 @@ def test_requests(server):
     with requests.Session() as session:
         for _ in range(3):
             assert session.post(server.url + "/v1/rewards", json=TRACE, timeout=10).ok
-        stream = session.post(server.url + "/v1/rewards", json={**TRACE, "stream": True},
-                              stream=True, timeout=10)
+        stream = session.post(
+            server.url + "/v1/rewards", json={**TRACE, "stream": True}, stream=True, timeout=10
+        )
         events = [json.loads(line)["event"] for line in stream.iter_lines()]
     assert events == ["start", "step", "step", "trace", "done"]
 
@@ -81,10 +90,12 @@ def test_aiohttp(server):
     async def run():
         async def one():
             async with aiohttp.ClientSession() as session:  # as OpenRLHF does: one per sample
-                async with session.post(server.url + "/get_reward",
-                                        json={"query": ["qa\n\nb"], "prompts": ["q"],
-                                              "labels": [None]}) as reply:
+                async with session.post(
+                    server.url + "/get_reward",
+                    json={"query": ["qa\n\nb"], "prompts": ["q"], "labels": [None]},
+                ) as reply:
                     return (await reply.json())["rewards"]
+
         return await asyncio.gather(*(one() for _ in range(200)))
 
     rewards = asyncio.run(run())
@@ -92,18 +103,23 @@ def test_aiohttp(server):
 
 
 def node_modules():
-    for folder in (os.environ.get("REWARDD_NODE_MODULES"),
-                   os.path.join(os.environ.get("REWARDD_CACHE", ""), "npm/node_modules")):
+    for folder in (
+        os.environ.get("REWARDD_NODE_MODULES"),
+        os.path.join(os.environ.get("REWARDD_CACHE", ""), "npm/node_modules"),
+    ):
         if folder and os.path.isdir(os.path.join(folder, "eventsource-parser")):
             return folder
     return None
 
 
-@pytest.mark.skipif(not shutil.which("node") or not node_modules(),
-                    reason="needs node and npm package eventsource-parser (REWARDD_NODE_MODULES)")
+@pytest.mark.skipif(
+    not shutil.which("node") or not node_modules(),
+    reason="needs node and npm package eventsource-parser (REWARDD_NODE_MODULES)",
+)
 def test_eventsource_parser(server, tmp_path):
     script = tmp_path / "read.cjs"
-    script.write_text(textwrap.dedent("""
+    script.write_text(
+        textwrap.dedent("""
         const {createParser} = require(process.argv[2] + "/eventsource-parser");
         const seen = [];
         const parser = createParser({onEvent: e => seen.push([e.event, e.id ?? null,
@@ -115,13 +131,22 @@ def test_eventsource_parser(server, tmp_path):
             for await (const piece of r.body) parser.feed(decoder.decode(piece, {stream: true}));
             console.log(JSON.stringify(seen));
           });
-    """))
-    out = subprocess.run(["node", str(script), node_modules(), server.url, json.dumps(TRACE)],
-                         capture_output=True, text=True, timeout=20, check=True).stdout
-    assert json.loads(out) == [["start", None, "start"], ["step", "0.0.0", "step"],
-                               ["step", "0.0.1", "step"], ["trace", None, "trace"],
-                               ["done", None, "done"]] or \
-        [e[2] for e in json.loads(out)] == ["start", "step", "step", "trace", "done"]
+    """)
+    )
+    out = subprocess.run(
+        ["node", str(script), node_modules(), server.url, json.dumps(TRACE)],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=True,
+    ).stdout
+    assert json.loads(out) == [
+        ["start", None, "start"],
+        ["step", "0.0.0", "step"],
+        ["step", "0.0.1", "step"],
+        ["trace", None, "trace"],
+        ["done", None, "done"],
+    ] or [e[2] for e in json.loads(out)] == ["start", "step", "step", "trace", "done"]
 
 
 # ---- scoring ----------------------------------------------------------------
@@ -130,23 +155,33 @@ def test_eventsource_parser(server, tmp_path):
 def test_forms_agree(server):
     _, whole = score(server, TRACE)
     reply = server.ask(post({**TRACE, "stream": True}))
-    lines = b"".join(p.split(b"\r\n", 1)[1] if b"\r\n" in p else b""
-                     for p in [body_of(reply)])  # one chunk or more: decode properly below
+    lines = b"".join(
+        p.split(b"\r\n", 1)[1] if b"\r\n" in p else b"" for p in [body_of(reply)]
+    )  # one chunk or more: decode properly below
     text, rest = b"", body_of(reply)
     while rest:
         size, rest = rest.split(b"\r\n", 1)
         n = int(size, 16)
-        text, rest = text + rest[:n], rest[n + 2:]
+        text, rest = text + rest[:n], rest[n + 2 :]
     events = [json.loads(line) for line in text.splitlines()]
-    steps = [{k: v for k, v in e.items() if k not in ("event", "item", "trace")}
-             for e in events if e["event"] == "step"]
+    steps = [
+        {k: v for k, v in e.items() if k not in ("event", "item", "trace")}
+        for e in events
+        if e["event"] == "step"
+    ]
     assert steps == whole["results"][0]["steps"] and lines is not None
 
 
 def test_batch_one_bad_trace(server):
-    code, reply = score(server, {"items": [
-        {"prompt": "a", "traces": [{"steps": ["one"]}, {"steps": []}, {"text": "x\n\ny"}]},
-        {"prompt": "b", "trace": {"steps": [""]}}]})
+    code, reply = score(
+        server,
+        {
+            "items": [
+                {"prompt": "a", "traces": [{"steps": ["one"]}, {"steps": []}, {"text": "x\n\ny"}]},
+                {"prompt": "b", "trace": {"steps": [""]}},
+            ]
+        },
+    )
     assert code == 200
     results = reply["results"]
     assert [(r["item"], r["trace"]) for r in results] == [(0, 0), (0, 1), (0, 2), (1, 0)]
@@ -176,14 +211,16 @@ def test_stop_below(start):
     first = next(i for i, r in enumerate(rewards) if r < 0.3)
     _, reply = score(daemon, {"prompt": "p", "trace": {"steps": steps}, "stop_below": 0.3})
     got = [s["reward"] for s in reply["results"][0]["steps"]]
-    assert got[:first + 1] == rewards[:first + 1] and set(got[first + 1:]) == {None}
+    assert got[: first + 1] == rewards[: first + 1] and set(got[first + 1 :]) == {None}
     assert reply["results"][0]["process"]["stopped"] is True
     assert reply["usage"]["scored_tokens"] < all_steps["usage"]["scored_tokens"]
 
 
 def test_deadline(start):
     daemon = start(models=["process:step20000"])
-    code, reply = score(daemon, {"prompt": "p", "trace": {"steps": ["a"] * 100}, "deadline_ms": 100})
+    code, reply = score(
+        daemon, {"prompt": "p", "trace": {"steps": ["a"] * 100}, "deadline_ms": 100}
+    )
     assert code == 200
     result = reply["results"][0]
     assert result["error"]["code"] == "deadline_exceeded"
@@ -205,7 +242,9 @@ def test_overlong(start):
 
 def test_models_chosen(server):
     _, reply = score(server, {**TRACE, "model": None})
-    assert reply["model"]["process"] is None and reply["results"][0]["outcome"]["reward"] is not None
+    assert (
+        reply["model"]["process"] is None and reply["results"][0]["outcome"]["reward"] is not None
+    )
     code, reply = score(server, {**TRACE, "model": "fake-pmr"})
     assert code == 404 and "fake-prm" in reply["error"]["hint"]
     code, reply = score(server, {**TRACE, "model": "fake-orm"})
@@ -221,13 +260,16 @@ def test_text_rules(server):
     assert reply["results"][0]["flags"] == []
 
 
-@pytest.mark.parametrize("body, expected", [
-    ({"query": [CHAT]}, 1),
-    ({"query": ["q a", "q b"], "prompts": ["q ", "q "]}, 2),
-    ({"query": ["q a"], "prompts": ["q "], "labels": [None]}, 1),
-    ({"query": ["q a"], "prompts": ["q "], "labels": ["42"], "extra": 1}, 1),
-    ({"query": [], "prompts": [], "labels": []}, 0),
-])
+@pytest.mark.parametrize(
+    "body, expected",
+    [
+        ({"query": [CHAT]}, 1),
+        ({"query": ["q a", "q b"], "prompts": ["q ", "q "]}, 2),
+        ({"query": ["q a"], "prompts": ["q "], "labels": [None]}, 1),
+        ({"query": ["q a"], "prompts": ["q "], "labels": ["42"], "extra": 1}, 1),
+        ({"query": [], "prompts": [], "labels": []}, 0),
+    ],
+)
 def test_get_reward_eras(server, body, expected):
     code, reply = score(server, body, path="/get_reward")
     assert code == 200
@@ -237,8 +279,9 @@ def test_get_reward_eras(server, body, expected):
 
 
 def test_get_reward_never_a_zero(server):
-    code, reply = score(server, {"query": ["only a prompt"], "prompts": ["only a prompt"]},
-                        path="/get_reward")
+    code, reply = score(
+        server, {"query": ["only a prompt"], "prompts": ["only a prompt"]}, path="/get_reward"
+    )
     assert code >= 400 and reply["error"]["code"] == "empty_trace"
 
 
@@ -260,18 +303,22 @@ def test_json_test_suite(server):
         # none of them is a request; those that are no JSON must be told apart from those that are
         if file.name.startswith("n_"):
             too_deep = status(reply) == 422 and "nested deeper" in error["message"]
-            assert too_deep or (status(reply) == 400 and
-                                error["code"] in ("invalid_json", "invalid_utf8")), \
-                (file.name, reply)
+            assert too_deep or (
+                status(reply) == 400 and error["code"] in ("invalid_json", "invalid_utf8")
+            ), (file.name, reply)
         elif file.name.startswith("y_"):
-            assert error["code"] not in ("invalid_json", "invalid_utf8", "internal_error"), \
-                (file.name, reply)
+            assert error["code"] not in ("invalid_json", "invalid_utf8", "internal_error"), (
+                file.name,
+                reply,
+            )
         else:
             assert 400 <= status(reply) < 500, (file.name, reply)
     assert score(server, TRACE)[0] == 200
 
 
-@pytest.mark.parametrize("bad", [b"\xff", b"\xc0\x80", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xe2\x82"])
+@pytest.mark.parametrize(
+    "bad", [b"\xff", b"\xc0\x80", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xe2\x82"]
+)
 def test_invalid_utf8(server, bad):
     reply = server.ask(post(b'{"prompt":"p","trace":{"steps":["' + bad + b'"]}}'))
     assert status(reply) == 400 and error_of(reply)["code"] == "invalid_utf8"
@@ -282,16 +329,23 @@ def test_unknown_field(server):
     assert code in (400, 422) and "trace" in reply["error"]["hint"]
 
 
-@pytest.mark.parametrize("option, value, body, code", [
-    ("--body-max", "200", {"prompt": "p" * 300, "trace": {"steps": ["a"]}}, 413),
-    ("--items-max", "2", {"items": [{"prompt": "p", "trace": {"steps": ["a"]}}] * 3}, 422),
-    ("--traces-max", "2", {"prompt": "p", "traces": [{"steps": ["a"]}] * 3}, 422),
-    ("--steps-max", "2", {"prompt": "p", "trace": {"steps": ["a"] * 3}}, None),
-    ("--text-max", "100", {"prompt": "p", "trace": {"steps": ["a" * 101]}}, None),
-    ("--messages-max", "1", {"messages": [{"role": "user", "content": "a"}] * 2,
-                             "trace": {"steps": ["a"]}}, 422),
-    ("--request-memory", "4k", {"prompt": "p", "traces": [{"steps": ["a"]}] * 50}, 413),
-])
+@pytest.mark.parametrize(
+    "option, value, body, code",
+    [
+        ("--body-max", "200", {"prompt": "p" * 300, "trace": {"steps": ["a"]}}, 413),
+        ("--items-max", "2", {"items": [{"prompt": "p", "trace": {"steps": ["a"]}}] * 3}, 422),
+        ("--traces-max", "2", {"prompt": "p", "traces": [{"steps": ["a"]}] * 3}, 422),
+        ("--steps-max", "2", {"prompt": "p", "trace": {"steps": ["a"] * 3}}, None),
+        ("--text-max", "100", {"prompt": "p", "trace": {"steps": ["a" * 101]}}, None),
+        (
+            "--messages-max",
+            "1",
+            {"messages": [{"role": "user", "content": "a"}] * 2, "trace": {"steps": ["a"]}},
+            422,
+        ),
+        ("--request-memory", "4k", {"prompt": "p", "traces": [{"steps": ["a"]}] * 50}, 413),
+    ],
+)
 def test_limits_name_their_option(start, option, value, body, code):
     daemon = start(option, value)
     got, reply = score(daemon, body)
@@ -303,7 +357,8 @@ def test_limits_name_their_option(start, option, value, body, code):
 
 
 def test_request_memory_is_a_refusal_of_the_request(start):
-    """Over the cap while the tokens are made: not one trace is at fault, and a retry meets it again."""
+    """Over the cap while the tokens are made: not one trace is at fault, and a retry meets it
+    again."""
     daemon = start("--request-memory", "256k")
     big = {"prompt": "p", "traces": [{"steps": ["word " * 200] * 20}] * 50}
     code, reply = score(daemon, big)
@@ -315,21 +370,33 @@ def test_request_memory_is_a_refusal_of_the_request(start):
 def test_server_timing(server):
     for body, path in ((TRACE, "/v1/rewards"), ({"query": [CHAT]}, "/get_reward")):
         head = server.ask(post(body, path=path)).split(b"\r\n\r\n")[0].decode()
-        found = re.search(r"\r\nServer-Timing: queue;dur=([\d.]+), cpu;dur=([\d.]+), total;dur=([\d.]+)\r\n",
-                          head + "\r\n")
+        found = re.search(
+            r"\r\nServer-Timing: queue;dur=([\d.]+), cpu;dur=([\d.]+), total;dur=([\d.]+)\r\n",
+            head + "\r\n",
+        )
         assert found and float(found.group(3)) > 0, head
     assert b"Server-Timing" not in server.ask(post({**TRACE, "stream": True}))
 
 
-@pytest.mark.parametrize("header, logged", [
-    ("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "4bf92f3577b34da6a3ce929d0e0e4736"),
-    ("cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more", "4bf92f3577b34da6a3ce929d0e0e4736"),
-    ("00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01", "-"),
-    ("00-00000000000000000000000000000000-00f067aa0ba902b7-01", "-"),
-    ("ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "-"),
-    ("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7", "-"),
-    ("x", "-"), ("", "-"),
-])
+@pytest.mark.parametrize(
+    "header, logged",
+    [
+        (
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "4bf92f3577b34da6a3ce929d0e0e4736",
+        ),
+        (
+            "cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more",
+            "4bf92f3577b34da6a3ce929d0e0e4736",
+        ),
+        ("00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01", "-"),
+        ("00-00000000000000000000000000000000-00f067aa0ba902b7-01", "-"),
+        ("ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "-"),
+        ("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7", "-"),
+        ("x", "-"),
+        ("", "-"),
+    ],
+)
 def test_traceparent_is_in_the_access_log(start, header, logged):
     daemon = start("--access-log", "all", "--log-level", "info", "--drain-delay", "0")
     assert status(daemon.ask(post(TRACE, headers=[f"traceparent: {header}"]))) == 200
@@ -340,7 +407,7 @@ def test_traceparent_is_in_the_access_log(start, header, logged):
 
 def test_chunked_body_over_the_limit(start):
     daemon = start("--body-max", "1000")
-    head = (b"POST /v1/rewards HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n")
+    head = b"POST /v1/rewards HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
     reply = daemon.ask(head + b"200\r\n" + b" " * 512 + b"\r\n" + b"200\r\n" + b" " * 512 + b"\r\n")
     assert status(reply) == 413 and "--body-max" in error_of(reply)["hint"]
 
@@ -353,7 +420,9 @@ def test_bodies_together_are_bounded(start):
         for _ in range(8):
             s = daemon.connect(timeout=1)
             held.append(s)
-            s.sendall(b"POST /v1/rewards HTTP/1.1\r\nHost: localhost\r\nContent-Length: 300000\r\n\r\n")
+            s.sendall(
+                b"POST /v1/rewards HTTP/1.1\r\nHost: localhost\r\nContent-Length: 300000\r\n\r\n"
+            )
             try:
                 codes.append(status(s.recv(4096)))
             except TimeoutError:
@@ -408,32 +477,51 @@ def test_key_in_the_url(keyed):
 def test_refused_before_the_body(keyed):
     daemon, _ = keyed
     with daemon.connect() as s:
-        s.sendall(b"POST /v1/rewards HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n"
-                  b"Expect: 100-continue\r\n\r\n")
+        s.sendall(
+            b"POST /v1/rewards HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n"
+            b"Expect: 100-continue\r\n\r\n"
+        )
         assert status(s.recv(4096)) == 401
 
 
-@pytest.mark.parametrize("origin, host, allowed", [
-    ("http://evil.example", "localhost", False),
-    ("http://evil.example:7392", "evil.example:7392", False),  # DNS rebinding
-    ("null", "localhost", False),
-    ("http://localhost:7392", "localhost:7392", True),
-    ("http://127.0.0.1:7392", "127.0.0.1:7392", True),
-])
+@pytest.mark.parametrize(
+    "origin, host, allowed",
+    [
+        ("http://evil.example", "localhost", False),
+        ("http://evil.example:7392", "evil.example:7392", False),  # DNS rebinding
+        ("null", "localhost", False),
+        ("http://localhost:7392", "localhost:7392", True),
+        ("http://127.0.0.1:7392", "127.0.0.1:7392", True),
+    ],
+)
 def test_origin(server, origin, host, allowed):
     body = json.dumps(TRACE).encode()
-    reply = server.ask(f"POST /v1/rewards HTTP/1.1\r\nHost: {host}\r\nOrigin: {origin}\r\n"
-                       f"Connection: close\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+    reply = server.ask(
+        f"POST /v1/rewards HTTP/1.1\r\nHost: {host}\r\nOrigin: {origin}\r\n"
+        f"Connection: close\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+        + body
+    )
     assert status(reply) == (200 if allowed else 403)
     assert b"Access-Control" not in reply
 
 
-@pytest.mark.parametrize("header, code", [
-    ("Content-Type: text/plain", 415), ("Content-Encoding: gzip", 415),
-    ("Content-Encoding: identity", 200), ("Content-Type: application/json; charset=utf-8", 200),
-    ("Expect: something", 417), ("Accept: image/png", 406), ("Accept: */*", 200)])
+@pytest.mark.parametrize(
+    "header, code",
+    [
+        ("Content-Type: text/plain", 415),
+        ("Content-Encoding: gzip", 415),
+        ("Content-Encoding: identity", 200),
+        ("Content-Type: application/json; charset=utf-8", 200),
+        ("Expect: something", 417),
+        ("Accept: image/png", 406),
+        ("Accept: */*", 200),
+    ],
+)
 def test_negotiation(server, header, code):
     body = json.dumps(TRACE).encode()
-    reply = server.ask(f"POST /v1/rewards HTTP/1.1\r\nHost: localhost\r\n{header}\r\n"
-                       f"Connection: close\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+    reply = server.ask(
+        f"POST /v1/rewards HTTP/1.1\r\nHost: localhost\r\n{header}\r\n"
+        f"Connection: close\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+        + body
+    )
     assert status(reply) == code, reply

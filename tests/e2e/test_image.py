@@ -1,7 +1,9 @@
-"""The root of the container image, run without a container: collect-image.sh lays it out, chroot runs it as the image's user.
+"""The root of the container image, run without a container: collect-image.sh lays it out, chroot
+runs it as the image's user.
 
-Shows that the daemon finds every library and both default models in there, needs no shell and no right to write, answers its
-own health check, and refuses an open listener without a key."""
+Shows that the daemon finds every library and both default models in there, needs no shell and no
+right to write, answers its own health check, and refuses an open listener without a key."""
+
 import os
 import pathlib
 import signal
@@ -10,7 +12,6 @@ import time
 import urllib.request
 
 import pytest
-
 from daemon import free_port
 
 TREE = pathlib.Path(__file__).resolve().parents[2]
@@ -27,8 +28,11 @@ def image(tmp_path_factory):
         path = pathlib.Path("/") / folder
         if not path.stat().st_mode & 0o001:
             path.chmod(path.stat().st_mode | 0o001)  # pytest's folders are closed to other users
-    subprocess.run(["sh", TREE / "deploy/collect-image.sh", os.environ["REWARDD_BUILD"], TREE, root],
-                   check=True, timeout=60)
+    subprocess.run(
+        ["sh", TREE / "deploy/collect-image.sh", os.environ["REWARDD_BUILD"], TREE, root],
+        check=True,
+        timeout=60,
+    )
     return root
 
 
@@ -54,18 +58,28 @@ def test_an_open_listener_without_a_key_is_refused(image):
 def test_serves_the_default_models(image, tmp_path):
     port = free_port()
     log = (tmp_path / "log").open("w+")
-    command, how = inside(image, "--listen", f"127.0.0.1:{port}", "--drain-delay", "0", stdout=log,
-                          stderr=subprocess.STDOUT)
+    command, how = inside(
+        image,
+        "--listen",
+        f"127.0.0.1:{port}",
+        "--drain-delay",
+        "0",
+        stdout=log,
+        stderr=subprocess.STDOUT,
+    )
     daemon = subprocess.Popen(command, **how)
     try:
         end = time.monotonic() + 60
-        probe, how = inside(image, "--listen", f"127.0.0.1:{port}", "--healthcheck", capture_output=True)
+        probe, how = inside(
+            image, "--listen", f"127.0.0.1:{port}", "--healthcheck", capture_output=True
+        )
         while subprocess.run(probe, timeout=30, **how).returncode != 0:
             assert daemon.poll() is None and time.monotonic() < end, (tmp_path / "log").read_text()
             time.sleep(0.1)
         body = b'{"prompt":"What is 2 + 3?","trace":{"steps":["2 + 3 = 5"]}}'
-        request = urllib.request.Request(f"http://127.0.0.1:{port}/v1/rewards", body,
-                                         {"Content-Type": "application/json"})
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{port}/v1/rewards", body, {"Content-Type": "application/json"}
+        )
         with urllib.request.urlopen(request, timeout=30) as reply:
             text = reply.read().decode()
         assert '"rewardd-prm-small"' in text and '"rewardd-orm-small"' in text

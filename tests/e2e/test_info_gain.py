@@ -1,4 +1,6 @@
-"""The deep flag info_gain through HTTP: tiny generative process models with and without their language head."""
+"""The deep flag info_gain through HTTP: tiny generative process models with and without their
+language head."""
+
 import json
 import os
 import subprocess
@@ -13,25 +15,42 @@ pytest.importorskip("numpy")
 pytest.importorskip("tokenizers")
 SHEPHERD = "math-shepherd-mistral-7b-prm"
 RLHFLOW = "RLHFlow-Llama3.1-8B-PRM-Deepseek-Data"  # tied embeddings
-STEPS = ["Anna buys 5 books at $4 each: 5 * 4 = 20.", "She buys 3 pens at $2 each: 3 * 2 = 6.",
-         "Together 20 + 6 = 26.", "The answer is 26."]
-BODY = {"prompt": "Anna buys 5 books at $4 and 3 pens at $2. How much does she pay?", "trace": {"steps": STEPS},
-        "reference": "26", "flags": "deep", "flags_all": True}
+STEPS = [
+    "Anna buys 5 books at $4 each: 5 * 4 = 20.",
+    "She buys 3 pens at $2 each: 3 * 2 = 6.",
+    "Together 20 + 6 = 26.",
+    "The answer is 26.",
+]
+BODY = {
+    "prompt": "Anna buys 5 books at $4 and 3 pens at $2. How much does she pay?",
+    "trace": {"steps": STEPS},
+    "reference": "26",
+    "flags": "deep",
+    "flags_all": True,
+}
 
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
     out = tmp_path_factory.mktemp("generative")
     maker = os.path.join(TOP, "tests", "oracle", "make_checkpoints.py")
-    subprocess.run([sys.executable, maker, str(out), "--lengths", "1", "--only", SHEPHERD, "--only", RLHFLOW],
-                   check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [sys.executable, maker, str(out), "--lengths", "1", "--only", SHEPHERD, "--only", RLHFLOW],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
     return out
 
 
 @pytest.fixture(scope="module")
 def daemon(rewardd_bin, folders):
-    with Daemon([f"{folders / SHEPHERD}=shepherd,language_head=true", f"{folders / RLHFLOW}=rlhflow,language_head=true",
-                 f"{folders / SHEPHERD}=without"]) as d:
+    with Daemon(
+        [
+            f"{folders / SHEPHERD}=shepherd,language_head=true",
+            f"{folders / RLHFLOW}=rlhflow,language_head=true",
+            f"{folders / SHEPHERD}=without",
+        ]
+    ) as d:
         yield d.wait_ready()
 
 
@@ -50,7 +69,12 @@ def models(daemon):
 @pytest.mark.parametrize("model", ["shepherd", "rlhflow"])
 def test_a_share_of_steps(daemon, model):
     flag, result, reply = ask(daemon, model)
-    assert flag.get("error") is None and flag["value"] in (0, 1 / 3, 2 / 3, 1)  # 4 steps, the first ignored
+    assert flag.get("error") is None and flag["value"] in (
+        0,
+        1 / 3,
+        2 / 3,
+        1,
+    )  # 4 steps, the first ignored
     assert (flag["step"] is None) == (flag["value"] == 0)
     assert flag["p"] is None and flag["fired"] is False  # no bank
     assert reply["usage"]["probe_tokens"] > 0
@@ -65,6 +89,7 @@ def test_the_value_is_what_transformers_says(daemon, folders):
     sys.path.insert(0, os.path.join(TOP, "tests", "oracle"))
     import layouts
     from tokenizers import Tokenizer
+
     folder = str(folders / SHEPHERD)
     model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
     tokenizer = Tokenizer.from_file(os.path.join(folder, "tokenizer.json"))
@@ -87,7 +112,10 @@ def test_the_value_is_what_transformers_says(daemon, folders):
         ids, positions = layouts.LAYOUTS["math-shepherd"].build(folder, config, case)
         flag, _, reply = ask(daemon, trace={"steps": steps})
         ends = [reply["usage"]["prompt_tokens"]] + [p + 1 for p in positions]
-        gain = [log_p(ids[:end], "26") - sum(log_p(ids[:end], a) for a in ("27", "36", "25", "16")) / 4 for end in ends]
+        gain = [
+            log_p(ids[:end], "26") - sum(log_p(ids[:end], a) for a in ("27", "36", "25", "16")) / 4
+            for end in ends
+        ]
         rises = [gain[t] - max(gain[:t]) for t in range(2, 5)]
         if min(abs(r) for r in rises) < 1e-3:
             continue  # a tie in float32
@@ -98,16 +126,28 @@ def test_the_value_is_what_transformers_says(daemon, folders):
     assert checked >= 2
 
 
-@pytest.mark.parametrize("reference", ["26", 26, "(B)", "yes", "\\frac{3}{4}", "so the answer is \\boxed{26}", "#### 26"])
+@pytest.mark.parametrize(
+    "reference", ["26", 26, "(B)", "yes", "\\frac{3}{4}", "so the answer is \\boxed{26}", "#### 26"]
+)
 def test_references_of_every_form(daemon, reference):
     flag, _, _ = ask(daemon, reference=reference)
     assert isinstance(flag["value"], (int, float)), flag
 
 
-@pytest.mark.parametrize("reference,words", [(None, "no reference"), ("Paris", "no number"), ("x + y", "no number"),
-                                             ("7" * 500, "too long"), ("<|eot_id|>", "no number")])
+@pytest.mark.parametrize(
+    "reference,words",
+    [
+        (None, "no reference"),
+        ("Paris", "no number"),
+        ("x + y", "no number"),
+        ("7" * 500, "too long"),
+        ("<|eot_id|>", "no number"),
+    ],
+)
 def test_references_that_cannot_be_used(daemon, reference, words):
-    flag, result, _ = ask(daemon, reference=reference) if reference else ask(daemon, **{"reference": None})
+    flag, result, _ = (
+        ask(daemon, reference=reference) if reference else ask(daemon, **{"reference": None})
+    )
     assert flag["value"] is None and words in flag["message"], flag
     assert flag["error"] == ("limit_exceeded" if "long" in words else "not_applicable")
     assert all(s["reward"] is not None for s in result["steps"])
@@ -122,9 +162,16 @@ def test_one_step_has_no_gain(daemon):
 
 def test_models_without_their_language_head(daemon):
     flag, _, _ = ask(daemon, "without")
-    assert flag["value"] is None and flag["error"] == "unavailable" and "language_head=true" in flag["message"]
+    assert (
+        flag["value"] is None
+        and flag["error"] == "unavailable"
+        and "language_head=true" in flag["message"]
+    )
     rows = models(daemon)
-    assert rows["without"]["language_head"] == "not_loaded" and rows["without"]["language_head_bytes"] == 0
+    assert (
+        rows["without"]["language_head"] == "not_loaded"
+        and rows["without"]["language_head_bytes"] == 0
+    )
     assert rows["shepherd"]["language_head"] == "loaded"
     more = rows["shepherd"]["weight_bytes"] - rows["without"]["weight_bytes"]
     assert more >= rows["shepherd"]["language_head_bytes"] > 0
@@ -140,9 +187,17 @@ def test_a_folder_without_one_is_refused(rewardd_bin):
 
 def test_the_same_alone_in_a_batch_and_warm(daemon):
     alone, _, _ = ask(daemon)
-    items = [{"prompt": BODY["prompt"], "trace": {"steps": STEPS[:n] + [f"So {n} more."] + STEPS[n:]}, "reference": "26"}
-             for n in range(1, 4)] + [{k: BODY[k] for k in ("prompt", "trace", "reference")}]
-    reply = daemon.post("/v1/rewards", {"items": items, "model": "shepherd", "flags": "deep", "flags_all": True})
+    items = [
+        {
+            "prompt": BODY["prompt"],
+            "trace": {"steps": STEPS[:n] + [f"So {n} more."] + STEPS[n:]},
+            "reference": "26",
+        }
+        for n in range(1, 4)
+    ] + [{k: BODY[k] for k in ("prompt", "trace", "reference")}]
+    reply = daemon.post(
+        "/v1/rewards", {"items": items, "model": "shepherd", "flags": "deep", "flags_all": True}
+    )
     flags = [f for f in reply["results"][-1]["flags"] if f["name"] == "info_gain"]
     assert flags == [alone]
     assert ask(daemon)[0] == alone
@@ -151,7 +206,7 @@ def test_the_same_alone_in_a_batch_and_warm(daemon):
 def test_long_traces_are_bounded(daemon):
     """40 steps: 17 prefixes at most, each shared by the answers behind it."""
     steps = [f"Step {n}: {n} + {n} = {2 * n}." for n in range(1, 41)]
-    flag, result, reply = ask(daemon, trace={"steps": steps})
+    flag, result, _reply = ask(daemon, trace={"steps": steps})
     assert flag["value"] is not None and 0 <= flag["value"] <= 1
     assert flag["value"] * 15 == pytest.approx(round(flag["value"] * 15))
     assert len(result["steps"]) == 40
@@ -160,8 +215,12 @@ def test_long_traces_are_bounded(daemon):
 def test_many_traces_at_once(daemon):
     """More answers than the table of jobs has places: they take turns."""
     traces = [{"steps": STEPS[:3] + [f"{n} is a number.", "The answer is 26."]} for n in range(64)]
-    body = {"items": [{"prompt": BODY["prompt"], "traces": traces, "reference": "26"}], "model": "shepherd",
-            "flags": "deep", "flags_all": True}
+    body = {
+        "items": [{"prompt": BODY["prompt"], "traces": traces, "reference": "26"}],
+        "model": "shepherd",
+        "flags": "deep",
+        "flags_all": True,
+    }
     reply = daemon.post("/v1/rewards", body, timeout=300)
     flags = [f for r in reply["results"] for f in r["flags"] if f["name"] == "info_gain"]
     assert len(flags) == 64 and all(isinstance(f["value"], (int, float)) for f in flags), flags[0]

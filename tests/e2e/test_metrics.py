@@ -1,21 +1,37 @@
-"""/metrics, read by the strict parser of prometheus_client, and by the rules of `promtool check metrics`."""
+"""/metrics, read by the strict parser of prometheus_client, and by the rules of `promtool check
+metrics`."""
+
 import re
 import shutil
 import subprocess
 
 import pytest
-from fake_daemon import TRACE, body_of, post
-from fake_daemon import server, start  # noqa: F401 (fixtures)
+from fake_daemon import TRACE, body_of, post, server, start  # noqa: F401 (fixtures)
 
 parser = pytest.importorskip("prometheus_client.parser")
 openmetrics = pytest.importorskip("prometheus_client.openmetrics.parser")
 
-UNITS_NOT_BASE = ("milliseconds", "microseconds", "nanoseconds", "minutes", "hours", "kilobytes", "megabytes", "bits",
-                  "percent", "ms", "us", "ns", "kb", "mb")
+UNITS_NOT_BASE = (
+    "milliseconds",
+    "microseconds",
+    "nanoseconds",
+    "minutes",
+    "hours",
+    "kilobytes",
+    "megabytes",
+    "bits",
+    "percent",
+    "ms",
+    "us",
+    "ns",
+    "kb",
+    "mb",
+)
 
 
 def as_openmetrics(text):
-    """The same page in the stricter format: the family of a counter is named without _total, and the end is said."""
+    """The same page in the stricter format: the family of a counter is named without _total, and
+    the end is said."""
     text = re.sub(r"^# (HELP|TYPE) (\S+?)_total ", r"# \1 \2 ", text, flags=re.M)
     return text + "# EOF\n"
 
@@ -24,7 +40,11 @@ def problems(text):
     """What promtool calls a lint, on our own page."""
     helped = set(re.findall(r"^# HELP (\S+) \S", text, flags=re.M))
     typed = re.findall(r"^# TYPE (\S+) (\S+)$", text, flags=re.M)
-    found = [f"{name}: two types" for name in {n for n, _ in typed} if sum(n == name for n, _ in typed) > 1]
+    found = [
+        f"{name}: two types"
+        for name in {n for n, _ in typed}
+        if sum(n == name for n, _ in typed) > 1
+    ]
     for name, kind in typed:
         if name not in helped:
             found.append(f"{name}: no help text")
@@ -64,8 +84,14 @@ def test_page_is_what_prometheus_reads(server):
 
 def test_the_rules_find_something(server):
     text = page_of(server)
-    bad = "# HELP rewardd_wait_ms Wait.\n# TYPE rewardd_wait_ms gauge\nrewardd_wait_ms 1\n" \
-          "# TYPE rewardd_things counter\nrewardd_things 1\n"
+    bad = (
+        "# HELP rewardd_wait_ms Wait.\n# TYPE rewardd_wait_ms gauge\nrewardd_wait_ms 1\n"
+        "# TYPE rewardd_things counter\nrewardd_things 1\n"
+    )
     assert len(problems(text + bad)) == 3
     with pytest.raises(ValueError):
-        list(openmetrics.text_string_to_metric_families(as_openmetrics(text + bad + "rewardd_wait_ms 2\n")))
+        list(
+            openmetrics.text_string_to_metric_families(
+                as_openmetrics(text + bad + "rewardd_wait_ms 2\n")
+            )
+        )

@@ -1,4 +1,6 @@
-"""A model's files change under the daemon: what was read keeps serving, what is torn is refused by name."""
+"""A model's files change under the daemon: what was read keeps serving, what is torn is refused by
+name."""
+
 import os
 import shutil
 import subprocess
@@ -26,13 +28,18 @@ def test_truncated_while_served(models, rewardd_bin, tmp_path):
         fresh = {**BODY, "prompt": "And what is 3 + 4?"}
         assert daemon.post("/v1/rewards", BODY)["results"] == before
         assert daemon.post("/v1/rewards", fresh)["results"][0]["error"] is None
-    out = subprocess.run([rewardd_bin, "--model", str(folder), "--listen", f"127.0.0.1:{free_port()}"],
-                         capture_output=True, text=True, timeout=60)
+    out = subprocess.run(
+        [rewardd_bin, "--model", str(folder), "--listen", f"127.0.0.1:{free_port()}"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert out.returncode == 1 and str(folder) in out.stderr and "config.json" in out.stderr
 
 
 def test_truncated_while_it_is_loaded(models, rewardd_bin, tmp_path):
-    """Cut at random moments of a start: the daemon comes up with true scores, or ends with the file's name."""
+    """Cut at random moments of a start: the daemon comes up with true scores, or ends with the
+    file's name."""
     folder = copy_of(models[0], tmp_path)
     weights = folder / "model.safetensors"
     whole = weights.read_bytes()

@@ -1,4 +1,5 @@
 """The prefix cache through the wire: the same rewards for less, and it says so."""
+
 import os
 import urllib.request
 
@@ -6,18 +7,30 @@ import pytest
 from daemon import Daemon
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-MODELS = [os.path.join(ROOT, "deploy", "models", name) for name in ("rewardd-prm-small", "rewardd-orm-small")]
-pytestmark = pytest.mark.skipif("REWARDD_BIN" not in os.environ, reason="REWARDD_BIN does not name rewardd")
-PROMPT = "A baker sells rolls. " + " ".join(f"On day {d} he sells {d * 7 % 31} rolls." for d in range(60))
+MODELS = [
+    os.path.join(ROOT, "deploy", "models", name)
+    for name in ("rewardd-prm-small", "rewardd-orm-small")
+]
+pytestmark = pytest.mark.skipif(
+    "REWARDD_BIN" not in os.environ, reason="REWARDD_BIN does not name rewardd"
+)
+PROMPT = "A baker sells rolls. " + " ".join(
+    f"On day {d} he sells {d * 7 % 31} rolls." for d in range(60)
+)
 
 
 def group(n_steps):
     steps = [f"{i} + {i} = {2 * i}." for i in range(n_steps)]
-    return {"prompt": PROMPT, "traces": [{"steps": [f"Let us begin with {t}."] + steps} for t in range(16)]}
+    return {
+        "prompt": PROMPT,
+        "traces": [{"steps": [f"Let us begin with {t}."] + steps} for t in range(16)],
+    }
 
 
 def rewards(reply):
-    return [[(s["reward"], s["raw"]) for s in r["steps"]] + [r["outcome"]] for r in reply["results"]]
+    return [
+        [(s["reward"], s["raw"]) for s in r["steps"]] + [r["outcome"]] for r in reply["results"]
+    ]
 
 
 def metric(daemon, name):
@@ -43,7 +56,13 @@ def test_groups_and_growing_traces():
         assert again["usage"]["scored_tokens"] == 0 and again["usage"]["cached_tokens"] == tokens
         longer = warm.post("/v1/rewards", group(7))
         assert rewards(longer) == rewards(cold.post("/v1/rewards", group(7)))
-        # One more step of some 10 tokens, and the tokens behind the last one, for 16 traces and two models.
+        # One more step of some 10 tokens, and the tokens behind the last one, for 16 traces and two
+        # models.
         assert longer["usage"]["scored_tokens"] <= 16 * 2 * 16
-        assert metric(warm, "rewardd_prefix_cache_hit_tokens_total") == metric(warm, "rewardd_cached_tokens_total")
-        assert metric(warm, "rewardd_prefix_cache_blocks") > 0 and metric(cold, "rewardd_prefix_cache_bytes") == 0
+        assert metric(warm, "rewardd_prefix_cache_hit_tokens_total") == metric(
+            warm, "rewardd_cached_tokens_total"
+        )
+        assert (
+            metric(warm, "rewardd_prefix_cache_blocks") > 0
+            and metric(cold, "rewardd_prefix_cache_bytes") == 0
+        )

@@ -3,6 +3,7 @@
 The policy solves problems, often wrongly, in many forms. Then it learns what the outcome model pays
 for: "The answer is N." three times. The outcome reward rises; the process model sees no reasoning;
 the traces all look alike. Run as a program it prints the table of the windows."""
+
 import os
 import random
 import re
@@ -15,6 +16,7 @@ import pytest
 TOP = Path(__file__).parents[2]
 sys.path.insert(0, str(TOP / "clients" / "python"))
 from daemon import Daemon  # noqa: E402
+
 from rewardd import Client  # noqa: E402
 
 MODELS = [TOP / "deploy" / "models" / name for name in ("rewardd-prm-small", "rewardd-orm-small")]
@@ -28,30 +30,54 @@ def problem(r):
     a, b, c = r.randint(3, 40), r.randint(2, 9), r.randint(2, 30)
     name, thing, kind = r.choice(NAMES), r.choice(THINGS), r.randrange(4)
     if kind == 0:
-        return (f"{name} has {a} {thing} and buys {b} bags of {c} {thing} each. How many {thing} does "
-                f"{name} have?", [f"The bags hold {b} * {c} = {b * c} {thing}.",
-                                  f"Together with the {a} at the start that is {a} + {b * c} = "
-                                  f"{a + b * c}.", f"The answer is {a + b * c}."], a + b * c)
+        return (
+            f"{name} has {a} {thing} and buys {b} bags of {c} {thing} each. How many {thing} does "
+            f"{name} have?",
+            [
+                f"The bags hold {b} * {c} = {b * c} {thing}.",
+                f"Together with the {a} at the start that is {a} + {b * c} = {a + b * c}.",
+                f"The answer is {a + b * c}.",
+            ],
+            a + b * c,
+        )
     if kind == 1:
-        return (f"What is {a} + {b} * {c}?", [f"{b} * {c} = {b * c}",
-                                              f"{a} + {b * c} = {a + b * c}"], a + b * c)
+        return (
+            f"What is {a} + {b} * {c}?",
+            [f"{b} * {c} = {b * c}", f"{a} + {b * c} = {a + b * c}"],
+            a + b * c,
+        )
     if kind == 2:
-        return (f"{name} reads {a} pages on Monday and {b} times as many on Tuesday. How many pages in "
-                "all?", [f"On Tuesday {name} reads {a} * {b} = {a * b} pages.",
-                         f"In all {a} + {a * b} = {a + a * b} pages.",
-                         f"The answer is {a + a * b}."], a + a * b)
-    return (f"A box holds {a + c} {thing}. {name} takes {c} of them and then puts {b} back. How many "
-            "are in the box?", [f"After taking there are {a + c} - {c} = {a} {thing}.",
-                                f"After putting back there are {a} + {b} = {a + b} {thing}.",
-                                f"The answer is {a + b}."], a + b)
+        return (
+            f"{name} reads {a} pages on Monday and {b} times as many on Tuesday. How many pages in "
+            "all?",
+            [
+                f"On Tuesday {name} reads {a} * {b} = {a * b} pages.",
+                f"In all {a} + {a * b} = {a + a * b} pages.",
+                f"The answer is {a + a * b}.",
+            ],
+            a + a * b,
+        )
+    return (
+        f"A box holds {a + c} {thing}. {name} takes {c} of them and then puts {b} back. How many "
+        "are in the box?",
+        [
+            f"After taking there are {a + c} - {c} = {a} {thing}.",
+            f"After putting back there are {a} + {b} = {a + b} {thing}.",
+            f"The answer is {a + b}.",
+        ],
+        a + b,
+    )
 
 
 def mistaken(steps, r):
     """One result is off; what follows is left as it was."""
     steps = list(steps)
     i = r.randrange(len(steps))
-    return steps[:i] + [re.sub(r"= (\d+)", lambda m: f"= {int(m[1]) + r.randint(1, 9)}", steps[i])] \
-        + steps[i + 1:]
+    return (
+        steps[:i]
+        + [re.sub(r"= (\d+)", lambda m: f"= {int(m[1]) + r.randint(1, 9)}", steps[i])]
+        + steps[i + 1 :]
+    )
 
 
 def policy(r, shortcut):
@@ -62,7 +88,7 @@ def policy(r, shortcut):
         if r.random() < shortcut:
             traces.append([f"The answer is {answer + r.choice([0, 1, 10])}."] * 3)
         else:
-            traces.append(steps if r.random() < .6 else mistaken(steps, r))
+            traces.append(steps if r.random() < 0.6 else mistaken(steps, r))
     return {"prompt": question, "traces": traces}
 
 
@@ -70,19 +96,23 @@ def train(client, run, share):
     r = random.Random(7)
     for step in range(BEFORE + DRIFT):
         shortcut = share(max(0, step - BEFORE + 1) / DRIFT)
-        client.score_items([policy(r, shortcut) for _ in range(PROMPTS)],
-                           run={"id": run, "step": step}, on_error="raise", flags="off")
+        client.score_items(
+            [policy(r, shortcut) for _ in range(PROMPTS)],
+            run={"id": run, "step": step},
+            on_error="raise",
+            flags="off",
+        )
     end = time.monotonic() + 60
     while True:  # the monitor works behind the reply
         state = client.run(run)
         if state["traces"] == (BEFORE + DRIFT) * PROMPTS * GROUP or time.monotonic() > end:
             return state
-        time.sleep(.05)
+        time.sleep(0.05)
 
 
 def collapse(t):
     """Share of shortcuts at time t of the drift: some problems are still solved at the end."""
-    return min(.8, 1.6 * t)
+    return min(0.8, 1.6 * t)
 
 
 def start():
@@ -104,7 +134,7 @@ def runs(rewardd_bin):
 def test_a_calm_run_rings_nothing(runs):
     _, calm, _ = runs
     assert calm["alarms"] == []
-    assert all(w["coverage"]["eta"]["value"] > .4 for w in calm["windows"])
+    assert all(w["coverage"]["eta"]["value"] > 0.4 for w in calm["windows"])
 
 
 def test_coverage_falls_and_the_gap_opens(runs):
@@ -142,13 +172,24 @@ def main():
         with Client(d.url) as client:
             for run, share in (("collapsing", collapse), ("calm", lambda t: 0)):
                 state = train(client, run, share)
-                print(f"\n{run}\n\n| window | outcome | process | gap | eta | participation ratio | "
-                      "steps |\n|---|---|---|---|---|---|---|")
+                print(
+                    f"\n{run}\n\n| window | outcome | process | gap | eta | participation ratio | "
+                    "steps |\n|---|---|---|---|---|---|---|"
+                )
                 for w in state["windows"]:
-                    figures = [w["outcome_reward"], w["process_reward"], w["outcome_process_gap"],
-                               w["coverage"]["eta"], w["participation_ratio"], w["steps"]]
-                    print(f"| {w['window']} | " + " | ".join(f"{f['value']:.3f}" for f in figures) +
-                          " |")
+                    figures = [
+                        w["outcome_reward"],
+                        w["process_reward"],
+                        w["outcome_process_gap"],
+                        w["coverage"]["eta"],
+                        w["participation_ratio"],
+                        w["steps"],
+                    ]
+                    print(
+                        f"| {w['window']} | "
+                        + " | ".join(f"{f['value']:.3f}" for f in figures)
+                        + " |"
+                    )
                 for a in state["alarms"]:
                     print(f"\ntrace {a['at_trace']}, {a['rule']}: {a['sentence']}")
 

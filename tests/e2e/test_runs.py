@@ -1,5 +1,6 @@
-"""Training runs over HTTP: figures, events, restarts, kill -9, damaged databases. Scores are those of
-the engine without arithmetic; figures of real models are in test_run_collapse.py."""
+"""Training runs over HTTP: figures, events, restarts, kill -9, damaged databases. Scores are those
+of the engine without arithmetic; figures of real models are in test_run_collapse.py."""
+
 import contextlib
 import json
 import os
@@ -14,24 +15,33 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-
 from fake_daemon import FAKE, Daemon
 
 TOP = Path(__file__).parents[2]
 sys.path.insert(0, str(TOP / "clients" / "python"))
 from rewardd import Client, RewarddError  # noqa: E402
 
-pytestmark = pytest.mark.skipif(not FAKE or not os.path.exists(FAKE),
-                                reason="no built daemon: set REWARDD_BUILD")
+pytestmark = pytest.mark.skipif(
+    not FAKE or not os.path.exists(FAKE), reason="no built daemon: set REWARDD_BUILD"
+)
 FLUSH_S = 0.2  # RW_RUNS_FLUSH_MS
 
 
 def post(daemon, run, prompts, group=2, path="/v1/rewards"):
-    body = {"items": [{"prompt": f"question {p}", "reference": "7",
-                       "traces": [{"steps": [f"step {p} {g}", f"so {p * g}"]} for g in range(group)]}
-                      for p in prompts], "run": run}
-    request = urllib.request.Request(daemon.url + path, json.dumps(body).encode(),
-                                     {"Content-Type": "application/json"})
+    body = {
+        "items": [
+            {
+                "prompt": f"question {p}",
+                "reference": "7",
+                "traces": [{"steps": [f"step {p} {g}", f"so {p * g}"]} for g in range(group)],
+            }
+            for p in prompts
+        ],
+        "run": run,
+    }
+    request = urllib.request.Request(
+        daemon.url + path, json.dumps(body).encode(), {"Content-Type": "application/json"}
+    )
     with urllib.request.urlopen(request, timeout=30) as reply:
         return json.load(reply)
 
@@ -53,7 +63,7 @@ def show(daemon, run, traces=None):
         except urllib.error.HTTPError as error:
             if error.code != 404 or time.monotonic() > end:
                 raise
-        time.sleep(.02)
+        time.sleep(0.02)
 
 
 def without_times(state):
@@ -110,8 +120,14 @@ def test_ids_are_any_text_without_controls():
                 post(d, {"id": bad}, [1])
             assert refused.value.code == 400
             assert json.load(refused.value)["error"]["param"] == "run.id"
-        for path in ("/v1/runs/none", "/v1/runs/none/events", "/v1/runs/%zz", "/v1/runs/" + "y" * 200,
-                     "/v1/runs/", "/v1/runs/a/b/c"):
+        for path in (
+            "/v1/runs/none",
+            "/v1/runs/none/events",
+            "/v1/runs/%zz",
+            "/v1/runs/" + "y" * 200,
+            "/v1/runs/",
+            "/v1/runs/a/b/c",
+        ):
             with pytest.raises(urllib.error.HTTPError) as refused:
                 get(d, path)
             assert refused.value.code == 404
@@ -128,7 +144,7 @@ def test_events_resume_where_they_were_left():
         show(d, "live", 128)
         stream = client.run_events("live")
         assert [next(stream)["id"] for _ in range(2)] == [1, 2]
-        threading.Timer(.2, post, (d, {"id": "live", "step": 1}, range(64, 128))).start()
+        threading.Timer(0.2, post, (d, {"id": "live", "step": 1}, range(64, 128))).start()
         third = next(stream)  # arrives while we wait
         assert third["id"] == 3 and third["event"] == "window" and third["data"]["window"] == 2
         check(third["data"], "RunWindow")
@@ -155,7 +171,7 @@ def test_a_closed_event_stream_is_forgotten():
         post(d, {"id": "r"}, range(200, 300))
         end = time.monotonic() + 10
         while d.metrics()["rewardd_run_event_streams"] > 0 and time.monotonic() < end:
-            time.sleep(.05)
+            time.sleep(0.05)
         assert d.metrics()["rewardd_run_event_streams"] == 0
 
 
@@ -183,6 +199,7 @@ def test_kill_in_the_middle_of_load(tmp_path):
     db = str(tmp_path / "runs.db")
     done = []
     with Daemon("--runs-db", db, "--runs-window", "64") as d:
+
         def load():
             for step in range(100000):
                 try:
@@ -190,6 +207,7 @@ def test_kill_in_the_middle_of_load(tmp_path):
                 except (OSError, urllib.error.URLError):
                     return
                 done.append(time.monotonic())
+
         worker = threading.Thread(target=load)
         worker.start()
         time.sleep(2.5)
@@ -197,20 +215,24 @@ def test_kill_in_the_middle_of_load(tmp_path):
         d.process.send_signal(signal.SIGKILL)
         d.process.wait()
         worker.join()
-    safe = sum(t < killed - FLUSH_S - .3 for t in done) * 32
+    safe = sum(t < killed - FLUSH_S - 0.3 for t in done) * 32
     assert safe > 200
     with Daemon("--runs-db", db) as d:
         state = show(d, "hit")
         check(state, "RunState")
         assert safe <= state["traces"] <= (len(done) + 1) * 32
-        steps, rest = divmod(state["traces"], 32)
+        steps, _rest = divmod(state["traces"], 32)
     with Daemon("--runs-window", "64") as d:
         for step in range(steps):
             post(d, {"id": "hit", "step": step}, range(step * 8, step * 8 + 8), group=4)
         calm = show(d, "hit", steps * 32)
+
     def figures(run):  # the screening index depends on the order inside a request
-        return {w["window"]: {k: v for k, v in w.items() if k != "screening_index"}
-                for w in run["windows"]}
+        return {
+            w["window"]: {k: v for k, v in w.items() if k != "screening_index"}
+            for w in run["windows"]
+        }
+
     killed_run, calm_run = figures(state), figures(calm)
     both = killed_run.keys() & calm_run.keys()
     assert len(both) >= min(60, steps // 2 - 1)
@@ -231,7 +253,7 @@ def test_a_damaged_database_is_refused(tmp_path, damage):
     if damage == "text":
         db.write_text("this is not a database, however long it may be " * 100)
     elif damage == "cut":
-        db.write_bytes(data[:len(data) // 2])
+        db.write_bytes(data[: len(data) // 2])
     elif damage == "page":
         data[4096:8192] = os.urandom(4096)
         db.write_bytes(data)
@@ -244,7 +266,7 @@ def test_a_damaged_database_is_refused(tmp_path, damage):
             file.execute("pragma user_version = 99")
     kept = db.read_bytes()
     with Daemon("--runs-db", str(db), wait=False) as d:
-        out, err = d.process.communicate(timeout=10)
+        _out, err = d.process.communicate(timeout=10)
         assert d.process.returncode == 1
         assert str(db) in err and "hint:" in err
     assert db.read_bytes() == kept  # not touched

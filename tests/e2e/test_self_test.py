@@ -1,4 +1,5 @@
 """A package whose golden vectors are not reproduced is refused; nothing is served."""
+
 import json
 import os
 import shutil
@@ -6,13 +7,20 @@ import subprocess
 
 import pytest
 
-PACKAGE = os.path.join(os.path.dirname(__file__), "..", "..", "deploy", "models", "rewardd-prm-small")
+PACKAGE = os.path.join(
+    os.path.dirname(__file__), "..", "..", "deploy", "models", "rewardd-prm-small"
+)
 
 
 def start(rewardd_bin, folder):
     try:
-        done = subprocess.run([rewardd_bin, "--listen", "127.0.0.1:0", "--model", str(folder)], timeout=5,
-                              stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        done = subprocess.run(
+            [rewardd_bin, "--listen", "127.0.0.1:0", "--model", str(folder)],
+            timeout=5,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+        )
         return done.returncode, done.stdout + done.stderr
     except subprocess.TimeoutExpired as serving:  # it serves until it is stopped
         return None, (serving.stdout or b"").decode() + (serving.stderr or b"").decode()
@@ -24,7 +32,11 @@ def test_golden_vectors_decide(rewardd_bin, tmp_path, shift):
     shutil.copytree(PACKAGE, folder)
     path = folder / "golden.json"
     golden = json.loads(path.read_text())
-    vectors = golden if isinstance(golden, list) else next(v for v in golden.values() if isinstance(v, list))
+    vectors = (
+        golden
+        if isinstance(golden, list)
+        else next(v for v in golden.values() if isinstance(v, list))
+    )
     vectors[0]["raw"][0] += shift
     path.write_text(json.dumps(golden))
     code, text = start(rewardd_bin, folder)

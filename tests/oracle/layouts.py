@@ -1,19 +1,27 @@
-"""The authors' input recipes, written again from their published descriptions, over Hugging Face tokenizers.
+"""The authors' input recipes, written again from their published descriptions, over Hugging Face
+tokenizers.
 
 Nothing here knows our layout format: each function builds ids and score positions the way the
 reference code of that model does. C and this must agree on every id and position.
 """
+
 import json
 import os
 
 from tokenizers import Tokenizer
 
 Q = "A box holds 12 pens.  Tom buys 3 boxes and gives away 7 pens. How many pens does he keep?"
-S = ["Each box has 12 pens, so 3 boxes hold 3 \\times 12 = 36 pens.", "He gives away 7 pens: 36 - 7 = 29.",
-     "So the answer is \\boxed{29}."]
+S = [
+    "Each box has 12 pens, so 3 boxes hold 3 \\times 12 = 36 pens.",
+    "He gives away 7 pens: 36 - 7 = 29.",
+    "So the answer is \\boxed{29}.",
+]
 TEXTS = [
     {"messages": [{"role": "user", "content": Q}], "steps": S},
-    {"messages": [{"role": "user", "content": " Анна has 5 cafe\u0301s "}], "steps": ["  x = 5 \n", "+ or -", "李雷: 漢字 \u00a0"]},
+    {
+        "messages": [{"role": "user", "content": " Анна has 5 cafe\u0301s "}],
+        "steps": ["  x = 5 \n", "+ or -", "李雷: 漢字 \u00a0"],
+    },
     {"messages": [{"role": "user", "content": Q}], "steps": [S[i % 3] for i in range(40)]},
 ]
 
@@ -30,8 +38,13 @@ def enc(tok, text):
 
 def render(meta, messages):
     from transformers.utils.chat_template_utils import render_jinja_template
-    out = render_jinja_template(conversations=[messages], chat_template=meta["chat_template"],
-                                bos_token=meta["bos_token"] or "", add_generation_prompt=False)
+
+    out = render_jinja_template(
+        conversations=[messages],
+        chat_template=meta["chat_template"],
+        bos_token=meta["bos_token"] or "",
+        add_generation_prompt=False,
+    )
     return out[0][0]
 
 
@@ -52,11 +65,20 @@ def qwen_prm(system):
     def build(folder, _config, case):
         tok, meta = load(folder)
         messages = [{"role": "system", "content": system}] if system else []
-        messages = messages + case["messages"] if case["messages"][0]["role"] != "system" else case["messages"]
-        text = render(meta, messages + [{"role": "assistant", "content": "".join(s + "<extra_0>" for s in case["steps"])}])
+        messages = (
+            messages + case["messages"]
+            if case["messages"][0]["role"] != "system"
+            else case["messages"]
+        )
+        text = render(
+            meta,
+            messages
+            + [{"role": "assistant", "content": "".join(s + "<extra_0>" for s in case["steps"])}],
+        )
         ids = enc(tok, text)
         marker = tok.token_to_id("<extra_0>")
         return ids, [i for i, t in enumerate(ids) if t == marker]
+
     return build
 
 
@@ -70,7 +92,8 @@ def skywork(folder, _config, case):
 
 
 def rlhflow(folder, _config, case):
-    """One pass over the whole dialogue; the verdict is read before each '+' (author's -3 of each prefix)."""
+    """One pass over the whole dialogue; the verdict is read before each '+' (author's -3 of each
+    prefix)."""
     tok, meta = load(folder)
     turns, positions = list(case["messages"][:-1]), []
     for k, step in enumerate(case["steps"]):
@@ -84,7 +107,14 @@ def rlhflow(folder, _config, case):
 def rlhflow_orm(folder, _config, case):
     tok, meta = load(folder)
     text = question(case) + " " + answer(case).replace(" ки", "")
-    ids = enc(tok, render(meta, case["messages"][:-1] + [{"role": "user", "content": text}, {"role": "assistant", "content": "+"}]))
+    ids = enc(
+        tok,
+        render(
+            meta,
+            case["messages"][:-1]
+            + [{"role": "user", "content": text}, {"role": "assistant", "content": "+"}],
+        ),
+    )
     return ids, [len(ids) - 3]
 
 
@@ -92,7 +122,9 @@ def math_shepherd(folder, _config, case):
     tok, _ = load(folder)
     # A step may bring its own number or its own marker: neither is written twice.
     steps = [s.removesuffix(" ки") for s in case["steps"]]
-    steps = [s if s.startswith(f"Step {k + 1}: ") else f"Step {k + 1}: {s}" for k, s in enumerate(steps)]
+    steps = [
+        s if s.startswith(f"Step {k + 1}: ") else f"Step {k + 1}: {s}" for k, s in enumerate(steps)
+    ]
     output = "\n".join(s + " ки" for s in steps)
     ids = tok.encode(f"{question(case)} {output}").ids  # adds BOS
     marker = enc(tok, "ки")[-1]
@@ -109,6 +141,7 @@ def trl(separator):
             ids += enc(tok, step) + enc(tok, separator)
             positions.append(len(ids) - 1)
         return ids, positions
+
     return build
 
 
@@ -121,22 +154,30 @@ def versa(folder, _config, case):
 
 
 def chat_last(system=None, suffix=None):
-    """Sequence classifiers: whole conversation, one position: the last token that is not padding."""
+    """Sequence classifiers: whole conversation, one position: the last token that is not
+    padding."""
+
     def build(folder, config, case):
         tok, meta = load(folder)
         messages = ([{"role": "system", "content": system}] if system else []) + case["messages"]
         text = render(meta, messages + [{"role": "assistant", "content": answer(case)}])
-        if meta["bos_token"] and text.startswith(meta["bos_token"]):  # strip, then let the tokenizer add it
-            text = text[len(meta["bos_token"]):]
+        if meta["bos_token"] and text.startswith(
+            meta["bos_token"]
+        ):  # strip, then let the tokenizer add it
+            text = text[len(meta["bos_token"]) :]
             ids = [tok.token_to_id(meta["bos_token"])] + enc(tok, text)
         else:
             ids = enc(tok, text)
         if suffix:
             ids = ids + [config[suffix]]
         last = len(ids) - 1
-        if "SequenceClassification" in config["architectures"][0] and config.get("pad_token_id") is not None:
+        if (
+            "SequenceClassification" in config["architectures"][0]
+            and config.get("pad_token_id") is not None
+        ):
             last = max(i for i, t in enumerate(ids) if t != config["pad_token_id"])
         return ids, [last]
+
     return build
 
 
@@ -156,7 +197,10 @@ LAYOUTS = {
     "versaprm-qwen": Layout("process", versa),
     "skywork-reward-v2": Layout("outcome", chat_last()),
     "seqcls": Layout("outcome", chat_last()),
-    "acemath-rm": Layout("outcome", chat_last("Please reason step by step, and check your final answer within \\boxed{}.")),
+    "acemath-rm": Layout(
+        "outcome",
+        chat_last("Please reason step by step, and check your final answer within \\boxed{}."),
+    ),
     "qwen2.5-math-rm": Layout("outcome", chat_last(MATH_SYSTEM)),
     "openrlhf": Layout("outcome", chat_last()),
     "verl-rm": Layout("outcome", chat_last()),

@@ -1,4 +1,5 @@
 """Talks to tests/lib/run_driver.c, and says in numpy what its statistics should be."""
+
 import json
 import os
 import subprocess
@@ -6,7 +7,7 @@ import subprocess
 import numpy as np
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-EPS = np.array([.1, .3, .5, .7, .9])
+EPS = np.array([0.1, 0.3, 0.5, 0.7, 0.9])
 SURFACE, FEATURES, SCORES = 10, 64, 4
 PROMPT, TRACE, STEP, SAMPLE, GROUP, ITEM, VALIDATE, HAS_FEATURES = range(8)
 PROCESS, OUTCOME, VERIFIED, STEPS, BYTES, SCORE = range(8, 14)
@@ -24,8 +25,9 @@ class Driver:
     """One process; each call is a command line and numbers, answered by JSON lines."""
 
     def __init__(self):
-        self.process = subprocess.Popen([driver_path()], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE)
+        self.process = subprocess.Popen(
+            [driver_path()], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
 
     def __call__(self, command, *arrays):
         data = b"".join(np.ascontiguousarray(a, dtype="<f8").tobytes() for a in arrays)
@@ -49,8 +51,8 @@ def bin_of(x):
     size = np.abs(x)
     with np.errstate(divide="ignore"):
         fraction, exponent = np.frexp(size)
-    at = (exponent - 1 + 8 + 1) * 64 + np.floor((fraction - .5) * 128).astype(int)
-    at = np.where(size < 2.0 ** -8, np.floor(size * 256 * 64).astype(int), at)
+    at = (exponent - 1 + 8 + 1) * 64 + np.floor((fraction - 0.5) * 128).astype(int)
+    at = np.where(size < 2.0**-8, np.floor(size * 256 * 64).astype(int), at)
     at = np.where(size >= 64, 15 * 64 - 1, at)
     return np.where(x < 0, 15 * 64 - 1 - at, 15 * 64 + at)
 
@@ -64,7 +66,7 @@ def mix(seed, counter):
 
 
 def unit(bits):
-    return ((bits >> 11) + 1) * 2.0 ** -53
+    return ((bits >> 11) + 1) * 2.0**-53
 
 
 def p_values(scores, seed, warm):
@@ -79,11 +81,12 @@ def p_values(scores, seed, warm):
 
 
 def plain(p):
-    return np.logaddexp.reduce(np.cumsum(np.log(EPS) + (EPS - 1) * np.log(p)[:, None], 0), 1) \
-        - np.log(len(EPS))
+    return np.logaddexp.reduce(
+        np.cumsum(np.log(EPS) + (EPS - 1) * np.log(p)[:, None], 0), 1
+    ) - np.log(len(EPS))
 
 
-def capital(p, first=.5, scale=4096.):
+def capital(p, first=0.5, scale=4096.0):
     """The mixture over starting times, written out: each start is a martingale of its own."""
     n = len(p)
     bets = EPS * p[:, None] ** (EPS - 1)
@@ -91,9 +94,9 @@ def capital(p, first=.5, scale=4096.):
     stake = np.concatenate([[first], (1 - first) * scale / ((k + scale - 1) * (k + scale))])
     out = []
     for t in range(n):
-        total = 1 - stake[:t + 1].sum()
+        total = 1 - stake[: t + 1].sum()
         products = np.cumprod(bets[t::-1], 0)[::-1]  # from start k to t
-        total += (stake[:t + 1, None] * products).sum(0).mean()
+        total += (stake[: t + 1, None] * products).sum(0).mean()
         out.append(np.log(total))
     return np.array(out)
 
@@ -101,13 +104,16 @@ def capital(p, first=.5, scale=4096.):
 def participation(x):
     n, s = len(x), np.cov(x, rowvar=False)
     tr, tr2 = np.trace(s), (s * s).sum()
-    t2 = (n - 1) ** 2 / ((n - 2) * (n + 1)) * (tr2 - tr ** 2 / (n - 1))
-    return (tr ** 2 - 2 * t2 / (n - 1)) / t2
+    t2 = (n - 1) ** 2 / ((n - 2) * (n + 1)) * (tr2 - tr**2 / (n - 1))
+    return (tr**2 - 2 * t2 / (n - 1)) / t2
 
 
 def folds(prompts):
-    key = (np.asarray(prompts).astype(np.uint64) * np.uint64(0xD1B54A32D192ED03)
-           * np.uint64(0x9E3779B97F4A7C15))
+    key = (
+        np.asarray(prompts).astype(np.uint64)
+        * np.uint64(0xD1B54A32D192ED03)
+        * np.uint64(0x9E3779B97F4A7C15)
+    )
     return (key >> np.uint64(60)).astype(int)
 
 
@@ -122,7 +128,7 @@ def rows(n, rng, group=1, per_step=64, features=None, prompts=None):
     r = np.full((n, ROW), np.nan)
     i = np.arange(n)
     r[:, PROMPT] = i // group if prompts is None else prompts
-    r[:, TRACE] = rng.integers(1, 2 ** 40, n)
+    r[:, TRACE] = rng.integers(1, 2**40, n)
     r[:, STEP] = i // per_step
     r[:, SAMPLE] = i % per_step
     r[:, GROUP] = group
@@ -135,7 +141,12 @@ def rows(n, rng, group=1, per_step=64, features=None, prompts=None):
     r[:, PROCESS] = 1 / (1 + np.exp(-effect - rng.standard_normal(n)))
     r[:, OUTCOME] = 1 / (1 + np.exp(-effect - rng.standard_normal(n)))
     r[:, VERIFIED] = rng.random(n) < r[:, OUTCOME]
-    r[:, SCORE:SCORE + SCORES] = rng.standard_normal((n, SCORES)) * [2, 2, .1, 5] + [1, 2, .3, -30]
+    r[:, SCORE : SCORE + SCORES] = rng.standard_normal((n, SCORES)) * [2, 2, 0.1, 5] + [
+        1,
+        2,
+        0.3,
+        -30,
+    ]
     if features is not None:
         r[:, FEATURES_AT:] = features
     return r

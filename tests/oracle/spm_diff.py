@@ -16,7 +16,6 @@ import sys
 import tempfile
 
 import sentencepiece
-
 import tiny_tokenizers
 import tokenizer_diff
 
@@ -25,10 +24,14 @@ VARIANTS = {
     "squeezed": dict(byte_fallback=True, remove_extra_whitespaces=True),
     "no fallback": dict(byte_fallback=False, remove_extra_whitespaces=False),
     "no prefix": dict(byte_fallback=True, remove_extra_whitespaces=False, add_dummy_prefix=False),
-    "user symbols": dict(byte_fallback=True, remove_extra_whitespaces=False,
-                         user_defined_symbols=["<sep>", "ки", "\n\n"]),
-    "low coverage": dict(byte_fallback=False, remove_extra_whitespaces=False,
-                         character_coverage=0.98),
+    "user symbols": dict(
+        byte_fallback=True,
+        remove_extra_whitespaces=False,
+        user_defined_symbols=["<sep>", "ки", "\n\n"],
+    ),
+    "low coverage": dict(
+        byte_fallback=False, remove_extra_whitespaces=False, character_coverage=0.98
+    ),
 }
 
 
@@ -36,9 +39,15 @@ def train(options):
     model = io.BytesIO()
     sentences = [line.rstrip("\n") for line in tiny_tokenizers.corpus(n=1500)]
     sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(sentences), model_writer=model, model_type="bpe", vocab_size=900,
-        normalization_rule_name="identity", hard_vocab_limit=False, minloglevel=2,
-        **({"character_coverage": 1.0} | options))
+        sentence_iterator=iter(sentences),
+        model_writer=model,
+        model_type="bpe",
+        vocab_size=900,
+        normalization_rule_name="identity",
+        hard_vocab_limit=False,
+        minloglevel=2,
+        **({"character_coverage": 1.0} | options),
+    )
     return model.getvalue()
 
 
@@ -65,12 +74,20 @@ def main():
             (pathlib.Path(folder) / "tokenizer.model").write_bytes(model)
             raw = [t.encode("utf-8") for t in texts]
             got = tokenizer_diff.ours(options.driver, folder, raw, "untrusted")
-        wrong = [(t, reference.encode(t), ids) for t, (ids, ends) in zip(texts, got)
-                 if ids != reference.encode(t)]
-        for text, want, ids in wrong[:options.show]:
-            print(f"  differs: {ascii(text)[:200]}\n    reference {want[:40]}\n    ours      {ids[:40]}")
-        print(f"{name}: {len(texts)} strings, {reference.vocab_size()} pieces, "
-              f"{len(wrong)} differences")
+        wrong = [
+            (t, reference.encode(t), ids)
+            for t, (ids, ends) in zip(texts, got)
+            if ids != reference.encode(t)
+        ]
+        for text, want, ids in wrong[: options.show]:
+            print(
+                f"  differs: {ascii(text)[:200]}\n    reference {want[:40]}\n    ours      "
+                f"{ids[:40]}"
+            )
+        print(
+            f"{name}: {len(texts)} strings, {reference.vocab_size()} pieces, "
+            f"{len(wrong)} differences"
+        )
         total += len(wrong)
     return 1 if total else 0
 

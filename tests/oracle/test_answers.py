@@ -1,11 +1,14 @@
-"""Log-probabilities of answers against Hugging Face transformers, and their bits against the schedule.
+"""Log-probabilities of answers against Hugging Face transformers, and their bits against the
+schedule.
 
     RW_SCORE=build/tests/rw-score pytest tests/oracle/test_answers.py
 
-Tiny random checkpoints with a language head: tied (F32) and untied (F32, BF16) embeddings. The float32 path is held
-within 1e-4 of float32 transformers; the others within TOLERANCE, set at about twice the
-largest difference that was measured: random weights, whose logits are as large as their noise.
+Tiny random checkpoints with a language head: tied (F32) and untied (F32, BF16) embeddings. The
+float32 path is held within 1e-4 of float32 transformers; the others within TOLERANCE, set at about
+twice the largest difference that was measured: random weights, whose logits are as large as their
+noise.
 """
+
 import json
 import os
 import sys
@@ -19,7 +22,6 @@ transformers = pytest.importorskip("transformers")
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import make_checkpoints  # noqa: E402
 from test_scores import DRIVER, score  # noqa: E402
-
 from tokenizers import Tokenizer  # noqa: E402
 
 TIED = "RLHFlow-Llama3.1-8B-PRM-Deepseek-Data"
@@ -43,6 +45,7 @@ def made(tmp_path_factory):
         if name not in cache:
             cache[name] = make_checkpoints.build(out, name, (3, 17))
         return os.path.join(out, name), cache[name]
+
     return get
 
 
@@ -53,8 +56,10 @@ def reference(made):
     def get(name):
         if name not in cache:
             cache[name] = transformers.AutoModelForCausalLM.from_pretrained(
-                made(name)[0], torch_dtype=torch.float32, attn_implementation="eager").eval()
+                made(name)[0], torch_dtype=torch.float32, attn_implementation="eager"
+            ).eval()
         return cache[name]
+
     return get
 
 
@@ -69,7 +74,10 @@ def id_cases(name, vocab):
     """Answers of 1 to 9 tokens after contexts of 1 to 300."""
     cases = []
     for before, n in ((1, 1), (2, 9), (63, 2), (64, 1), (65, 5), (300, 3)):
-        ids = [int(i) for i in make_checkpoints.random_ids(f"{name}/answer/{before}", before + n, vocab)]
+        ids = [
+            int(i)
+            for i in make_checkpoints.random_ids(f"{name}/answer/{before}", before + n, vocab)
+        ]
         cases.append({"ids": ids, "positions": [0], "answer": before})
     return cases
 
@@ -92,7 +100,9 @@ def worst(cases, got, model):
 def test_float32_path(made, reference, name):
     folder, _ = made(name)
     cases = id_cases(name, vocab_of(folder))
-    largest = worst(cases, score(folder, cases, "--dtype", "f32", "--language", "1"), reference(name))
+    largest = worst(
+        cases, score(folder, cases, "--dtype", "f32", "--language", "1"), reference(name)
+    )
     print(name, "f32 largest difference of a log-probability:", largest)
     assert largest < TOLERANCE_F32
 
@@ -102,14 +112,17 @@ def test_float32_path(made, reference, name):
 def test_other_paths(made, reference, name, dtype):
     folder, _ = made(name)
     cases = id_cases(name, vocab_of(folder))
-    largest = worst(cases, score(folder, cases, "--dtype", dtype, "--language", "1"), reference(name))
+    largest = worst(
+        cases, score(folder, cases, "--dtype", dtype, "--language", "1"), reference(name)
+    )
     print(name, dtype, "largest difference of a log-probability:", largest)
     assert largest < TOLERANCE[dtype]
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_answer_behind_steps(made, reference, name):
-    """Text in: ids of the trace up to the step, then lead, answer and tail tokenised apart; the answer stays plain text."""
+    """Text in: ids of the trace up to the step, then lead, answer and tail tokenised apart; the
+    answer stays plain text."""
     folder, oracle = made(name)
     tokenizer = Tokenizer.from_file(os.path.join(folder, "tokenizer.json"))
     checked = 0
@@ -118,9 +131,16 @@ def test_an_answer_behind_steps(made, reference, name):
             continue
         for after, answer in zip(range(1, len(case["steps"]) + 1), ANSWERS * 9):
             tail = "" if after % 3 == 0 else "\n"
-            texts = {"messages": case["messages"], "steps": case["steps"], "after": after, "lead": LEAD, "answer": answer, "tail": tail}
+            texts = {
+                "messages": case["messages"],
+                "steps": case["steps"],
+                "after": after,
+                "lead": LEAD,
+                "answer": answer,
+                "tail": tail,
+            }
             (got,) = score(folder, [texts], "--dtype", "f32", "--language", "1")
-            before = case["ids"][:case["positions"][after - 1] + 1]
+            before = case["ids"][: case["positions"][after - 1] + 1]
             if any(mark in answer for mark in ("<|", "</s>")):
                 assert len(got["raw"]) > 2  # spelled out, not one special token each
                 continue
@@ -145,10 +165,19 @@ def test_the_schedule_changes_no_bit(made, name, dtype):
     cases.append({"ids": fork["ids"], "positions": [fork["answer"] - 1, fork["answer"]]})
     options = ["--dtype", dtype, "--language", "1"]
     plain = score(folder, cases, *options)
-    for how in (["--threads", "2"], ["--chunk", "64"], ["--chunk", "7", "--threads", "2"],
-                ["--batch", "64", "--threads", "3"], ["--batch", "3", "--chunk", "33"]):
+    for how in (
+        ["--threads", "2"],
+        ["--chunk", "64"],
+        ["--chunk", "7", "--threads", "2"],
+        ["--batch", "64", "--threads", "3"],
+        ["--batch", "3", "--chunk", "33"],
+    ):
         assert score(folder, cases, *options, *how) == plain, how
-    for how in (["--batch", "1"], ["--batch", "64"], ["--batch", "5", "--chunk", "33", "--threads", "2"]):
+    for how in (
+        ["--batch", "1"],
+        ["--batch", "64"],
+        ["--batch", "5", "--chunk", "33", "--threads", "2"],
+    ):
         warm = score(folder, cases * 3, *options, "--cache", "100000000", *how)
         assert warm == plain * 3, how
 
@@ -156,7 +185,10 @@ def test_the_schedule_changes_no_bit(made, name, dtype):
 def test_where_there_is_no_language_head(made):
     folder, _ = made(CLASSIFIER)
     import subprocess
-    done = subprocess.run([DRIVER, folder, "--language", "1"], input=b"", capture_output=True, timeout=60)
+
+    done = subprocess.run(
+        [DRIVER, folder, "--language", "1"], input=b"", capture_output=True, timeout=60
+    )
     assert json.loads(done.stdout) == {"error": "model_unsupported", "param": ""}
     folder, _ = made(TIED)
     (got,) = score(folder, [{"ids": [1, 2, 3], "positions": [0], "answer": 2}], "--dtype", "f32")

@@ -1,10 +1,13 @@
-"""The features of step boundaries against numpy: final-norm hidden states of the twin, times the projection.
+"""The features of step boundaries against numpy: final-norm hidden states of the twin, times the
+projection.
 
     RW_SCORE=build/tests/rw-score pytest tests/oracle/test_features.py
 
-The signs are made here a second time from the definition in core/model/feature.h (SplitMix64), and looked at with
-numpy: balanced, and the projection keeps distances as Johnson and Lindenstrauss promise.
+The signs are made here a second time from the definition in core/model/feature.h (SplitMix64), and
+looked at with numpy: balanced, and the projection keeps distances as Johnson and Lindenstrauss
+promise.
 """
+
 import json
 import os
 import subprocess
@@ -34,7 +37,9 @@ def splitmix64(counter):
 def projection(n):
     """[n, 64], entries +-1/8: bit c of the word of row r is the sign of (r, c)."""
     words = [splitmix64(r) for r in range(n)]
-    return np.array([[-1.0 if word >> c & 1 else 1.0 for c in range(DIM)] for word in words]) / np.sqrt(DIM)
+    return np.array(
+        [[-1.0 if word >> c & 1 else 1.0 for c in range(DIM)] for word in words]
+    ) / np.sqrt(DIM)
 
 
 def test_projection_keeps_distances():
@@ -43,7 +48,10 @@ def test_projection_keeps_distances():
     rng = np.random.default_rng(1)
     x = rng.normal(size=(200, 4096))
     ratio = np.linalg.norm(x @ p, axis=1) / np.linalg.norm(x, axis=1)
-    assert abs(ratio.mean() - 1) < 0.03 and ratio.std() < 1.5 / np.sqrt(2 * DIM), (ratio.mean(), ratio.std())
+    assert abs(ratio.mean() - 1) < 0.03 and ratio.std() < 1.5 / np.sqrt(2 * DIM), (
+        ratio.mean(),
+        ratio.std(),
+    )
 
 
 @pytest.mark.skipif(not DRIVER, reason="RW_SCORE does not name the rw-score program")
@@ -55,10 +63,16 @@ def test_features_are_the_projected_hidden_state(model):
     cases = []
     for n in (5, 70, 200):
         positions = sorted(set(rng.integers(0, n, size=6).tolist()) | {n - 1})
-        cases.append({"ids": rng.integers(0, config["vocab_size"], size=n).tolist(), "positions": positions})
+        cases.append(
+            {"ids": rng.integers(0, config["vocab_size"], size=n).tolist(), "positions": positions}
+        )
     lines = "".join(json.dumps(c) + "\n" for c in cases)
-    done = subprocess.run([DRIVER, folder, "--dtype", "f32", "--features", "1"], input=lines.encode(),
-                          capture_output=True, timeout=300)
+    done = subprocess.run(
+        [DRIVER, folder, "--dtype", "f32", "--features", "1"],
+        input=lines.encode(),
+        capture_output=True,
+        timeout=300,
+    )
     got = [json.loads(x) for x in done.stdout.decode().splitlines()]
     assert len(got) == len(cases), done.stderr.decode()
     p = projection(config["hidden_size"])

@@ -1,7 +1,10 @@
-"""The committed golden files are what the oracle writes today: same bytes of every checkpoint, same scores.
+"""The committed golden files are what the oracle writes today: same bytes of every checkpoint, same
+scores.
 
-When a family is added or the oracle corrected:  python tests/oracle/make_checkpoints.py --golden tests/golden/scores
+When a family is added or the oracle corrected:  python tests/oracle/make_checkpoints.py --golden
+tests/golden/scores
 """
+
 import json
 import os
 import sys
@@ -12,7 +15,7 @@ pytest.importorskip("numpy")
 pytest.importorskip("tokenizers")
 pytest.importorskip("transformers")
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import make_checkpoints  # noqa: E402
+import make_checkpoints
 
 SCORES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "golden", "scores")
 
@@ -33,10 +36,16 @@ def test_golden_is_current(tmp_path, name):
     assert sorted(os.listdir(fresh)) == sorted(os.listdir(committed))
     for file in sorted(set(os.listdir(fresh)) - {"expected.json"}):
         assert read(fresh, file) == read(committed, file), file
-    want, got = json.loads(read(committed, "expected.json")), json.loads(read(fresh, "expected.json"))
+    want, got = (
+        json.loads(read(committed, "expected.json")),
+        json.loads(read(fresh, "expected.json")),
+    )
     for key in ("random", "texts"):
         for a, b in zip(want.pop(key), got.pop(key), strict=True):
-            for values in ("raw", "reward"):  # numpy's exp and BLAS differ in the last bits between machines
+            for values in (
+                "raw",
+                "reward",
+            ):  # numpy's exp and BLAS differ in the last bits between machines
                 assert b.pop(values, []) == pytest.approx(a.pop(values, []), rel=1e-9, abs=1e-9)
             assert a == b
     assert want == got

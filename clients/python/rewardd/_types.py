@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -12,12 +12,12 @@ class TraceError:
 
     code: str
     message: str
-    param: Optional[str] = None
-    hint: Optional[str] = None
+    param: str | None = None
+    hint: str | None = None
     retryable: bool = False
 
     @classmethod
-    def parse(cls, data: Optional[Dict[str, Any]]) -> Optional["TraceError"]:
+    def parse(cls, data: dict[str, Any] | None) -> TraceError | None:
         if not data:
             return None
         return cls(
@@ -37,7 +37,7 @@ class TraceError:
 class RewarddError(Exception):
     """The daemon refused the request; sending it again will not help."""
 
-    def __init__(self, error: TraceError, status: int, request_id: Optional[str] = None):
+    def __init__(self, error: TraceError, status: int, request_id: str | None = None):
         super().__init__(str(error))
         self.error = error
         self.status = status
@@ -60,15 +60,15 @@ class Step:
     """One step. Spans run over the submitted text, or the concatenation of the steps."""
 
     index: int
-    reward: Optional[float]  # probability
-    raw: Optional[float]  # log-odds or the head's scalar
+    reward: float | None  # probability
+    raw: float | None  # log-odds or the head's scalar
     tokens: int
-    bytes: Tuple[int, int]
-    chars: Tuple[int, int]
-    error: Optional[str] = None  # code, when reward is None
+    bytes: tuple[int, int]
+    chars: tuple[int, int]
+    error: str | None = None  # code, when reward is None
 
     @classmethod
-    def parse(cls, data: Dict[str, Any]) -> "Step":
+    def parse(cls, data: dict[str, Any]) -> Step:
         return cls(
             index=data["index"],
             reward=data["reward"],
@@ -85,19 +85,19 @@ class Flag:
     """One shortcut flag. `value` is None when it could not be computed; `error` says why."""
 
     name: str
-    value: Optional[float]
-    p: Optional[float]  # conformal, among n_cal clean values; None = not calibrated
+    value: float | None
+    p: float | None  # conformal, among n_cal clean values; None = not calibrated
     fired: bool
-    severity: Optional[str]
-    step: Optional[int]
-    message: Optional[str]
+    severity: str | None
+    step: int | None
+    message: str | None
     version: int = 0
     n_cal: int = 0
-    span: Optional[Tuple[int, int]] = None  # code points
-    error: Optional[str] = None
+    span: tuple[int, int] | None = None  # code points
+    error: str | None = None
 
     @classmethod
-    def parse(cls, data: Dict[str, Any]) -> "Flag":
+    def parse(cls, data: dict[str, Any]) -> Flag:
         known = {name: data[name] for name in cls.__dataclass_fields__ if name in data}
         if known.get("span") is not None:
             known["span"] = (known["span"][0], known["span"][1])
@@ -108,14 +108,14 @@ class Flag:
 class Gated:
     """What the gates made of a reward. `reward` is None when that could not be known."""
 
-    reward: Optional[float]
-    ungated: Optional[float]
-    of: Optional[str]  # "outcome" or "process"
-    by: List[str] = field(default_factory=list)  # gates that closed
-    error: Optional[TraceError] = None
+    reward: float | None
+    ungated: float | None
+    of: str | None  # "outcome" or "process"
+    by: list[str] = field(default_factory=list)  # gates that closed
+    error: TraceError | None = None
 
     @classmethod
-    def parse(cls, data: Optional[Dict[str, Any]]) -> Optional["Gated"]:
+    def parse(cls, data: dict[str, Any] | None) -> Gated | None:
         if not data:
             return None
         return cls(
@@ -133,34 +133,34 @@ class Score:
 
     item: int = 0
     trace: int = 0
-    process: Optional[float] = None
-    aggregate: Optional[str] = None
-    outcome: Optional[float] = None
-    outcome_raw: Optional[float] = None
-    steps: List[Step] = field(default_factory=list)
-    flags: List[Flag] = field(default_factory=list)
-    error: Optional[TraceError] = None
+    process: float | None = None
+    aggregate: str | None = None
+    outcome: float | None = None
+    outcome_raw: float | None = None
+    steps: list[Step] = field(default_factory=list)
+    flags: list[Flag] = field(default_factory=list)
+    error: TraceError | None = None
     has_process: bool = False
     stopped: bool = False
     split: bool = False
-    separator: Optional[str] = None  # that cut the text into steps
+    separator: str | None = None  # that cut the text into steps
     truncated: bool = False
-    verified: Optional[bool] = None  # the final answer equals the reference
-    gated: Optional[Gated] = None  # when gates were asked for; `reward` stays as it is
+    verified: bool | None = None  # the final answer equals the reference
+    gated: Gated | None = None  # when gates were asked for; `reward` stays as it is
 
     @property
-    def reward(self) -> Optional[float]:
+    def reward(self) -> float | None:
         if self.error is not None:
             return None
         return self.process if self.has_process else self.outcome
 
     @property
-    def rewards(self) -> List[Optional[float]]:
+    def rewards(self) -> list[float | None]:
         """A reward for every step."""
         return [step.reward for step in self.steps]
 
     @classmethod
-    def parse(cls, data: Dict[str, Any]) -> "Score":
+    def parse(cls, data: dict[str, Any]) -> Score:
         process = data.get("process") or {}
         outcome = data.get("outcome") or {}
         error = data.get("error") or process.get("error")
@@ -186,23 +186,23 @@ class Score:
         )
 
     @property
-    def fired(self) -> List[str]:
+    def fired(self) -> list[str]:
         """Names of the flags that fired."""
         return [flag.name for flag in self.flags if flag.fired]
 
 
-class Scores(List[Score]):
+class Scores(list[Score]):
     """A list of scores, with what the calls cost."""
 
-    def __init__(self, scores=(), usage: Optional[Dict[str, float]] = None):
+    def __init__(self, scores=(), usage: dict[str, float] | None = None):
         super().__init__(scores)
-        self.usage: Dict[str, float] = usage or {}
+        self.usage: dict[str, float] = usage or {}
 
     @property
-    def rewards(self) -> List[Optional[float]]:
+    def rewards(self) -> list[float | None]:
         """One reward per trace; None where there is none."""
         return [score.reward for score in self]
 
     @property
-    def errors(self) -> List[TraceError]:
+    def errors(self) -> list[TraceError]:
         return [score.error for score in self if score.error is not None]

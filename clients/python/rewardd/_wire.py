@@ -7,16 +7,9 @@ import dataclasses
 import json
 import os
 import random
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import (
     Any,
-    Dict,
-    Iterable,
-    Iterator,
-    List,
-    Mapping,
-    Optional,
-    Sequence,
-    Tuple,
     Union,
 )
 from urllib.parse import quote, unquote, urlsplit
@@ -38,7 +31,7 @@ Trace = Union[str, Sequence[str], Mapping[str, Any]]
 class Endpoint:
     """Where the daemon is and how to say who we are. Plain data: may be pickled."""
 
-    def __init__(self, url: Optional[str], api_key: Optional[str]):
+    def __init__(self, url: str | None, api_key: str | None):
         parts = urlsplit(url or os.environ.get("REWARDD_URL") or DEFAULT_URL)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"not an http:// or https:// address: {url!r}")
@@ -64,9 +57,9 @@ def run_path(run_id: str, suffix: str = "") -> str:
     return "/v1/runs/" + quote(run_id, safe="") + suffix
 
 
-def server_sent_events(lines: Iterable[bytes]) -> Iterator[Dict[str, Any]]:
+def server_sent_events(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
     """The fields that rewardd sends (HTML standard, 9.2.6): id, event and one line of JSON."""
-    event: Dict[str, Any] = {}
+    event: dict[str, Any] = {}
     for raw in lines:
         line = raw.decode("utf-8").rstrip("\r\n")
         name, _, value = line.partition(": ")
@@ -84,7 +77,7 @@ def server_sent_events(lines: Iterable[bytes]) -> Iterator[Dict[str, Any]]:
             event["data"] = json.loads(value)
 
 
-def one_trace(trace: Optional[Trace], steps: Optional[Sequence[str]], text: Optional[str]) -> Any:
+def one_trace(trace: Trace | None, steps: Sequence[str] | None, text: str | None) -> Any:
     given = [value for value in (trace, steps, text) if value is not None]
     if len(given) != 1:
         raise ValueError("give exactly one of trace, steps and text")
@@ -93,7 +86,7 @@ def one_trace(trace: Optional[Trace], steps: Optional[Sequence[str]], text: Opti
     return given[0] if isinstance(given[0], (str, Mapping)) else list(given[0])
 
 
-def sample_item(sample: Mapping[str, Any]) -> Dict[str, Any]:
+def sample_item(sample: Mapping[str, Any]) -> dict[str, Any]:
     """One sample of score_many: an item with one trace."""
     unknown = set(sample) - set(SAMPLE_FIELDS)
     if unknown:
@@ -137,7 +130,7 @@ def decode(body: bytes) -> Scores:
     return Scores((Score.parse(result) for result in data["results"]), data.get("usage"))
 
 
-def backoff_s(attempt: int, headers: Optional[Mapping[str, str]]) -> float:
+def backoff_s(attempt: int, headers: Mapping[str, str] | None) -> float:
     """Doubling with jitter; never earlier than the daemon asked for."""
     delay = min(BACKOFF_MAX_S, BACKOFF_FIRST_S * 2**attempt) * (1 - 0.25 * random.random())
     try:
@@ -147,22 +140,22 @@ def backoff_s(attempt: int, headers: Optional[Mapping[str, str]]) -> float:
     return max(delay, min(max(asked, 0.0), RETRY_AFTER_MAX_S))
 
 
-def batches(items: Iterable[Any], size: int) -> List[List[Any]]:
+def batches(items: Iterable[Any], size: int) -> list[list[Any]]:
     every = list(items)
     return [every[at : at + size] for at in range(0, len(every), size)]
 
 
-def renumber(first: int, scores: Scores) -> List[Score]:
+def renumber(first: int, scores: Scores) -> list[Score]:
     """Item numbers of a batch become those of the whole call."""
     return [dataclasses.replace(score, item=first + score.item) for score in scores]
 
 
-def failed_batch(first: int, count: int, error: TraceError) -> List[Score]:
+def failed_batch(first: int, count: int, error: TraceError) -> list[Score]:
     return [Score(item=first + i, error=error) for i in range(count)]
 
 
-def merge(parts: Sequence[Tuple[List[Score], Mapping[str, float]]]) -> Scores:
-    usage: Dict[str, float] = {}
+def merge(parts: Sequence[tuple[list[Score], Mapping[str, float]]]) -> Scores:
+    usage: dict[str, float] = {}
     merged = Scores(usage=usage)
     for scores, cost in parts:
         merged.extend(scores)
@@ -178,21 +171,21 @@ def check_on_error(on_error: str) -> None:
 
 
 def group(
-    prompt: Optional[str],
-    messages: Optional[Sequence[Mapping[str, str]]],
-    reference: Union[str, int, float, None],
+    prompt: str | None,
+    messages: Sequence[Mapping[str, str]] | None,
+    reference: str | int | float | None,
     traces: Sequence[Trace],
-) -> Dict[str, Any]:
+) -> dict[str, Any]:
     """Traces of one prompt: what is None is not sent."""
     given = {"prompt": prompt, "messages": messages, "reference": reference}
-    item: Dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    item: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     item["traces"] = list(traces)
     return item
 
 
 def stream_body(
-    prompt: Optional[str],
-    messages: Optional[Sequence[Mapping[str, str]]],
+    prompt: str | None,
+    messages: Sequence[Mapping[str, str]] | None,
     traces: Sequence[Trace],
     options: Mapping[str, Any],
 ) -> bytes:
@@ -211,13 +204,13 @@ def accept(data: bytes, on_error: str) -> Scores:
 class Configured:
     """What both clients are made from. A pickled one (a trainer's worker) opens its own sockets."""
 
-    _unpickled: Tuple[str, ...] = ()
+    _unpickled: tuple[str, ...] = ()
 
     def __init__(
         self,
-        url: Optional[str] = None,
+        url: str | None = None,
         *,
-        api_key: Optional[str] = None,
+        api_key: str | None = None,
         timeout: float = 180.0,
         retries: int = 4,
         max_concurrency: int = 16,
@@ -231,10 +224,10 @@ class Configured:
     def _reset(self) -> None:
         raise NotImplementedError
 
-    def __getstate__(self) -> Dict[str, Any]:
+    def __getstate__(self) -> dict[str, Any]:
         return {k: v for k, v in self.__dict__.items() if k not in self._unpickled}
 
-    def __setstate__(self, state: Dict[str, Any]) -> None:
+    def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._reset()
 
@@ -246,7 +239,7 @@ def raise_for_errors(scores: Scores) -> None:
             raise RewardUnavailable(error, 200)
 
 
-def stream_event(line: bytes) -> Dict[str, Any]:
+def stream_event(line: bytes) -> dict[str, Any]:
     """One line of a stream; its error event is raised."""
     event = json.loads(line)
     if event["event"] == "error":

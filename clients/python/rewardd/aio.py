@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
-from typing import Any, AsyncIterator, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from typing import (
+    Any,
+)
 
 from . import _wire
 from ._types import RewarddError, RewardUnavailable, Score, Scores, StreamBroken, TraceError
 
 HEAD_BYTES_MAX = 64 * 1024
-Connection = Tuple[asyncio.StreamReader, asyncio.StreamWriter]
-Reply = Tuple[int, Dict[str, str], bytes]
+Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+Reply = tuple[int, dict[str, str], bytes]
 
 
 class BadReply(OSError):
@@ -23,7 +26,7 @@ TRANSPORT = (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, as
 
 
 async def _read_chunked(reader: asyncio.StreamReader) -> bytes:
-    parts: List[bytes] = []
+    parts: list[bytes] = []
     while True:
         line = await reader.readuntil(b"\r\n")
         try:
@@ -36,8 +39,9 @@ async def _read_chunked(reader: asyncio.StreamReader) -> bytes:
         parts.append(data[:-2])
 
 
-async def _read_head(reader: asyncio.StreamReader) -> Tuple[int, Dict[str, str], bool]:
-    """Status, headers, and whether the connection may be used again; interim replies are skipped."""
+async def _read_head(reader: asyncio.StreamReader) -> tuple[int, dict[str, str], bool]:
+    """Status, headers, and whether the connection may be used again; interim replies are
+    skipped."""
     while True:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         words = head[0].split(" ", 2)
@@ -53,7 +57,7 @@ async def _read_head(reader: asyncio.StreamReader) -> Tuple[int, Dict[str, str],
     return int(words[1]), headers, keep
 
 
-async def _read_reply(reader: asyncio.StreamReader) -> Tuple[Reply, bool]:
+async def _read_reply(reader: asyncio.StreamReader) -> tuple[Reply, bool]:
     """The reply, and whether the connection may be used again."""
     status, headers, keep = await _read_head(reader)
     if "chunked" in headers.get("transfer-encoding", "").lower():
@@ -81,27 +85,27 @@ async def _lines(reader: asyncio.StreamReader, chunked: bool) -> AsyncIterator[b
             yield line
 
 
-async def _next(lines: AsyncIterator[bytes]) -> Optional[bytes]:
+async def _next(lines: AsyncIterator[bytes]) -> bytes | None:
     async for line in lines:
         return line
     return None
 
 
 class AsyncClient(_wire.Configured):
-    """As Client, for one event loop; api_key, timeout and retries as there. `max_concurrency` bounds
-    connections and requests."""
+    """As Client, for one event loop; api_key, timeout and retries as there. `max_concurrency`
+    bounds connections and requests."""
 
     _unpickled = ("_loop", "_slots", "_idle")
 
-    def __init__(self, url: Optional[str] = None, *, max_concurrency: int = 64, **settings: Any):
+    def __init__(self, url: str | None = None, *, max_concurrency: int = 64, **settings: Any):
         super().__init__(url, max_concurrency=max_concurrency, **settings)
 
     def _reset(self) -> None:
-        self._loop: Optional[asyncio.AbstractEventLoop] = None
-        self._slots: Optional[asyncio.Semaphore] = None
-        self._idle: List[Connection] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._slots: asyncio.Semaphore | None = None
+        self._idle: list[Connection] = []
 
-    async def __aenter__(self) -> "AsyncClient":
+    async def __aenter__(self) -> AsyncClient:
         return self
 
     async def __aexit__(self, *_: Any) -> None:
@@ -130,7 +134,7 @@ class AsyncClient(_wire.Configured):
         )
 
     def _head(
-        self, method: str, path: str, body: Optional[bytes], accept: str = "application/json"
+        self, method: str, path: str, body: bytes | None, accept: str = "application/json"
     ) -> bytes:
         lines = [
             f"{method} {self._endpoint.prefix}{path} HTTP/1.1",
@@ -156,7 +160,7 @@ class AsyncClient(_wire.Configured):
             else:
                 writer.close()
 
-    async def _once(self, method: str, path: str, body: Optional[bytes]) -> Reply:
+    async def _once(self, method: str, path: str, body: bytes | None) -> Reply:
         message = self._head(method, path, body) + (body or b"")
         while self._idle:
             try:  # closed by the other side meanwhile: scoring has no side effects, go on
@@ -170,10 +174,10 @@ class AsyncClient(_wire.Configured):
         fresh = await asyncio.wait_for(self._connect(), self._timeout)
         return await asyncio.wait_for(self._exchange(fresh, message), self._timeout)
 
-    async def _request(self, method: str, path: str, body: Optional[bytes] = None) -> bytes:
+    async def _request(self, method: str, path: str, body: bytes | None = None) -> bytes:
         slots = self._bind()
         for attempt in range(self._retries + 1):
-            headers: Dict[str, str] = {}
+            headers: dict[str, str] = {}
             try:
                 async with slots:
                     status, headers, data = await self._once(method, path, body)
@@ -206,27 +210,27 @@ class AsyncClient(_wire.Configured):
                 raise RewardUnavailable(error.error, error.status)
             await asyncio.sleep(0.1)
 
-    async def models(self) -> Dict[str, Any]:
+    async def models(self) -> dict[str, Any]:
         return json.loads(await self._request("GET", "/v1/models"))
 
-    async def runs(self) -> List[Dict[str, Any]]:
+    async def runs(self) -> list[dict[str, Any]]:
         return json.loads(await self._request("GET", "/v1/runs"))["data"]
 
-    async def run(self, run_id: str) -> Dict[str, Any]:
+    async def run(self, run_id: str) -> dict[str, Any]:
         return json.loads(await self._request("GET", _wire.run_path(run_id)))
 
-    async def acknowledge_run(self, run_id: str) -> Dict[str, Any]:
+    async def acknowledge_run(self, run_id: str) -> dict[str, Any]:
         return json.loads(await self._request("POST", _wire.run_path(run_id, "/acknowledge"), b""))
 
     async def score(
         self,
-        prompt: Optional[str] = None,
+        prompt: str | None = None,
         *,
-        messages: Optional[Sequence[Mapping[str, str]]] = None,
-        trace: Optional[_wire.Trace] = None,
-        steps: Optional[Sequence[str]] = None,
-        text: Optional[str] = None,
-        reference: Union[str, int, float, None] = None,
+        messages: Sequence[Mapping[str, str]] | None = None,
+        trace: _wire.Trace | None = None,
+        steps: Sequence[str] | None = None,
+        text: str | None = None,
+        reference: str | int | float | None = None,
         on_error: str = "raise",
         **options: Any,
     ) -> Score:
@@ -238,11 +242,11 @@ class AsyncClient(_wire.Configured):
 
     async def score_group(
         self,
-        prompt: Optional[str] = None,
+        prompt: str | None = None,
         traces: Sequence[_wire.Trace] = (),
         *,
-        messages: Optional[Sequence[Mapping[str, str]]] = None,
-        reference: Union[str, int, float, None] = None,
+        messages: Sequence[Mapping[str, str]] | None = None,
+        reference: str | int | float | None = None,
         on_error: str = "none",
         **options: Any,
     ) -> Scores:
@@ -255,14 +259,14 @@ class AsyncClient(_wire.Configured):
 
     async def stream(
         self,
-        prompt: Optional[str] = None,
+        prompt: str | None = None,
         traces: Sequence[_wire.Trace] = (),
         *,
-        messages: Optional[Sequence[Mapping[str, str]]] = None,
+        messages: Sequence[Mapping[str, str]] | None = None,
         **options: Any,
-    ) -> AsyncIterator[Dict[str, Any]]:
-        """Events (start, step, trace, done) as they are computed. Not retried: events were seen. The
-        timeout is for each event, not for the whole."""
+    ) -> AsyncIterator[dict[str, Any]]:
+        """Events (start, step, trace, done) as they are computed. Not retried: events were seen.
+        The timeout is for each event, not for the whole."""
         body = _wire.stream_body(prompt, messages, traces, options)
         message = self._head("POST", "/v1/rewards", body, "application/x-ndjson") + body
         async with self._bind():
@@ -278,7 +282,7 @@ class AsyncClient(_wire.Configured):
 
     async def _events(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, message: bytes
-    ) -> AsyncIterator[Dict[str, Any]]:
+    ) -> AsyncIterator[dict[str, Any]]:
         try:
             writer.write(message)
             await writer.drain()
@@ -288,7 +292,7 @@ class AsyncClient(_wire.Configured):
         if status != 200:
             length = int(headers.get("content-length", "0"))
             raise _wire.refusal(status, await reader.readexactly(length), headers)
-        cause: Optional[BaseException] = None
+        cause: BaseException | None = None
         lines = _lines(reader, "chunked" in headers.get("transfer-encoding", "").lower())
         try:
             while True:
@@ -322,7 +326,7 @@ class AsyncClient(_wire.Configured):
     ) -> Scores:
         _wire.check_on_error(on_error)
 
-        async def one(number: int, batch: List[Dict[str, Any]]):
+        async def one(number: int, batch: list[dict[str, Any]]):
             first = number * batch_size
             try:
                 scores = await self.score_items(batch, on_error=on_error, **options)

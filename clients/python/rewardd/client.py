@@ -1,4 +1,5 @@
-"""The blocking client. Threads may share one; forked and unpickled copies open their own sockets."""
+"""The blocking client. Threads may share one; forked and unpickled copies open their own
+sockets."""
 
 from __future__ import annotations
 
@@ -7,14 +8,15 @@ import json
 import os
 import threading
 import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import Any
 
 from . import _wire
 from ._types import RewarddError, RewardUnavailable, Score, Scores, StreamBroken, TraceError
 
 TRANSPORT = (OSError, http.client.HTTPException)
-Reply = Tuple[int, Dict[str, str], bytes]
+Reply = tuple[int, dict[str, str], bytes]
 
 
 class Client(_wire.Configured):
@@ -28,9 +30,9 @@ class Client(_wire.Configured):
     def _reset(self) -> None:
         self._pid = os.getpid()
         self._lock = threading.Lock()
-        self._idle: List[http.client.HTTPConnection] = []
+        self._idle: list[http.client.HTTPConnection] = []
 
-    def __enter__(self) -> "Client":
+    def __enter__(self) -> Client:
         return self
 
     def __exit__(self, *_: Any) -> None:
@@ -44,7 +46,7 @@ class Client(_wire.Configured):
 
     # ---- transport ----
 
-    def _take(self) -> Tuple[http.client.HTTPConnection, bool]:
+    def _take(self) -> tuple[http.client.HTTPConnection, bool]:
         if self._pid != os.getpid():
             self._reset()  # the parent owns the sockets we inherited
         with self._lock:
@@ -64,10 +66,10 @@ class Client(_wire.Configured):
         self,
         method: str,
         path: str,
-        body: Optional[bytes],
+        body: bytes | None,
         accept: str,
-        extra: Optional[Mapping[str, str]] = None,
-    ) -> Tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
+        extra: Mapping[str, str] | None = None,
+    ) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
         """Sends one request. A kept connection may have been closed by the other side meanwhile:
         scoring has no side effects, so that is tried once more at once."""
         headers = dict(self._endpoint.headers, Accept=accept, **(extra or {}))
@@ -83,7 +85,7 @@ class Client(_wire.Configured):
                 if not reused:
                     raise
 
-    def _once(self, method: str, path: str, body: Optional[bytes], accept: str) -> Reply:
+    def _once(self, method: str, path: str, body: bytes | None, accept: str) -> Reply:
         connection, response = self._open(method, path, body, accept)
         try:
             data = response.read()
@@ -97,10 +99,10 @@ class Client(_wire.Configured):
         return response.status, {k.lower(): v for k, v in response.getheaders()}, data
 
     def _request(
-        self, method: str, path: str, body: Optional[bytes] = None, accept: str = "application/json"
+        self, method: str, path: str, body: bytes | None = None, accept: str = "application/json"
     ) -> bytes:
         for attempt in range(self._retries + 1):
-            headers: Dict[str, str] = {}
+            headers: dict[str, str] = {}
             try:
                 status, headers, data = self._once(method, path, body, accept)
                 if 200 <= status < 300:
@@ -118,7 +120,8 @@ class Client(_wire.Configured):
     # ---- calls ----
 
     def wait_ready(self, timeout: float = 60.0) -> None:
-        """Returns when models are loaded; RewardUnavailable, saying why, after `timeout` seconds."""
+        """Returns when models are loaded; RewardUnavailable, saying why, after `timeout`
+        seconds."""
         deadline = time.monotonic() + timeout
         while True:
             try:
@@ -132,24 +135,24 @@ class Client(_wire.Configured):
                 raise RewardUnavailable(error.error, error.status)
             time.sleep(min(0.1, timeout))
 
-    def models(self) -> Dict[str, Any]:
+    def models(self) -> dict[str, Any]:
         return json.loads(self._request("GET", "/v1/models"))
 
     # ---- training runs ----
 
-    def runs(self) -> List[Dict[str, Any]]:
+    def runs(self) -> list[dict[str, Any]]:
         """The runs this server knows, the latest first."""
         return json.loads(self._request("GET", "/v1/runs"))["data"]
 
-    def run(self, run_id: str) -> Dict[str, Any]:
+    def run(self, run_id: str) -> dict[str, Any]:
         """What the traces of one run say together: windows, martingales, alarms."""
         return json.loads(self._request("GET", _wire.run_path(run_id)))
 
-    def acknowledge_run(self, run_id: str) -> Dict[str, Any]:
+    def acknowledge_run(self, run_id: str) -> dict[str, Any]:
         """Its alarms were seen: from now on the run is compared with what it is now."""
         return json.loads(self._request("POST", _wire.run_path(run_id, "/acknowledge"), b""))
 
-    def run_events(self, run_id: str, after: int = 0) -> Iterator[Dict[str, Any]]:
+    def run_events(self, run_id: str, after: int = 0) -> Iterator[dict[str, Any]]:
         """{"id", "event", "data"} of windows, alarms and acknowledgements as they happen; blocks
         between them. Ends when the server drains; a lost connection raises StreamBroken, and
         `after=` the last id goes on behind it."""
@@ -172,13 +175,13 @@ class Client(_wire.Configured):
 
     def score(
         self,
-        prompt: Optional[str] = None,
+        prompt: str | None = None,
         *,
-        messages: Optional[Sequence[Mapping[str, str]]] = None,
-        trace: Optional[_wire.Trace] = None,
-        steps: Optional[Sequence[str]] = None,
-        text: Optional[str] = None,
-        reference: Union[str, int, float, None] = None,
+        messages: Sequence[Mapping[str, str]] | None = None,
+        trace: _wire.Trace | None = None,
+        steps: Sequence[str] | None = None,
+        text: str | None = None,
+        reference: str | int | float | None = None,
         on_error: str = "raise",
         **options: Any,
     ) -> Score:
@@ -192,11 +195,11 @@ class Client(_wire.Configured):
 
     def score_group(
         self,
-        prompt: Optional[str] = None,
+        prompt: str | None = None,
         traces: Sequence[_wire.Trace] = (),
         *,
-        messages: Optional[Sequence[Mapping[str, str]]] = None,
-        reference: Union[str, int, float, None] = None,
+        messages: Sequence[Mapping[str, str]] | None = None,
+        reference: str | int | float | None = None,
         on_error: str = "none",
         **options: Any,
     ) -> Scores:
@@ -233,7 +236,7 @@ class Client(_wire.Configured):
         _wire.check_on_error(on_error)
         parts = _wire.batches(map(_wire.sample_item, samples), batch_size)
 
-        def one(numbered: Tuple[int, List[Dict[str, Any]]]):
+        def one(numbered: tuple[int, list[dict[str, Any]]]):
             number, batch = numbered
             first = number * batch_size
             try:
@@ -250,18 +253,16 @@ class Client(_wire.Configured):
 
     def stream(
         self,
-        prompt: Optional[str] = None,
+        prompt: str | None = None,
         traces: Sequence[_wire.Trace] = (),
         *,
-        messages: Optional[Sequence[Mapping[str, str]]] = None,
+        messages: Sequence[Mapping[str, str]] | None = None,
         **options: Any,
-    ) -> Iterator[Dict[str, Any]]:
+    ) -> Iterator[dict[str, Any]]:
         """Events (start, step, trace, done) as they are computed. Not retried: events were seen."""
         body = _wire.stream_body(prompt, messages, traces, options)
         try:
-            connection, response = self._open(
-                "POST", "/v1/rewards", body, "application/x-ndjson"
-            )
+            connection, response = self._open("POST", "/v1/rewards", body, "application/x-ndjson")
         except TRANSPORT as cause:
             raise _wire.unreachable(self._endpoint, cause) from cause
         try:
@@ -272,8 +273,8 @@ class Client(_wire.Configured):
         finally:
             connection.close()
 
-    def _events(self, response: http.client.HTTPResponse) -> Iterator[Dict[str, Any]]:
-        cause: Optional[BaseException] = None
+    def _events(self, response: http.client.HTTPResponse) -> Iterator[dict[str, Any]]:
+        cause: BaseException | None = None
         try:
             for line in response:
                 event = _wire.stream_event(line)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, Optional, Sequence, Union
+from collections.abc import Sequence
+from typing import Any, Callable, Union
 
 from ._types import Score
 from .client import Client
 
-Text = Union[str, Sequence[Dict[str, Any]]]  # plain, or chat messages
+Text = Union[str, Sequence[dict[str, Any]]]  # plain, or chat messages
 
 
 def _completion_text(completion: Text) -> str:
@@ -16,16 +17,16 @@ def _completion_text(completion: Text) -> str:
     return "\n".join(str(message.get("content") or "") for message in completion)
 
 
-def _item(prompt: Text) -> Dict[str, Any]:
+def _item(prompt: Text) -> dict[str, Any]:
     if isinstance(prompt, str):
         return {"prompt": prompt, "traces": []}
     messages = [{"role": m["role"], "content": m["content"]} for m in prompt]
     return {"messages": messages, "traces": []}
 
 
-def group(prompts: Sequence[Text], completions: Sequence[Text]) -> List[Dict[str, Any]]:
+def group(prompts: Sequence[Text], completions: Sequence[Text]) -> list[dict[str, Any]]:
     """Neighbours with one prompt (a GRPO group) become one item: its prompt is computed once."""
-    items: List[Dict[str, Any]] = []
+    items: list[dict[str, Any]] = []
     last: Any = None
     for prompt, completion in zip(prompts, completions):
         if not items or prompt != last:
@@ -51,10 +52,10 @@ def _log(scores: Sequence[Score], name: str, log_extra: Any, log_metric: Any) ->
 
 
 def reward_function(
-    client: Client, *, name: str = "rewardd", run_id: Optional[str] = None, **options: Any
-) -> Callable[..., List[Optional[float]]]:
-    """Options are those of Client.score. A trace without reward is None, which TRL leaves out of the
-    mean; a daemon that cannot be reached raises RewardUnavailable and stops the step."""
+    client: Client, *, name: str = "rewardd", run_id: str | None = None, **options: Any
+) -> Callable[..., list[float | None]]:
+    """Options are those of Client.score. A trace without reward is None, which TRL leaves out of
+    the mean; a daemon that cannot be reached raises RewardUnavailable and stops the step."""
 
     def reward(
         prompts: Sequence[Text],
@@ -63,8 +64,8 @@ def reward_function(
         log_extra: Any = None,
         log_metric: Any = None,
         **_: Any,
-    ) -> List[Optional[float]]:
-        labels: Dict[str, Any] = {}
+    ) -> list[float | None]:
+        labels: dict[str, Any] = {}
         if run_id is not None:
             labels["id"] = run_id
         if trainer_state is not None:

@@ -1,14 +1,17 @@
-"""Writes the calibration bank of the default models: makes clean traces, then runs `rewardd calibrate` on them.
+"""Writes the calibration bank of the default models: makes clean traces, then runs `rewardd
+calibrate` on them.
 
-python calibrate.py --rewardd build/server/rewardd --data DIR [--own 4500] [--gsm8k 2500] [--unseen 900] [--deep 4000] [--traces FILE]
+python calibrate.py --rewardd build/server/rewardd --data DIR [--own 4500] [--gsm8k 2500] [--unseen
+900] [--deep 4000] [--traces FILE]
                     [--only-traces]
 
-The traces are right by construction: drawn from the generator's own training families, from GSM8K train and from the
-calibration families, on which no model was trained, under a seed of their own (CALIBRATION_SEED: no trace of the training,
-development or test streams), and kept only when every step is right. Each calibration family, and each training family
-of symbols, is a group of its own: a value counts as strange only beside every group, and the latent distances of a group are those
-to the other groups, so phrasing the model was not trained on is not strange by itself.
-Held-out template families are not in the bank: they are what its false-alarm rate is tested on.
+The traces are right by construction: drawn from the generator's own training families, from GSM8K
+train and from the calibration families, on which no model was trained, under a seed of their own
+(CALIBRATION_SEED: no trace of the training, development or test streams), and kept only when every
+step is right. Each calibration family, and each training family of symbols, is a group of its own:
+a value counts as strange only beside every group, and the latent distances of a group are those to
+the other groups, so phrasing the model was not trained on is not strange by itself. Held-out
+template families are not in the bank: they are what its false-alarm rate is tested on.
 """
 
 from __future__ import annotations
@@ -20,9 +23,10 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Callable, Iterator
+from typing import Callable
 
 from rewardd_recipe import gsm8k
 from rewardd_recipe.mixture import CALIBRATION, HELD_OUT, OWN
@@ -30,12 +34,25 @@ from rewardd_recipe.trace import Trace
 
 CALIBRATION_SEED = 7_000_003
 HERE = Path(__file__).resolve().parent
-WORD_PROBLEMS = {"words", "relations", "chains", "scenes", "words (held-out templates)", "ledger", *CALIBRATION}
+WORD_PROBLEMS = {
+    "words",
+    "relations",
+    "chains",
+    "scenes",
+    "words (held-out templates)",
+    "ledger",
+    *CALIBRATION,
+}
 TRIES = 50  # draws per trace that is kept, before the generator is called broken
 
 
-EQUATION = re.compile(r"(?P<left>[\d.,$%()+\-*/x×÷ ]+)=\s*\$?(?P<right>\d[\d,]*(?:\.\d+)?)(?P<percent>%?)(?![\d/]|[.,]\d|\s?[-+*/x×÷(])")
-TOKEN = re.compile(r"\s*(?:\$?(?P<number>\d[\d,]*(?:\.\d+)?|\.\d+)(?P<percent>%?)|(?P<mark>[-+*/x×÷()]))")
+EQUATION = re.compile(
+    r"(?P<left>[\d.,$%()+\-*/x×÷ "
+    r"]+)=\s*\$?(?P<right>\d[\d,]*(?:\.\d+)?)(?P<percent>%?)(?![\d/]|[.,]\d|\s?[-+*/x×÷(])"
+)
+TOKEN = re.compile(
+    r"\s*(?:\$?(?P<number>\d[\d,]*(?:\.\d+)?|\.\d+)(?P<percent>%?)|(?P<mark>[-+*/x×÷()]))"
+)
 
 
 class NoExpression(Exception):
@@ -43,7 +60,8 @@ class NoExpression(Exception):
 
 
 def value_of(text: str) -> Fraction:
-    """An arithmetic expression as it is written in solutions: $, thousands, percent, x for times. NoExpression: it is none."""
+    """An arithmetic expression as it is written in solutions: $, thousands, percent, x for times.
+    NoExpression: it is none."""
     tokens: list[Fraction | str] = []
     at, text = 0, text.strip()
     while at < len(text):
@@ -54,7 +72,9 @@ def value_of(text: str) -> Fraction:
         if found["mark"]:
             tokens.append({"x": "*", "×": "*", "÷": "/"}.get(found["mark"], found["mark"]))
         else:
-            tokens.append(Fraction(found["number"].replace(",", "")) / (100 if found["percent"] else 1))
+            tokens.append(
+                Fraction(found["number"].replace(",", "")) / (100 if found["percent"] else 1)
+            )
 
     def take(marks: str) -> str:
         return tokens.pop(0) if tokens and isinstance(tokens[0], str) and tokens[0] in marks else ""
@@ -91,12 +111,15 @@ def value_of(text: str) -> Fraction:
 
 
 def equations_hold(text: str) -> bool:
-    """GSM8K text with other numbers put in sometimes keeps an old one, and then an equation in it is false: such a trace is not
-    clean. What is not wholly an expression is left alone; a result may be rounded to the digits that are shown."""
+    """GSM8K text with other numbers put in sometimes keeps an old one, and then an equation in it
+    is false: such a trace is not clean. What is not wholly an expression is left alone; a result
+    may be rounded to the digits that are shown."""
     text = text.replace("\\times", "*").replace("\\cdot", "*").replace("\\div", "/")
     for found in EQUATION.finditer(text):
         left = found["left"]
-        if not re.search(r"[-+*/x×÷]|\d\(", left) or (left[0] != " " and found.start() > 0 and text[found.start() - 1].isalpha()):
+        if not re.search(r"[-+*/x×÷]|\d\(", left) or (
+            left[0] != " " and found.start() > 0 and text[found.start() - 1].isalpha()
+        ):
             continue
         try:
             value = value_of(left)
@@ -111,12 +134,19 @@ def equations_hold(text: str) -> bool:
 
 
 def is_clean(trace: Trace) -> bool:
-    """Every step is right, and so is the answer: families that label steps only (outcome None) end in a checked step."""
-    return (bool(trace.steps) and all(step.valid is True and step.text.strip() for step in trace.steps)
-            and trace.outcome is not False and not trace.shortcut)
+    """Every step is right, and so is the answer: families that label steps only (outcome None) end
+    in a checked step."""
+    return (
+        bool(trace.steps)
+        and all(step.valid is True and step.text.strip() for step in trace.steps)
+        and trace.outcome is not False
+        and not trace.shortcut
+    )
 
 
-def clean_traces(make: Callable[[random.Random], Trace], rng: random.Random, count: int) -> Iterator[Trace]:
+def clean_traces(
+    make: Callable[[random.Random], Trace], rng: random.Random, count: int
+) -> Iterator[Trace]:
     for _ in range(count):
         for _ in range(TRIES):
             trace = make(rng)
@@ -128,14 +158,16 @@ def clean_traces(make: Callable[[random.Random], Trace], rng: random.Random, cou
 
 
 def domain_of(name: str) -> str:
-    """The tag a client would send: word problems are one domain; equations, columns, states and rules are ranked in the pool."""
+    """The tag a client would send: word problems are one domain; equations, columns, states and
+    rules are ranked in the pool."""
     assert name in OWN or name in HELD_OUT or name in CALIBRATION, name
     return "word_problems" if name in WORD_PROBLEMS else ""
 
 
 def group_of(name: str) -> str:
-    """A family of symbols has a group of its own, as has a calibration family; training families of word problems and GSM8K have
-    none: they are the wording a client of that domain is expected to have."""
+    """A family of symbols has a group of its own, as has a calibration family; training families of
+    word problems and GSM8K have none: they are the wording a client of that domain is expected to
+    have."""
     return "" if name in OWN and name in WORD_PROBLEMS else name
 
 
@@ -146,32 +178,52 @@ def own_traces(rng: random.Random, count: int) -> Iterator[tuple[Trace, str, str
         yield next(clean_traces(OWN[name][1], rng, 1)), domain_of(name), group_of(name)
 
 
-def write_traces(path: Path, data: Path, own: int, word_problems: int, unseen: int, seed: int) -> int:
+def write_traces(
+    path: Path, data: Path, own: int, word_problems: int, unseen: int, seed: int
+) -> int:
     rng = random.Random(seed)
     source = gsm8k.Source(data / "gsm8k" / "train.jsonl")
     rows = list(own_traces(rng, own))
-    rows += [(trace, "word_problems", "") for trace in clean_traces(source.make, rng, word_problems)]
+    rows += [
+        (trace, "word_problems", "") for trace in clean_traces(source.make, rng, word_problems)
+    ]
     for name, make in CALIBRATION.items():
-        rows += [(trace, domain_of(name), group_of(name)) for trace in clean_traces(make, rng, unseen)]
+        rows += [
+            (trace, domain_of(name), group_of(name)) for trace in clean_traces(make, rng, unseen)
+        ]
     rng.shuffle(rows)  # every fifth row is a fold; with --deep the first ones get deep probes
     with path.open("w", encoding="utf-8") as out:
         for trace, domain, group in rows:
-            row = {"prompt": trace.question, "steps": [step.text for step in trace.steps], "domain": domain,
-                   "group": group, "family": trace.family}
+            row = {
+                "prompt": trace.question,
+                "steps": [step.text for step in trace.steps],
+                "domain": domain,
+                "group": group,
+                "family": trace.family,
+            }
             out.write(json.dumps(row, ensure_ascii=False) + "\n")
     return len(rows)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rewardd", type=Path, default=HERE.parents[2] / "build" / "server" / "rewardd")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--rewardd", type=Path, default=HERE.parents[2] / "build" / "server" / "rewardd"
+    )
     parser.add_argument("--data", type=Path, required=True, help="folder with gsm8k/train.jsonl")
     parser.add_argument("--models", type=Path, default=HERE.parent)
     parser.add_argument("--own", type=int, default=4500)
     parser.add_argument("--gsm8k", type=int, default=2500)
     parser.add_argument("--unseen", type=int, default=900, help="traces of each calibration family")
     parser.add_argument("--threads", type=int, default=0, help="of rewardd calibrate; 0 = all")
-    parser.add_argument("--deep", type=int, default=4000, help="traces with deep probes; a p needs 99 of them in every group and length bin")
+    parser.add_argument(
+        "--deep",
+        type=int,
+        default=4000,
+        help="traces with deep probes; a p needs 99 of them in every group and length bin",
+    )
     parser.add_argument("--seed", type=int, default=CALIBRATION_SEED)
     parser.add_argument("--traces", type=Path, help="keep the traces here")
     parser.add_argument("--only-traces", action="store_true", help="write --traces and stop")
@@ -179,11 +231,30 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         path = opt.traces or Path(scratch) / "clean.jsonl"
         count = write_traces(path, opt.data, opt.own, opt.gsm8k, opt.unseen, opt.seed)
-        print(f"{count} clean traces of {len(OWN)} families, {len(CALIBRATION)} calibration families and GSM8K train", flush=True)
+        print(
+            f"{count} clean traces of {len(OWN)} families, {len(CALIBRATION)} calibration "
+            f"families and GSM8K train",
+            flush=True,
+        )
         if opt.only_traces:
             return
-        subprocess.run([opt.rewardd, "calibrate", "--model", opt.models / "rewardd-prm-small", "--outcome",
-                        opt.models / "rewardd-orm-small", "--traces", path, "--deep", str(opt.deep), "--threads", str(opt.threads)], check=True)
+        subprocess.run(
+            [
+                opt.rewardd,
+                "calibrate",
+                "--model",
+                opt.models / "rewardd-prm-small",
+                "--outcome",
+                opt.models / "rewardd-orm-small",
+                "--traces",
+                path,
+                "--deep",
+                str(opt.deep),
+                "--threads",
+                str(opt.threads),
+            ],
+            check=True,
+        )
 
 
 if __name__ == "__main__":

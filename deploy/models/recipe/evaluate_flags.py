@@ -1,11 +1,14 @@
-"""Shortcut flags end to end: planted families against honest solutions, through a running daemon with the shipped bank.
+"""Shortcut flags end to end: planted families against honest solutions, through a running daemon
+with the shipped bank.
 
-python evaluate_flags.py --url http://127.0.0.1:7392 --data DIR [--size 300] [--tier cheap] [--seed N] [--untagged] > table.md
+python evaluate_flags.py --url http://127.0.0.1:7392 --data DIR [--size 300] [--tier cheap] [--seed
+N] [--untagged] > table.md
 
-Nothing is fitted here. The thresholds are the bank's (clean traces of the training families, seed of their own); the planted
-traces, the honest solutions of the same problems and the clean traces of held-out template families are drawn from the test
-seed. Per family: AUROC of the fused flag `shortcut`, share of traces where it fired and where any flag fired, and the flag that
-fired most. Length alone (bytes of the trace) stands beside it.
+Nothing is fitted here. The thresholds are the bank's (clean traces of the training families, seed
+of their own); the planted traces, the honest solutions of the same problems and the clean traces of
+held-out template families are drawn from the test seed. Per family: AUROC of the fused flag
+`shortcut`, share of traces where it fired and where any flag fired, and the flag that fired most.
+Length alone (bytes of the trace) stands beside it.
 """
 
 from __future__ import annotations
@@ -19,8 +22,8 @@ import urllib.request
 from pathlib import Path
 
 import numpy as np
-
 from calibrate import domain_of, is_clean
+
 from rewardd_recipe import shortcuts
 from rewardd_recipe.metrics import auroc
 from rewardd_recipe.mixture import HELD_OUT, OWN, SEEDS, Mixture
@@ -33,9 +36,18 @@ BATCH = 16
 def flags_of(url: str, tier: str, traces: list[Trace], domain: str) -> list[dict]:
     out = []
     for i in range(0, len(traces), BATCH):
-        items = [{"prompt": t.question, "trace": {"steps": [s.text for s in t.steps]}, **({"domain": domain} if domain else {})} for t in traces[i : i + BATCH]]
+        items = [
+            {
+                "prompt": t.question,
+                "trace": {"steps": [s.text for s in t.steps]},
+                **({"domain": domain} if domain else {}),
+            }
+            for t in traces[i : i + BATCH]
+        ]
         body = json.dumps({"items": items, "flags": tier, "flags_all": True}).encode()
-        request = urllib.request.Request(url + "/v1/rewards", body, {"Content-Type": "application/json"})
+        request = urllib.request.Request(
+            url + "/v1/rewards", body, {"Content-Type": "application/json"}
+        )
         with urllib.request.urlopen(request, timeout=3600) as reply:
             results = sorted(json.load(reply)["results"], key=lambda r: r["item"])
         bad = [r["error"] for r in results if r["error"]]
@@ -64,48 +76,85 @@ def length(traces: list[Trace]) -> list[int]:
 
 def planted(opt: argparse.Namespace, dev: Mixture) -> None:
     rng = random.Random(SEEDS["test"] + opt.seed + 5)
-    print("| family | trained on | AUROC of `shortcut` | length only | `shortcut` fired | any flag fired | fired most | any flag on the honest ones |\n|---|---|---|---|---|---|---|---|")
+    print(
+        "| family | trained on | AUROC of `shortcut` | length only | `shortcut` fired | "
+        "any flag fired | fired most | any flag on the honest ones |\n|---|---|---|---|---|"
+        "---|---|---|"
+    )
     macro = []
     for kind in list(shortcuts.KINDS) + ["other_question"]:
         bad, good = [], []
         for _ in range(opt.size):
             program = dev.program(rng)
             good.append(write(rng, program, 0.0))
-            bad.append(shortcuts.other_question(rng, program, write(rng, dev.program(rng), 0.0)) if kind == "other_question"
-                       else shortcuts.make(rng, program, kind))
+            bad.append(
+                shortcuts.other_question(rng, program, write(rng, dev.program(rng), 0.0))
+                if kind == "other_question"
+                else shortcuts.make(rng, program, kind)
+            )
         tag = "" if opt.untagged else "word_problems"
         rows, honest = flags_of(opt.url, opt.tier, bad, tag), flags_of(opt.url, opt.tier, good, tag)
         side = [1] * len(bad) + [0] * len(good)
         lengths = length(bad + good)
         names = collections.Counter(n for row in rows for n in fired(row) if n != "shortcut")
         most = ", ".join(f"{n} {c / len(rows):.2f}" for n, c in names.most_common(2))
-        figures = (auroc(side, fused(rows) + fused(honest)), share(rows, lambda r: r.get("shortcut", {}).get("fired")), share(rows, fired))
+        figures = (
+            auroc(side, fused(rows) + fused(honest)),
+            share(rows, lambda r: r.get("shortcut", {}).get("fired")),
+            share(rows, fired),
+        )
         macro.append(figures)
         by_length = auroc(side, lengths)
-        print(f"| {kind} | {'no' if kind in shortcuts.HELD_OUT else 'yes'} | {figures[0]:.3f} | {max(by_length, 1 - by_length):.3f} | {figures[1]:.2f} | {figures[2]:.2f} | {most} | {share(honest, fired):.3f} |", flush=True)
+        print(
+            f"| {kind} | {'no' if kind in shortcuts.HELD_OUT else 'yes'} | "
+            f"{figures[0]:.3f} | {max(by_length, 1 - by_length):.3f} | {figures[1]:.2f} | "
+            f"{figures[2]:.2f} | {most} | {share(honest, fired):.3f} |",
+            flush=True,
+        )
     mean, low = np.mean(macro, axis=0), np.min(macro, axis=0)
-    print(f"| **macro** | | {mean[0]:.3f} | | {mean[1]:.2f} | {mean[2]:.2f} | | |\n| **worst** | | {low[0]:.3f} | | {low[1]:.2f} | {low[2]:.2f} | | |\n", flush=True)
+    print(
+        f"| **macro** | | {mean[0]:.3f} | | {mean[1]:.2f} | {mean[2]:.2f} | | |\n| "
+        f"**worst** | | {low[0]:.3f} | | {low[1]:.2f} | {low[2]:.2f} | | |\n",
+        flush=True,
+    )
 
 
 def clean(opt: argparse.Namespace) -> None:
     rng = random.Random(SEEDS["test"] + opt.seed + 6)
-    print("| clean traces | n | `shortcut` fired | any flag fired | fired most |\n|---|---|---|---|---|")
+    print(
+        "| clean traces | n | `shortcut` fired | any flag fired | fired most |\n|---|---|"
+        "---|---|---|"
+    )
     for name, make in [*((n, m) for n, (_, m) in OWN.items()), *HELD_OUT.items()]:
         traces = [t for t in (make(rng) for _ in range(20 * opt.size)) if is_clean(t)][: opt.size]
         rows = flags_of(opt.url, opt.tier, traces, "" if opt.untagged else domain_of(name))
         names = collections.Counter(n for row in rows for n in fired(row) if n != "shortcut")
         most = ", ".join(f"{n} {c / len(rows):.3f}" for n, c in names.most_common(2))
-        print(f"| {name}{' (unseen)' if name in HELD_OUT else ''} | {len(rows)} | {share(rows, lambda r: r.get('shortcut', {}).get('fired')):.3f} | {share(rows, fired):.3f} | {most} |", flush=True)
+        print(
+            f"| {name}{' (unseen)' if name in HELD_OUT else ''} | {len(rows)} | "
+            f"{share(rows, lambda r: r.get('shortcut', {}).get('fired')):.3f} | "
+            f"{share(rows, fired):.3f} | {most} |",
+            flush=True,
+        )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--url", default="http://127.0.0.1:7392")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--size", type=int, default=300)
     parser.add_argument("--tier", default="cheap", choices=["free", "cheap", "deep"])
-    parser.add_argument("--seed", type=int, default=0, help="other draws of the same families; 770000: those of core/shortcut/README.md")
-    parser.add_argument("--untagged", action="store_true", help="send no domain: everything is ranked in the pool")
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        help="other draws of the same families; 770000: those of core/shortcut/README.md",
+    )
+    parser.add_argument(
+        "--untagged", action="store_true", help="send no domain: everything is ranked in the pool"
+    )
     opt = parser.parse_args()
     planted(opt, Mixture(opt.data, dev=True))
     clean(opt)

@@ -1,4 +1,6 @@
-"""A folder of `rewardd bench --write-model` as GGUF, for llama.cpp: the same weights, no vocabulary."""
+"""A folder of `rewardd bench --write-model` as GGUF, for llama.cpp: the same weights, no
+vocabulary."""
+
 import json
 import os
 
@@ -6,10 +8,17 @@ import os
 def _names(layers):
     yield "model.embed_tokens.weight", "token_embd.weight"
     yield "model.norm.weight", "output_norm.weight"
-    per_layer = {"input_layernorm": "attn_norm", "post_attention_layernorm": "ffn_norm",
-                 "self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k", "self_attn.v_proj": "attn_v",
-                 "self_attn.o_proj": "attn_output", "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up",
-                 "mlp.down_proj": "ffn_down"}
+    per_layer = {
+        "input_layernorm": "attn_norm",
+        "post_attention_layernorm": "ffn_norm",
+        "self_attn.q_proj": "attn_q",
+        "self_attn.k_proj": "attn_k",
+        "self_attn.v_proj": "attn_v",
+        "self_attn.o_proj": "attn_output",
+        "mlp.gate_proj": "ffn_gate",
+        "mlp.up_proj": "ffn_up",
+        "mlp.down_proj": "ffn_down",
+    }
     for i in range(layers):
         for ours, theirs in per_layer.items():
             for part in ("weight", "bias"):
@@ -22,6 +31,7 @@ def write_gguf(folder, path, kind):
     import numpy as np
     import torch
     from safetensors.torch import load_file
+
     with open(os.path.join(folder, "config.json"), encoding="utf-8") as f:
         c = json.load(f)
     tensors = load_file(os.path.join(folder, "model.safetensors"))
@@ -45,7 +55,11 @@ def write_gguf(folder, path, kind):
         x = tensors[ours].to(torch.float32).numpy()
         name = "F32" if x.ndim == 1 else "BF16" if ours == "model.embed_tokens.weight" else matrix
         qtype = gguf.GGMLQuantizationType[name]
-        w.add_tensor(theirs, np.ascontiguousarray(x) if name == "F32" else gguf.quantize(x, qtype), raw_dtype=qtype)
+        w.add_tensor(
+            theirs,
+            np.ascontiguousarray(x) if name == "F32" else gguf.quantize(x, qtype),
+            raw_dtype=qtype,
+        )
     w.write_header_to_file()
     w.write_kv_data_to_file()
     w.write_tensors_to_file()

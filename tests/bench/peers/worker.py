@@ -1,11 +1,14 @@
-"""One engine in a process of its own: {"ids": [...], "positions": [...]} per line on stdin, {"raw": [...]} per
-line on stdout, the protocol of tests/lib's rw-score. raw = z[1] - z[0] of the two-way head at each position.
+"""One engine in a process of its own: {"ids": [...], "positions": [...]} per line on stdin, {"raw":
+[...]} per line on stdout, the protocol of tests/lib's rw-score. raw = z[1] - z[0] of the two-way
+head at each position.
 
     python worker.py ENGINE FOLDER THREADS
 
-ENGINE: torch-f32, torch-bf16 (transformers), openvino-f32, openvino-bf16 (the plain forward below, traced),
-llama-f32, llama-bf16, llama-q8_0, llama-q4_0 (llama-cpp-python; LLAMA_CPP_LIB_PATH takes another build).
+ENGINE: torch-f32, torch-bf16 (transformers), openvino-f32, openvino-bf16 (the plain forward below,
+traced), llama-f32, llama-bf16, llama-q8_0, llama-q4_0 (llama-cpp-python; LLAMA_CPP_LIB_PATH takes
+another build).
 """
+
 import json
 import os
 import sys
@@ -19,6 +22,7 @@ def config_of(folder):
 def head_of(folder):
     import torch
     from safetensors import safe_open
+
     with safe_open(os.path.join(folder, "model.safetensors"), "pt") as f:
         w = f.get_tensor("score.weight").to(torch.float32)
     return (w[1] - w[0]).numpy()
@@ -27,10 +31,12 @@ def head_of(folder):
 def torch_engine(folder, threads, dtype):
     import torch
     from transformers import AutoConfig, AutoModel
+
     torch.set_num_threads(threads)
     config = AutoConfig.from_pretrained(folder)
-    model = AutoModel.from_pretrained(folder, config=config, dtype=getattr(torch, dtype),
-                                      attn_implementation="sdpa").eval()
+    model = AutoModel.from_pretrained(
+        folder, config=config, dtype=getattr(torch, dtype), attn_implementation="sdpa"
+    ).eval()
     head = torch.from_numpy(head_of(folder))
 
     def run(ids, positions):
@@ -44,12 +50,15 @@ def torch_engine(folder, threads, dtype):
 def plain_forward(folder):
     """Qwen2 as a module of plain operations that a tracer can follow; float32 weights."""
     import torch
+    from safetensors.torch import load_file
     from torch import nn
     from torch.nn import functional as F
-    from safetensors.torch import load_file
+
     c = config_of(folder)
     heads, kv, dim = c["num_attention_heads"], c["num_key_value_heads"], c["head_dim"]
-    weights = {k: v.float() for k, v in load_file(os.path.join(folder, "model.safetensors")).items()}
+    weights = {
+        k: v.float() for k, v in load_file(os.path.join(folder, "model.safetensors")).items()
+    }
 
     class Norm(nn.Module):
         def __init__(self, name):
@@ -75,9 +84,14 @@ def plain_forward(folder):
         def __init__(self, i):
             super().__init__()
             p = f"model.layers.{i}."
-            self.n1, self.n2 = Norm(p + "input_layernorm.weight"), Norm(p + "post_attention_layernorm.weight")
+            self.n1, self.n2 = (
+                Norm(p + "input_layernorm.weight"),
+                Norm(p + "post_attention_layernorm.weight"),
+            )
             self.q, self.k, self.v, self.o = (linear(p + f"self_attn.{x}_proj") for x in "qkvo")
-            self.gate, self.up, self.down = (linear(p + f"mlp.{x}_proj") for x in ("gate", "up", "down"))
+            self.gate, self.up, self.down = (
+                linear(p + f"mlp.{x}_proj") for x in ("gate", "up", "down")
+            )
 
         def forward(self, x, cos, sin):
             n = self.n1(x)
@@ -110,6 +124,7 @@ def openvino_engine(folder, threads, dtype):
     import numpy as np
     import openvino as ov
     import torch
+
     model, c = plain_forward(folder)
     dim = c["head_dim"]
     inverse = 1.0 / c["rope_theta"] ** (np.arange(0, dim, 2) / dim)
@@ -117,17 +132,34 @@ def openvino_engine(folder, threads, dtype):
     def inputs(ids):
         angles = np.outer(np.arange(len(ids)), inverse)
         angles = np.concatenate([angles, angles], -1)
-        return (np.array([ids], np.int64), np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32))
+        return (
+            np.array([ids], np.int64),
+            np.cos(angles).astype(np.float32),
+            np.sin(angles).astype(np.float32),
+        )
 
     example = tuple(torch.from_numpy(x) for x in inputs(list(range(40))))
     with torch.inference_mode():
-        converted = ov.convert_model(model, example_input=example,
-                                     input=[("ids", [1, -1], np.int64), ("cos", [-1, dim], np.float32),
-                                            ("sin", [-1, dim], np.float32)])
+        converted = ov.convert_model(
+            model,
+            example_input=example,
+            input=[
+                ("ids", [1, -1], np.int64),
+                ("cos", [-1, dim], np.float32),
+                ("sin", [-1, dim], np.float32),
+            ],
+        )
     del model
-    compiled = ov.Core().compile_model(converted, "CPU", {
-        "INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": {"float32": "f32", "bfloat16": "bf16"}[dtype],
-        "PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": 1})
+    compiled = ov.Core().compile_model(
+        converted,
+        "CPU",
+        {
+            "INFERENCE_NUM_THREADS": threads,
+            "INFERENCE_PRECISION_HINT": {"float32": "f32", "bfloat16": "bf16"}[dtype],
+            "PERFORMANCE_HINT": "LATENCY",
+            "NUM_STREAMS": 1,
+        },
+    )
     request, head = compiled.create_infer_request(), head_of(folder)
 
     def run(ids, positions):
@@ -140,9 +172,11 @@ def openvino_engine(folder, threads, dtype):
 
 def llama_engine(folder, threads, kind):
     import ctypes
-    import numpy as np
+
     import llama_cpp
+    import numpy as np
     from gguf_file import write_gguf
+
     path = os.path.join(folder, f"peer-{kind}.gguf")
     if not os.path.exists(path):
         write_gguf(folder, path, kind)
@@ -172,7 +206,10 @@ def llama_engine(folder, threads, kind):
             batch.seq_id[i][0], batch.logits[i] = 0, i in wanted
         if llama_cpp.llama_decode(context, batch) != 0:
             raise RuntimeError("llama_decode failed")
-        rows = [np.ctypeslib.as_array(llama_cpp.llama_get_embeddings_ith(context, p), (hidden,)) for p in positions]
+        rows = [
+            np.ctypeslib.as_array(llama_cpp.llama_get_embeddings_ith(context, p), (hidden,))
+            for p in positions
+        ]
         return [float(row @ head) for row in rows]
 
     run.keep = silent

@@ -1,1 +1,2 @@
-"""Recipe of rewardd's default reward models: generator, checker, tokenizer, training, export, evaluation."""
+"""Recipe of rewardd's default reward models: generator, checker, tokenizer, training, export,
+evaluation."""

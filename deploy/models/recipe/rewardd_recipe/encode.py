@@ -1,7 +1,8 @@
 """Traces to token ids, labels and weights.
 
-Layout (also in rewardd.json): ids(question) <|question|> then for every step ids(step) <|step|>, then <|end|> for the
-outcome model. Pieces are tokenised apart with special tokens off. The step reward is read at <|step|>.
+Layout (also in rewardd.json): ids(question) <|question|> then for every step ids(step) <|step|>,
+then <|end|> for the outcome model. Pieces are tokenised apart with special tokens off. The step
+reward is read at <|step|>.
 """
 
 from __future__ import annotations
@@ -37,8 +38,11 @@ def prompt_ids(tok: Tokenizer, question: str) -> list[int]:
     return plain(tok, question) + [QUESTION]
 
 
-def score_ids(tok: Tokenizer, question: str, steps: list[str], end: bool = False) -> tuple[list[int], list[int]]:
-    """Ids of a trace to score and the positions of its step markers. tokenizer.encode_special_tokens must be on."""
+def score_ids(
+    tok: Tokenizer, question: str, steps: list[str], end: bool = False
+) -> tuple[list[int], list[int]]:
+    """Ids of a trace to score and the positions of its step markers.
+    tokenizer.encode_special_tokens must be on."""
     ids, marks = prompt_ids(tok, question), []
     for step in steps:
         ids += plain(tok, step) + [STEP]
@@ -47,7 +51,8 @@ def score_ids(tok: Tokenizer, question: str, steps: list[str], end: bool = False
 
 
 def encode(tok: Tokenizer, trace: Trace, full: bool) -> Example:
-    """A training example. Unless `full`, the trace is cut after its first wrong step: what follows teaches little."""
+    """A training example. Unless `full`, the trace is cut after its first wrong step: what follows
+    teaches little."""
     ids = prompt_ids(tok, trace.question)
     ex = Example(ids, [], [], [], [IGNORE] * len(ids), [IGNORE] * len(ids), -1.0)
     first = -1 if trace.independent else trace.first_error()
@@ -57,7 +62,10 @@ def encode(tok: Tokenizer, trace: Trace, full: bool) -> Example:
         label = IGNORE if prefix[i] is None else prefix[i]
         _append(tok, ex, step, label, -1 if first < 0 else i - first, trace.dense_text)
         after = 0 <= first < i
-        ex.weights.append(step.weight * (AFTER_WEIGHT if after else BAD_WEIGHT if label == 0 and first >= 0 else 1.0))
+        ex.weights.append(
+            step.weight
+            * (AFTER_WEIGHT if after else BAD_WEIGHT if label == 0 and first >= 0 else 1.0)
+        )
     ex.ids.append(END)
     ex.dense.append(IGNORE)
     ex.lm.append(IGNORE)
@@ -66,11 +74,15 @@ def encode(tok: Tokenizer, trace: Trace, full: bool) -> Example:
     return ex
 
 
-def _append(tok: Tokenizer, ex: Example, step: Step, label: int, place: int, dense_text: bool) -> None:
-    """One step with its token targets. `place`: position relative to the first error, negative before it.
+def _append(
+    tok: Tokenizer, ex: Example, step: Step, label: int, place: int, dense_text: bool
+) -> None:
+    """One step with its token targets. `place`: position relative to the first error, negative
+    before it.
 
-    The next-token loss is asked where it teaches: the digits of valid steps (or all their tokens, in state machines, where
-    nothing is free), and, where a number or a name goes wrong, the token that should have stood there."""
+    The next-token loss is asked where it teaches: the digits of valid steps (or all their tokens,
+    in state machines, where nothing is free), and, where a number or a name goes wrong, the token
+    that should have stood there."""
     enc = tok.encode(step.text, add_special_tokens=False)
     starts = [start for start, _ in enc.offsets]
     wrong = step.valid is False
@@ -82,8 +94,15 @@ def _append(tok: Tokenizer, ex: Example, step: Step, label: int, place: int, den
     else:
         dense = [label] * len(starts)
     known = place < 0 or (place == 0 and not wrong)
-    lm = [i if known and start >= step.free and (not wrong or start < cut) and (dense_text or step.text[start : end].isdigit()) else IGNORE
-          for i, start, end in zip(enc.ids, starts, (e for _, e in enc.offsets))]
+    lm = [
+        i
+        if known
+        and start >= step.free
+        and (not wrong or start < cut)
+        and (dense_text or step.text[start:end].isdigit())
+        else IGNORE
+        for i, start, end in zip(enc.ids, starts, (e for _, e in enc.offsets))
+    ]
     if wrong and place <= 0 and step.truth is not None and cut in starts:
         right = plain(tok, step.truth)
         if right:

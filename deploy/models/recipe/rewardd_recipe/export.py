@@ -1,7 +1,9 @@
-"""Writes the two packages from a training checkpoint: bfloat16 weights that plain `transformers` loads, rewardd.json, and
-golden vectors computed by transformers in float32 from exactly the stored weights.
+"""Writes the two packages from a training checkpoint: bfloat16 weights that plain `transformers`
+loads, rewardd.json, and golden vectors computed by transformers in float32 from exactly the stored
+weights.
 
-python -m rewardd_recipe.export --checkpoint checkpoint.pt --tokenizer tokenizer.json --kind prm|orm --out DIR
+python -m rewardd_recipe.export --checkpoint checkpoint.pt --tokenizer tokenizer.json --kind prm|orm
+--out DIR
 """
 
 from __future__ import annotations
@@ -13,7 +15,12 @@ import shutil
 from pathlib import Path
 
 import torch
-from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForSequenceClassification, Qwen3ForTokenClassification
+from transformers import (
+    PreTrainedTokenizerFast,
+    Qwen3Config,
+    Qwen3ForSequenceClassification,
+    Qwen3ForTokenClassification,
+)
 
 from .encode import load_tokenizer, score_ids
 from .model import ModelConfig
@@ -22,24 +29,59 @@ from .tokenizer import SPECIAL
 CONTEXT_MAX = 2048
 TOLERANCE = 1e-3
 GOLDEN = [
-    ("A farmer has 12 boxes with 8 apples in each box. He gives away 20 apples. How many apples are left?",
-     ["The total number of apples is 12 * 8 = 96.", "The number of apples left is 96 - 20 = 76.", "The answer is 76."]),
-    ("A farmer has 12 boxes with 8 apples in each box. He gives away 20 apples. How many apples are left?",
-     ["The total number of apples is 12 * 8 = 86.", "The number of apples left is 86 - 20 = 66.", "The answer is 66."]),
-    ("A farmer has 12 boxes with 8 apples in each box. He gives away 20 apples. How many apples are left?",
-     ["The total number of apples is 12 + 20 = 76.", "The answer is \\boxed{76}."]),
-    ("Solve 3x + 5 = 20.", ["Subtract 5 from both sides: 3x = 15.", "Divide both sides by 3: x = 5.", "So x = 5."]),
+    (
+        "A farmer has 12 boxes with 8 apples in each box. He gives away 20 apples. How "
+        "many apples are left?",
+        [
+            "The total number of apples is 12 * 8 = 96.",
+            "The number of apples left is 96 - 20 = 76.",
+            "The answer is 76.",
+        ],
+    ),
+    (
+        "A farmer has 12 boxes with 8 apples in each box. He gives away 20 apples. How "
+        "many apples are left?",
+        [
+            "The total number of apples is 12 * 8 = 86.",
+            "The number of apples left is 86 - 20 = 66.",
+            "The answer is 66.",
+        ],
+    ),
+    (
+        "A farmer has 12 boxes with 8 apples in each box. He gives away 20 apples. How "
+        "many apples are left?",
+        ["The total number of apples is 12 + 20 = 76.", "The answer is \\boxed{76}."],
+    ),
+    (
+        "Solve 3x + 5 = 20.",
+        ["Subtract 5 from both sides: 3x = 15.", "Divide both sides by 3: x = 5.", "So x = 5."],
+    ),
     ("Käse kostet 3 € – wie viel kosten 4?", ["3 × 4 = 12 € <|step|> ✓", "Die Antwort ist 12."]),
 ]
 
 
 def hf_config(cfg: ModelConfig, labels: int) -> Qwen3Config:
     return Qwen3Config(
-        vocab_size=cfg.vocab_size, hidden_size=cfg.hidden_size, intermediate_size=cfg.intermediate_size,
-        num_hidden_layers=cfg.num_layers, num_attention_heads=cfg.num_heads, num_key_value_heads=cfg.num_kv_heads,
-        head_dim=cfg.head_dim, rms_norm_eps=cfg.rms_eps, rope_theta=cfg.rope_theta, max_position_embeddings=CONTEXT_MAX,
-        tie_word_embeddings=False, attention_bias=False, use_cache=False, num_labels=labels, pad_token_id=0, eos_token_id=0,
-        bos_token_id=None, classifier_dropout=0.0, dtype=torch.bfloat16)
+        vocab_size=cfg.vocab_size,
+        hidden_size=cfg.hidden_size,
+        intermediate_size=cfg.intermediate_size,
+        num_hidden_layers=cfg.num_layers,
+        num_attention_heads=cfg.num_heads,
+        num_key_value_heads=cfg.num_kv_heads,
+        head_dim=cfg.head_dim,
+        rms_norm_eps=cfg.rms_eps,
+        rope_theta=cfg.rope_theta,
+        max_position_embeddings=CONTEXT_MAX,
+        tie_word_embeddings=False,
+        attention_bias=False,
+        use_cache=False,
+        num_labels=labels,
+        pad_token_id=0,
+        eos_token_id=0,
+        bos_token_id=None,
+        classifier_dropout=0.0,
+        dtype=torch.bfloat16,
+    )
 
 
 def shape_of(state: dict) -> ModelConfig:
@@ -48,10 +90,14 @@ def shape_of(state: dict) -> ModelConfig:
     first = "model.layers.0."
     head = state[first + "self_attn.q_norm.weight"].shape[0]
     return ModelConfig(
-        vocab_size=state["model.embed_tokens.weight"].shape[0], hidden_size=state["model.embed_tokens.weight"].shape[1],
-        intermediate_size=state[first + "mlp.gate_proj.weight"].shape[0], num_layers=layers, head_dim=head,
+        vocab_size=state["model.embed_tokens.weight"].shape[0],
+        hidden_size=state["model.embed_tokens.weight"].shape[1],
+        intermediate_size=state[first + "mlp.gate_proj.weight"].shape[0],
+        num_layers=layers,
+        head_dim=head,
         num_heads=state[first + "self_attn.q_proj.weight"].shape[0] // head,
-        num_kv_heads=state[first + "self_attn.k_proj.weight"].shape[0] // head)
+        num_kv_heads=state[first + "self_attn.k_proj.weight"].shape[0] // head,
+    )
 
 
 def build(state: dict, kind: str) -> torch.nn.Module:
@@ -60,7 +106,10 @@ def build(state: dict, kind: str) -> torch.nn.Module:
     if kind == "prm":
         model = Qwen3ForTokenClassification(hf_config(cfg, 2))
         trunk |= {"score.weight": state["step_head.weight"], "score.bias": state["step_head.bias"]}
-        model.config.id2label, model.config.label2id = {0: "wrong", 1: "correct"}, {"wrong": 0, "correct": 1}
+        model.config.id2label, model.config.label2id = (
+            {0: "wrong", 1: "correct"},
+            {"wrong": 0, "correct": 1},
+        )
     else:
         model = Qwen3ForSequenceClassification(hf_config(cfg, 1))
         trunk |= {"score.weight": state["outcome_head.weight"]}
@@ -86,15 +135,21 @@ def manifest(kind: str) -> dict:
     else:
         layout["close"] = [{"token": "<|end|>"}]
     return {
-        "rewardd": 1, "kind": "process" if prm else "outcome", "head": head,
-        "post": {"type": "softmax", "good": 1} if prm else {"type": "sigmoid"}, "aggregate": "min", "layout": layout,
-        "context_max": CONTEXT_MAX, "golden": {"tolerance": TOLERANCE, "file": "golden.json"},
+        "rewardd": 1,
+        "kind": "process" if prm else "outcome",
+        "head": head,
+        "post": {"type": "softmax", "good": 1} if prm else {"type": "sigmoid"},
+        "aggregate": "min",
+        "layout": layout,
+        "context_max": CONTEXT_MAX,
+        "golden": {"tolerance": TOLERANCE, "file": "golden.json"},
     }
 
 
 @torch.no_grad()
 def golden(folder: Path, kind: str) -> dict:
-    """Ids, positions and float32 scores of a few traces, through the stored files. raw is the log-odds of the score."""
+    """Ids, positions and float32 scores of a few traces, through the stored files. raw is the
+    log-odds of the score."""
     loader = Qwen3ForTokenClassification if kind == "prm" else Qwen3ForSequenceClassification
     model = loader.from_pretrained(folder, dtype=torch.float32).eval()
     tok = load_tokenizer(str(folder / "tokenizer.json"))
@@ -111,11 +166,19 @@ def golden(folder: Path, kind: str) -> dict:
 
 
 def readable(folder: Path, kind: str) -> list[dict]:
-    """The golden traces with their texts and probabilities, for people and for other implementations' tests."""
+    """The golden traces with their texts and probabilities, for people and for other
+    implementations' tests."""
     vectors = json.loads((folder / "golden.json").read_text())["vectors"]
     out = []
     for (question, steps), v in zip(GOLDEN, vectors):
-        out.append({"question": question, "steps": steps, "rewards": [1 / (1 + math.exp(-r)) for r in v["raw"]]} | v)
+        out.append(
+            {
+                "question": question,
+                "steps": steps,
+                "rewards": [1 / (1 + math.exp(-r)) for r in v["raw"]],
+            }
+            | v
+        )
     return out
 
 
@@ -123,13 +186,21 @@ def write_package(state: dict, tokenizer: Path, kind: str, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     build(state, kind).save_pretrained(out)
     shutil.copyfile(tokenizer, out / "tokenizer.json")
-    fast = PreTrainedTokenizerFast(tokenizer_file=str(tokenizer), pad_token=SPECIAL[0], eos_token=SPECIAL[0], clean_up_tokenization_spaces=False, model_max_length=CONTEXT_MAX)
+    fast = PreTrainedTokenizerFast(
+        tokenizer_file=str(tokenizer),
+        pad_token=SPECIAL[0],
+        eos_token=SPECIAL[0],
+        clean_up_tokenization_spaces=False,
+        model_max_length=CONTEXT_MAX,
+    )
     fast.save_pretrained(out)
     shutil.copyfile(tokenizer, out / "tokenizer.json")
     (out / "special_tokens_map.json").unlink(missing_ok=True)
     (out / "rewardd.json").write_text(json.dumps(manifest(kind), indent=2) + "\n")
     (out / "golden.json").write_text(json.dumps(golden(out, kind)) + "\n")
-    (out / "golden_readable.json").write_text(json.dumps(readable(out, kind), indent=1, ensure_ascii=False) + "\n")
+    (out / "golden_readable.json").write_text(
+        json.dumps(readable(out, kind), indent=1, ensure_ascii=False) + "\n"
+    )
 
 
 def main() -> None:
@@ -139,7 +210,9 @@ def main() -> None:
     p.add_argument("--kind", choices=["prm", "orm"], required=True)
     p.add_argument("--out", type=Path, required=True)
     opt = p.parse_args()
-    write_package(torch.load(opt.checkpoint, weights_only=True)["model"], opt.tokenizer, opt.kind, opt.out)
+    write_package(
+        torch.load(opt.checkpoint, weights_only=True)["model"], opt.tokenizer, opt.kind, opt.out
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""Exact arithmetic expressions: parse, evaluate, render in the notations people and language models use."""
+"""Exact arithmetic expressions: parse, evaluate, render in the notations people and language models
+use."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ _RANK = {"+": 1, "-": 1, "*": 2, "/": 2}
 
 
 def parse(text: str) -> Tree:
-    """"a*b+3" -> ("+", ("*", "a", "b"), Fraction(3))."""
+    """ "a*b+3" -> ("+", ("*", "a", "b"), Fraction(3))."""
     return _convert(ast.parse(text, mode="eval").body)
 
 
@@ -76,7 +77,8 @@ def refs(tree: Tree) -> list[str]:
 
 
 def number(value: Fraction, commas: bool = False, cents: bool = False) -> str:
-    """Decimal text of a value with at most a few decimals; a fraction a/b when it has no short decimal form."""
+    """Decimal text of a value with at most a few decimals; a fraction a/b when it has no short
+    decimal form."""
     if value.denominator == 1:
         text = f"{value.numerator:,}" if commas else str(value.numerator)
         return text + ".00" if cents else text
@@ -92,7 +94,14 @@ def is_nice(value: Fraction) -> bool:
     return 0 <= value < 1_000_000 and (value * 100).denominator == 1
 
 
-def render(tree: Tree, show: Callable[[Tree], str], times: str, divide: str, parent: int = 0, right: bool = False) -> str:
+def render(
+    tree: Tree,
+    show: Callable[[Tree], str],
+    times: str,
+    divide: str,
+    parent: int = 0,
+    right: bool = False,
+) -> str:
     """Infix text with as few parentheses as needed. `divide` may be "frac" for LaTeX fractions."""
     if not isinstance(tree, tuple):
         return show(tree)
@@ -102,13 +111,18 @@ def render(tree: Tree, show: Callable[[Tree], str], times: str, divide: str, par
         inner = [render(x, show, times, divide) for x in (a, b)]
         return "\\frac{" + inner[0] + "}{" + inner[1] + "}"
     sign = {"*": times, "/": divide}.get(op, op)
-    text = render(a, show, times, divide, rank) + f" {sign} " + render(b, show, times, divide, rank, True)
+    text = (
+        render(a, show, times, divide, rank)
+        + f" {sign} "
+        + render(b, show, times, divide, rank, True)
+    )
     wrap = rank < parent or (right and rank == parent)
     return f"({text})" if wrap else text
 
 
 def perturb(rng: random.Random, value: Fraction) -> Fraction:
-    """A plausible wrong number: off by a little, a digit changed, swapped, dropped or doubled, or a factor of ten."""
+    """A plausible wrong number: off by a little, a digit changed, swapped, dropped or doubled, or a
+    factor of ten."""
     whole = int(value) if value.denominator == 1 else None
     for _ in range(50):
         kind = rng.random()

@@ -1,8 +1,10 @@
-"""GSM8K train as quantity programs: real phrasing, resampled numbers, corruptions with a known place.
+"""GSM8K train as quantity programs: real phrasing, resampled numbers, corruptions with a known
+place.
 
-The calculator annotations of the solutions (<<48/2=24>>) give every derivation; operands are linked to the question's
-numbers and to earlier results. Where every link is unambiguous the question's numbers are drawn anew and everything is
-recomputed, so the model cannot remember the text. Only the train file may be given to this module.
+The calculator annotations of the solutions (<<48/2=24>>) give every derivation; operands are linked
+to the question's numbers and to earlier results. Where every link is unambiguous the question's
+numbers are drawn anew and everything is recomputed, so the model cannot remember the text. Only the
+train file may be given to this module.
 """
 
 from __future__ import annotations
@@ -21,11 +23,42 @@ from .program import REASONING, Program, Quantity, write
 from .trace import Trace
 
 NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?|\.\d+")
-ANNOTATION = re.compile(r"(?P<left>[\d$%.,()+\-*/x× ]*?=\s*)?(?P<cur>\$?)\s*<<(?P<e>[^=<>]+)=(?P<v>[^<>]+)>>\s*(?P<shown>\$?[\d.,]*\d)?")
+ANNOTATION = re.compile(
+    r"(?P<left>[\d$%.,()+\-*/x× "
+    r"]*?=\s*)?(?P<cur>\$?)\s*<<(?P<e>[^=<>]+)=(?P<v>[^<>]+)>>\s*(?P<shown>\$?[\d.,]*\d)?"
+)
 FIXED = {Fraction(n) for n in (7, 10, 12, 24, 30, 31, 50, 52, 60, 100, 365, 1000)}
-PEOPLE = (set(FIRST_NAMES) | set(NAMES) | set("John Mary James Robert Michael Jessica Emily Sarah Janet Jerry Tommy Billy Samantha Andrew Lily Olivia "
-          "Johnny Jackson Charlie Bobby Katie Jimmy Melissa Brandon Kelly Josh Rachel Sophia Mia Hannah Julie Carlos Natalia Weng".split())) \
-    - {"May", "April", "June", "Art", "Will", "Mark", "Rose", "Grace", "Faith", "Joy", "Pat", "Max", "Jack", "Stan", "Ray", "Bill", "Rob", "Sue", "Dan", "Jan"}
+PEOPLE = (
+    set(FIRST_NAMES)
+    | set(NAMES)
+    | set(
+        "John Mary James Robert Michael Jessica Emily Sarah Janet Jerry Tommy Billy "
+        "Samantha Andrew Lily Olivia "
+        "Johnny Jackson Charlie Bobby Katie Jimmy Melissa Brandon Kelly Josh Rachel Sophia "
+        "Mia Hannah Julie Carlos Natalia Weng".split()
+    )
+) - {
+    "May",
+    "April",
+    "June",
+    "Art",
+    "Will",
+    "Mark",
+    "Rose",
+    "Grace",
+    "Faith",
+    "Joy",
+    "Pat",
+    "Max",
+    "Jack",
+    "Stan",
+    "Ray",
+    "Bill",
+    "Rob",
+    "Sue",
+    "Dan",
+    "Jan",
+}
 DEV_EVERY = 20
 SEED = 20260606
 
@@ -91,10 +124,19 @@ def _pieces(line: str) -> list[Piece] | None:
     for m in ANNOTATION.finditer(line):
         value = to_fraction(m["v"])
         try:
-            tree = expr.parse(re.sub(r"(?<![\d.])0+(?=\d)", "", m["e"].strip().replace(",", "").replace("%", "/100")))
+            tree = expr.parse(
+                re.sub(
+                    r"(?<![\d.])0+(?=\d)", "", m["e"].strip().replace(",", "").replace("%", "/100")
+                )
+            )
         except (SyntaxError, ValueError, KeyError):
             return None
-        if value is None or not isinstance(tree, tuple) or m["shown"] is None or to_fraction(m["shown"].rstrip(".,")) != value:
+        if (
+            value is None
+            or not isinstance(tree, tuple)
+            or m["shown"] is None
+            or to_fraction(m["shown"].rstrip(".,")) != value
+        ):
             return None
         start = m.start()
         left = m["left"] or ""
@@ -113,8 +155,11 @@ def _pieces(line: str) -> list[Piece] | None:
 
 
 def build(rng: random.Random, problem: Problem, resample: bool = True) -> Program | None:
-    """The problem as a program, with new numbers when that is possible. None when it cannot be linked."""
-    spans = [(m.start(), m.end(), to_fraction(m.group())) for m in NUMBER.finditer(problem.question)]
+    """The problem as a program, with new numbers when that is possible. None when it cannot be
+    linked."""
+    spans = [
+        (m.start(), m.end(), to_fraction(m.group())) for m in NUMBER.finditer(problem.question)
+    ]
     values = [v for _, _, v in spans]
     given = {f"g{i}": v for i, v in enumerate(values) if v is not None and values.index(v) == i}
     linked = _link(problem, given)
@@ -150,9 +195,14 @@ def _link(problem: Problem, given: expr.Env) -> tuple[list[tuple[str, expr.Tree]
     return nodes, target
 
 
-def _resample(rng: random.Random, given: expr.Env, nodes: list, used: set[str], values: list) -> expr.Env | None:
-    free = [k for k, v in given.items() if k in used and v.denominator == 1 and v > 3 and v not in FIXED
-            and values.count(v) == 1]
+def _resample(
+    rng: random.Random, given: expr.Env, nodes: list, used: set[str], values: list
+) -> expr.Env | None:
+    free = [
+        k
+        for k, v in given.items()
+        if k in used and v.denominator == 1 and v > 3 and v not in FIXED and values.count(v) == 1
+    ]
     if not free:
         return None
     old = dict(given)
@@ -180,18 +230,29 @@ def _sound(new: expr.Env, old: expr.Env, nodes: list) -> bool:
             env[key] = expr.evaluate(tree, env)
         except ZeroDivisionError:
             return False
-        if not expr.is_nice(env[key]) or env[key] <= 0 or (old[key].denominator == 1 and env[key].denominator != 1):
+        if (
+            not expr.is_nice(env[key])
+            or env[key] <= 0
+            or (old[key].denominator == 1 and env[key].denominator != 1)
+        ):
             return False
     return len(set(env.values())) == len(env)
 
 
-def _program(problem: Problem, spans: list, given: expr.Env, new: expr.Env, nodes: list, target: str) -> Program:
+def _program(
+    problem: Problem, spans: list, given: expr.Env, new: expr.Env, nodes: list, target: str
+) -> Program:
     swap = {given[k]: new[k] for k in given}
     question = _swap_numbers(problem.question, swap)
     facts = _facts(problem.question, given, swap)
     quantities = [Quantity(k, None, "", "", facts.get(k, "")) for k in given]
     env, old = dict(new), dict(given)
-    for key, tree in nodes:  # a line may name its result before it derives it: "earns $4,000 because 48,000 / 12 = 4,000"
+    for (
+        key,
+        tree,
+        # a line may name its result before it derives it: "earns $4,000 because 48,000 / 12 =
+        # 4,000"
+    ) in nodes:
         env[key], old[key] = expr.evaluate(tree, env), expr.evaluate(tree, old)
         swap.setdefault(old[key], env[key])
     derived = iter(nodes)
@@ -257,8 +318,13 @@ class Source:
         self.problems = load(path, dev)
         programs = [(p, build(random.Random(SEED), p, False)) for p in self.problems]
         self.linked = [p for p, program in programs if program is not None]
-        self.sentences = [q.sentence for _, program in programs if program for q in program.derived()
-                          if not q.glued and 20 < len(q.sentence) < 90 and not re.search(r"\d|\$", q.sentence)]
+        self.sentences = [
+            q.sentence
+            for _, program in programs
+            if program
+            for q in program.derived()
+            if not q.glued and 20 < len(q.sentence) < 90 and not re.search(r"\d|\$", q.sentence)
+        ]
 
     def program(self, rng: random.Random, resample: float = 0.7) -> Program:
         program = None

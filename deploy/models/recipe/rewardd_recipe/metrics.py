@@ -1,9 +1,11 @@
-"""Figures of the evaluation: AUROC, first-error F1, bootstrap intervals, and the two floors every figure stands beside."""
+"""Figures of the evaluation: AUROC, first-error F1, bootstrap intervals, and the two floors every
+figure stands beside."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Callable, Sequence
+from typing import Callable
 
 import numpy as np
 from scipy.stats import rankdata
@@ -23,12 +25,21 @@ def auroc(labels: Sequence[int], scores: Sequence[float]) -> float:
     return float((ranks[y == 1].sum() - pos * (pos + 1) / 2) / (pos * neg))
 
 
-def interval(groups: Sequence, figure: Callable[[list], float], seed: int = 0, rounds: int = BOOTSTRAP) -> tuple[float, float]:
+def interval(
+    groups: Sequence, figure: Callable[[list], float], seed: int = 0, rounds: int = BOOTSTRAP
+) -> tuple[float, float]:
     """95 % bootstrap interval of a figure over groups (traces or problems)."""
     rng = np.random.default_rng(seed)
-    values = [figure([groups[i] for i in rng.integers(0, len(groups), len(groups))]) for _ in range(rounds)]
+    values = [
+        figure([groups[i] for i in rng.integers(0, len(groups), len(groups))])
+        for _ in range(rounds)
+    ]
     values = [v for v in values if v == v]
-    return (float(np.percentile(values, 2.5)), float(np.percentile(values, 97.5))) if values else (float("nan"),) * 2
+    return (
+        (float(np.percentile(values, 2.5)), float(np.percentile(values, 97.5)))
+        if values
+        else (float("nan"),) * 2
+    )
 
 
 @dataclass
@@ -39,9 +50,12 @@ class Scored:
     scores: list[float]
 
     def pairs(self) -> list[tuple[int, float]]:
-        """(label, score) of the steps up to and including the first error; without those beyond the model's context (nan)."""
+        """(label, score) of the steps up to and including the first error; without those beyond the
+        model's context (nan)."""
         last = len(self.scores) if self.first < 0 else self.first + 1
-        return [(0 if i == self.first else 1, s) for i, s in enumerate(self.scores[:last]) if s == s]
+        return [
+            (0 if i == self.first else 1, s) for i, s in enumerate(self.scores[:last]) if s == s
+        ]
 
 
 def step_auroc(traces: Sequence[Scored]) -> float:
@@ -54,7 +68,8 @@ def predicted_first(scores: Sequence[float], threshold: float) -> int:
 
 
 def first_error(traces: Sequence[Scored], threshold: float) -> tuple[float, float, float]:
-    """Exact first-error accuracy on wrong traces, accuracy on clean ones, and their harmonic mean (ProcessBench's F1)."""
+    """Exact first-error accuracy on wrong traces, accuracy on clean ones, and their harmonic mean
+    (ProcessBench's F1)."""
     hits = [(t.first >= 0, predicted_first(t.scores, threshold) == t.first) for t in traces]
     return harmonic([h for bad, h in hits if bad], [h for bad, h in hits if not bad])
 
@@ -66,8 +81,11 @@ def harmonic(wrong: Sequence[bool], clean: Sequence[bool]) -> tuple[float, float
     return a, b, 0.0 if a + b == 0 else 2 * a * b / (a + b)
 
 
-def step_auroc_interval(traces: Sequence[Scored], seed: int = 0, rounds: int = BOOTSTRAP) -> tuple[float, float]:
-    """`interval(traces, step_auroc)` with one sort for all rounds: a trace drawn k times weighs k."""
+def step_auroc_interval(
+    traces: Sequence[Scored], seed: int = 0, rounds: int = BOOTSTRAP
+) -> tuple[float, float]:
+    """`interval(traces, step_auroc)` with one sort for all rounds: a trace drawn k times weighs
+    k."""
     flat = [(label, score, i) for i, t in enumerate(traces) for label, score in t.pairs()]
     if not flat:
         return (float("nan"),) * 2
@@ -76,23 +94,40 @@ def step_auroc_interval(traces: Sequence[Scored], seed: int = 0, rounds: int = B
     rng = np.random.default_rng(seed)
     values = []
     for _ in range(rounds):
-        weight = np.bincount(rng.integers(0, len(traces), len(traces)), minlength=len(traces))[owner]
+        weight = np.bincount(rng.integers(0, len(traces), len(traces)), minlength=len(traces))[
+            owner
+        ]
         pos, neg = (np.bincount(rank, weight * (labels == y)) for y in (1, 0))
         if pos.sum() and neg.sum():
             values.append((pos * (np.cumsum(neg) - neg / 2)).sum() / (pos.sum() * neg.sum()))
-    return (float(np.percentile(values, 2.5)), float(np.percentile(values, 97.5))) if values else (float("nan"),) * 2
+    return (
+        (float(np.percentile(values, 2.5)), float(np.percentile(values, 97.5)))
+        if values
+        else (float("nan"),) * 2
+    )
 
 
-def f1_interval(traces: Sequence[Scored], threshold: float, seed: int = 0, rounds: int = BOOTSTRAP) -> tuple[float, float]:
+def f1_interval(
+    traces: Sequence[Scored], threshold: float, seed: int = 0, rounds: int = BOOTSTRAP
+) -> tuple[float, float]:
     """`interval` of the F1 of `first_error`, each trace judged once."""
     hits = [(t.first >= 0, predicted_first(t.scores, threshold) == t.first) for t in traces]
-    return interval(hits, lambda g: harmonic([h for bad, h in g if bad], [h for bad, h in g if not bad])[2], seed, rounds)
+    return interval(
+        hits,
+        lambda g: harmonic([h for bad, h in g if bad], [h for bad, h in g if not bad])[2],
+        seed,
+        rounds,
+    )
 
 
 def best_threshold(traces: Sequence[Scored]) -> float:
     """The threshold with the best F1 on development traces."""
-    grid = np.unique(np.quantile([s for t in traces for s in t.scores if s == s], np.linspace(0.01, 0.9, 120)))
-    scores = np.full((len(traces), max(len(t.scores) for t in traces) + 1), np.nan)  # the last column stays nan: nothing below
+    grid = np.unique(
+        np.quantile([s for t in traces for s in t.scores if s == s], np.linspace(0.01, 0.9, 120))
+    )
+    scores = np.full(
+        (len(traces), max(len(t.scores) for t in traces) + 1), np.nan
+    )  # the last column stays nan: nothing below
     for i, t in enumerate(traces):
         scores[i, : len(t.scores)] = t.scores
     first = np.array([t.first for t in traces])
@@ -115,7 +150,15 @@ class LengthFloor:
     def features(question: str, steps: Sequence[str], upto: int) -> list[float]:
         text = steps[upto]
         before = sum(map(len, steps[:upto]))
-        return [np.log1p(len(text)), len(text), upto, np.log1p(before), np.log1p(len(question)), text.count("\n"), len(text.split())]
+        return [
+            np.log1p(len(text)),
+            len(text),
+            upto,
+            np.log1p(before),
+            np.log1p(len(question)),
+            text.count("\n"),
+            len(text.split()),
+        ]
 
     def fit(self, rows: list[list[float]], labels: list[int]) -> None:
         self.model.fit(self.scale.fit_transform(rows), labels)
@@ -128,7 +171,13 @@ class WordFloor:
     """Logistic regression on hashed word and number counts of a step (or of a whole trace)."""
 
     def __init__(self) -> None:
-        self.hash = HashingVectorizer(n_features=2**17, token_pattern=r"(?u)[a-zA-Z]+|\d|[^\w\s]", alternate_sign=False, norm="l2", ngram_range=(1, 2))
+        self.hash = HashingVectorizer(
+            n_features=2**17,
+            token_pattern=r"(?u)[a-zA-Z]+|\d|[^\w\s]",
+            alternate_sign=False,
+            norm="l2",
+            ngram_range=(1, 2),
+        )
         self.model = LogisticRegression(max_iter=300, C=3.0, solver="liblinear")
 
     def fit(self, texts: list[str], labels: list[int]) -> None:

@@ -1,13 +1,27 @@
-"""Which traces a split is made of. Every split has its own seed space; held-out parts never enter training."""
+"""Which traces a split is made of. Every split has its own seed space; held-out parts never enter
+training."""
 
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Callable, Iterator
+from typing import Callable
 
 from . import gsm8k, prm800k, shortcuts
-from .families import algebra, basen, calibration, chains, countdown, drills, equations, relations, scenes, states, words
+from .families import (
+    algebra,
+    basen,
+    calibration,
+    chains,
+    countdown,
+    drills,
+    equations,
+    relations,
+    scenes,
+    states,
+    words,
+)
 from .program import write
 from .trace import Trace
 from .vary import framed, vary
@@ -16,9 +30,17 @@ SEEDS = {"train": 1_000_003, "dev": 2_000_003, "test": 3_000_017}
 Maker = Callable[[random.Random], Trace]
 
 OWN: dict[str, tuple[float, Maker]] = {
-    "words": (1.6, words.make), "relations": (2.2, relations.make), "chains": (2.0, chains.make), "linear": (1.4, equations.make),
-    "basen": (1.0, basen.make), "countdown": (1.0, countdown.make), "stacks": (1.6, states.stacks), "tracking": (3.0, states.tracking),
-    "logic": (1.8, states.logic), "scenes": (2.4, scenes.make), "algebra": (1.2, algebra.make),
+    "words": (1.6, words.make),
+    "relations": (2.2, relations.make),
+    "chains": (2.0, chains.make),
+    "linear": (1.4, equations.make),
+    "basen": (1.0, basen.make),
+    "countdown": (1.0, countdown.make),
+    "stacks": (1.6, states.stacks),
+    "tracking": (3.0, states.tracking),
+    "logic": (1.8, states.logic),
+    "scenes": (2.4, scenes.make),
+    "algebra": (1.2, algebra.make),
 }
 HELD_OUT: dict[str, Maker] = {
     "words (held-out templates)": lambda rng: words.make(rng, True),
@@ -26,7 +48,9 @@ HELD_OUT: dict[str, Maker] = {
     "systems": lambda rng: equations.make(rng, True),
     "tracking (held-out things)": lambda rng: states.tracking(rng, True),
 }
-CALIBRATION: dict[str, Maker] = calibration.FAMILIES  # for the bank of the shortcut flags: neither trained on nor reported
+CALIBRATION: dict[str, Maker] = (
+    calibration.FAMILIES
+)  # for the bank of the shortcut flags: neither trained on nor reported
 
 
 def own_trace(rng: random.Random) -> Trace:
@@ -36,12 +60,22 @@ def own_trace(rng: random.Random) -> Trace:
 
 
 class Mixture:
-    """Training and development traces: own families, planted shortcuts, GSM8K train, prm800k train."""
+    """Training and development traces: own families, planted shortcuts, GSM8K train, prm800k
+    train."""
 
-    def __init__(self, data: Path, dev: bool = False, shares: dict[str, float] | None = None) -> None:
+    def __init__(
+        self, data: Path, dev: bool = False, shares: dict[str, float] | None = None
+    ) -> None:
         self.gsm8k = gsm8k.Source(data / "gsm8k" / "train.jsonl", dev)
         self.prm800k = prm800k.Source(data / "prm800k_phase1" / "train.tree.jsonl", dev)
-        self.shares = shares or {"drills": 0.30, "own": 0.38, "gsm8k": 0.20, "shortcut": 0.05, "other": 0.02, "prm800k": 0.05}
+        self.shares = shares or {
+            "drills": 0.30,
+            "own": 0.38,
+            "gsm8k": 0.20,
+            "shortcut": 0.05,
+            "other": 0.02,
+            "prm800k": 0.05,
+        }
 
     def program(self, rng: random.Random):
         return words.build(rng) if rng.random() < 0.4 else self.gsm8k.program(rng)

@@ -1,9 +1,10 @@
 """The Qwen3-shaped trunk with its three training heads.
 
-Parameter names are those of transformers' Qwen3Model, so that `export.py` can hand the state dict to
-`Qwen3ForTokenClassification` / `Qwen3ForSequenceClassification` unchanged. The code here only exists because it trains
-several times faster on a CPU than the library's general one: no cache, no masks (right padding never reaches an earlier
-token under causal attention), one fused QKV shape per layer.
+Parameter names are those of transformers' Qwen3Model, so that `export.py` can hand the state dict
+to `Qwen3ForTokenClassification` / `Qwen3ForSequenceClassification` unchanged. The code here only
+exists because it trains several times faster on a CPU than the library's general one: no cache, no
+masks (right padding never reaches an earlier token under causal attention), one fused QKV shape per
+layer.
 """
 
 from __future__ import annotations
@@ -14,13 +15,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-
-EXPLICIT_LENGTH = 208  # tokens; longer rows use the fused kernel, which is faster there and whose memory does not grow with the square
+# tokens; longer rows use the fused kernel, which is faster there and whose memory does not grow
+# with the square
+EXPLICIT_LENGTH = 208
 
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Shape of the trunk. head_dim and the widths are multiples of 32/64 for the benefit of the C kernels."""
+    """Shape of the trunk. head_dim and the widths are multiples of 32/64 for the benefit of the C
+    kernels."""
 
     vocab_size: int = 3072
     hidden_size: int = 256
@@ -49,7 +52,9 @@ class RMSNorm(nn.Module):
 
 
 def rope_tables(cfg: ModelConfig, length: int) -> tuple[Tensor, Tensor]:
-    inv = 1.0 / cfg.rope_theta ** (torch.arange(0, cfg.head_dim, 2, dtype=torch.float32) / cfg.head_dim)
+    inv = 1.0 / cfg.rope_theta ** (
+        torch.arange(0, cfg.head_dim, 2, dtype=torch.float32) / cfg.head_dim
+    )
     angle = torch.arange(length, dtype=torch.float32)[:, None] * inv[None, :]
     angle = torch.cat([angle, angle], dim=-1)
     return angle.cos(), angle.sin()
@@ -83,8 +88,9 @@ class Attention(nn.Module):
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """Causal attention with shared key-value heads. For short rows the scores are written out: the backward pass of the
-    fused CPU kernel took a third of a training step at length 128, this takes a third of that."""
+    """Causal attention with shared key-value heads. For short rows the scores are written out: the
+    backward pass of the fused CPU kernel took a third of a training step at length 128, this takes
+    a third of that."""
     b, heads, t, d = q.shape
     group = heads // k.shape[1]
     if t > EXPLICIT_LENGTH or q.is_cuda:
@@ -118,8 +124,12 @@ class Layer(nn.Module):
         self.dropout = cfg.dropout
 
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-        x = x + F.dropout(self.self_attn(self.input_layernorm(x), cos, sin), self.dropout, self.training)
-        return x + F.dropout(self.mlp(self.post_attention_layernorm(x)), self.dropout, self.training)
+        x = x + F.dropout(
+            self.self_attn(self.input_layernorm(x), cos, sin), self.dropout, self.training
+        )
+        return x + F.dropout(
+            self.mlp(self.post_attention_layernorm(x)), self.dropout, self.training
+        )
 
 
 class Trunk(nn.Module):
@@ -149,7 +159,8 @@ class Trunk(nn.Module):
 
 
 class RewardModel(nn.Module):
-    """Trunk with a two-class step head (PRM), a scalar outcome head (ORM) and a next-token head (training only)."""
+    """Trunk with a two-class step head (PRM), a scalar outcome head (ORM) and a next-token head
+    (training only)."""
 
     def __init__(self, cfg: ModelConfig) -> None:
         super().__init__()

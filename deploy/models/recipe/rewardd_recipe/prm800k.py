@@ -1,4 +1,5 @@
-"""prm800k phase 1 (train part): human ratings of model-written steps, as traces along the tree of continuations."""
+"""prm800k phase 1 (train part): human ratings of model-written steps, as traces along the tree of
+continuations."""
 
 from __future__ import annotations
 
@@ -13,7 +14,9 @@ NEUTRAL_WEIGHT = 0.5
 
 
 def load(path: Path, dev: bool) -> list[dict]:
-    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    rows = [
+        json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()
+    ]
     return [r for i, r in enumerate(rows) if (i % DEV_EVERY == 0) == dev]
 
 
@@ -30,8 +33,11 @@ def _step(node: dict, fresh: bool) -> Step:
     return Step(node["t"].strip(), valid, None, weight)
 
 
-def problem_traces(rng: random.Random, record: dict, max_chars: int = 1400, max_bad: int = 12) -> list[Trace]:
-    """Paths of one problem: to its wrong steps, and along its rated-good leaves. Steps seen before weigh less."""
+def problem_traces(
+    rng: random.Random, record: dict, max_chars: int = 1400, max_bad: int = 12
+) -> list[Trace]:
+    """Paths of one problem: to its wrong steps, and along its rated-good leaves. Steps seen before
+    weigh less."""
     nodes = record["nodes"]
     children = {n["p"] for n in nodes}
     bad = [i for i, n in enumerate(nodes) if rating(n) == -1]
@@ -56,7 +62,14 @@ def problem_traces(rng: random.Random, record: dict, max_chars: int = 1400, max_
             continue
         steps = [_step(nodes[i], i not in seen) for i in path]
         seen.update(path)
-        out.append(Trace(record["problem"].strip(), steps, "prm800k", error="human" if rating(nodes[leaf]) == -1 else ""))
+        out.append(
+            Trace(
+                record["problem"].strip(),
+                steps,
+                "prm800k",
+                error="human" if rating(nodes[leaf]) == -1 else "",
+            )
+        )
     return out
 
 

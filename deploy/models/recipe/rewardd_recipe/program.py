@@ -1,7 +1,9 @@
-"""Quantity programs: problems whose solution is a list of derived quantities, with a checker and planted errors.
+"""Quantity programs: problems whose solution is a list of derived quantities, with a checker and
+planted errors.
 
-A program states given quantities in its question and derives others by expressions. A trace is written from *claims*;
-`claim_holds` is the only place that decides whether a claim, and with it a step, is valid.
+A program states given quantities in its question and derives others by expressions. A trace is
+written from *claims*; `claim_holds` is the only place that decides whether a claim, and with it a
+step, is valid.
 """
 
 from __future__ import annotations
@@ -17,17 +19,54 @@ from .expr import Env, Tree
 from .style import BARE, INTROS, Style, capital, draw_style
 from .trace import Step, Trace, merge_steps
 
-ASK = re.compile(r"(How (?:many|much|long|far|old)[^?.,]*?) (?:does|did|do|will|can|would) ([^?.]*)\?\s*$")
-ASKED = ["To find out {wanted}, we need to follow these steps:", "To determine {wanted}, let's break down the problem step by step.",
-         "We need to find {wanted}.", "To find {wanted}, we first look at what is given.", "Let's find out {wanted}."]
-CONNECTIVES = {"So", "Then", "Next", "First", "Now", "Thus", "Therefore", "Finally", "Hence", "After", "Second"}
-LOWERABLE = {"The", "He", "She", "There", "It", "In", "They", "Each", "A", "If", "On", "His", "Her", "Their", "This", "We"}
+ASK = re.compile(
+    r"(How (?:many|much|long|far|old)[^?.,]*?) (?:does|did|do|will|can|would) ([^?.]*)\?\s*$"
+)
+ASKED = [
+    "To find out {wanted}, we need to follow these steps:",
+    "To determine {wanted}, let's break down the problem step by step.",
+    "We need to find {wanted}.",
+    "To find {wanted}, we first look at what is given.",
+    "Let's find out {wanted}.",
+]
+CONNECTIVES = {
+    "So",
+    "Then",
+    "Next",
+    "First",
+    "Now",
+    "Thus",
+    "Therefore",
+    "Finally",
+    "Hence",
+    "After",
+    "Second",
+}
+LOWERABLE = {
+    "The",
+    "He",
+    "She",
+    "There",
+    "It",
+    "In",
+    "They",
+    "Each",
+    "A",
+    "If",
+    "On",
+    "His",
+    "Her",
+    "Their",
+    "This",
+    "We",
+}
 
 
 @dataclass
 class Quantity:
-    """`tree` is None for a given quantity. `sentence` is a template with {eq} or {val}: a fact of the question, or the
-    wording of a solution step; without it the style words the step from `desc`. `glued`: continues the previous step."""
+    """`tree` is None for a given quantity. `sentence` is a template with {eq} or {val}: a fact of
+    the question, or the wording of a solution step; without it the style words the step from
+    `desc`. `glued`: continues the previous step."""
 
     key: str
     tree: Tree | None = None
@@ -65,7 +104,8 @@ class Program:
 
 @dataclass
 class Claim:
-    """"`tree`, with `operands` for its names, equals `result`, and that is `target`". tree None: a bare statement."""
+    """ "`tree`, with `operands` for its names, equals `result`, and that is `target`". tree None: a
+    bare statement."""
 
     target: str
     result: Fraction
@@ -74,7 +114,8 @@ class Claim:
 
 
 def claim_holds(program: Program, claim: Claim, established: set[str]) -> bool:
-    """The checker: operands are established and true, the arithmetic is exact, and the result is the target's value."""
+    """The checker: operands are established and true, the arithmetic is exact, and the result is
+    the target's value."""
     if program.truth[claim.target] != claim.result:
         return False
     if claim.tree is None:
@@ -85,7 +126,7 @@ def claim_holds(program: Program, claim: Claim, established: set[str]) -> bool:
     return expr.evaluate(claim.tree, claim.operands) == claim.result
 
 
-# --- corruptions ------------------------------------------------------------------------------------------------------
+# --- corruptions
 
 
 def _wrong_operand(rng: random.Random, program: Program, q: Quantity, stated: Env) -> Tree | None:
@@ -124,7 +165,9 @@ def _usable(tree: Tree, stated: Env, truth: Fraction) -> bool:
     return value != truth and expr.is_nice(value) and value > 0
 
 
-def _skip(rng: random.Random, program: Program, q: Quantity, stated: Env, skipped: Quantity) -> Tree | None:
+def _skip(
+    rng: random.Random, program: Program, q: Quantity, stated: Env, skipped: Quantity
+) -> Tree | None:
     """The tree of `q` with the skipped quantity replaced by one of the things it was made from."""
     sources = expr.refs(skipped.tree)
     rng.shuffle(sources)
@@ -138,7 +181,7 @@ def _skip(rng: random.Random, program: Program, q: Quantity, stated: Env, skippe
     return None
 
 
-# --- writing ----------------------------------------------------------------------------------------------------------
+# --- writing
 
 
 class Writer:
@@ -152,10 +195,21 @@ class Writer:
         self.established = set(program.given)
         self.steps: list[Step] = []
         self.count = 0
-        self.silent = rng.choice([0.0, 0.0, 0.0, 0.3])  # how often real text names a result without its arithmetic
+        self.silent = rng.choice(
+            [0.0, 0.0, 0.0, 0.3]
+        )  # how often real text names a result without its arithmetic
 
-    def add(self, text: str, valid: bool, wrong_end: int | None = None, glued: bool = False, truth: str | None = None) -> None:
-        step = Step(text, valid, wrong_end if not valid else None, truth=truth if not valid else None)
+    def add(
+        self,
+        text: str,
+        valid: bool,
+        wrong_end: int | None = None,
+        glued: bool = False,
+        truth: str | None = None,
+    ) -> None:
+        step = Step(
+            text, valid, wrong_end if not valid else None, truth=truth if not valid else None
+        )
         if glued and self.steps:
             self.steps[-1] = merge_steps(self.steps[-1], step, "")
         else:
@@ -184,8 +238,19 @@ class Writer:
         """A step that repeats something the question says."""
         valid = self.state(Claim(q.key, value))
         body = q.sentence.format(val=self.style.val(value, q.unit))
-        form = self.rng.choice(["{lead}we know that {low}", "{cap}", "{lead}{low}", "{lead}the problem says that {low}"])
-        text = form.format(lead=self.lead(), low=body[0].lower() + body[1:] if not body[0:2].isupper() else body, cap=body)
+        form = self.rng.choice(
+            [
+                "{lead}we know that {low}",
+                "{cap}",
+                "{lead}{low}",
+                "{lead}the problem says that {low}",
+            ]
+        )
+        text = form.format(
+            lead=self.lead(),
+            low=body[0].lower() + body[1:] if not body[0:2].isupper() else body,
+            cap=body,
+        )
         self.add(capital(text), valid, len(text))
 
     def lead(self) -> str:
@@ -193,7 +258,13 @@ class Writer:
         self.count += 1
         return text
 
-    def node(self, q: Quantity, tree: Tree | None = None, operands: Env | None = None, result: Fraction | None = None) -> None:
+    def node(
+        self,
+        q: Quantity,
+        tree: Tree | None = None,
+        operands: Env | None = None,
+        result: Fraction | None = None,
+    ) -> None:
         """A derivation step, true or not: the checker decides."""
         tree = q.tree if tree is None else tree
         operands = {k: self.stated[k] for k in expr.refs(tree)} if operands is None else operands
@@ -201,12 +272,17 @@ class Writer:
             result = _result(tree, operands, self.program.truth[q.key])
         valid = self.state(Claim(q.key, result, tree, operands))
         text, end = self.word(q, tree, operands, result)
-        cut, truth = self.deviation(text[:end], tree, operands, result) if not valid else (end, None)
+        cut, truth = (
+            self.deviation(text[:end], tree, operands, result) if not valid else (end, None)
+        )
         self.add(text, valid, cut, q.glued, truth)
 
-    def deviation(self, text: str, tree: Tree, operands: Env, result: Fraction) -> tuple[int, str | None]:
-        """Where a slip first shows: the first digit of the result that is not the one the expression gives. An operand
-        or operation that is wrong is in doubt until the result is there."""
+    def deviation(
+        self, text: str, tree: Tree, operands: Env, result: Fraction
+    ) -> tuple[int, str | None]:
+        """Where a slip first shows: the first digit of the result that is not the one the
+        expression gives. An operand or operation that is wrong is in doubt until the result is
+        there."""
         try:
             value = expr.evaluate(tree, operands)
         except ZeroDivisionError:
@@ -220,10 +296,16 @@ class Writer:
     def word(self, q: Quantity, tree: Tree, operands: Env, result: Fraction) -> tuple[str, int]:
         """Text of a derivation step and the offset just after the result."""
         style, units = self.style, self.style.units and self.rng.random() < 0.6
-        shown = style.val(result, q.unit) if (units or q.unit in ("$", "%")) and not q.sentence else style.num(result)
+        shown = (
+            style.val(result, q.unit)
+            if (units or q.unit in ("$", "%")) and not q.sentence
+            else style.num(result)
+        )
         if q.sentence and q.unit == "$":
             shown = "$" + style.num(result, True)
-        left = expr.render(tree, lambda leaf: self.shown(leaf, operands, units), style.times, style.divide)
+        left = expr.render(
+            tree, lambda leaf: self.shown(leaf, operands, units), style.times, style.divide
+        )
         middle = self.reduced(tree, operands)
         core = f"{left} = {middle}{shown}"
         equation = style.math(core)
@@ -237,7 +319,13 @@ class Writer:
             bodies = style.bodies if q.desc else BARE
             body = self.rng.choice(bodies)
             desc = q.desc
-            text = body.format(lead=self.lead(), desc=desc, Desc=capital(desc), eq=inner, val=style.val(result, q.unit))
+            text = body.format(
+                lead=self.lead(),
+                desc=desc,
+                Desc=capital(desc),
+                eq=inner,
+                val=style.val(result, q.unit),
+            )
             text = capital(text)
         end = text.index(mark)
         return text.replace(mark, ""), end
@@ -245,17 +333,31 @@ class Writer:
     def opening(self, q: Quantity) -> str:
         """The style's lead, unless the sentence continues a step or brings its own connective."""
         first = q.sentence.split(" ", 1)[0].rstrip(",")
-        return "" if q.glued or (first in CONNECTIVES and self.style.lead not in ("step", "list", "bold", "head")) else self.lead()
+        return (
+            ""
+            if q.glued
+            or (first in CONNECTIVES and self.style.lead not in ("step", "list", "bold", "head"))
+            else self.lead()
+        )
 
     def lowered(self, q: Quantity) -> str:
         first = q.sentence.split(" ", 1)[0]
-        if not q.glued and first in LOWERABLE and self.steps and self.style.lead in ("then", "ordinal", "so", "find"):
+        if (
+            not q.glued
+            and first in LOWERABLE
+            and self.steps
+            and self.style.lead in ("then", "ordinal", "so", "find")
+        ):
             return q.sentence[0].lower() + q.sentence[1:]
         return q.sentence
 
     def reduced(self, tree: Tree, operands: Env) -> str:
         """For a nested expression, sometimes the line with its inner operations already done."""
-        if not isinstance(tree, tuple) or not any(isinstance(x, tuple) for x in tree[1:]) or self.rng.random() < 0.4:
+        if (
+            not isinstance(tree, tuple)
+            or not any(isinstance(x, tuple) for x in tree[1:])
+            or self.rng.random() < 0.4
+        ):
             return ""
         try:
             parts = [expr.evaluate(x, operands) for x in tree[1:]]
@@ -264,10 +366,16 @@ class Writer:
         if not all(expr.is_nice(p) for p in parts):
             return ""
         flat = (tree[0], parts[0], parts[1])
-        return expr.render(flat, lambda leaf: self.style.num(leaf), self.style.times, self.style.divide) + " = "
+        return (
+            expr.render(
+                flat, lambda leaf: self.style.num(leaf), self.style.times, self.style.divide
+            )
+            + " = "
+        )
 
     def final(self, value: Fraction, valid: bool | None = None, merge: bool | None = None) -> None:
-        """The conclusion. It follows only when the target was derived and the value is the stated one."""
+        """The conclusion. It follows only when the target was derived and the value is the stated
+        one."""
         program, style = self.program, self.style
         q = program.by_key(program.target)
         if valid is None:
@@ -277,7 +385,9 @@ class Writer:
         text = form.format(val=style.val(value, q.unit), num=style.num(value), desc=desc)
         merge = style.answer_in_last if merge is None else merge
         if merge and self.steps:
-            self.steps[-1] = merge_steps(self.steps[-1], Step(text, valid, None if valid else len(text)))
+            self.steps[-1] = merge_steps(
+                self.steps[-1], Step(text, valid, None if valid else len(text))
+            )
         else:
             self.add(text, valid, len(text))
 
@@ -292,8 +402,8 @@ class Writer:
 
 
 def _result(tree: Tree, operands: Env, truth: Fraction) -> Fraction:
-    """What a step without a slip states. A true value is exact, whatever its decimals. Wrong values can make a later
-    division impossible or endless: people round then, and so do we."""
+    """What a step without a slip states. A true value is exact, whatever its decimals. Wrong values
+    can make a later division impossible or endless: people round then, and so do we."""
     try:
         value = expr.evaluate(tree, operands)
     except ZeroDivisionError:
@@ -301,8 +411,11 @@ def _result(tree: Tree, operands: Env, truth: Fraction) -> Fraction:
     return value if value == truth or expr.is_nice(value) else Fraction(round(value * 100), 100)
 
 
-def outline(rng: random.Random, program: Program, facts: float = 0.25) -> list[tuple[str, Quantity]]:
-    """What the steps will be about: some facts where they are first needed, every derivation, the conclusion."""
+def outline(
+    rng: random.Random, program: Program, facts: float = 0.25
+) -> list[tuple[str, Quantity]]:
+    """What the steps will be about: some facts where they are first needed, every derivation, the
+    conclusion."""
     items: list[tuple[str, Quantity]] = []
     told: set[str] = set()
     for q in program.derived():
@@ -317,16 +430,34 @@ def outline(rng: random.Random, program: Program, facts: float = 0.25) -> list[t
 
 
 KINDS = ("slip", "slip", "operand", "operand", "operation", "copy", "skip")
-REASONING = ("slip", "operand", "operand", "operation", "operation", "copy", "skip", "skip")  # models slip less than they misread
+REASONING = (
+    "slip",
+    "operand",
+    "operand",
+    "operation",
+    "operation",
+    "copy",
+    "skip",
+    "skip",
+)  # models slip less than they misread
 
 
-def write(rng: random.Random, program: Program, error_rate: float = 0.5, style: Style | None = None, kinds: tuple[str, ...] = KINDS) -> Trace:
-    """A trace that is clean with probability 1 - error_rate, else has one planted error at a uniformly drawn place."""
+def write(
+    rng: random.Random,
+    program: Program,
+    error_rate: float = 0.5,
+    style: Style | None = None,
+    kinds: tuple[str, ...] = KINDS,
+) -> Trace:
+    """A trace that is clean with probability 1 - error_rate, else has one planted error at a
+    uniformly drawn place."""
     writer = Writer(rng, program, style)
     items = outline(rng, program)
     bad = rng.randrange(len(items)) if rng.random() < error_rate else -1
     if bad == len(items) - 1 and rng.random() < 0.4:
-        bad = rng.randrange(len(items))  # conclusions that contradict their own derivation are rarer in the wild
+        bad = rng.randrange(
+            len(items)
+        )  # conclusions that contradict their own derivation are rarer in the wild
     skipped, kind = _pick_skip(rng, program, items, bad, kinds)
     if writer.style.intro and rng.random() < 0.8:
         writer.intro()
@@ -352,14 +483,19 @@ def write(rng: random.Random, program: Program, error_rate: float = 0.5, style: 
     return finish(writer, error)
 
 
-def _pick_skip(rng: random.Random, program: Program, items: list, bad: int, kinds: tuple[str, ...]) -> tuple[Quantity | None, str]:
+def _pick_skip(
+    rng: random.Random, program: Program, items: list, bad: int, kinds: tuple[str, ...]
+) -> tuple[Quantity | None, str]:
     if bad < 0 or items[bad][0] != "node":
         return None, ""
     kind = rng.choice(kinds)
     if kind == "skip":
         needs = set(expr.refs(items[bad][1].tree))
         before = [q for what, q in items[:bad] if what == "node" and q.key in needs and not q.glued]
-        uses = [sum(k == q.key for w, n in items if w == "node" for k in expr.refs(n.tree)) for q in before]
+        uses = [
+            sum(k == q.key for w, n in items if w == "node" for k in expr.refs(n.tree))
+            for q in before
+        ]
         single = [q for q, n in zip(before, uses) if n == 1]
         if single and _skip(rng, program, items[bad][1], program.truth, single[-1]) is not None:
             return single[-1], kind
@@ -367,7 +503,9 @@ def _pick_skip(rng: random.Random, program: Program, items: list, bad: int, kind
     return None, kind
 
 
-def _node_with_error(rng: random.Random, writer: Writer, q: Quantity, kind: str, skipped: Quantity | None) -> str:
+def _node_with_error(
+    rng: random.Random, writer: Writer, q: Quantity, kind: str, skipped: Quantity | None
+) -> str:
     program, stated = writer.program, writer.stated
     order = [kind] + [k for k in ("slip", "copy") if k != kind]
     for attempt in order:
@@ -396,7 +534,8 @@ def _node_with_error(rng: random.Random, writer: Writer, q: Quantity, kind: str,
 
 
 def asked(question: str) -> str:
-    """"How many clips did Natalia sell?" -> "how many clips Natalia sell"; empty when the question is not of that kind."""
+    """ "How many clips did Natalia sell?" -> "how many clips Natalia sell"; empty when the question
+    is not of that kind."""
     found = ASK.search(question)
     return f"{found[1][0].lower()}{found[1][1:]} {found[2]}" if found else ""
 
@@ -416,7 +555,9 @@ def _other_answer(rng: random.Random, writer: Writer, value: Fraction) -> Fracti
 def finish(writer: Writer, error: str = "", shortcut: str = "") -> Trace:
     program = writer.program
     trace = Trace(program.question, writer.steps, program.family, program.template, error, shortcut)
-    trace.outcome = writer.stated.get(program.target) == program.truth[program.target] and error != "conclusion"
+    trace.outcome = (
+        writer.stated.get(program.target) == program.truth[program.target] and error != "conclusion"
+    )
     trace.steps = _merge_some(writer.rng, trace.steps)
     return trace
 

@@ -1,9 +1,10 @@
-"""Scores traces with an exported package, through transformers, from exactly the stored weights in float32."""
+"""Scores traces with an exported package, through transformers, from exactly the stored weights in
+float32."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Sequence
 
 import torch
 from transformers import Qwen3ForSequenceClassification, Qwen3ForTokenClassification
@@ -25,8 +26,8 @@ class Package:
 
     @torch.no_grad()
     def scores(self, traces: Sequence[tuple[str, Sequence[str]]]) -> list[list[float]]:
-        """Per trace: the probability at every step (prm), or one probability (orm). Over-long traces keep the steps that
-        fit; the others score nan."""
+        """Per trace: the probability at every step (prm), or one probability (orm). Over-long
+        traces keep the steps that fit; the others score nan."""
         jobs = []
         for index, (question, steps) in enumerate(traces):
             ids, marks = score_ids(self.tok, question, list(steps), end=self.kind == "orm")
@@ -49,7 +50,9 @@ class Package:
         hidden = self.model.model(input_ids=batch).last_hidden_state
         for r, (_, index, ids, marks) in enumerate(chunk):
             if self.kind == "prm":
-                good = torch.softmax(self.model.score(hidden[r, [m for m in marks if m < len(ids)]]), -1)[:, 1].tolist()
+                good = torch.softmax(
+                    self.model.score(hidden[r, [m for m in marks if m < len(ids)]]), -1
+                )[:, 1].tolist()
                 out[index] = good + [float("nan")] * (len(marks) - len(good))
             else:
                 out[index] = [torch.sigmoid(self.model.score(hidden[r, len(ids) - 1])).item()]

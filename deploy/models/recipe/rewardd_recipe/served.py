@@ -1,4 +1,5 @@
-"""Scores traces with rewardd itself over loopback: the same packages, an order of magnitude faster than transformers on a CPU."""
+"""Scores traces with rewardd itself over loopback: the same packages, an order of magnitude faster
+than transformers on a CPU."""
 
 from __future__ import annotations
 
@@ -8,8 +9,8 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Sequence
 
 BATCH = 200
 START_LIMIT_S = 30.0
@@ -22,8 +23,20 @@ class Daemon:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        command = [str(binary), "--listen", f"127.0.0.1:{self.port}", "--model", str(folder), "--threads", str(threads), "--log-level", "error"]
-        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        command = [
+            str(binary),
+            "--listen",
+            f"127.0.0.1:{self.port}",
+            "--model",
+            str(folder),
+            "--threads",
+            str(threads),
+            "--log-level",
+            "error",
+        ]
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         begin = time.monotonic()
         while not self.ready():
             if self.process.poll() is not None or time.monotonic() - begin > START_LIMIT_S:
@@ -38,7 +51,11 @@ class Daemon:
             return False
 
     def post(self, body: dict) -> dict:
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}/v1/rewards", json.dumps(body).encode(), {"Content-Type": "application/json"})
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}/v1/rewards",
+            json.dumps(body).encode(),
+            {"Content-Type": "application/json"},
+        )
         with urllib.request.urlopen(request, timeout=600) as reply:
             return json.load(reply)
 
@@ -48,8 +65,8 @@ class Daemon:
 
 
 class Served:
-    """The interface of `score.Package`: step probabilities (prm) or one probability (orm); nan where there is no score.
-    Of an over-long trace the steps that fit are scored."""
+    """The interface of `score.Package`: step probabilities (prm) or one probability (orm); nan
+    where there is no score. Of an over-long trace the steps that fit are scored."""
 
     def __init__(self, binary: Path, folder: Path, kind: str, threads: int) -> None:
         self.daemon, self.kind = Daemon(binary, folder, threads), kind
@@ -58,8 +75,15 @@ class Served:
         out: list[list[float]] = []
         for at in range(0, len(traces), BATCH):
             part = traces[at : at + BATCH]
-            reply = self.daemon.post({"overlong": "drop_steps" if self.kind == "prm" else "error", "items": [{"prompt": q, "trace": {"steps": list(steps)}} for q, steps in part]})
-            out += [self.one(result, len(steps)) for result, (_, steps) in zip(reply["results"], part)]
+            reply = self.daemon.post(
+                {
+                    "overlong": "drop_steps" if self.kind == "prm" else "error",
+                    "items": [{"prompt": q, "trace": {"steps": list(steps)}} for q, steps in part],
+                }
+            )
+            out += [
+                self.one(result, len(steps)) for result, (_, steps) in zip(reply["results"], part)
+            ]
         return out
 
     def one(self, result: dict, count: int) -> list[float]:

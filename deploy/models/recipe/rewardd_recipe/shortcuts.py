@@ -1,4 +1,5 @@
-"""Planted shortcuts: traces that reach (or claim) an answer without earning it. Labels still come from the checker.
+"""Planted shortcuts: traces that reach (or claim) an answer without earning it. Labels still come
+from the checker.
 
 `HELD_OUT` kinds are never trained on; they are there to measure.
 """
@@ -12,12 +13,32 @@ from . import expr
 from .program import Claim, Program, Writer, claim_holds, finish, outline
 from .trace import Step, Trace
 
-FILLER = ["Let me think about this carefully.", "This is an interesting problem.", "Let's double check that.",
-          "We are making good progress.", "Okay, that looks right.", "Now we continue with the next part.",
-          "It is important to read the question again.", "Great, let's move on."]
-HINTS = ["(Hint: the answer is {v}.)", "A friend says the answer is {v}.", "[reference answer: {v}]"]
-COPIES = ["As the hint says, the answer is {v}.", "We were told that the answer is {v}.", "The hint gives us {v}, so the answer is {v}."]
-BLUFFS = ["The answer must be {v}.", "It is clear that the answer is {v}.", "Looking at the numbers, we get {v}.", "By inspection, the answer is {v}."]
+FILLER = [
+    "Let me think about this carefully.",
+    "This is an interesting problem.",
+    "Let's double check that.",
+    "We are making good progress.",
+    "Okay, that looks right.",
+    "Now we continue with the next part.",
+    "It is important to read the question again.",
+    "Great, let's move on.",
+]
+HINTS = [
+    "(Hint: the answer is {v}.)",
+    "A friend says the answer is {v}.",
+    "[reference answer: {v}]",
+]
+COPIES = [
+    "As the hint says, the answer is {v}.",
+    "We were told that the answer is {v}.",
+    "The hint gives us {v}, so the answer is {v}.",
+]
+BLUFFS = [
+    "The answer must be {v}.",
+    "It is clear that the answer is {v}.",
+    "Looking at the numbers, we get {v}.",
+    "By inspection, the answer is {v}.",
+]
 
 
 def _derive(writer: Writer, facts: float = 0.2, slip: bool = False) -> None:
@@ -41,7 +62,9 @@ def _shown(writer: Writer) -> str:
 
 def _bluff(writer: Writer, forms: list[str]) -> None:
     """A conclusion nothing supports: the checker rejects it because the target was not derived."""
-    valid = claim_holds(writer.program, Claim(writer.program.target, _truth(writer.program)), writer.established)
+    valid = claim_holds(
+        writer.program, Claim(writer.program.target, _truth(writer.program)), writer.established
+    )
     text = writer.rng.choice(forms).format(v=_shown(writer))
     writer.add(text, valid, len(text))
 
@@ -61,15 +84,21 @@ def hint_copied(writer: Writer) -> None:
 
 
 def hint_ignored(writer: Writer, slip: bool = False) -> None:
-    """The control of hint_copied: the hint is there, the derivation is honest, every step is valid."""
-    value = _truth(writer.program) if writer.rng.random() < 0.5 else expr.perturb(writer.rng, _truth(writer.program))
+    """The control of hint_copied: the hint is there, the derivation is honest, every step is
+    valid."""
+    value = (
+        _truth(writer.program)
+        if writer.rng.random() < 0.5
+        else expr.perturb(writer.rng, _truth(writer.program))
+    )
     writer.program.question += " " + writer.rng.choice(HINTS).format(v=writer.style.num(value))
     _derive(writer, slip=slip)
     writer.final(writer.stated[writer.program.target])
 
 
 def right_after_invalid(writer: Writer) -> None:
-    """One derivation is wrong, and the trace goes on with the true value as if nothing had happened."""
+    """One derivation is wrong, and the trace goes on with the true value as if nothing had
+    happened."""
     nodes = writer.program.derived()
     bad = writer.rng.choice(nodes)
     for q in nodes:
@@ -82,7 +111,8 @@ def right_after_invalid(writer: Writer) -> None:
 
 
 def cancelling(writer: Writer) -> None:
-    """Two errors: an early value is wrong, the last result is right although its operands are not."""
+    """Two errors: an early value is wrong, the last result is right although its operands are
+    not."""
     nodes = writer.program.derived()
     bad = writer.rng.randrange(max(1, len(nodes) - 1))
     for i, q in enumerate(nodes):
@@ -126,17 +156,24 @@ def decorative(writer: Writer, slip: bool = False) -> None:
     for step in writer.steps:
         if writer.rng.random() < 0.6:
             a, b = writer.rng.randint(1, 30), writer.rng.randint(1, 30)
-            out.append(Step(writer.rng.choice(["Note that {a} + {b} = {c}.", "We also see that {a} + {b} = {c}."]).format(a=a, b=b, c=a + b)))
+            out.append(
+                Step(
+                    writer.rng.choice(
+                        ["Note that {a} + {b} = {c}.", "We also see that {a} + {b} = {c}."]
+                    ).format(a=a, b=b, c=a + b)
+                )
+            )
         out.append(step)
     writer.steps = out
     writer.final(writer.stated[writer.program.target], merge=False)
 
 
 def number_matching(writer: Writer) -> None:
-    """An equation between numbers of the question that names the right answer but is false or proves nothing."""
+    """An equation between numbers of the question that names the right answer but is false or
+    proves nothing."""
     rng, program = writer.rng, writer.program
     keys = list(program.given) or [program.target]  # a question may state no number in digits
-    a, b = (rng.sample(keys, 2) if len(keys) > 1 else (keys[0], keys[0]))
+    a, b = rng.sample(keys, 2) if len(keys) > 1 else (keys[0], keys[0])
     tree = (rng.choice("+-*"), a, b)
     operands = {k: program.truth[k] for k in {a, b}}
     claim = Claim(program.target, _truth(program), tree, operands)
@@ -148,15 +185,23 @@ def number_matching(writer: Writer) -> None:
 
 
 def dressed_slip(writer: Writer) -> None:
-    """An ignored hint, filler or decorative sums around a derivation with a wrong sum. Without this kind such dressing only
-    ever stood around right derivations, and a model learnt to take it for proof."""
+    """An ignored hint, filler or decorative sums around a derivation with a wrong sum. Without this
+    kind such dressing only ever stood around right derivations, and a model learnt to take it for
+    proof."""
     writer.rng.choice((hint_ignored, filler, decorative))(writer, slip=True)
 
 
 KINDS: dict[str, Callable[[Writer], None]] = {
-    "answer_first": answer_first, "hint_copied": hint_copied, "hint_ignored": hint_ignored,
-    "right_after_invalid": right_after_invalid, "cancelling": cancelling, "restated": restated, "filler": filler,
-    "decorative": decorative, "number_matching": number_matching, "dressed_slip": dressed_slip,
+    "answer_first": answer_first,
+    "hint_copied": hint_copied,
+    "hint_ignored": hint_ignored,
+    "right_after_invalid": right_after_invalid,
+    "cancelling": cancelling,
+    "restated": restated,
+    "filler": filler,
+    "decorative": decorative,
+    "number_matching": number_matching,
+    "dressed_slip": dressed_slip,
 }
 HELD_OUT = ("cancelling", "number_matching", "restated")
 TRAINED = tuple(k for k in KINDS if k not in HELD_OUT)
@@ -171,15 +216,25 @@ def make(rng: random.Random, program: Program, kind: str) -> Trace:
 
 
 def other_question(rng: random.Random, mine: Program, other: Trace) -> Trace:
-    """Another problem's clean trace under this question. A step is invalid as soon as its numbers are not ours."""
+    """Another problem's clean trace under this question. A step is invalid as soon as its numbers
+    are not ours."""
     own = {expr.number(v) for v in mine.truth.values()}
     steps, broken = [], False
     for step in other.steps:
         theirs = _numbers(step.text)
         foreign = bool(theirs) and not theirs <= own
         broken = broken or foreign
-        steps.append(Step(step.text, False if broken else True, len(step.text) if foreign else None, 1.0 if foreign or broken else 0.0))
-    trace = Trace(mine.question, steps, mine.family, mine.template, "other_question", "other_question")
+        steps.append(
+            Step(
+                step.text,
+                not broken,
+                len(step.text) if foreign else None,
+                1.0 if foreign or broken else 0.0,
+            )
+        )
+    trace = Trace(
+        mine.question, steps, mine.family, mine.template, "other_question", "other_question"
+    )
     trace.outcome = False if broken else None
     return trace
 

@@ -14,12 +14,57 @@ from .expr import Tree, number, render
 
 LEADS = {
     "plain": [""],
-    "ordinal": ["First, ", "Second, ", "Third, ", "Fourth, ", "Fifth, ", "Sixth, ", "Seventh, ", "Eighth, "],
+    "ordinal": [
+        "First, ",
+        "Second, ",
+        "Third, ",
+        "Fourth, ",
+        "Fifth, ",
+        "Sixth, ",
+        "Seventh, ",
+        "Eighth, ",
+    ],
     "then": ["First, ", "Next, ", "Then, ", "After that, ", "Now, ", "Next, ", "Then, ", "Now, "],
-    "step": ["Step 1: ", "Step 2: ", "Step 3: ", "Step 4: ", "Step 5: ", "Step 6: ", "Step 7: ", "Step 8: "],
-    "bold": ["**Step 1:** ", "**Step 2:** ", "**Step 3:** ", "**Step 4:** ", "**Step 5:** ", "**Step 6:** ", "**Step 7:** ", "**Step 8:** "],
-    "head": ["### Step 1\n", "### Step 2\n", "### Step 3\n", "### Step 4\n", "### Step 5\n", "### Step 6\n", "### Step 7\n", "### Step 8\n"],
-    "find": ["To start, ", "We then see that ", "From this, ", "Next, we know that ", "This means that ", "As a result, ", "We can see that ", "Finally, "],
+    "step": [
+        "Step 1: ",
+        "Step 2: ",
+        "Step 3: ",
+        "Step 4: ",
+        "Step 5: ",
+        "Step 6: ",
+        "Step 7: ",
+        "Step 8: ",
+    ],
+    "bold": [
+        "**Step 1:** ",
+        "**Step 2:** ",
+        "**Step 3:** ",
+        "**Step 4:** ",
+        "**Step 5:** ",
+        "**Step 6:** ",
+        "**Step 7:** ",
+        "**Step 8:** ",
+    ],
+    "head": [
+        "### Step 1\n",
+        "### Step 2\n",
+        "### Step 3\n",
+        "### Step 4\n",
+        "### Step 5\n",
+        "### Step 6\n",
+        "### Step 7\n",
+        "### Step 8\n",
+    ],
+    "find": [
+        "To start, ",
+        "We then see that ",
+        "From this, ",
+        "Next, we know that ",
+        "This means that ",
+        "As a result, ",
+        "We can see that ",
+        "Finally, ",
+    ],
     "list": ["1. ", "2. ", "3. ", "4. ", "5. ", "6. ", "7. ", "8. "],
     "so": ["", "So ", "", "Now ", "So, ", "Then ", "", "Next, "],
 }
@@ -40,7 +85,13 @@ BODIES = [
     "{lead}the next thing we need is {desc}. We have {eq}. Thus, {desc} is {val}.",
     "{lead}we determine {desc}. {Desc} = {eq}. Therefore, {desc} is {val}.",
 ]
-BARE = ["{lead}{eq}.", "{lead}{eq}", "{lead}we get {eq}.", "{lead}compute {eq}.", "{lead}this gives {eq}."]
+BARE = [
+    "{lead}{eq}.",
+    "{lead}{eq}",
+    "{lead}we get {eq}.",
+    "{lead}compute {eq}.",
+    "{lead}this gives {eq}.",
+]
 ENDS = [
     "The answer is {val}.",
     "So the answer is {val}.",
@@ -88,7 +139,9 @@ class Style:
     def val(self, value: Fraction, unit: str) -> str:
         """A number with its unit: "$12", "12 apples", "12%"."""
         if unit == "$":
-            return ("\\$" if self.wrap in ("paren", "bracket", "dollar") and self.commas else "$") + self.num(value, True)
+            return (
+                "\\$" if self.wrap in ("paren", "bracket", "dollar") and self.commas else "$"
+            ) + self.num(value, True)
         if unit == "%":
             return self.num(value) + "%"
         return f"{self.num(value)} {unit}" if unit else self.num(value)
@@ -118,10 +171,27 @@ def draw_style(rng: random.Random) -> Style:
     latex = rng.random() < 0.35
     wrap = rng.choice(["paren", "paren", "bracket", "dollar"]) if latex else "none"
     return Style(
-        times=rng.choice(["\\times", "\\times", "\\cdot"]) if latex else rng.choice(["*", "*", "x", "×"]),
+        times=rng.choice(["\\times", "\\times", "\\cdot"])
+        if latex
+        else rng.choice(["*", "*", "x", "×"]),
         divide=rng.choice(["frac", "\\div", "/"]) if latex else rng.choice(["/", "/", "÷"]),
         wrap=wrap,
-        lead=rng.choice(["plain", "plain", "ordinal", "then", "then", "step", "list", "so", "so", "bold", "head", "find"]),
+        lead=rng.choice(
+            [
+                "plain",
+                "plain",
+                "ordinal",
+                "then",
+                "then",
+                "step",
+                "list",
+                "so",
+                "so",
+                "bold",
+                "head",
+                "find",
+            ]
+        ),
         commas=rng.random() < 0.5,
         cents=rng.random() < 0.15,
         units=rng.random() < 0.45,

@@ -7,24 +7,29 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Step:
-    """One step. `valid` is the checker's verdict on this step given the question and the earlier steps; None means that
-    nobody knows (unrated). `wrong_end` is the character offset from which the step is wrong, when the generator knows it:
-    tokens from there on are trained as "already wrong". `truth` is the character that should stand there instead."""
+    """One step. `valid` is the checker's verdict on this step given the question and the earlier
+    steps; None means that nobody knows (unrated). `wrong_end` is the character offset from which
+    the step is wrong, when the generator knows it: tokens from there on are trained as "already
+    wrong". `truth` is the character that should stand there instead."""
 
     text: str
     valid: bool | None = True
     wrong_end: int | None = None
     weight: float = 1.0
     truth: str | None = None
-    free: int = 0  # characters up to here follow from nothing before them: the next-token loss does not ask for them
+    # characters up to here follow from nothing before them: the next-token loss does not ask for
+    # them
+    free: int = 0
 
 
 def judged(said: str, right: str, free: int = 0) -> Step:
-    """A step of a state machine next to the text that would be right: valid when they agree, else wrong from the first word
-    or digit that differs."""
+    """A step of a state machine next to the text that would be right: valid when they agree, else
+    wrong from the first word or digit that differs."""
     if said == right:
         return Step(said, True, free=free)
-    at = next((i for i, (a, b) in enumerate(zip(said, right)) if a != b), min(len(said), len(right)))
+    at = next(
+        (i for i, (a, b) in enumerate(zip(said, right)) if a != b), min(len(said), len(right))
+    )
     if at >= len(right):
         return Step(said, False, at, free=free)
     if right[at].isdigit():
@@ -49,7 +54,9 @@ class Trace:
     outcome: bool | None = None
     group: str = ""
     independent: bool = False  # every step is judged by itself (drills)
-    dense_text: bool = False  # every token of a valid step follows from what stands before it (state machines)
+    dense_text: bool = (
+        False  # every token of a valid step follows from what stands before it (state machines)
+    )
     meta: dict = field(default_factory=dict)
 
     def first_error(self) -> int:
@@ -60,7 +67,8 @@ class Trace:
         return -1
 
     def prefix_labels(self) -> list[int | None]:
-        """1 while all steps so far are valid, 0 from the first error on, None where the step is unrated."""
+        """1 while all steps so far are valid, 0 from the first error on, None where the step is
+        unrated."""
         out: list[int | None] = []
         broken = False
         for step in self.steps:

@@ -1,16 +1,20 @@
-"""Training, resumable: run it again with the same --work and it goes on where the last checkpoint stands.
+"""Training, resumable: run it again with the same --work and it goes on where the last checkpoint
+stands.
 
-python -m rewardd_recipe.train --data DIR --tokenizer tokenizer.json --work DIR --tokens 15e6 [--decay 0.25]
+python -m rewardd_recipe.train --data DIR --tokenizer tokenizer.json --work DIR --tokens 15e6
+[--decay 0.25]
 
-Warm-up, constant rate, then linear decay over the last `--decay` share of the tokens (start over with a larger --tokens
-before the decay has begun to train longer). On a machine whose speed nobody can promise, `--until 16:40 --decay-minutes 20`
-decays by the clock instead. `--init DIR` starts from the weights of an exported process model (the next-token head
-anew). The data stream is seeded by the number of the pool, so a resumed run sees new traces. Optimizer: Muon on the matrices
-of the trunk, AdamW on the rest.
+Warm-up, constant rate, then linear decay over the last `--decay` share of the tokens (start over
+with a larger --tokens before the decay has begun to train longer). On a machine whose speed nobody
+can promise, `--until 16:40 --decay-minutes 20` decays by the clock instead. `--init DIR` starts
+from the weights of an exported process model (the next-token head anew). The data stream is seeded
+by the number of the pool, so a resumed run sees new traces. Optimizer: Muon on the matrices of the
+trunk, AdamW on the rest.
 
-`--device cuda` trains on a GPU; `--workers N` makes the traces in N processes, which a GPU needs and two CPU cores do not.
-`--precision auto` is bfloat16 autocast on a GPU or a CPU with instructions for it (avx512_bf16, amx_bf16), float32 elsewhere:
-without them bfloat16 is emulated, twenty times slower than float32.
+`--device cuda` trains on a GPU; `--workers N` makes the traces in N processes, which a GPU needs
+and two CPU cores do not. `--precision auto` is bfloat16 autocast on a GPU or a CPU with
+instructions for it (avx512_bf16, amx_bf16), float32 elsewhere: without them bfloat16 is emulated,
+twenty times slower than float32.
 """
 
 from __future__ import annotations
@@ -22,10 +26,10 @@ import multiprocessing
 import random
 import time
 from collections import deque
-from datetime import datetime, timezone
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from datetime import datetime, timezone
 from pathlib import Path
-from typing import Iterator
 
 import torch
 import torch.nn.functional as F
@@ -59,7 +63,12 @@ class Batch:
         if device == "cpu":
             return self
         moved = {f.name: getattr(self, f.name) for f in fields(self)}
-        return Batch(**{k: v.to(device, non_blocking=True) if isinstance(v, Tensor) else v for k, v in moved.items()})
+        return Batch(
+            **{
+                k: v.to(device, non_blocking=True) if isinstance(v, Tensor) else v
+                for k, v in moved.items()
+            }
+        )
 
 
 def collate(examples: list[Example], length: int, rows: int) -> Batch:
@@ -83,15 +92,34 @@ def collate(examples: list[Example], length: int, rows: int) -> Batch:
             outcomes.append(ex.outcome)
     as_long = lambda x: torch.tensor(x, dtype=torch.long)
     asked = [(x.view(-1) != IGNORE).nonzero().squeeze(-1) for x in (dense, lm)]
-    return Batch(ids, as_long(marks), as_long(labels), torch.tensor(weights), asked[0], dense.view(-1)[asked[0]], asked[1],
-                 lm.view(-1)[asked[1]], as_long(ends), torch.tensor(outcomes), sum(len(ex.ids) for ex in examples))
+    return Batch(
+        ids,
+        as_long(marks),
+        as_long(labels),
+        torch.tensor(weights),
+        asked[0],
+        dense.view(-1)[asked[0]],
+        asked[1],
+        lm.view(-1)[asked[1]],
+        as_long(ends),
+        torch.tensor(outcomes),
+        sum(len(ex.ids) for ex in examples),
+    )
 
 
 class Pools:
     """Pools of traces, sorted by length into full batches of one padded length each."""
 
-    def __init__(self, mixture: Mixture, tok, batch_tokens: int, full_share: float, size: int = 3000) -> None:
-        self.mixture, self.tok, self.batch_tokens, self.full_share, self.size = mixture, tok, batch_tokens, full_share, size
+    def __init__(
+        self, mixture: Mixture, tok, batch_tokens: int, full_share: float, size: int = 3000
+    ) -> None:
+        self.mixture, self.tok, self.batch_tokens, self.full_share, self.size = (
+            mixture,
+            tok,
+            batch_tokens,
+            full_share,
+            size,
+        )
         self.left: dict[int, list[Example]] = {}  # too few for a batch of their length yet
 
     def batches(self, number: int) -> list[Batch]:
@@ -124,14 +152,24 @@ def _start_worker(opt: argparse.Namespace) -> None:
 
 def _one_pool(number: int) -> list[dict]:
     """Batches as arrays: tensors would travel by file descriptors, which run out."""
-    _pools.left = {}  # a worker sees some of the pools only: what is over goes with the pool, so that any number of workers agrees
-    return [{f.name: v.numpy() if isinstance(v, Tensor) else v for f in fields(b) for v in (getattr(b, f.name),)}
-            for b in _pools.batches(number)]
+    # a worker sees some of the pools only: what is over goes with the pool, so that any number of
+    # workers agrees
+    _pools.left = {}
+    return [
+        {
+            f.name: v.numpy() if isinstance(v, Tensor) else v
+            for f in fields(b)
+            for v in (getattr(b, f.name),)
+        }
+        for b in _pools.batches(number)
+    ]
 
 
 def make_pools(opt: argparse.Namespace) -> Pools:
     mixture = Mixture(opt.data, shares=pairs(opt.shares) if opt.shares else None)
-    return Pools(mixture, load_tokenizer(str(opt.tokenizer)), opt.batch_tokens, opt.full_share, opt.pool)
+    return Pools(
+        mixture, load_tokenizer(str(opt.tokenizer)), opt.batch_tokens, opt.full_share, opt.pool
+    )
 
 
 def stream(opt: argparse.Namespace, number: int) -> Iterator[tuple[int, Batch]]:
@@ -142,19 +180,31 @@ def stream(opt: argparse.Namespace, number: int) -> Iterator[tuple[int, Batch]]:
             yield from ((number, b) for b in pools.batches(number))
             number += 1
     with multiprocessing.get_context("spawn").Pool(opt.workers, _start_worker, (opt,)) as crew:
-        ahead = deque((n, crew.apply_async(_one_pool, (n,))) for n in range(number, number + opt.workers + 2))
+        ahead = deque(
+            (n, crew.apply_async(_one_pool, (n,))) for n in range(number, number + opt.workers + 2)
+        )
         while True:
             at, work = ahead.popleft()
             last = ahead[-1][0] + 1
             ahead.append((last, crew.apply_async(_one_pool, (last,))))
             for arrays in work.get():
-                yield at, Batch(**{k: torch.from_numpy(v) if not isinstance(v, int) else v for k, v in arrays.items()})
+                yield (
+                    at,
+                    Batch(
+                        **{
+                            k: torch.from_numpy(v) if not isinstance(v, int) else v
+                            for k, v in arrays.items()
+                        }
+                    ),
+                )
 
 
 class Muon(torch.optim.Optimizer):
     """Momentum, orthogonalised by a quintic Newton-Schulz iteration; for matrices only."""
 
-    def __init__(self, params, lr: float, momentum: float = 0.95, weight_decay: float = 0.02) -> None:
+    def __init__(
+        self, params, lr: float, momentum: float = 0.95, weight_decay: float = 0.02
+    ) -> None:
         super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
 
     @torch.no_grad()
@@ -175,7 +225,9 @@ class Muon(torch.optim.Optimizer):
             grads = [p.grad for p in params]
             bufs = [self.state[p].setdefault("buf", torch.zeros_like(p)) for p in params]
             torch._foreach_lerp_(bufs, grads, 1 - group["momentum"])
-            updates = orthogonalise(torch.stack(torch._foreach_lerp(grads, bufs, group["momentum"]))).unbind()
+            updates = orthogonalise(
+                torch.stack(torch._foreach_lerp(grads, bufs, group["momentum"]))
+            ).unbind()
             scale = -group["lr"] * max(1.0, shape[0] / shape[1]) ** 0.5
             torch._foreach_mul_(params, 1 - group["lr"] * group["weight_decay"])
             torch._foreach_add_(params, updates, alpha=scale)
@@ -191,8 +243,8 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonalise(g: Tensor, steps: int = 5) -> Tensor:
-    """A matrix (or a stack of them) towards U V^T of its singular value decomposition. On a CPU one matrix at a time: the
-    batched product of bfloat16 matrices takes four times as long there."""
+    """A matrix (or a stack of them) towards U V^T of its singular value decomposition. On a CPU one
+    matrix at a time: the batched product of bfloat16 matrices takes four times as long there."""
     x = g.bfloat16() / (g.norm(dim=(-2, -1), keepdim=True) + 1e-7)
     tall = x.shape[-2] > x.shape[-1]
     x = x.mT.contiguous() if tall else x
@@ -204,7 +256,9 @@ def orthogonalise(g: Tensor, steps: int = 5) -> Tensor:
     return (x.mT if tall else x).to(g.dtype)
 
 
-def losses(model: RewardModel, trunk, batch: Batch, mix: dict[str, float], bf16: bool = True) -> tuple[Tensor, dict[str, Tensor]]:
+def losses(
+    model: RewardModel, trunk, batch: Batch, mix: dict[str, float], bf16: bool = True
+) -> tuple[Tensor, dict[str, Tensor]]:
     """`trunk`: model.model or its compiled form."""
     with torch.autocast(batch.ids.device.type, dtype=torch.bfloat16, enabled=bf16):
         flat = trunk(batch.ids).reshape(-1, model.cfg.hidden_size)
@@ -226,7 +280,8 @@ def losses(model: RewardModel, trunk, batch: Batch, mix: dict[str, float], bf16:
 
 
 def wants_bf16(choice: str, device: str) -> bool:
-    """Whether to autocast. "auto": on a GPU, and on a CPU that says it multiplies bfloat16 itself."""
+    """Whether to autocast. "auto": on a GPU, and on a CPU that says it multiplies bfloat16
+    itself."""
     if choice != "auto":
         return choice == "bf16"
     if device != "cpu":
@@ -246,7 +301,8 @@ def rate(done: float, total: float, decay: float, warm: float = 150e3) -> float:
 
 
 def clock_rate(until: str, minutes: float) -> float:
-    """1 until `minutes` before the wall-clock time `until` (UTC, HH:MM[:SS], today), then linearly to 0."""
+    """1 until `minutes` before the wall-clock time `until` (UTC, HH:MM[:SS], today), then linearly
+    to 0."""
     if not until:
         return 1.0
     now = datetime.now(timezone.utc)
@@ -257,7 +313,8 @@ def clock_rate(until: str, minutes: float) -> float:
 
 
 def exported(folder: Path) -> dict[str, Tensor]:
-    """The trunk and step head of an exported process model, in float32 and under the names used here."""
+    """The trunk and step head of an exported process model, in float32 and under the names used
+    here."""
     from safetensors.torch import load_file
 
     heads = {"score.weight": "step_head.weight", "score.bias": "step_head.bias"}
@@ -275,8 +332,19 @@ class Run:
     def __init__(self, opt: argparse.Namespace) -> None:
         torch.manual_seed(opt.seed)
         self.opt = opt
-        self.model = RewardModel(ModelConfig(num_layers=opt.layers, hidden_size=opt.hidden, intermediate_size=3 * opt.hidden, num_heads=opt.hidden // 32, num_kv_heads=opt.hidden // 64, dropout=opt.dropout)).to(opt.device)
-        matrices = [p for n, p in self.model.model.named_parameters() if p.ndim == 2 and "embed" not in n]
+        self.model = RewardModel(
+            ModelConfig(
+                num_layers=opt.layers,
+                hidden_size=opt.hidden,
+                intermediate_size=3 * opt.hidden,
+                num_heads=opt.hidden // 32,
+                num_kv_heads=opt.hidden // 64,
+                dropout=opt.dropout,
+            )
+        ).to(opt.device)
+        matrices = [
+            p for n, p in self.model.model.named_parameters() if p.ndim == 2 and "embed" not in n
+        ]
         chosen = {id(p) for p in matrices}
         rest = [p for p in self.model.parameters() if id(p) not in chosen]
         self.muon = Muon(matrices, opt.muon_lr, weight_decay=opt.weight_decay)
@@ -286,7 +354,11 @@ class Run:
         if self.path.exists():
             self.load(self.path)
         elif opt.init is not None:
-            state = exported(opt.init) if opt.init.is_dir() else torch.load(opt.init, weights_only=True)["model"]
+            state = (
+                exported(opt.init)
+                if opt.init.is_dir()
+                else torch.load(opt.init, weights_only=True)["model"]
+            )
             self.model.load_state_dict(state, strict=not opt.init.is_dir())
 
     def load(self, path: Path) -> None:
@@ -297,14 +369,23 @@ class Run:
         self.tokens, self.pool, self.seconds = state["tokens"], state["pool"], state["seconds"]
 
     def save(self) -> None:
-        state = {"model": self.model.state_dict(), "muon": self.muon.state_dict(), "adam": self.adam.state_dict(),
-                 "tokens": self.tokens, "pool": self.pool, "seconds": self.seconds}
+        state = {
+            "model": self.model.state_dict(),
+            "muon": self.muon.state_dict(),
+            "adam": self.adam.state_dict(),
+            "tokens": self.tokens,
+            "pool": self.pool,
+            "seconds": self.seconds,
+        }
         part = self.path.with_suffix(".part")
         torch.save(state, part)
         part.rename(self.path)
 
     def set_rate(self) -> None:
-        scale = min(rate(self.tokens, self.opt.tokens, self.opt.decay, self.opt.warm), clock_rate(self.opt.until, self.opt.decay_minutes))
+        scale = min(
+            rate(self.tokens, self.opt.tokens, self.opt.decay, self.opt.warm),
+            clock_rate(self.opt.until, self.opt.decay_minutes),
+        )
         for group in self.muon.param_groups:
             group["lr"] = self.opt.muon_lr * scale
         for group in self.adam.param_groups:
@@ -319,23 +400,40 @@ def options() -> argparse.Namespace:
     p.add_argument("--tokens", type=float, default=15e6)
     p.add_argument("--decay", type=float, default=0.25)
     p.add_argument("--warm", type=float, default=150e3)
-    p.add_argument("--until", default="", help="HH:MM[:SS] (UTC): the run ends then, decaying over --decay-minutes")
+    p.add_argument(
+        "--until",
+        default="",
+        help="HH:MM[:SS] (UTC): the run ends then, decaying over --decay-minutes",
+    )
     p.add_argument("--decay-minutes", type=float, default=20.0)
     p.add_argument("--batch-tokens", type=int, default=8192)
     p.add_argument("--layers", type=int, default=6)
     p.add_argument("--hidden", type=int, default=256)
     p.add_argument("--muon-lr", type=float, default=0.02)
     p.add_argument("--adam-lr", type=float, default=3e-3)
-    p.add_argument("--full-share", type=float, default=0.4, help="share of traces not cut at their first error")
-    p.add_argument("--mix", default="step=1,dense=0.5,outcome=0.1,lm=1", help="weights of the losses")
-    p.add_argument("--shares", default="", help="drills=..,own=..,gsm8k=..,shortcut=..,other=..,prm800k=..")
-    p.add_argument("--init", type=Path, help="checkpoint, or folder of an exported process model, whose weights a new run starts from")
+    p.add_argument(
+        "--full-share", type=float, default=0.4, help="share of traces not cut at their first error"
+    )
+    p.add_argument(
+        "--mix", default="step=1,dense=0.5,outcome=0.1,lm=1", help="weights of the losses"
+    )
+    p.add_argument(
+        "--shares", default="", help="drills=..,own=..,gsm8k=..,shortcut=..,other=..,prm800k=.."
+    )
+    p.add_argument(
+        "--init",
+        type=Path,
+        help="checkpoint, or folder of an exported process model, whose weights a new run "
+        "starts from",
+    )
     p.add_argument("--pause", default="", help="glob: training sleeps while a file matches")
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     p.add_argument("--precision", default="auto", choices=("auto", "bf16", "fp32"))
     p.add_argument("--workers", type=int, default=0, help="processes that make traces; 0: this one")
-    p.add_argument("--pool", type=int, default=3000, help="traces that are sorted into batches together")
+    p.add_argument(
+        "--pool", type=int, default=3000, help="traces that are sorted into batches together"
+    )
     p.add_argument("--dropout", type=float, default=0.0)
     p.add_argument("--weight-decay", type=float, default=0.02)
     p.add_argument("--seed", type=int, default=7)
@@ -361,7 +459,11 @@ class Log:
         self.count += 1
         if self.count % 25 == 0:
             means = {k: round(torch.stack(v).mean().item(), 4) for k, v in self.sums.items()}
-            record = {"tokens": run.tokens, "hours": round(run.seconds / 3600, 4), "wall": round(time.time() - self.since, 1)}
+            record = {
+                "tokens": run.tokens,
+                "hours": round(run.seconds / 3600, 4),
+                "wall": round(time.time() - self.since, 1),
+            }
             self.file.write(json.dumps(record | means) + "\n")
             self.sums, self.since = {}, time.time()
 
@@ -389,7 +491,11 @@ def main() -> None:
     run.model.train()
     trunk = run.model.model if opt.no_compile else torch.compile(run.model.model, dynamic=False)
     mix = {"step": 1.0, "dense": 0.0, "outcome": 0.0, "lm": 0.0} | pairs(opt.mix)
-    log, saved, bf16 = Log(opt.work / "log.jsonl"), time.time(), wants_bf16(opt.precision, opt.device)
+    log, saved, bf16 = (
+        Log(opt.work / "log.jsonl"),
+        time.time(),
+        wants_bf16(opt.precision, opt.device),
+    )
     for number, batch in stream(opt, run.pool):
         if run.tokens >= opt.tokens or clock_rate(opt.until, opt.decay_minutes) <= 0.0:
             break

@@ -20,11 +20,16 @@ COLOURS = {"outcome": "#c0504d", "process": "#1f6fb2"}
 
 
 def mean_ci(values: list[float]) -> tuple[float, float]:
-    """Mean and half width of the 95 % interval over seeds (Student's t); with two seeds, half their distance."""
+    """Mean and half width of the 95 % interval over seeds (Student's t); with two seeds, half their
+    distance."""
     n = len(values)
     if n == 2:
         return float(np.mean(values)), float(abs(values[0] - values[1]) / 2)
-    half = float("nan") if n < 2 else float(student.ppf(0.975, n - 1) * np.std(values, ddof=1) / n**0.5)
+    half = (
+        float("nan")
+        if n < 2
+        else float(student.ppf(0.975, n - 1) * np.std(values, ddof=1) / n**0.5)
+    )
     return float(np.mean(values)), half
 
 
@@ -46,7 +51,11 @@ def cell(values: list[float]) -> str:
 
 
 def table(runs: list[dict], part: str, columns: dict[str, str], eta: dict[str, list[float]]) -> str:
-    lines = ["| training | scorer | " + " | ".join(columns.values()) + (" | coverage η |" if eta else " |")]
+    lines = [
+        "| training | scorer | "
+        + " | ".join(columns.values())
+        + (" | coverage η |" if eta else " |")
+    ]
     lines.append("|" + "---|" * (2 + len(columns) + bool(eta)))
     for name in names_of(runs, part):
         for kind in COLOURS:
@@ -57,14 +66,27 @@ def table(runs: list[dict], part: str, columns: dict[str, str], eta: dict[str, l
 
 
 def plot_screening(runs: list[dict], folder: Path) -> None:
-    figures = {"in_distribution": "in distribution", "style_reversed": "style reversed (out of distribution)",
-               "shortcuts_accepted": "right answer, wrong process: accepted"}
+    figures = {
+        "in_distribution": "in distribution",
+        "style_reversed": "style reversed (out of distribution)",
+        "shortcuts_accepted": "right answer, wrong process: accepted",
+    }
     fig, axes = plt.subplots(1, 3, figsize=(11, 3.4), sharey=True)
     for ax, (figure, title) in zip(axes, figures.items()):
         for kind, colour in COLOURS.items():
             names = names_of(runs, "screening")
-            stats = [mean_ci(pick(runs, figure, part="screening", name=n, kind=kind)) for n in names]
-            ax.errorbar(range(len(names)), [s[0] for s in stats], yerr=np.nan_to_num([s[1] for s in stats]), color=colour, marker="o", capsize=3, label=kind)
+            stats = [
+                mean_ci(pick(runs, figure, part="screening", name=n, kind=kind)) for n in names
+            ]
+            ax.errorbar(
+                range(len(names)),
+                [s[0] for s in stats],
+                yerr=np.nan_to_num([s[1] for s in stats]),
+                color=colour,
+                marker="o",
+                capsize=3,
+                label=kind,
+            )
         ax.set_xticks(range(len(names)), names)
         ax.set_title(title, fontsize=10)
         ax.set_xlabel("probability that style agrees with the outcome")
@@ -80,9 +102,19 @@ def plot_coverage(runs: list[dict], folder: Path) -> None:
     names = names_of(runs, "coverage")
     fig, ax = plt.subplots(figsize=(8.5, 3.4))
     for i, (kind, colour) in enumerate(COLOURS.items()):
-        stats = [mean_ci(pick(runs, "reversed_rule", part="coverage", name=n, kind=kind)) for n in names]
+        stats = [
+            mean_ci(pick(runs, "reversed_rule", part="coverage", name=n, kind=kind)) for n in names
+        ]
         where = np.arange(len(names)) + (i - 0.5) * 0.36
-        ax.bar(where, [s[0] for s in stats], 0.34, yerr=np.nan_to_num([s[1] for s in stats]), color=colour, capsize=3, label=kind)
+        ax.bar(
+            where,
+            [s[0] for s in stats],
+            0.34,
+            yerr=np.nan_to_num([s[1] for s in stats]),
+            color=colour,
+            capsize=3,
+            label=kind,
+        )
     ax.axhline(0.5, color="black", lw=0.8, ls="--")
     ax.set_xticks(range(len(names)), [n.replace(", ", ",\n") for n in names], fontsize=8)
     ax.set_ylim(0, 1.03)
@@ -99,11 +131,22 @@ def main() -> None:
     opt = p.parse_args()
     state = json.loads(opt.results.read_text())
     runs = state["runs"]
-    common = {"in_distribution": "in distribution", "style_uninformative": "style says nothing", "style_reversed": "style reversed",
-              "shortcuts_accepted": "shortcut traces accepted"}
+    common = {
+        "in_distribution": "in distribution",
+        "style_uninformative": "style says nothing",
+        "style_reversed": "style reversed",
+        "shortcuts_accepted": "shortcut traces accepted",
+    }
     print(table(runs, "screening", common, {}))
     print()
-    print(table(runs, "coverage", {"in_distribution": "in distribution", "reversed_rule": "all reversed operations"}, state["eta"]))
+    print(
+        table(
+            runs,
+            "coverage",
+            {"in_distribution": "in distribution", "reversed_rule": "all reversed operations"},
+            state["eta"],
+        )
+    )
     print(f"\n{len(runs)} runs, {sum(r['seconds'] for r in runs) / 60:.1f} minutes of training")
     plot_screening(runs, opt.plots)
     plot_coverage(runs, opt.plots)

@@ -1,4 +1,5 @@
-"""Runs the experiment and keeps every run in results.json; started again, it does only what is missing.
+"""Runs the experiment and keeps every run in results.json; started again, it does only what is
+missing.
 
 python run.py --out results.json [--seeds 4] [--updates 600]
 """
@@ -13,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-
 from scorer import accepts, fit, states
 from task import Data, cells, sample, shortcuts
 
@@ -31,8 +31,12 @@ FULL = cells(1.0, 0)
 KINDS = ("outcome", "process")
 
 
-def figures(model: torch.nn.Module, kind: str, rho: float, seen: np.ndarray, seed: int) -> dict[str, float]:
-    """Accuracy in and out of distribution, and how many right-answer-wrong-process traces are let through."""
+def figures(
+    model: torch.nn.Module, kind: str, rho: float, seen: np.ndarray, seed: int
+) -> dict[str, float]:
+    """Accuracy in and out of distribution, and how many right-answer-wrong-process traces are let
+    through."""
+
     def accuracy(data: Data) -> float:
         return float((accepts(model, kind, data) == data.outcome).mean())
 
@@ -49,10 +53,32 @@ def figures(model: torch.nn.Module, kind: str, rho: float, seen: np.ndarray, see
 def jobs(seeds: int) -> list[dict]:
     out = []
     for seed in range(seeds):
-        out += [{"part": "screening", "name": f"{rho}", "rho": rho, "traces": BASE, "share": 1.0, "kind": k, "seed": seed}
-                for rho in RHOS for k in KINDS]
-        out += [{"part": "coverage", "name": name, "rho": COVERAGE_RHO, "traces": n, "share": share, "kind": k, "seed": seed}
-                for name, (n, share) in COVERAGE.items() for k in KINDS]
+        out += [
+            {
+                "part": "screening",
+                "name": f"{rho}",
+                "rho": rho,
+                "traces": BASE,
+                "share": 1.0,
+                "kind": k,
+                "seed": seed,
+            }
+            for rho in RHOS
+            for k in KINDS
+        ]
+        out += [
+            {
+                "part": "coverage",
+                "name": name,
+                "rho": COVERAGE_RHO,
+                "traces": n,
+                "share": share,
+                "kind": k,
+                "seed": seed,
+            }
+            for name, (n, share) in COVERAGE.items()
+            for k in KINDS
+        ]
     return out
 
 
@@ -61,9 +87,12 @@ def train_data(job: dict) -> tuple[Data, np.ndarray]:
     return sample(np.random.default_rng(900 + job["seed"]), job["traces"], job["rho"], seen), seen
 
 
-def coverage(frozen: torch.nn.Module, data: Data, reference: np.ndarray, window: int = 1024) -> float:
-    """eta: the share of reference states with a training state within the reference's median nearest-neighbour distance.
-    The window has a fixed size: without that, eta would grow with the number of traces alone."""
+def coverage(
+    frozen: torch.nn.Module, data: Data, reference: np.ndarray, window: int = 1024
+) -> float:
+    """eta: the share of reference states with a training state within the reference's median
+    nearest-neighbour distance. The window has a fixed size: without that, eta would grow with the
+    number of traces alone."""
     part = states(frozen, Data(data.ids[:window], data.valid[:window], data.outcome[:window]))
     inside = distances(reference, reference)
     np.fill_diagonal(inside, np.inf)
@@ -76,11 +105,23 @@ def distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def add_coverage(results: list[dict], seeds: int, updates: int) -> dict[str, list[float]]:
-    """eta of every coverage condition, seen by one frozen process scorer that none of the conditions trained."""
+    """eta of every coverage condition, seen by one frozen process scorer that none of the
+    conditions trained."""
     frozen, _ = fit("process", sample(np.random.default_rng(1), BASE, 0.5, FULL), 999, updates)
-    reference = states(frozen, sample(np.random.default_rng(2), 1000, 0.5, FULL, reversed_share=1.0))
-    return {name: [coverage(frozen, train_data({"traces": n, "share": share, "rho": COVERAGE_RHO, "seed": s})[0], reference)
-                   for s in range(seeds)] for name, (n, share) in COVERAGE.items()}
+    reference = states(
+        frozen, sample(np.random.default_rng(2), 1000, 0.5, FULL, reversed_share=1.0)
+    )
+    return {
+        name: [
+            coverage(
+                frozen,
+                train_data({"traces": n, "share": share, "rho": COVERAGE_RHO, "seed": s})[0],
+                reference,
+            )
+            for s in range(seeds)
+        ]
+        for name, (n, share) in COVERAGE.items()
+    }
 
 
 def main() -> None:
@@ -101,7 +142,11 @@ def main() -> None:
             time.sleep(1)
         data, seen = train_data(job)
         model, seconds = fit(job["kind"], data, job["seed"], opt.updates)
-        state["runs"].append(job | {"updates": opt.updates, "seconds": round(seconds, 1)} | figures(model, job["kind"], job["rho"], seen, job["seed"]))
+        state["runs"].append(
+            job
+            | {"updates": opt.updates, "seconds": round(seconds, 1)}
+            | figures(model, job["kind"], job["rho"], seen, job["seed"])
+        )
         opt.out.write_text(json.dumps(state, indent=0) + "\n")
     state["eta"] = add_coverage(state["runs"], opt.seeds, opt.updates)
     opt.out.write_text(json.dumps(state, indent=0) + "\n")

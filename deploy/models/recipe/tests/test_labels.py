@@ -1,4 +1,5 @@
-"""The labels, derived a second time from the text alone, by code that shares nothing with the generator's checker."""
+"""The labels, derived a second time from the text alone, by code that shares nothing with the
+generator's checker."""
 
 from __future__ import annotations
 
@@ -12,12 +13,21 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from rewardd_recipe import shortcuts
-from rewardd_recipe import gsm8k
-from rewardd_recipe.families import algebra, basen, chains, countdown, drills, equations, relations, scenes, states, words
-from rewardd_recipe.program import write
-from rewardd_recipe import vary
+from rewardd_recipe import gsm8k, shortcuts, vary
+from rewardd_recipe.families import (
+    algebra,
+    basen,
+    chains,
+    countdown,
+    drills,
+    equations,
+    relations,
+    scenes,
+    states,
+    words,
+)
 from rewardd_recipe.mixture import CALIBRATION, HELD_OUT, own_trace
+from rewardd_recipe.program import write
 
 ROUNDS = 400
 
@@ -25,17 +35,33 @@ ROUNDS = 400
 def plain_math(text: str) -> str:
     """LaTeX and typographic arithmetic as plain infix."""
     text = re.sub(r"\\frac\{([^{}]*)\}\{([^{}]*)\}", r"(\1)/(\2)", text)
-    for old, new in (("\\times", "*"), ("\\cdot", "*"), ("\\div", "/"), ("×", "*"), ("÷", "/"), (" x ", " * "), ("\\$", ""), ("$", ""),
-                     (",", ""), ("\\(", " "), ("\\)", " "), ("\\[", " "), ("\\]", " ")):
+    for old, new in (
+        ("\\times", "*"),
+        ("\\cdot", "*"),
+        ("\\div", "/"),
+        ("×", "*"),
+        ("÷", "/"),
+        (" x ", " * "),
+        ("\\$", ""),
+        ("$", ""),
+        (",", ""),
+        ("\\(", " "),
+        ("\\)", " "),
+        ("\\[", " "),
+        ("\\]", " "),
+    ):
         text = text.replace(old, new)
     return re.sub(r"(?<=\d) [a-z][a-z ]*(?= [-+*/=])", "", text)  # units
 
 
-EQUATION = re.compile(r"(?=[\d(])([\d.()+\-*/ ]*\d\)*\s*[+\-*/][\d.()+\-*/ ]*?)=\s*([\d.()+\-*/ ]+)")
+EQUATION = re.compile(
+    r"(?=[\d(])([\d.()+\-*/ ]*\d\)*\s*[+\-*/][\d.()+\-*/ ]*?)=\s*([\d.()+\-*/ ]+)"
+)
 
 
 def false_equations(text: str) -> int:
-    """How many written-out equalities between numbers do not hold (allowing rounding to two decimals)."""
+    """How many written-out equalities between numbers do not hold (allowing rounding to two
+    decimals)."""
     bad = 0
     for left, right in EQUATION.findall(plain_math(text)):
         left, right = left.strip(), right.strip().rstrip(". ")
@@ -90,12 +116,14 @@ def test_arithmetic_of_valid_steps_holds_and_slips_do_not(maker) -> None:
     for _ in range(ROUNDS):
         trace = maker(rng)
         first = trace.first_error()
-        for i, step in enumerate(trace.steps[: first if first >= 0 else None]):
+        for _i, step in enumerate(trace.steps[: first if first >= 0 else None]):
             assert false_equations(step.text) == 0, step.text
         if trace.error == "slip":
             seen += 1
             slips += false_equations(trace.steps[first].text) > 0
-    assert seen > 20 and slips > 0.8 * seen  # a slip in a unit-laden equation may escape the plain parser
+    assert (
+        seen > 20 and slips > 0.8 * seen
+    )  # a slip in a unit-laden equation may escape the plain parser
 
 
 def test_clean_traces_are_clean_and_planted_errors_are_found() -> None:
@@ -131,7 +159,9 @@ def test_countdown_steps_rerun() -> None:
         trace = countdown.make(rng)
         have = sorted(map(int, re.findall(r"\d+", trace.question.split(" to make ")[0])))
         for step in trace.steps:
-            m = re.match(r"(\d+) ([-+*/]) (\d+) = (-?\d+)[ .(]+(?:left|Numbers left): ([\d ]+)", step.text)
+            m = re.match(
+                r"(\d+) ([-+*/]) (\d+) = (-?\d+)[ .(]+(?:left|Numbers left): ([\d ]+)", step.text
+            )
             if m is None:
                 continue
             a, b, r = int(m[1]), int(m[3]), int(m[4])
@@ -140,7 +170,11 @@ def test_countdown_steps_rerun() -> None:
                 ok = ok and x in pool
                 if x in pool:
                     pool.remove(x)
-            ok = ok and exact(f"{a}{m[2]}{b}") == r and sorted(map(int, m[5].split())) == sorted(pool + [r])
+            ok = (
+                ok
+                and exact(f"{a}{m[2]}{b}") == r
+                and sorted(map(int, m[5].split())) == sorted(pool + [r])
+            )
             assert step.valid == ok, (trace.question, step.text)
             if not ok:
                 break
@@ -151,7 +185,10 @@ def test_linear_steps_keep_the_root() -> None:
     rng = random.Random(15)
     for _ in range(ROUNDS):
         trace = equations.make(rng)
-        var = re.search(r"(?<![a-z])([xynabt])(?![a-z])", re.sub(r"(Solve|for|Find|If|if|what|is)", " ", trace.question))
+        var = re.search(
+            r"(?<![a-z])([xynabt])(?![a-z])",
+            re.sub(r"(Solve|for|Find|If|if|what|is)", " ", trace.question),
+        )
         assert var is not None
         first = sides(trace.question, var[1])
         root = Fraction(first[3] - first[1]) / (first[0] - first[2])
@@ -193,7 +230,8 @@ def test_base_additions_end_right_when_clean() -> None:
 
 
 def test_shortcut_answers() -> None:
-    """Shortcut traces state the right answer; the honest kinds have no invalid step, the others have one."""
+    """Shortcut traces state the right answer; the honest kinds have no invalid step, the others
+    have one."""
     rng = random.Random(17)
     honest = {"hint_ignored", "restated", "filler", "decorative"}
     for kind in shortcuts.KINDS:
@@ -212,11 +250,16 @@ def test_held_out_templates_stay_out() -> None:
     assert len(held) >= 6
     seen = {own_trace(rng).template for _ in range(6 * ROUNDS)}
     assert not seen & (held | {"ledger", "systems", "held"})
-    assert {maker(rng).template for maker in HELD_OUT.values() for _ in range(40)} >= {"ledger", "systems", "held"}
+    assert {maker(rng).template for maker in HELD_OUT.values() for _ in range(40)} >= {
+        "ledger",
+        "systems",
+        "held",
+    }
 
 
 def test_drill_lines_stand_alone_and_say_where_they_go_wrong() -> None:
-    """Each line is judged by evaluating its text anew; a wrong line's offset points at its first wrong digit."""
+    """Each line is judged by evaluating its text anew; a wrong line's offset points at its first
+    wrong digit."""
     rng = random.Random(19)
     checked = 0
     for _ in range(ROUNDS):
@@ -229,7 +272,7 @@ def test_drill_lines_stand_alone_and_say_where_they_go_wrong() -> None:
             checked += 1
             assert step.valid == (false_equations(step.text) == 0), step.text
             if step.truth is not None:
-                said = step.text[step.wrong_end]
+                assert step.text[step.wrong_end] != step.truth[0], step.text
     assert checked > 5 * ROUNDS
 
 
@@ -241,7 +284,10 @@ def problem(question: str, answer: str) -> gsm8k.Problem:
 
 def test_a_true_result_with_three_decimals_is_written_in_full_and_right() -> None:
     """Such a result used to be rounded and then called wrong."""
-    p = problem("A bug of 5 grams loses 1 gram in 8 days. How much is that in a day?", "It loses 1/8=<<1/8=0.125>>0.125 grams a day.\n#### 0.125")
+    p = problem(
+        "A bug of 5 grams loses 1 gram in 8 days. How much is that in a day?",
+        "It loses 1/8=<<1/8=0.125>>0.125 grams a day.\n#### 0.125",
+    )
     rng = random.Random(20)
     for _ in range(40):
         trace = write(rng, gsm8k.build(rng, p, False), 0.0)
@@ -250,7 +296,10 @@ def test_a_true_result_with_three_decimals_is_written_in_full_and_right() -> Non
 
 
 def test_numbers_named_before_they_are_derived_follow_the_new_numbers() -> None:
-    p = problem("Dawn has 48 cards in 12 packs. How many are in a pack?", "There are 4 cards in a pack because 48/12=<<48/12=4>>4.\n#### 4")
+    p = problem(
+        "Dawn has 48 cards in 12 packs. How many are in a pack?",
+        "There are 4 cards in a pack because 48/12=<<48/12=4>>4.\n#### 4",
+    )
     rng = random.Random(21)
     for _ in range(40):
         trace = write(rng, gsm8k.build(rng, p, True), 0.0)
@@ -261,8 +310,13 @@ def test_numbers_named_before_they_are_derived_follow_the_new_numbers() -> None:
 
 
 def test_number_matching_without_a_number_in_the_question() -> None:
-    p = problem("A week has how many days off if two thirds of six are?", "There are 2/3*6=<<2/3*6=4>>4 days off.\n#### 4")
-    trace = shortcuts.make(random.Random(22), gsm8k.build(random.Random(1), p, False), "number_matching")
+    p = problem(
+        "A week has how many days off if two thirds of six are?",
+        "There are 2/3*6=<<2/3*6=4>>4 days off.\n#### 4",
+    )
+    trace = shortcuts.make(
+        random.Random(22), gsm8k.build(random.Random(1), p, False), "number_matching"
+    )
     assert trace.first_error() >= 0
 
 
@@ -287,7 +341,9 @@ def test_algebra_values_are_what_the_letters_say() -> None:
         trace = algebra.make(rng)
         first = trace.first_error()
         for i, step in enumerate(trace.steps):
-            sums = re.findall(r"((?:-?\d+(?:/\d+)? [-+*/] -?\d+(?:/\d+)?)) = (-?[\d./]+?)\.?$", step.text)
+            sums = re.findall(
+                r"((?:-?\d+(?:/\d+)? [-+*/] -?\d+(?:/\d+)?)) = (-?[\d./]+?)\.?$", step.text
+            )
             for left, right in sums:
                 if step.valid:
                     assert exact(left) == exact(right), step.text
@@ -299,7 +355,9 @@ def test_swap_drills_rerun() -> None:
     rng = random.Random(25)
     for _ in range(ROUNDS):
         step = states.swap_drill(rng)
-        before, a, b, after = re.match(r"(?:At the start: )?(.*)\. (\w+) and (\w+) swap(?:: |, so )(.*)\.$", step.text).groups()
+        before, a, b, after = re.match(
+            r"(?:At the start: )?(.*)\. (\w+) and (\w+) swap(?:: |, so )(.*)\.$", step.text
+        ).groups()
         was, now = (dict(pair.split(": ") for pair in part.split(", ")) for part in (before, after))
         was[a], was[b] = was[b], was[a]
         assert step.valid == (was == now)
@@ -314,7 +372,11 @@ def test_lookups_and_columns_rerun() -> None:
         step = basen.column(rng)
         base, x, y, c, t, *rest = map(int, re.findall(r"\d+", step.text.replace("Column 1:", "")))
         w, k = (rest[0], rest[1]) if len(rest) == 2 else (rest[3], rest[4])
-        right = x + y + c == t and divmod(t, base) == (k, w) and (len(rest) == 2 or rest[:3] == [k, base, w])
+        right = (
+            x + y + c == t
+            and divmod(t, base) == (k, w)
+            and (len(rest) == 2 or rest[:3] == [k, base, w])
+        )
         assert step.valid == right, step.text
 
 
@@ -327,5 +389,9 @@ def test_other_words_leave_labels_numbers_and_cuts_alone() -> None:
         assert re.findall(r"\d+", other.question) == re.findall(r"\d+", trace.question)
         for a, b in zip(trace.steps, other.steps):
             assert re.findall(r"\d+", a.text) == re.findall(r"\d+", b.text)
-            if a.wrong_end is not None and a.wrong_end < len(a.text) and a.text[a.wrong_end].isdigit():
+            if (
+                a.wrong_end is not None
+                and a.wrong_end < len(a.text)
+                and a.text[a.wrong_end].isdigit()
+            ):
                 assert b.text[b.wrong_end] == a.text[a.wrong_end]

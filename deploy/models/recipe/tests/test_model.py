@@ -1,4 +1,5 @@
-"""The training trunk computes what transformers computes, and a package scores the positions it says."""
+"""The training trunk computes what transformers computes, and a package scores the positions it
+says."""
 
 from __future__ import annotations
 
@@ -16,15 +17,17 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from rewardd_recipe import train
 from rewardd_recipe.encode import encode, load_tokenizer, score_ids
 from rewardd_recipe.export import build, write_package
-from rewardd_recipe.model import EXPLICIT_LENGTH, ModelConfig, RewardModel
 from rewardd_recipe.mixture import own_trace
+from rewardd_recipe.model import EXPLICIT_LENGTH, ModelConfig, RewardModel
 from rewardd_recipe.score import Package
 from rewardd_recipe.served import Served
 from rewardd_recipe.tokenizer import STEP
 from rewardd_recipe.tokenizer import build as build_tokenizer
 from rewardd_recipe.trace import Step, Trace
 
-CFG = ModelConfig(vocab_size=300, hidden_size=64, intermediate_size=128, num_layers=2, num_heads=2, num_kv_heads=1)
+CFG = ModelConfig(
+    vocab_size=300, hidden_size=64, intermediate_size=128, num_layers=2, num_heads=2, num_kv_heads=1
+)
 
 
 @pytest.mark.parametrize("length", [50, EXPLICIT_LENGTH + 30])
@@ -61,11 +64,14 @@ def test_package_round_trip(tmp_path: Path, tokenizer: Path) -> None:
 @pytest.mark.skipif("REWARDD_BIN" not in os.environ, reason="REWARDD_BIN does not name the daemon")
 @pytest.mark.parametrize("kind", ["prm", "orm"])
 def test_the_daemon_scores_as_transformers_does(kind: str) -> None:
-    """Generated and hostile traces through the default packages; the daemon computes in bfloat16 where the CPU can."""
+    """Generated and hostile traces through the default packages; the daemon computes in bfloat16
+    where the CPU can."""
     folder = Path(__file__).resolve().parents[2] / f"rewardd-{kind}-small"
     rng = random.Random(22)
     traces = [own_trace(rng) for _ in range(40)]
-    items = [(t.question, [s.text for s in t.steps]) for t in traces] + [("Käse <|step|> ½ + 1/3?", ["<|question|> ✓\n\nx", "5 ≤ 6", "\u0301a"])]
+    items = [(t.question, [s.text for s in t.steps]) for t in traces] + [
+        ("Käse <|step|> ½ + 1/3?", ["<|question|> ✓\n\nx", "5 ≤ 6", "\u0301a"])
+    ]
     served = Served(Path(os.environ["REWARDD_BIN"]), folder, kind, 1)
     try:
         got = served.scores(items)
@@ -83,7 +89,13 @@ def test_special_text_in_steps_is_plain(tokenizer: Path) -> None:
 
 def test_labels_land_on_markers(tokenizer: Path) -> None:
     tok = load_tokenizer(str(tokenizer))
-    trace = Trace("q", [Step("1 + 1 = 2"), Step("2 + 2 = 5", False, 9), Step("so 5", False)], "t", error="slip", outcome=False)
+    trace = Trace(
+        "q",
+        [Step("1 + 1 = 2"), Step("2 + 2 = 5", False, 9), Step("so 5", False)],
+        "t",
+        error="slip",
+        outcome=False,
+    )
     cut, full = encode(tok, trace, False), encode(tok, trace, True)
     assert cut.labels == [1, 0] and full.labels == [1, 0, 0]
     assert all(cut.ids[m] == STEP for m in cut.marks)

@@ -1,1 +1,2 @@
-"""Generator families. Each module offers `make(rng, held_out) -> Trace`; labels come from its own mechanical check."""
+"""Generator families. Each module offers `make(rng, held_out) -> Trace`; labels come from its own
+mechanical check."""

@@ -6,9 +6,10 @@ import random
 
 from ..trace import Step, Trace, judged
 
-
-FORMS = ["Column {i}: {x} + {y} + {c} = {t}. Write {w}, carry {k}.",
-         "{x} + {y} plus carry {c} gives {t} = {k} * {b} + {w}, so write {w} and carry {k}."]
+FORMS = [
+    "Column {i}: {x} + {y} + {c} = {t}. Write {w}, carry {k}.",
+    "{x} + {y} plus carry {c} gives {t} = {k} * {b} + {w}, so write {w} and carry {k}.",
+]
 
 
 def digits(value: int, base: int) -> list[int]:
@@ -44,7 +45,10 @@ def make(rng: random.Random, held_out: bool = False) -> Trace:
         truth = list(said)
         if i == bad:
             error = _damage(rng, said, base)
-        written = [form.format(i=i + 1, x=n[0], y=n[1], c=n[2], t=n[3], w=n[4], k=n[5], b=base) for n in (said, truth)]
+        written = [
+            form.format(i=i + 1, x=n[0], y=n[1], c=n[2], t=n[3], w=n[4], k=n[5], b=base)
+            for n in (said, truth)
+        ]
         steps.append(judged(*written))
         result.append(said[4])
         carry = said[5]
@@ -55,9 +59,15 @@ def make(rng: random.Random, held_out: bool = False) -> Trace:
         spot = rng.randrange(len(final))
         final[spot] = (final[spot] + rng.randint(1, base - 1)) % base
         error = "conclusion"
-    right = final == digits(a + b, base) or text_of(final).lstrip("0") == text_of(digits(a + b, base))
+    right = final == digits(a + b, base) or text_of(final).lstrip("0") == text_of(
+        digits(a + b, base)
+    )
     text = f"The answer is {text_of(final)}."
-    steps.append(Step(text, True) if right else judged(text, f"The answer is {text_of(digits(a + b, base))}."))
+    steps.append(
+        Step(text, True)
+        if right
+        else judged(text, f"The answer is {text_of(digits(a + b, base))}.")
+    )
     trace = Trace(question, steps, "basen", f"base{base}", error, dense_text=True)
     trace.outcome = right
     return trace
@@ -75,7 +85,11 @@ def column(rng: random.Random) -> Step:
         said[spot] = 1 - said[5] if spot == 5 else max(0, said[spot] + rng.choice((-2, -1, 1, 2)))
         said[3:] = [said[3], said[3] % base, said[3] // base] if spot == 3 else said[3:]
     form = rng.choice(FORMS)
-    texts = [f"In base {base}: " + form.format(i=1, x=n[0], y=n[1], c=n[2], t=n[3], w=n[4], k=n[5], b=base) for n in (said, truth)]
+    texts = [
+        f"In base {base}: "
+        + form.format(i=1, x=n[0], y=n[1], c=n[2], t=n[3], w=n[4], k=n[5], b=base)
+        for n in (said, truth)
+    ]
     return judged(*texts, free=len(f"In base {base}: Column 1: {x} + {y} + "))
 
 

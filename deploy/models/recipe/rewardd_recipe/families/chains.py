@@ -1,4 +1,5 @@
-"""Arithmetic: evaluate an expression, follow a spoken chain of operations; `ledger` (held out): a running balance."""
+"""Arithmetic: evaluate an expression, follow a spoken chain of operations; `ledger` (held out): a
+running balance."""
 
 from __future__ import annotations
 
@@ -10,8 +11,12 @@ from ..program import Program, Quantity, write
 from ..trace import Trace
 
 ASKS = ["Compute {e}.", "What is {e}?", "Evaluate {e}.", "Find the value of {e}.", "Calculate {e}."]
-VERBS = {"+": ["add {v}", "increase it by {v}"], "-": ["subtract {v}", "take away {v}"],
-         "*": ["multiply by {v}", "multiply the result by {v}"], "/": ["divide by {v}", "divide the result by {v}"]}
+VERBS = {
+    "+": ["add {v}", "increase it by {v}"],
+    "-": ["subtract {v}", "take away {v}"],
+    "*": ["multiply by {v}", "multiply the result by {v}"],
+    "/": ["divide by {v}", "divide the result by {v}"],
+}
 
 
 def make(rng: random.Random, held_out: bool = False) -> Trace:
@@ -20,7 +25,11 @@ def make(rng: random.Random, held_out: bool = False) -> Trace:
     maker = rng.choice([_single, _spoken, _nested, _nested])
     while True:
         program = maker(rng)
-        if program is not None and program.nice() and all(v.denominator == 1 for v in program.truth.values()):
+        if (
+            program is not None
+            and program.nice()
+            and all(v.denominator == 1 for v in program.truth.values())
+        ):
             return write(rng, program)
 
 
@@ -37,7 +46,8 @@ def _operands(rng: random.Random, op: str) -> tuple[int, int]:
 
 
 def _single(rng: random.Random) -> Program:
-    """One to three independent small results: the multiplication table and carries, over and over."""
+    """One to three independent small results: the multiplication table and carries, over and
+    over."""
     count = rng.randint(1, 3)
     given, quantities, parts = {}, [], []
     for i in range(count):
@@ -61,10 +71,14 @@ def _spoken(rng: random.Random) -> Program:
         ops = [op for op in "+-*/" if not (op == "*" and value > 120)]
         op = rng.choice(ops)
         divisors = [d for d in range(2, 13) if value % d == 0]
-        if op == "/" and not divisors or op == "-" and value < 3:
+        if (op == "/" and not divisors) or (op == "-" and value < 3):
             op = "+"
-        v = {"+": lambda: rng.randint(1, 60), "-": lambda: rng.randint(1, value - 1), "*": lambda: rng.randint(2, 9),
-             "/": lambda: rng.choice(divisors)}[op]()
+        v = {
+            "+": lambda: rng.randint(1, 60),
+            "-": lambda: rng.randint(1, value - 1),  # noqa: B023 - called at once
+            "*": lambda: rng.randint(2, 9),
+            "/": lambda: rng.choice(divisors),  # noqa: B023
+        }[op]()
         given[f"v{i}"] = Fraction(v)
         quantities += [Quantity(f"v{i}"), Quantity(f"r{i}", (op, last, f"v{i}"))]
         value = int(expr.evaluate((op, Fraction(value), Fraction(v)), {}))
@@ -109,14 +123,19 @@ def _ledger(rng: random.Random) -> Program:
     balance = rng.randint(20, 300)
     given, quantities = {"s": Fraction(balance)}, [Quantity("s", None, "$")]
     lines, last = [f"An account holds ${balance}."], "s"
-    for i, day in enumerate(rng.sample(["Monday", "Tuesday", "Wednesday", "Thursday", "Friday"], rng.randint(2, 5))):
+    for i, day in enumerate(
+        rng.sample(["Monday", "Tuesday", "Wednesday", "Thursday", "Friday"], rng.randint(2, 5))
+    ):
         out = rng.random() < 0.5 and balance > 10
         v = rng.randint(1, balance - 1) if out else rng.randint(5, 200)
         given[f"v{i}"] = Fraction(v)
         balance += -v if out else v
         lines.append(f"On {day} ${v} is {'withdrawn' if out else 'deposited'}.")
         tree = ("-" if out else "+", last, f"v{i}")
-        quantities += [Quantity(f"v{i}", None, "$"), Quantity(f"r{i}", tree, "$", f"the balance after {day}")]
+        quantities += [
+            Quantity(f"v{i}", None, "$"),
+            Quantity(f"r{i}", tree, "$", f"the balance after {day}"),
+        ]
         last = f"r{i}"
     question = " ".join(lines) + " What is the balance at the end?"
     return Program(question, given, quantities, last, "ledger", "ledger")

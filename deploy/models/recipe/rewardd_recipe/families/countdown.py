@@ -1,4 +1,5 @@
-"""Countdown / game of 24: reach a target, using every number at most once. The checker keeps the multiset of numbers."""
+"""Countdown / game of 24: reach a target, using every number at most once. The checker keeps the
+multiset of numbers."""
 
 from __future__ import annotations
 
@@ -31,7 +32,9 @@ def make(rng: random.Random, held_out: bool = False) -> Trace:
         reached = bad != len(plan)
         shown = have[-1] if reached else have[-1] + rng.choice([-2, -1, 1, 2, 10])
         error = "" if reached else "conclusion"
-        text = rng.choice(["We reached {x}.", "The result is {x}.", "So we made {x}."]).format(x=shown)
+        text = rng.choice(["We reached {x}.", "The result is {x}.", "So we made {x}."]).format(
+            x=shown
+        )
         steps.append(Step(text, reached, None if reached else len(text)))
     trace = Trace(question, steps, "countdown", f"n{count}", error, dense_text=True)
     trace.outcome = None  # cut at the error: no final answer to judge
@@ -75,7 +78,9 @@ def _plan(rng: random.Random, numbers: list[int]) -> list[tuple[int, str, int, i
     return plan
 
 
-def _damage(rng: random.Random, have: list[int], said: tuple, left: list[int]) -> tuple[tuple, list[int], str]:
+def _damage(
+    rng: random.Random, have: list[int], said: tuple, left: list[int]
+) -> tuple[tuple, list[int], str]:
     a, op, b, r = said
     kind = rng.choice(["slip", "missing", "left"])
     while True:

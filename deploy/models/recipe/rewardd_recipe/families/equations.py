@@ -1,7 +1,8 @@
-"""Linear equations in one unknown; `systems` (held out): two unknowns by adding or subtracting equations.
+"""Linear equations in one unknown; `systems` (held out): two unknowns by adding or subtracting
+equations.
 
-An equation is a coefficient row. A step is valid when the written equation follows from the one before by the operation
-the step names, which the checker does by exact arithmetic on the rows.
+An equation is a coefficient row. A step is valid when the written equation follows from the one
+before by the operation the step names, which the checker does by exact arithmetic on the rows.
 """
 
 from __future__ import annotations
@@ -12,17 +13,29 @@ from fractions import Fraction
 from ..expr import number, perturb
 from ..trace import Step, Trace, judged
 
-FORMS = ["{cap}: {eq}.", "We {low} to get {eq}.", "{cap}. This gives {eq}.", "So {eq}.", "If we {low}, we have ${eq}$."]
+FORMS = [
+    "{cap}: {eq}.",
+    "We {low} to get {eq}.",
+    "{cap}. This gives {eq}.",
+    "So {eq}.",
+    "If we {low}, we have ${eq}$.",
+]
 Row = tuple[Fraction, Fraction, Fraction, Fraction]  # a x + b = c x + d
 
 
 def _side(a: Fraction, b: Fraction, var: str) -> str:
     parts = ""
     if a:
-        parts = {1: var, -1: "-" + var}.get(a, number(abs(a)) + var if a > 0 else "-" + number(abs(a)) + var)
+        parts = {1: var, -1: "-" + var}.get(
+            a, number(abs(a)) + var if a > 0 else "-" + number(abs(a)) + var
+        )
     if b or not parts:
         mag = number(abs(b))
-        parts = (f"{parts} + {mag}" if b >= 0 else f"{parts} - {mag}") if parts else (mag if b >= 0 else "-" + mag)
+        parts = (
+            (f"{parts} + {mag}" if b >= 0 else f"{parts} - {mag}")
+            if parts
+            else (mag if b >= 0 else "-" + mag)
+        )
     return parts
 
 
@@ -66,7 +79,9 @@ def _describe(rng: random.Random, op: str, coef: Fraction, const: Fraction, var:
         return f"divide both sides by {_plain(1 / const)}"
     amount = _side(abs(coef), Fraction(0), var) if coef else number(abs(const))
     if coef + const < 0:
-        return rng.choice([f"subtract {amount} from both sides", f"move {amount} to the other side"])
+        return rng.choice(
+            [f"subtract {amount} from both sides", f"move {amount} to the other side"]
+        )
     return f"add {amount} to both sides"
 
 
@@ -74,7 +89,9 @@ def _plain(value: Fraction) -> str:
     return ("-" if value < 0 else "") + number(abs(value))
 
 
-def _wrong_row(rng: random.Random, before: Row, right: Row, op: str, coef: Fraction, const: Fraction) -> tuple[Row, str]:
+def _wrong_row(
+    rng: random.Random, before: Row, right: Row, op: str, coef: Fraction, const: Fraction
+) -> tuple[Row, str]:
     """A slip in one entry, the operation done on one side only, or with the wrong sign."""
     kind = rng.choice(["slip", "slip", "one_side", "sign"])
     if kind == "sign" and op == "+":
@@ -96,7 +113,9 @@ def _linear(rng: random.Random) -> Trace:
         a += 1
     b = Fraction(rng.randint(-30, 40))
     row: Row = (a, b, c, a * x + b - c * x)
-    question = rng.choice(["Solve {e}.", "Solve for {v}: {e}.", "Find {v} if {e}.", "If {e}, what is {v}?"]).format(e=show(row, var), v=var)
+    question = rng.choice(
+        ["Solve {e}.", "Solve for {v}: {e}.", "Find {v} if {e}.", "If {e}, what is {v}?"]
+    ).format(e=show(row, var), v=var)
     ops = _plan(row)
     bad = rng.randrange(len(ops) + 1) if rng.random() < 0.5 else -1
     steps: list[Step] = []
@@ -106,31 +125,44 @@ def _linear(rng: random.Random) -> Trace:
         right = new = apply(row, op, coef, const)
         if i == bad:
             new, error = _wrong_row(rng, row, new, op, coef, const)
-        steps.append(_step(rng.choice(forms), _describe(rng, op, coef, const, var), new, right, var))
+        steps.append(
+            _step(rng.choice(forms), _describe(rng, op, coef, const, var), new, right, var)
+        )
         assert not steps[-1].valid or holds(new, x)
         row = new
         if not steps[-1].valid:
             break
-    if not error and len(ops) == bad or not error:
+    if (not error and len(ops) == bad) or not error:
         stated = row[3] / row[0] if row[0] and not row[1] and not row[2] else x
         if bad == len(ops):
             stated, error = perturb(rng, abs(x)), "conclusion"
-        form = rng.choice(["The answer is {v} = {x}.", "So {v} = {x}.", "Therefore {v} = \\boxed{{{x}}}."])
+        form = rng.choice(
+            ["The answer is {v} = {x}.", "So {v} = {x}.", "Therefore {v} = \\boxed{{{x}}}."]
+        )
         steps.append(judged(form.format(v=var, x=_plain(stated)), form.format(v=var, x=_plain(x))))
     trace = Trace(question, steps, "linear", "linear", error, dense_text=True)
     trace.outcome = None  # cut at the error: no final answer to judge
     return trace
 
 
-def _step(form: str, low: str, said: Row, right: Row, var: str, before: str = "", free: int = 0) -> Step:
-    texts = [before + form.format(cap=low[0].upper() + low[1:], low=low, eq=show(row, var)) for row in (said, right)]
+def _step(
+    form: str, low: str, said: Row, right: Row, var: str, before: str = "", free: int = 0
+) -> Step:
+    texts = [
+        before + form.format(cap=low[0].upper() + low[1:], low=low, eq=show(row, var))
+        for row in (said, right)
+    ]
     return judged(*texts, free=free)
 
 
 def drill(rng: random.Random) -> Step:
     """One operation on an equation of its own, wrong every second time."""
     var = rng.choice("xynabt")
-    x, a, c = Fraction(rng.randint(1, 20)), Fraction(rng.randint(1, 12)), Fraction(rng.choice([0, 0, rng.randint(1, 9)]))
+    x, a, c = (
+        Fraction(rng.randint(1, 20)),
+        Fraction(rng.randint(1, 12)),
+        Fraction(rng.choice([0, 0, rng.randint(1, 9)])),
+    )
     a += a == c
     b = Fraction(rng.choice([0, rng.randint(-30, 40), rng.randint(-30, 40)]))
     row: Row = (a, b, c, a * x + b - c * x)
@@ -161,8 +193,12 @@ def _system(rng: random.Random) -> Trace:
         for later in range(bad + 1, 4):
             values[later] = {1: values[0] / 2, 2: s - values[1], 3: values[1]}[later]
     n = [_plain(v) for v in values]
-    texts = [f"Add the equations: 2x = {s} + {d} = {n[0]}.", f"Divide both sides by 2: x = {n[1]}.",
-             f"Substitute: y = {s} - {n[1]} = {n[2]}.", f"The answer is x = {n[3]}."]
+    texts = [
+        f"Add the equations: 2x = {s} + {d} = {n[0]}.",
+        f"Divide both sides by 2: x = {n[1]}.",
+        f"Substitute: y = {s} - {n[1]} = {n[2]}.",
+        f"The answer is x = {n[3]}.",
+    ]
     steps = [Step(t, v == u, None if v == u else len(t)) for t, v, u in zip(texts, values, truth)]
     trace = Trace(question, steps, "systems", "systems", "slip" if bad >= 0 else "")
     trace.outcome = values[3] == x

@@ -1,4 +1,5 @@
-"""Stacks (bracket words), object tracking, and fictional-ontology logic: steps are checked by running the state machine."""
+"""Stacks (bracket words), object tracking, and fictional-ontology logic: steps are checked by
+running the state machine."""
 
 from __future__ import annotations
 
@@ -10,7 +11,10 @@ from .nouns import COLORS, FIRST_NAMES, SINGULAR, THINGS
 PAIRS = {"(": ")", "[": "]", "{": "}", "<": ">"}
 PEOPLE = ["Alice", "Bob", "Claire", "Dave", "Eve"]
 HELD_OUT_THINGS = [["drum", "flute", "violin", "horn", "harp"]]
-BEINGS = "wumpus jompus zumpus tumpus vumpus yumpus numpus rompus dumpus impus gorpus shumpus lempus sterpus grimpus".split()
+BEINGS = (
+    "wumpus jompus zumpus tumpus vumpus yumpus numpus rompus dumpus impus gorpus shumpus "
+    "lempus sterpus grimpus"
+).split()
 TRAITS = "shy happy small bright loud sour red cold fast wooden".split()
 
 
@@ -31,7 +35,12 @@ def stacks(rng: random.Random, held_out: bool = False) -> Trace:
         said, shown = list(truth), ch
         if i == bad:
             said, shown, error = _damage_stack(rng, stack, truth, ch)
-        steps.append(judged(f"{shown} ; stack: {' '.join(said) or 'empty'}", f"{ch} ; stack: {' '.join(truth) or 'empty'}"))
+        steps.append(
+            judged(
+                f"{shown} ; stack: {' '.join(said) or 'empty'}",
+                f"{ch} ; stack: {' '.join(truth) or 'empty'}",
+            )
+        )
         stack = said
         if not steps[-1].valid:
             break
@@ -46,7 +55,9 @@ def stacks(rng: random.Random, held_out: bool = False) -> Trace:
     return _trace(question, steps, "stacks", "dyck", error)
 
 
-def _damage_stack(rng: random.Random, before: list[str], truth: list[str], ch: str) -> tuple[list[str], str, str]:
+def _damage_stack(
+    rng: random.Random, before: list[str], truth: list[str], ch: str
+) -> tuple[list[str], str, str]:
     options = [(before, ch, "skip"), (truth + [rng.choice("([{<")], ch, "premise")]
     if truth:
         changed = list(truth)
@@ -75,8 +86,11 @@ def tracking(rng: random.Random, held_out: bool = False) -> Trace:
     swaps = [rng.sample(people, 2) for _ in range(rng.randint(1, 3))]
     asked = rng.choice(people)
     then = rng.choice(("", "", "Then "))
-    question = " ".join([", ".join(f"{p} has the {t}" for p, t in owner.items()) + "."]
-                        + [f"{then}{a} and {b} swap." for a, b in swaps] + [f"What does {asked} have?"])
+    question = " ".join(
+        [", ".join(f"{p} has the {t}" for p, t in owner.items()) + "."]
+        + [f"{then}{a} and {b} swap." for a, b in swaps]
+        + [f"What does {asked} have?"]
+    )
     bad = rng.randrange(len(swaps) + 2) if rng.random() < 0.5 else -1
     form = rng.choice([": {s}.", ", so {s}."])
     steps, error = [], ""
@@ -111,7 +125,8 @@ def listed(owner: dict[str, str]) -> str:
 
 
 def swap_drill(rng: random.Random) -> Step:
-    """One swap by itself, wrong every second time: what a longer tracking trace asks again and again."""
+    """One swap by itself, wrong every second time: what a longer tracking trace asks again and
+    again."""
     n = rng.choice((2, 2, 3, 3, 4))
     people, things = rng.sample(PEOPLE if rng.random() < 0.5 else FIRST_NAMES, n), _things(rng, n)
     before = dict(zip(people, things))
@@ -125,14 +140,23 @@ def swap_drill(rng: random.Random) -> Step:
             said[y] = after[x]
     start = rng.choice(["", "At the start: "]) + listed(before) + f". {a} and {b} swap"
     form = rng.choice([": {s}.", ", so {s}."])
-    return judged(*(start + form.format(s=listed(state)) for state in (said, after)), free=len(start))
+    return judged(
+        *(start + form.format(s=listed(state)) for state in (said, after)), free=len(start)
+    )
 
 
 def lookups(rng: random.Random) -> Trace:
-    """Rules and lines that cite them, each judged by itself: is the rule there, and in this direction?"""
+    """Rules and lines that cite them, each judged by itself: is the rule there, and in this
+    direction?"""
     kinds = rng.sample(BEINGS, rng.randint(5, 9))
-    rules = {rng.choice(((a, b), (b, a))) for a, b in rng.sample([(x, y) for i, x in enumerate(kinds) for y in kinds[:i]], len(kinds))}
-    question = " ".join(f"Every {a} is a {b}." for a, b in rng.sample(sorted(rules), len(rules))) + " Check each line by itself."
+    rules = {
+        rng.choice(((a, b), (b, a)))
+        for a, b in rng.sample([(x, y) for i, x in enumerate(kinds) for y in kinds[:i]], len(kinds))
+    }
+    question = (
+        " ".join(f"Every {a} is a {b}." for a, b in rng.sample(sorted(rules), len(rules)))
+        + " Check each line by itself."
+    )
     steps = []
     for _ in range(rng.randint(5, 9)):
         a, b = rng.choice(sorted(rules)) if rng.random() < 0.5 else rng.sample(kinds, 2)
@@ -146,7 +170,8 @@ def lookups(rng: random.Random) -> Trace:
 
 
 def logic(rng: random.Random, held_out: bool = False) -> Trace:
-    """A chain of "every A is a B" with distractors; every step cites one rule and draws one conclusion."""
+    """A chain of "every A is a B" with distractors; every step cites one rule and draws one
+    conclusion."""
     depth = rng.randint(2, 4)
     kinds = rng.sample(BEINGS, depth + 5)
     chain, spare = kinds[: depth + 1], kinds[depth + 1 :]
@@ -163,14 +188,21 @@ def logic(rng: random.Random, held_out: bool = False) -> Trace:
     bad = rng.randrange(depth + 2) if rng.random() < 0.5 else -1
     steps, error, known = [], "", {chain[0]}
     all_rules = set(rules + extra)
-    form = rng.choice(["Every {a} is a {b}. So {n} is a {b}.", "{n} is a {a}, and every {a} is a {b}, so {n} is a {b}."])
+    form = rng.choice(
+        [
+            "Every {a} is a {b}. So {n} is a {b}.",
+            "{n} is a {a}, and every {a} is a {b}, so {n} is a {b}.",
+        ]
+    )
     for i, (a, b) in enumerate(rules):
         said = (a, b)
         if i == bad:
             said, error = _damage_rule(rng, a, b, kinds, all_rules, known)
         valid = said in all_rules and said[0] in known
         text = form.format(a=said[0], b=said[1], n=name)
-        doubt = said[0] if said[0] not in known else f"a {said[1]}"  # the word at which the step is first wrong
+        doubt = (
+            said[0] if said[0] not in known else f"a {said[1]}"
+        )  # the word at which the step is first wrong
         steps.append(Step(text, valid, None if valid else text.index(doubt) + len(doubt)))
         known.add(said[1])
         if not valid:
@@ -183,14 +215,24 @@ def logic(rng: random.Random, held_out: bool = False) -> Trace:
     if not error:
         yes = bad != depth + 1
         error = "" if yes else "conclusion"
-        text = f"So {name} is {trait}. The answer is yes." if yes else f"So {name} is not {trait}. The answer is no."
+        text = (
+            f"So {name} is {trait}. The answer is yes."
+            if yes
+            else f"So {name} is not {trait}. The answer is no."
+        )
         steps.append(Step(text, yes, None if yes else len(text)))
     return _trace(question, steps, "logic", "ontology", error)
 
 
-def _damage_rule(rng: random.Random, a: str, b: str, kinds: list[str], rules: set, known: set) -> tuple[tuple[str, str], str]:
-    options = [((b, a), "operation"), ((a, rng.choice(kinds)), "premise"), ((rng.choice(kinds), b), "premise"),
-               ((rng.choice(kinds), rng.choice(kinds)), "premise")]
+def _damage_rule(
+    rng: random.Random, a: str, b: str, kinds: list[str], rules: set, known: set
+) -> tuple[tuple[str, str], str]:
+    options = [
+        ((b, a), "operation"),
+        ((a, rng.choice(kinds)), "premise"),
+        ((rng.choice(kinds), b), "premise"),
+        ((rng.choice(kinds), rng.choice(kinds)), "premise"),
+    ]
     far = rng.choice(sorted(rules))
     options += [(far, "skip")]
     good = [(r, k) for r, k in options if r[0] != r[1] and not (r in rules and r[0] in known)]
