@@ -13,6 +13,7 @@
 enum {
     ARENA_MAX = 8 << 20, /* bytes of one comparison: trees, and texts without calculator notes */
     JOIN_BYTES_MAX = 48, /* between two boxes that make one list */
+    GIVEN_MAX = 400,     /* bytes of a trace that is an answer and nothing else */
     SEARCHED_STEPS = 2,  /* for a reference that stands before an unmarked answer */
 };
 
@@ -141,6 +142,7 @@ struct choice {
     bool math;
     size_t place;    /* of the evidence, when it is marked */
     bool taken_back; /* the last box is empty */
+    bool guessed;    /* the last formula of a text, for want of anything better */
     bool joined;     /* several boxes, as one list */
 };
 
@@ -199,7 +201,7 @@ static bool joins(struct rw_str between)
             continue;
         }
         separator = separator || c == ',' || c == ';';
-        if (!rw_scan_space(c) && (c == 0 || strchr(",;$=\\{}()[]&.", c) == NULL)) {
+        if (!rw_scan_space(c) && (c == 0 || strchr(",;$=\\{}()[]&._0123456789", c) == NULL)) {
             return false;
         }
         i++;
@@ -221,6 +223,11 @@ static size_t with_name(struct rw_str text, size_t mark)
     while (at > 0 && rw_scan_space(text.ptr[at - 1])) {
         at--;
     }
+    size_t end = at;
+    while (at > 1 && text.ptr[at - 1] != 0 && strchr("_{}0123456789", text.ptr[at - 1]) != NULL) {
+        at--;
+    }
+    at = at < end && text.ptr[at] != '_' ? end : at;
     bool letter =
         at > 0 && rw_scan_letter(text.ptr[at - 1]) && (unsigned char)text.ptr[at - 1] < 0x80;
     bool alone =
@@ -249,6 +256,20 @@ static void join_boxes(const struct rw_found *f, struct choice *c)
     }
 }
 
+/* "Final Answer: The volume is 120.": the last formula of the sentence. */
+static bool sentence_answer(const struct rw_found *f, struct choice *c)
+{
+    struct rw_str text = text_of(f, c);
+    struct rw_str found = rw_find_last_formula(text, &c->math);
+    if (found.len == 0) {
+        return false;
+    }
+    c->begin += (size_t)(found.ptr - text.ptr);
+    c->end = c->begin + found.len;
+    c->guessed = true;
+    return true;
+}
+
 /* The last place whose text reads as an answer; boxes and tags have the say whatever is in them. */
 static bool choose_marked(const struct rw_found *f, struct rw_arena *arena, struct choice *out)
 {
@@ -260,6 +281,9 @@ static bool choose_marked(const struct rw_found *f, struct rw_arena *arena, stru
             if (p->evidence == RW_ANSWER_BOX) {
                 join_boxes(f, out);
             }
+            return true;
+        }
+        if (p->sentence && sentence_answer(f, out)) {
             return true;
         }
     }
@@ -300,14 +324,39 @@ static bool choose_unmarked(const struct rw_found *f, struct choice *out)
                            .step = (int64_t)step,
                            .begin = (size_t)(found.ptr - text.ptr),
                            .end = (size_t)(found.ptr - text.ptr) + found.len,
+                           .guessed = true,
                            .math = out->math};
+    return true;
+}
+
+/* The only text there is, when it is an answer and nothing else. */
+static bool choose_given(const struct rw_found *f, struct rw_arena *arena, struct choice *out)
+{
+    size_t step = 0;
+    struct rw_str text = rw_find_trim(last_text(f, &step));
+    for (size_t i = f->first; i < step; i++) {
+        if (rw_str_trim(counted(f, i)).len > 0) {
+            return false;
+        }
+    }
+    if (text.len == 0 || text.len > GIVEN_MAX || !is_value(text, arena)) {
+        return false;
+    }
+    size_t begin = (size_t)(text.ptr - f->steps[step].ptr);
+    *out = (struct choice){.evidence = RW_ANSWER_GIVEN,
+                           .step = (int64_t)step,
+                           .begin = begin,
+                           .end = begin + text.len};
     return true;
 }
 
 static bool choose(const struct rw_found *f, struct rw_arena *arena, struct choice *out)
 {
     *out = (struct choice){.step = -1};
-    if (choose_marked(f, arena, out) || (f->n == 0 && choose_unmarked(f, out))) {
+    if (choose_marked(f, arena, out)) {
+        return true;
+    }
+    if (f->n == 0 && (choose_given(f, arena, out) || choose_unmarked(f, out))) {
         return true;
     }
     *out = (struct choice){.step = -1};
@@ -508,8 +557,7 @@ static enum rw_verified judge(struct trial *t, const struct choice *c)
         return RW_VERIFIED_UNKNOWN;
     }
     enum rw_verified v = with_others(t, c, try_choice(t, c));
-    if (v == RW_VERIFIED_WRONG && c->evidence == RW_ANSWER_UNMARKED &&
-        said_before(t->found, c, t->reference)) {
+    if (v == RW_VERIFIED_WRONG && c->guessed && said_before(t->found, c, t->reference)) {
         t->rule = RW_ANSWER_RULE_SAID_BEFORE;
         return RW_VERIFIED_UNKNOWN;
     }

@@ -48,7 +48,7 @@ static enum rw_verified ratios(struct rw_compare *c, const struct rw_node *a,
     const struct rw_node *y = b->first;
     RW_NODE_EACH (x, a) {
         same = same && x->v == y->v;
-        proportional = proportional && x->v * b->first->v == y->v * a->first->v;
+        proportional = proportional && x->v * b->first->v == y->v * a->first->v && x->v != 0;
         y = y->next;
     }
     return rw_compare_say(c,

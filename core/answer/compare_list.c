@@ -199,11 +199,13 @@ static enum rw_verified record_and_tuple(struct rw_compare *c, const struct rw_n
 /* 2,100 may be a list, and 3,14 a decimal. */
 static bool doubtful(const struct rw_node *number, const struct rw_node *list)
 {
-    if (collection(number) || (list->n != 2 && (number->flags & RW_NODE_GROUPED) == 0)) {
+    if (collection(number)) {
         return false;
     }
-    bool whole = list->first->kind == RW_NODE_NUMBER || list->first->kind == RW_NODE_NEGATIVE;
-    return whole && (list->last->kind == RW_NODE_NUMBER || number->flags & RW_NODE_GROUPED);
+    const struct rw_node *first = list->first;
+    first = first->kind == RW_NODE_NEGATIVE ? first->first : first;
+    bool whole = first->kind == RW_NODE_NUMBER && first->decimals == 0;
+    return whole && (list->n == 2 || (number->flags & RW_NODE_GROUPED) != 0);
 }
 
 static bool has_units(const struct rw_node *list)
@@ -254,7 +256,7 @@ static enum rw_verified bare_and_brackets(struct rw_compare *c, const struct rw_
 static enum rw_verified with_one(struct rw_compare *c, const struct rw_node *one,
                                  const struct rw_node *list, struct items *x, struct items *y)
 {
-    if (doubtful(one, list) || has_units(list)) {
+    if ((x->n == 1 && doubtful(one, list)) || has_units(list)) {
         return rw_compare_say(c, RW_VERIFIED_UNKNOWN, RW_ANSWER_RULE_AMBIGUOUS);
     }
     enum rw_verified v = any_order(c, x, y, true, RW_ANSWER_RULE_LIST);

@@ -104,6 +104,16 @@ static bool roundings(const struct pair *p)
     return rounding_of(p->a, p->fa, p->b, p->fb) || rounding_of(p->b, p->fb, p->a, p->fa);
 }
 
+/* A rounding to so many digits is meant as the number. */
+static bool exact_to_the_eye(const struct pair *p)
+{
+    static const double DIGITS = 1e-11; /* of the last place, relative to the number */
+    double size = RW_MAX(fabs(p->a->v * p->fa), fabs(p->b->v * p->fb));
+    double place = RW_MAX(p->a->unit_of_last_place * p->fa, p->b->unit_of_last_place * p->fb);
+    bool both = p->a->unit_of_last_place > 0 && p->b->unit_of_last_place > 0;
+    return !both && place > 0 && place <= DIGITS * size && roundings(p);
+}
+
 static bool within(const struct pair *p, double tolerance)
 {
     double x = p->a->v * p->fa;
@@ -136,6 +146,9 @@ static enum rw_verified values(struct rw_compare *c, const struct pair *p)
     }
     if (o->tolerance > 0 && within(p, o->tolerance)) {
         return rw_compare_say(c, RW_VERIFIED_RIGHT, RW_ANSWER_RULE_TOLERANCE);
+    }
+    if (exact_to_the_eye(p)) {
+        return rw_compare_say(c, RW_VERIFIED_RIGHT, RW_ANSWER_RULE_ROUNDING);
     }
     if (roundings(p)) {
         return rw_compare_say(c, o->rounding && !open ? RW_VERIFIED_RIGHT : RW_VERIFIED_UNKNOWN,
@@ -306,6 +319,12 @@ enum rw_verified rw_compare_quantities(struct rw_compare *c, struct rw_compare_i
 {
     struct quantity x;
     struct quantity y;
+    bool based = a.node->kind == RW_NODE_OPAQUE && b.node->kind == RW_NODE_OPAQUE &&
+                 a.node->sign != 0 && a.node->sign == b.node->sign;
+    if (based) { /* digits in the same base */
+        a.node = a.node->first;
+        b.node = b.node->first;
+    }
     read_quantity(a, &x);
     read_quantity(b, &y);
     if (!note_holds(c, &x) || !note_holds(c, &y)) {

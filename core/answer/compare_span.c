@@ -348,6 +348,12 @@ static enum rw_verified bounds(struct rw_compare *c, const struct bound *a, cons
         bool same = isinf(a->v) && isinf(b->v) && (a->v > 0) == (b->v > 0);
         return same ? RW_VERIFIED_RIGHT : RW_VERIFIED_WRONG;
     }
+    c->work++;
+    if (a->node != NULL && b->node != NULL) {
+        enum rw_verified v = rw_compare_quantities(c, (struct rw_compare_item){a->node, 1},
+                                                   (struct rw_compare_item){b->node, 1});
+        return v == RW_VERIFIED_RIGHT && a->closed != b->closed ? RW_VERIFIED_WRONG : v;
+    }
     struct rw_node x = a->node != NULL ? *a->node : number_node(a->exact);
     struct rw_node y = b->node != NULL ? *b->node : number_node(b->exact);
     /* A number that was computed has no residue: doubles stand in for it where roots are met. */
@@ -358,7 +364,6 @@ static enum rw_verified bounds(struct rw_compare *c, const struct bound *a, cons
     p.modular = p.modular && a->node != NULL && b->node != NULL;
     static const struct rw_rational ONE = {1, 1, true};
     enum rw_likeness l = rw_evaluate_like(&p, &q, ONE);
-    c->work++;
     if (l == RW_LIKE) {
         return a->closed == b->closed ? RW_VERIFIED_RIGHT : RW_VERIFIED_WRONG;
     }

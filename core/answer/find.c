@@ -85,7 +85,8 @@ static void add(struct finder *f, enum rw_answer_evidence evidence, size_t mark,
     }
     struct rw_str s = rw_find_trim(rw_str_slice(f->text, begin, end));
     size_t from = s.len > 0 ? (size_t)(s.ptr - f->text.ptr) : begin;
-    out->place[out->n++] = (struct rw_place){evidence, f->step, mark, from, from + s.len, behind};
+    out->place[out->n++] =
+        (struct rw_place){evidence, f->step, mark, from, from + s.len, behind, false};
 }
 
 /* Everything seen so far was thinking. */
@@ -230,8 +231,12 @@ static size_t announce(struct finder *f, enum rw_answer_evidence evidence, size_
 {
     size_t begin = content(f->text, at);
     size_t end = sentence_end(f->text, begin);
+    size_t n = f->out->n;
     if (end > begin) {
         add(f, evidence, mark, begin, end, end);
+    }
+    if (f->out->n > n) { /* "Answer:", not "the answer is" */
+        f->out->place[n].sentence = !rw_scan_word(char_at(f->text, at - 1));
     }
     return at; /* the sentence may hold better evidence */
 }

@@ -25,6 +25,7 @@ struct rw_place {
     size_t begin; /* bytes of the answer in the step */
     size_t end;
     size_t behind; /* behind the evidence: the brace of \boxed{} */
+    bool sentence; /* a colon announced it: it may be a sentence with the answer at its end */
 };
 
 struct rw_found {

@@ -207,6 +207,20 @@ static bool unfinished(const struct rw_lexemes *l, const struct run *r)
     return false;
 }
 
+/* Of the words that change a number as a unit, those that do not when they stand beside it. */
+static bool changes(struct rw_str word)
+{
+    static const char *const NEUTRAL[] = {"is",   "are",   "was",  "equals", "equal", "at",
+                                          "with", "where", "only", "some",   "every", "given",
+                                          "any",  "if",    "up",   "when",   "but"};
+    for (size_t i = 0; i < RW_COUNT(NEUTRAL); i++) {
+        if (rw_scan_equal(word, rw_str_from(NEUTRAL[i]))) {
+            return false;
+        }
+    }
+    return rw_word_changes(word);
+}
+
 /* Do the words beside the run make it a part of something else: "5 more", "5km", "x_3"? */
 static bool part_of_more(const struct rw_lexemes *l, const struct run *r)
 {
@@ -214,17 +228,9 @@ static bool part_of_more(const struct rw_lexemes *l, const struct run *r)
     const struct rw_lexeme *after = at(l, r->end);
     bool words_before = before->kind == RW_LEXEME_WORD || before->kind == RW_LEXEME_LETTER;
     bool words_after = after->kind == RW_LEXEME_WORD || after->kind == RW_LEXEME_LETTER;
-    bool leads =
-        words_before &&
-        (rw_scan_equal(before->name, RW_STR("to")) || rw_scan_equal(before->name, RW_STR("is")) ||
-         rw_scan_equal(before->name, RW_STR("are")) || rw_scan_equal(before->name, RW_STR("was")) ||
-         rw_scan_equal(before->name, RW_STR("equals")) ||
-         rw_scan_equal(before->name, RW_STR("at")) || rw_scan_equal(before->name, RW_STR("with")) ||
-         rw_scan_equal(before->name, RW_STR("only")) ||
-         rw_scan_equal(before->name, RW_STR("some")) ||
-         rw_scan_equal(before->name, RW_STR("every")));
-    if ((words_before && !leads && rw_word_changes(before->name)) ||
-        (words_after && rw_word_changes(after->name))) {
+    bool leads = words_before && rw_scan_equal(before->name, RW_STR("to"));
+    if ((words_before && !leads && changes(before->name)) ||
+        (words_after && changes(after->name))) {
         return true;
     }
     bool glued = words_before && !spaced(at(l, r->begin)) && !math(at(l, r->begin));

@@ -26,8 +26,9 @@ struct lexer {
     size_t at;
     uint8_t brace[RW_LEXEME_BRACES_MAX];
     size_t n_braces;
-    size_t texts;    /* of the open braces, TEXT ones */
-    size_t brackets; /* open ones in which a comma separates */
+    size_t texts;        /* of the open braces, TEXT ones */
+    size_t brackets;     /* open ones in which a comma separates */
+    size_t environments; /* begun: "\\\\" ends a row in them */
     bool spaced;
     bool math;
     bool dollar;   /* inside $...$ */
@@ -162,6 +163,7 @@ static void environment(struct lexer *l, enum rw_lexeme_command which)
     size_t end = l->at;
     l->at = begin;
     emit(l, RW_LEXEME_COMMAND, which, end - begin)->name = name;
+    l->environments += which == RW_COMMAND_BEGIN;
     l->brackets += which == RW_COMMAND_BEGIN;
     l->brackets -= which == RW_COMMAND_END && l->brackets > 0;
 }
@@ -207,6 +209,11 @@ static void named(struct lexer *l, struct rw_str name)
 {
     const struct rw_lexeme_entry *entry = rw_lexeme_command(name);
     size_t bytes = 1 + name.len;
+    if (entry == NULL && rw_str_starts(name, RW_STR("quad"))) { /* "\quadx" */
+        skip(l, 5);
+        l->spaced = true;
+        return;
+    }
     switch (entry != NULL ? entry->action : RW_ACTION_NONE) {
     case RW_ACTION_DROP:
         size_of_bracket(l, bytes);
@@ -296,7 +303,16 @@ static void command(struct lexer *l)
         end++;
     }
     struct rw_str name = rw_str_slice(l->text, l->at + 1, end);
-    if (name.len == 0) {
+    size_t twice = end + 1;
+    while (peek(l, 1) == '\\' && twice < l->text.len && ascii_letter(l->text.ptr[twice])) {
+        twice++;
+    }
+    struct rw_str escaped_name =
+        rw_str_slice(l->text, RW_MIN(end + 1, l->text.len), RW_MIN(twice, l->text.len));
+    if (name.len == 0 && l->environments == 0 && escaped_name.len > 1 &&
+        rw_lexeme_command(escaped_name) != NULL) {
+        skip(l, 1); /* "\\\\frac": escaped once more on its way here */
+    } else if (name.len == 0) {
         escaped(l);
     } else {
         named(l, name);

@@ -112,6 +112,11 @@ static struct rw_node *number(struct rw_parser *p)
         rw_parse_is(p, begin, '{') && p->match[begin] != 0 ? p->match[begin] + 1u : begin + 1;
     struct rw_node *based = unary(p, RW_NODE_OPAQUE, node);
     based->name = RW_STR("base");
+    const struct rw_lexeme *base = rw_parse_at(p, begin + (end > begin + 1));
+    based->sign = base->kind == RW_LEXEME_NUMBER && base->name.len <= 2
+                      ? (uint8_t)(10 * (base->name.len > 1 ? base->name.ptr[0] - '0' : 0) +
+                                  base->name.ptr[base->name.len - 1] - '0')
+                      : 0;
     based->key = rw_parse_mix(rw_parse_mix(based->key, rw_parse_hash(x->name)),
                               rw_parse_signs(p, begin, end));
     p->at = RW_MIN(end, p->end);

@@ -89,7 +89,9 @@ static struct rw_node *label(struct rw_parser *p, size_t begin, size_t end)
     }
     for (size_t i = begin; i < end; i++) {
         struct rw_str word = lexeme(p, i)->name;
-        if (rw_word_changes(word) || rw_scan_equal(word, RW_STR("all"))) {
+        /* "We find that $x$ < 3" is prose before a formula. */
+        bool mixed = (lexeme(p, i)->flags ^ lexeme(p, begin)->flags) & RW_LEXEME_MATH;
+        if (mixed || rw_word_changes(word) || rw_scan_equal(word, RW_STR("all"))) {
             return NULL;
         }
     }
@@ -414,6 +416,18 @@ struct sides {
     size_t n;
 };
 
+/* "AB" of "AB = 5" names a segment; it is no product. */
+static bool segment(const struct rw_parser *p, size_t begin, size_t end)
+{
+    struct rw_str name = lexeme(p, begin)->name;
+    for (size_t i = 0; i < name.len; i++) {
+        if (name.ptr[i] < 'A' || name.ptr[i] > 'Z') {
+            return false;
+        }
+    }
+    return end == begin + 1 && lexeme(p, begin)->kind == RW_LEXEME_WORD && name.len <= 4;
+}
+
 static bool read_sides(struct rw_parser *p, size_t begin, size_t end, struct sides *out)
 {
     size_t item = begin;
@@ -429,7 +443,8 @@ static bool read_sides(struct rw_parser *p, size_t begin, size_t end, struct sid
             return false;
         }
         bool names = out->n == 0 && i < end;
-        struct rw_node *side = rw_parse_item(p, item, i);
+        struct rw_node *side =
+            names && segment(p, item, i) ? text_node(p, item, i) : rw_parse_item(p, item, i);
         bool words = side == NULL || side->kind == RW_NODE_TEXT || side->kind == RW_NODE_CHOICE;
         if (words && names) {
             struct rw_node *name = all_words(p, item, i) ? label(p, item, i) : NULL;
@@ -447,8 +462,22 @@ static bool read_sides(struct rw_parser *p, size_t begin, size_t end, struct sid
     return true;
 }
 
+static bool all_symbols(const struct rw_node *node)
+{
+    RW_NODE_EACH (child, node) {
+        if (child->kind != RW_NODE_SYMBOL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* What may be a name: x, f(x), (p, q), words. */
 static bool is_label(const struct rw_node *node)
 {
+    if (node->kind == RW_NODE_BRACKETS) {
+        return all_symbols(node);
+    }
     return node->kind == RW_NODE_SYMBOL || node->kind == RW_NODE_TEXT ||
            (node->kind == RW_NODE_OPAQUE && node->n > 0 && node->name.len > 0 &&
             node->first->kind != RW_NODE_ELLIPSIS);
@@ -682,7 +711,8 @@ static struct rw_node *common_label(struct rw_parser *p, struct rw_node *list)
     }
     for (struct rw_node *child = first->next; child != NULL; child = child->next) {
         bool same = child->kind == RW_NODE_ASSIGN && child->first->key == first->first->key;
-        bool bare = rw_node_scalar(child) || child->kind == RW_NODE_QUANTITY;
+        bool bare = rw_node_scalar(child) || child->kind == RW_NODE_QUANTITY ||
+                    child->kind == RW_NODE_BRACKETS;
         if (!same && !bare) {
             return list;
         }

@@ -41,6 +41,12 @@ bool rw_parse_unit_follows(const struct rw_parser *p, size_t at)
         if ((x->flags & RW_LEXEME_TEXT) != 0) {
             return rw_word_short_unit(x->name);
         }
+        const struct rw_lexeme *next = rw_parse_at(p, at + 1);
+        bool raised = power && next->begin < p->l->text.len &&
+                      (unsigned char)p->l->text.ptr[next->begin] >= 0x80;
+        if (raised && (x->flags & RW_LEXEME_MATH) == 0) {
+            return rw_str_is(x->name, "m"); /* "5m\xC2\xB2" */
+        }
         /* 3 s^2 is no number of seconds; 5 m^2 is an area. */
         bool spaced = (x->flags & RW_LEXEME_SPACED) != 0 && (x->flags & RW_LEXEME_MATH) == 0;
         return spaced && alone && rw_word_short_unit(x->name) &&

@@ -21,10 +21,11 @@ static bool listed(struct rw_str word, const char *const *list, size_t n)
 
 bool rw_word_plain(struct rw_str word)
 {
-    static const char *const WORDS[] = {
-        "or",  "and", "to",  "of",  "in",  "no",  "on",  "is",  "at",  "by",  "as",  "if",  "am",
-        "pm",  "not", "the", "out", "per", "for", "abs", "max", "min", "gcd", "lcm", "mod", "det",
-        "arg", "lim", "sup", "inf", "one", "two", "six", "ten", "an",  "so",  "we",  "it",  "all"};
+    static const char *const WORDS[] = {"or",  "and", "to",  "of",  "in",  "no",  "on",  "is",
+                                        "at",  "by",  "as",  "if",  "am",  "pm",  "pct", "not",
+                                        "the", "out", "per", "for", "abs", "max", "min", "gcd",
+                                        "lcm", "mod", "det", "arg", "lim", "sup", "inf", "one",
+                                        "two", "six", "ten", "an",  "so",  "we",  "it",  "all"};
     return LISTED(word, WORDS);
 }
 
