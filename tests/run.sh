@@ -1,7 +1,7 @@
 #!/bin/sh
 # The test command: installs what is missing, builds, and passes every test.
 #
-#   sh tests/run.sh               gcc, clang, ASan+UBSan; all suites; formatting and layering
+#   sh tests/run.sh               gcc, clang, ASan+UBSan; all suites; format and rules
 #   sh tests/run.sh --quick       gcc only, the unit suite
 #   sh tests/run.sh --no-install  what is missing is skipped
 #
@@ -156,7 +156,7 @@ else
     fi
     await_python
     check format sh -c 'git ls-files "*.c" "*.h" | xargs clang-format-14 --dry-run -Werror'
-    check layers sh tests/layers.sh
+    check house python3 tests/house.py
     if [ -x "$cache/venv/bin/ruff" ]; then
         check ruff sh -c '"$1" check . && "$1" format --check .' sh "$cache/venv/bin/ruff"
     else

@@ -8,12 +8,12 @@
 
 /* ---- blocks that no job holds ---------------------------------------------------------------- */
 
-static uint32_t block_of(const struct rw_node *node)
+static uint32_t block_of(const struct rw_radix_node *node)
 {
     return (uint32_t)(node - node->radix->nodes);
 }
 
-static void idle_push(struct rw_prefix_cache *c, struct rw_node *node)
+static void idle_push(struct rw_prefix_cache *c, struct rw_radix_node *node)
 {
     node->older = c->newest;
     node->newer = NULL;
@@ -26,7 +26,7 @@ static void idle_push(struct rw_prefix_cache *c, struct rw_node *node)
     c->idle++;
 }
 
-static void idle_unlink(struct rw_prefix_cache *c, struct rw_node *node)
+static void idle_unlink(struct rw_prefix_cache *c, struct rw_radix_node *node)
 {
     if (node->older != NULL) {
         node->older->newer = node->newer;
@@ -41,7 +41,7 @@ static void idle_unlink(struct rw_prefix_cache *c, struct rw_node *node)
     c->idle--;
 }
 
-static void forget(struct rw_node *node)
+static void forget(struct rw_radix_node *node)
 {
     struct rw_radix *radix = node->radix;
     uint32_t block = block_of(node);
@@ -52,7 +52,7 @@ static void forget(struct rw_node *node)
 static void evict_oldest(void *ctx)
 {
     struct rw_prefix_cache *c = ctx;
-    struct rw_node *node = c->oldest;
+    struct rw_radix_node *node = c->oldest;
     rw_assert(node != NULL);
     idle_unlink(c, node);
     forget(node);
@@ -76,7 +76,7 @@ void rw_prefix_cache_clear(struct rw_prefix_cache *cache)
 
 /* ---- a job takes hold of blocks and lets go of them ------------------------------------------ */
 
-static struct rw_node *node_at(const struct rw_job *job, uint32_t index)
+static struct rw_radix_node *node_at(const struct rw_job *job, uint32_t index)
 {
     return &job->radix->nodes[job->kv.blocks[index]];
 }
@@ -103,7 +103,7 @@ static void hold(struct rw_prefix_cache *c, struct rw_job *job, uint32_t block)
 }
 
 /* A node that nobody will complete keeps what is computed, unless a sibling has that too. */
-static bool shrink(struct rw_node *node)
+static bool shrink(struct rw_radix_node *node)
 {
     struct rw_radix *radix = node->radix;
     uint32_t block = block_of(node), common;
@@ -120,7 +120,7 @@ static bool shrink(struct rw_node *node)
 
 static void let_go(struct rw_prefix_cache *c, struct rw_job *job)
 {
-    struct rw_node *node = node_at(job, job->kv.n_blocks - 1);
+    struct rw_radix_node *node = node_at(job, job->kv.n_blocks - 1);
     rw_assert(!node->fresh);
     if (node->owner == job) {
         node->owner = NULL;
@@ -219,7 +219,7 @@ static void branch(struct rw_prefix_cache *c, struct rw_job *job, uint32_t index
                    uint32_t used)
 {
     struct rw_radix *radix = job->radix;
-    struct rw_node *source = &radix->nodes[from];
+    struct rw_radix_node *source = &radix->nodes[from];
     if (used == source->n && source->owner == NULL) {
         hold(c, job, from);
         rw_kv_unpromise(radix->pool, &job->kv);
@@ -228,7 +228,7 @@ static void branch(struct rw_prefix_cache *c, struct rw_job *job, uint32_t index
         return;
     }
     create(job, index);
-    struct rw_node *node = node_at(job, index);
+    struct rw_radix_node *node = node_at(job, index);
     if (used > 0) {
         if (rw_kv_holders(radix->pool, from) == 0) { /* it was of use just now */
             idle_unlink(c, source);
@@ -258,7 +258,7 @@ static enum descent descend(struct rw_prefix_cache *c, struct rw_job *job, struc
         create(job, index);
         return DESCENDED;
     }
-    const struct rw_node *node = &radix->nodes[found];
+    const struct rw_radix_node *node = &radix->nodes[found];
     if (common == need) {
         hold(c, job, found);
         rw_kv_unpromise(radix->pool, &job->kv);
@@ -291,7 +291,7 @@ enum rw_cache_step rw_cache_advance(struct rw_prefix_cache *c, struct rw_job *jo
                 return step == BLOCKED ? RW_CACHE_WAIT : RW_CACHE_DONE;
             }
         }
-        struct rw_node *node = node_at(job, index);
+        struct rw_radix_node *node = node_at(job, index);
         uint32_t begin = index * RW_NODE_TOKENS, need = need_at(job, index);
         uint32_t there = RW_MIN(need, node->computed);
         if (consume(job, job->kv.blocks[index], begin + there)) {
@@ -314,7 +314,7 @@ enum rw_cache_step rw_cache_advance(struct rw_prefix_cache *c, struct rw_job *jo
 
 /* ---- around a pass --------------------------------------------------------------------------- */
 
-static void make_ready(struct rw_node *node)
+static void make_ready(struct rw_radix_node *node)
 {
     if (!node->fresh) {
         return;
@@ -369,7 +369,7 @@ void rw_cache_settle(struct rw_job *job, uint32_t begin, uint32_t first_score)
         return;
     }
     for (uint32_t i = begin / RW_NODE_TOKENS; i * RW_NODE_TOKENS < job->tokens_done; i++) {
-        struct rw_node *node = node_at(job, i);
+        struct rw_radix_node *node = node_at(job, i);
         uint32_t done = job->tokens_done - i * RW_NODE_TOKENS;
         done = RW_MIN(done, node->n);
         bool at_front = done >= node->computed;

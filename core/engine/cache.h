@@ -22,8 +22,8 @@
 struct rw_prefix_cache {
     struct rw_kv_budget *budget;
     size_t max_bytes; /* for blocks that no job holds */
-    struct rw_node *oldest;
-    struct rw_node *newest;
+    struct rw_radix_node *oldest;
+    struct rw_radix_node *newest;
     uint64_t evictions;
     uint32_t idle; /* nodes in the list */
 };

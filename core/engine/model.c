@@ -5,6 +5,7 @@
 
 #include "core/base/alloc.h"
 #include "core/base/assert.h"
+#include "core/engine/radix.h"
 #include "core/model/binding.h"
 #include "core/model/flops.h"
 

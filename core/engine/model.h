@@ -5,7 +5,6 @@
 #ifndef RW_ENGINE_MODEL_H
 #define RW_ENGINE_MODEL_H
 
-#include "core/engine/cache.h"
 #include "core/engine/gate.h"
 #include "core/kernels/team.h"
 #include "core/model/forward.h"
@@ -18,6 +17,8 @@
 enum {
     RW_MODEL_NAME_MAX = 128, /* bytes */
 };
+
+struct rw_radix; /* core/engine/radix.h */
 
 struct rw_model {
     uint32_t index; /* in the engine, in loading order */

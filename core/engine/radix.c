@@ -60,7 +60,7 @@ static uint32_t common_prefix(const int32_t *a, uint32_t n_a, const int32_t *b, 
  */
 static bool is_before(const struct rw_radix *r, uint32_t a, uint32_t b)
 {
-    const struct rw_node *x = &r->nodes[a], *y = &r->nodes[b];
+    const struct rw_radix_node *x = &r->nodes[a], *y = &r->nodes[b];
     uint32_t same = common_prefix(x->ids, x->n, y->ids, y->n);
     if (same < x->n && same < y->n) {
         return x->ids[same] < y->ids[same];
@@ -79,7 +79,7 @@ static uint32_t weight(uint32_t block)
 static void split(struct rw_radix *r, uint32_t tree, uint32_t at, uint32_t *before, uint32_t *after)
 {
     while (tree != RW_NODE_NONE) {
-        struct rw_node *node = &r->nodes[tree];
+        struct rw_radix_node *node = &r->nodes[tree];
         if (is_before(r, tree, at)) {
             *before = tree;
             before = &node->right;
@@ -118,7 +118,7 @@ static uint32_t *siblings_of(struct rw_radix *r, uint32_t parent)
 
 static void link_node(struct rw_radix *r, uint32_t block)
 {
-    struct rw_node *node = &r->nodes[block];
+    struct rw_radix_node *node = &r->nodes[block];
     uint32_t *link = siblings_of(r, node->parent);
     while (*link != RW_NODE_NONE && weight(*link) > weight(block)) {
         link = is_before(r, block, *link) ? &r->nodes[*link].left : &r->nodes[*link].right;
@@ -130,7 +130,7 @@ static void link_node(struct rw_radix *r, uint32_t block)
 
 static void unlink_node(struct rw_radix *r, uint32_t block)
 {
-    struct rw_node *node = &r->nodes[block];
+    struct rw_radix_node *node = &r->nodes[block];
     uint32_t *link = siblings_of(r, node->parent);
     while (*link != block) {
         rw_assert(*link != RW_NODE_NONE);
@@ -145,7 +145,7 @@ uint32_t rw_radix_find(const struct rw_radix *r, uint32_t parent, const int32_t 
     uint32_t best = RW_NODE_NONE, at = *siblings_of((struct rw_radix *)r, parent);
     *common = 0;
     while (at != RW_NODE_NONE) {
-        const struct rw_node *node = &r->nodes[at];
+        const struct rw_radix_node *node = &r->nodes[at];
         uint32_t same = common_prefix(node->ids, node->n, ids, n);
         if (same > *common) {
             *common = same;
@@ -164,14 +164,14 @@ void rw_radix_insert(struct rw_radix *r, uint32_t block, uint32_t parent, const 
                      uint32_t n)
 {
     rw_assert(block < r->n_nodes && n > 0 && n <= RW_NODE_TOKENS);
-    struct rw_node *node = &r->nodes[block];
+    struct rw_radix_node *node = &r->nodes[block];
     rw_assert(node->radix == NULL);
-    *node = (struct rw_node){.radix = r,
-                             .parent = parent,
-                             .children = RW_NODE_NONE,
-                             .results = RW_NODE_NONE,
-                             .copy_from = RW_NODE_NONE,
-                             .n = (uint16_t)n};
+    *node = (struct rw_radix_node){.radix = r,
+                                   .parent = parent,
+                                   .children = RW_NODE_NONE,
+                                   .results = RW_NODE_NONE,
+                                   .copy_from = RW_NODE_NONE,
+                                   .n = (uint16_t)n};
     memcpy(node->ids, ids, n * sizeof *ids);
     link_node(r, block);
     r->used++;
@@ -179,7 +179,7 @@ void rw_radix_insert(struct rw_radix *r, uint32_t block, uint32_t parent, const 
 
 void rw_radix_rekey(struct rw_radix *r, uint32_t block, const int32_t *ids, uint32_t n)
 {
-    struct rw_node *node = &r->nodes[block];
+    struct rw_radix_node *node = &r->nodes[block];
     rw_assert(node->radix == r && node->children == RW_NODE_NONE);
     rw_assert(n >= node->computed && n <= RW_NODE_TOKENS);
     unlink_node(r, block);
@@ -188,7 +188,7 @@ void rw_radix_rekey(struct rw_radix *r, uint32_t block, const int32_t *ids, uint
     link_node(r, block);
 }
 
-static void free_results(struct rw_radix *r, struct rw_node *node)
+static void free_results(struct rw_radix *r, struct rw_radix_node *node)
 {
     while (node->results != RW_NODE_NONE) {
         uint32_t i = node->results;
@@ -200,7 +200,7 @@ static void free_results(struct rw_radix *r, struct rw_node *node)
 
 void rw_radix_remove(struct rw_radix *r, uint32_t block)
 {
-    struct rw_node *node = &r->nodes[block];
+    struct rw_radix_node *node = &r->nodes[block];
     rw_assert(node->radix == r && node->children == RW_NODE_NONE && node->owner == NULL);
     unlink_node(r, block);
     free_results(r, node);
@@ -236,7 +236,7 @@ static struct rw_result *new_result(struct rw_radix *r, uint32_t block, uint32_t
     } else {
         return NULL;
     }
-    struct rw_node *node = &r->nodes[block];
+    struct rw_radix_node *node = &r->nodes[block];
     r->results[i].next = node->results;
     r->results[i].offset = (uint16_t)offset;
     r->results[i].has_feature = false;

@@ -30,20 +30,20 @@ enum {
 struct rw_job;
 struct rw_radix;
 
-struct rw_node {
+struct rw_radix_node {
     struct rw_radix *radix;
     uint32_t parent;
     uint32_t children; /* root of their treap */
     uint32_t left;     /* in the treap of its siblings */
     uint32_t right;
-    uint32_t results;      /* first of the list */
-    uint32_t copy_from;    /* block to copy before use; RW_NODE_NONE: start from zeros */
-    bool fresh;            /* taken, and neither copied nor cleared yet */
-    uint16_t n;            /* ids */
-    uint16_t computed;     /* leading positions whose keys and values are there */
-    struct rw_job *owner;  /* who computes in it now; others wait. NULL: nobody */
-    struct rw_node *older; /* in the list of nodes that no job holds */
-    struct rw_node *newer;
+    uint32_t results;            /* first of the list */
+    uint32_t copy_from;          /* block to copy before use; RW_NODE_NONE: start from zeros */
+    bool fresh;                  /* taken, and neither copied nor cleared yet */
+    uint16_t n;                  /* ids */
+    uint16_t computed;           /* leading positions whose keys and values are there */
+    struct rw_job *owner;        /* who computes in it now; others wait. NULL: nobody */
+    struct rw_radix_node *older; /* in the list of nodes that no job holds */
+    struct rw_radix_node *newer;
     int32_t ids[RW_NODE_TOKENS];
 };
 
@@ -60,7 +60,7 @@ struct rw_radix {
     uint32_t n_nodes; /* of the array */
     uint32_t used;    /* in the tree */
     uint32_t root;    /* treap of the nodes at position 0 */
-    struct rw_node *nodes;
+    struct rw_radix_node *nodes;
     size_t nodes_bytes;
     struct rw_result *results;
     size_t results_bytes;

@@ -19,13 +19,13 @@ enum {
 /* An exact number and how it was written. */
 struct value {
     int64_t num;
-    int64_t den;    /* > 0 */
-    int operators;  /* 0: a number alone */
-    int decimals;   /* of the number alone */
-    bool percent;   /* a % occurs; it may stand for 1/100 or be said of the result */
-    uint64_t units; /* which units occur, as bits of a hash */
-    uint64_t near;  /* and those of the words behind the side */
-    uint32_t class; /* RW_WORD_* of the units and of the words behind the side */
+    int64_t den;      /* > 0 */
+    int operators;    /* 0: a number alone */
+    int decimals;     /* of the number alone */
+    bool percent;     /* a % occurs; it may stand for 1/100 or be said of the result */
+    uint64_t units;   /* which units occur, as bits of a hash */
+    uint64_t near;    /* and those of the words behind the side */
+    uint32_t classes; /* RW_WORD_* of the units and of the words behind the side */
 };
 
 struct reader {
@@ -84,7 +84,7 @@ static bool apply(struct value *a, const struct value *b, enum rw_token_kind sig
     struct value right = *b;
     a->operators += b->operators + 1;
     a->percent = a->percent || b->percent;
-    a->class |= b->class;
+    a->classes |= b->classes;
     if (sign == RW_TOKEN_PLUS || sign == RW_TOKEN_MINUS) {
         if (a->units != 0 && b->units != 0 && a->units != b->units) {
             return false; /* 8 feet + 2 inches */
@@ -134,16 +134,16 @@ static void unit(struct reader *r, struct value *out)
 {
     size_t at = r->at;
     uint64_t bits = 0;
-    uint32_t class = 0;
+    uint32_t classes = 0;
     while (kind(r, at) == RW_TOKEN_WORD && !r->token[at].fresh && at - r->at < UNIT_WORDS_MAX &&
-           (r->token[at].class & NO_UNIT) == 0) {
-        class |= r->token[at].class;
+           (r->token[at].classes & NO_UNIT) == 0) {
+        classes |= r->token[at].classes;
         bits |= r->token[at++].unit;
     }
     if (at > r->at && (operator_at(r, at) || kind(r, at) == RW_TOKEN_CLOSE || at == r->end)) {
         r->at = at;
         out->units |= bits;
-        out->class |= class;
+        out->classes |= classes;
     }
 }
 
@@ -166,8 +166,8 @@ static bool primary(struct reader *r, struct value *out)
                               .den = t->den,
                               .decimals = t->decimals,
                               .units = t->unit,
-                              .class = t->class};
-        fine = settle(out) && (t->class & RW_WORD_BINDS) == 0;
+                              .classes = t->classes};
+        fine = settle(out) && (t->classes & RW_WORD_BINDS) == 0;
         if (kind(r, r->at) == RW_TOKEN_PERCENT) {
             const struct value hundred = {.num = 100, .den = 1};
             r->at++;
@@ -231,7 +231,7 @@ static bool counted(const struct rw_token *token, size_t at)
 {
     size_t word = at;
     while (word > 0 && at - word < UNIT_WORDS_MAX - 1 && token[word - 1].kind == RW_TOKEN_WORD &&
-           (token[word - 1].class & RW_WORD_JOINS) == 0) {
+           (token[word - 1].classes & RW_WORD_JOINS) == 0) {
         word--;
     }
     return word > 0 && token[word - 1].kind == RW_TOKEN_NUMBER;
@@ -243,19 +243,19 @@ static bool changed(const struct rw_token *token, size_t at)
 {
     uint32_t prefix = RW_WORD_BINDS | RW_WORD_PREFIX | RW_WORD_COUNT | RW_WORD_NUMERAL;
     if (at > 1 && token[at - 1].kind == RW_TOKEN_WORD && token[at - 2].kind == RW_TOKEN_NUMBER &&
-        (token[at - 1].class & RW_WORD_JOINS) == 0) {
+        (token[at - 1].classes & RW_WORD_JOINS) == 0) {
         return true;
     }
     if (at > 2 && token[at - 1].kind == RW_TOKEN_WORD && token[at - 2].kind == RW_TOKEN_WORD &&
-        ((token[at - 1].class | token[at - 2].class) & RW_WORD_EACH) != 0) {
+        ((token[at - 1].classes | token[at - 2].classes) & RW_WORD_EACH) != 0) {
         return counted(token, at - 1);
     }
     while (at > 0 && token[at - 1].kind == RW_TOKEN_WORD &&
-           (token[at - 1].class & (prefix | RW_WORD_PASSED)) == RW_WORD_PASSED) {
+           (token[at - 1].classes & (prefix | RW_WORD_PASSED)) == RW_WORD_PASSED) {
         prefix |= RW_WORD_TO;
         at--;
     }
-    return at > 0 && token[at - 1].kind == RW_TOKEN_WORD && (token[at - 1].class & prefix) != 0;
+    return at > 0 && token[at - 1].kind == RW_TOKEN_WORD && (token[at - 1].classes & prefix) != 0;
 }
 
 /* "8 + . 84 + .82", "14, 400 / 80": the break before token `at` stands within a number. */
@@ -282,7 +282,7 @@ static bool range(const struct rw_token *token, size_t at, size_t end)
            token[at + 2].kind == RW_TOKEN_NUMBER && token[at].end == token[at + 1].begin &&
            token[at + 1].end == token[at + 2].begin && token[at].den == 1 &&
            token[at + 2].den == 1 && token[at].num < token[at + 2].num &&
-           (token[at - 1].class & (RW_WORD_LABEL | RW_WORD_TIME)) != 0;
+           (token[at - 1].classes & (RW_WORD_LABEL | RW_WORD_TIME)) != 0;
 }
 
 /* What may stand before the first token of a left side without being part of it. A number alone is
@@ -318,7 +318,7 @@ static bool may_follow(const struct rw_token *token, size_t n, size_t at)
 {
     return at == n || token[at].kind == RW_TOKEN_BREAK || token[at].kind == RW_TOKEN_EQUAL ||
            (token[at].kind == RW_TOKEN_WORD &&
-            (token[at].class & (RW_WORD_BINDS | RW_WORD_NUMERAL)) == 0) ||
+            (token[at].classes & (RW_WORD_BINDS | RW_WORD_NUMERAL)) == 0) ||
            (token[at].kind == RW_TOKEN_CLOSE &&
             (at + 1 == n || token[at + 1].kind == RW_TOKEN_BREAK ||
              token[at + 1].kind == RW_TOKEN_WORD || token[at + 1].kind == RW_TOKEN_CLOSE));
@@ -329,18 +329,18 @@ static bool mixed(const struct rw_token *token, size_t n, size_t at)
 {
     const uint32_t unit = RW_WORD_QUANTITY | RW_WORD_COUNT;
     size_t next = at + 1;
-    if ((token[at].class & unit) == 0) {
+    if ((token[at].classes & unit) == 0) {
         return false;
     }
     bool linked =
-        next < n && token[next].kind == RW_TOKEN_WORD && (token[next].class & RW_WORD_BINDS) != 0;
+        next < n && token[next].kind == RW_TOKEN_WORD && (token[next].classes & RW_WORD_BINDS) != 0;
     next += linked ? 1 : 0;
     if (next == n || token[next].kind != RW_TOKEN_NUMBER) {
         return false;
     }
-    return !linked || (token[at].class & RW_WORD_COUNT) != 0 || /* 2 sixes and 1 */
+    return !linked || (token[at].classes & RW_WORD_COUNT) != 0 || /* 2 sixes and 1 */
            (next + 1 < n && token[next + 1].kind == RW_TOKEN_WORD &&
-            (token[next + 1].class & unit) != 0);
+            (token[next + 1].classes & unit) != 0);
 }
 
 /* The side that begins at token `at`; *last is one past its end. */
@@ -359,14 +359,14 @@ static bool right_side(const struct rw_token *token, size_t n, size_t at, bool h
             return false;
         }
         /* "$300 left" has its unit. */
-        out->units |= out->units == 0 || (token[r.at].class & unit) != 0 ? token[r.at].unit : 0;
+        out->units |= out->units == 0 || (token[r.at].classes & unit) != 0 ? token[r.at].unit : 0;
     }
     out->near = out->units;
     for (size_t i = r.at; i < n && i < r.at + UNIT_WORDS_MAX && token[i].kind == RW_TOKEN_WORD &&
-                          (token[i].class & NO_UNIT) == 0;
+                          (token[i].classes & NO_UNIT) == 0;
          i++) {
         out->near |= token[i].unit;
-        out->class |= token[i].class;
+        out->classes |= token[i].classes;
     }
     return true;
 }
@@ -410,8 +410,8 @@ static bool converted(const struct value *left, const struct value *right)
         return false;
     }
     bool other = disjoint(left->units, right->near);
-    if ((left->class & RW_WORD_COUNT) != 0 ||
-        (other && (left->class & right->class & RW_WORD_QUANTITY) != 0)) {
+    if ((left->classes & RW_WORD_COUNT) != 0 ||
+        (other && (left->classes & right->classes & RW_WORD_QUANTITY) != 0)) {
         return true; /* 2 fives + 1 = 11; 1 mile + 1 mile = 3.2 km */
     }
     struct value ratio = {.num = right->den, .den = right->num};
@@ -419,10 +419,11 @@ static bool converted(const struct value *left, const struct value *right)
         return false;
     }
     bool whole = ratio.num == 1 || ratio.den == 1;
-    if ((right->class & RW_WORD_COUNT) != 0 && (whole || right->decimals > 0)) {
+    if ((right->classes & RW_WORD_COUNT) != 0 && (whole || right->decimals > 0)) {
         return true; /* 10 + 10 = 1 score */
     }
-    bool apart = (left->class & RW_WORD_QUANTITY) != 0 && (right->class & RW_WORD_QUANTITY) != 0;
+    bool apart =
+        (left->classes & RW_WORD_QUANTITY) != 0 && (right->classes & RW_WORD_QUANTITY) != 0;
     if (other && !apart && left->units != 0 && right->units != 0 && whole && ratio.num > 0) {
         return true; /* 3 packs + 2 packs = 30 pencils */
     }
@@ -437,7 +438,7 @@ static bool converted(const struct value *left, const struct value *right)
 
 static bool denies(const struct rw_token *token)
 {
-    return (token->class & RW_WORD_DENIES) != 0 &&
+    return (token->classes & RW_WORD_DENIES) != 0 &&
            (token->kind == RW_TOKEN_WORD || token->kind == RW_TOKEN_BREAK);
 }
 

@@ -111,9 +111,9 @@ static void word(struct lexer *l)
     t->unit = is_one_of(text, (const char *const[]){"per", "degree", "degrees", NULL})
                   ? 0
                   : unit_bits(text);
-    t->class = rw_word_class(text);
+    t->classes = rw_word_class(text);
     if (text.len == 1 || (touches && l->n > 1 && l->token[l->n - 2].kind == RW_TOKEN_CLOSE)) {
-        t->class |= RW_WORD_BINDS; /* "a"; \frac{1}{2}mnp */
+        t->classes |= RW_WORD_BINDS; /* "a"; \frac{1}{2}mnp */
     }
 }
 
@@ -155,7 +155,7 @@ static void number(struct lexer *l)
     }
     bool clock = peek(l, 0) == '0' && rw_scan_digit(peek(l, 1)); /* 0730 hours */
     struct rw_token *t = emit(l, odd ? RW_TOKEN_BAD : RW_TOKEN_NUMBER, i);
-    t->class = clock ? RW_WORD_BINDS : 0;
+    t->classes = clock ? RW_WORD_BINDS : 0;
     t->num = num;
     t->den = den;
     t->decimals = decimals;
@@ -187,7 +187,7 @@ static void currency(struct lexer *l, size_t bytes)
     if (rw_scan_digit(peek(l, 0)) || (peek(l, 0) == '.' && rw_scan_digit(peek(l, 1)))) {
         number(l);
         l->token[l->n - 1].unit = money ? unit_bits(RW_STR("dollars")) : 0;
-        l->token[l->n - 1].class |= money ? RW_WORD_MONEY : 0;
+        l->token[l->n - 1].classes |= money ? RW_WORD_MONEY : 0;
     }
 }
 
@@ -278,7 +278,7 @@ static void sign(struct lexer *l)
         struct rw_str one = {SIGNS[i].sign, strlen(SIGNS[i].sign)};
         if (rw_str_starts(rest, one)) {
             struct rw_token *t = emit(l, SIGNS[i].kind, one.len);
-            t->class = SIGNS[i].sign[0] == '?' ? RW_WORD_DENIES : 0; /* "does 3 + 4 = 8?" */
+            t->classes = SIGNS[i].sign[0] == '?' ? RW_WORD_DENIES : 0; /* "does 3 + 4 = 8?" */
             return;
         }
     }

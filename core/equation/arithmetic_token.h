@@ -36,7 +36,7 @@ struct rw_token {
     int decimals;
     uint64_t unit; /* WORD, NUMBER with a currency: a bit in each half that stands for its unit */
     /* WORD: RW_WORD_*. NUMBER: BINDS when it is none ("0730"), MONEY. BREAK: DENIES when "?". */
-    uint32_t class;
+    uint32_t classes;
     bool fresh; /* \( or \[ or $ stands before it: it does not go on with what was before */
 };
 

@@ -111,7 +111,7 @@ static const char *const NEAR[] = {"approximately", "roughly", NULL};
 
 static const struct {
     const char *const *words;
-    uint32_t class;
+    uint32_t classes;
 } LISTS[] = {
     {BINDS, RW_WORD_BINDS},
     {BINDS_PREFIX, RW_WORD_BINDS | RW_WORD_PREFIX},
@@ -170,7 +170,7 @@ uint32_t rw_word_class(struct rw_str word)
     word.len = n;
     for (size_t i = 0; i < RW_COUNT(LISTS); i++) {
         if (listed(word, LISTS[i].words)) {
-            return LISTS[i].class;
+            return LISTS[i].classes;
         }
     }
     bool plain = (unsigned char)word.ptr[0] < 0x80;

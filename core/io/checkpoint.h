@@ -12,30 +12,10 @@
 #include <stdint.h>
 
 #include "core/base/status.h"
-#include "core/base/str.h"
+#include "core/io/tensor.h"
 
 enum {
-    RW_TENSOR_DIMS_MAX = 4,
-    RW_SAFETENSORS_HEADER_MAX = 100000000, /* bytes, the limit of the reference implementation */
     RW_SHARDS_MAX = 512,
-};
-
-enum rw_tensor_type {
-    RW_TENSOR_F32,
-    RW_TENSOR_F16,
-    RW_TENSOR_BF16,
-    RW_TENSOR_OTHER, /* present in the file, not readable as weights (or over 4 dimensions) */
-};
-
-struct rw_tensor {
-    struct rw_str name;
-    enum rw_tensor_type type;
-    uint32_t dims;
-    uint64_t shape[RW_TENSOR_DIMS_MAX]; /* row-major; unused entries are 1 */
-    uint64_t elements;
-    uint32_t shard;
-    uint64_t offset_bytes; /* in the shard's file */
-    uint64_t bytes;
 };
 
 struct rw_checkpoint;

@@ -10,7 +10,11 @@
 #include "core/base/arena.h"
 #include "core/base/file.h"
 #include "core/base/hash.h"
-#include "core/io/checkpoint.h"
+#include "core/io/tensor.h"
+
+enum {
+    RW_SAFETENSORS_HEADER_MAX = 100000000, /* bytes, the limit of the reference implementation */
+};
 
 struct rw_safetensors {
     struct rw_file file;

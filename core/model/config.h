@@ -1,6 +1,6 @@
 /* What config.json says of a backbone: shapes and switches, checked before anything is allocated.
  *
- * Keys and families: reference models.md section 4, core/MODEL.md. Both spellings of transformers 4
+ * Keys and families: core/MODEL.md. Both spellings of transformers 4
  * and 5 are read (rope_theta/rope_scaling and rope_parameters, torch_dtype and dtype). */
 #ifndef RW_MODEL_CONFIG_H
 #define RW_MODEL_CONFIG_H

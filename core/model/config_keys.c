@@ -37,7 +37,7 @@ static const struct key KEY[] = {
     {"max_position_embeddings", READ, ALL},
     {"rms_norm_eps", READ, ALL},
     {"tie_word_embeddings", READ, ALL},
-    /* position codes; core/model/config_rope.c */
+    /* position codes; core/model/config_position.c */
     {"rope_theta", READ, ALL},
     {"rope_scaling", READ, ALL},
     {"rope_parameters", READ, STOCK},

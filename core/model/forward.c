@@ -11,7 +11,7 @@
 #include "core/kernels/gemm_share.h"
 #include "core/model/carve.h"
 #include "core/model/flops.h"
-#include "core/model/plan.h"
+#include "core/model/forward_plan.h"
 #include "core/model/rope.h"
 
 enum {

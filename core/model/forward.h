@@ -3,9 +3,9 @@
  * A pass takes, per sequence, the next `n` tokens from `position` on, writes their keys and values
  * into the sequence's KV blocks, and returns the hidden state (after the final norm) of the
  * positions that a head reads. One parallel region per pass; the members of the team work on all
- * rows together or each on rows of its own (plan.h), GEMMs are split over outputs and rows, never
- * over K: who computes a value never changes its bits. In the last layer only the rows that are
- * read go through attention, the output projection and the MLP.
+ * rows together or each on rows of its own (forward_plan.h), GEMMs are split over outputs and rows,
+ * never over K: who computes a value never changes its bits. In the last layer only the rows that
+ * are read go through attention, the output projection and the MLP.
  *
  * Mathematics and tensor names: core/MODEL.md. Nothing here allocates after creation.
  * Threads: one pass at a time per rw_forward and per team. */

@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "core/base/alloc.h"
-#include "core/model/composer.h"
+#include "core/model/input_composer.h"
 #include "core/model/split.h"
 
 enum {

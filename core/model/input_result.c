@@ -1,7 +1,7 @@
 /* The second half of rw_input_build: what the ids must fulfil, and what becomes of them. */
 #include "core/base/utf8.h"
 #include "core/base/util.h"
-#include "core/model/composer.h"
+#include "core/model/input_composer.h"
 
 /* ---- checks and results ---------------------------------------------------------------------- */
 

@@ -212,7 +212,7 @@ static rw_status apply_scalar(struct rw_manifest *m, const struct rw_json *item,
     }
     if ((rw_str_is(item->key, "preset") || rw_str_is(item->key, "calibration")) &&
         item->type == RW_JSON_STRING) {
-        return RW_OK; /* read by package.c, and by core/shortcut */
+        return RW_OK; /* read by package_open.c, and by core/shortcut */
     }
     char key[RW_ERROR_PARAM_MAX];
     snprintf(key, sizeof key, "%.*s", RW_STR_ARG(item->key));

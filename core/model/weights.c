@@ -6,7 +6,7 @@
 #include "core/base/assert.h"
 #include "core/model/binding.h"
 #include "core/model/carve.h"
-#include "core/model/fill.h"
+#include "core/model/weights_fill.h"
 
 enum {
     BINDING_LIST_BYTES_MAX = 4 << 20, /* RW_LAYERS_MAX layers of bindings */

@@ -1,9 +1,9 @@
 /* The weights of one model in the layout the kernels want, read once from a checkpoint.
  *
  * Names and shapes per family: core/MODEL.md. Every shape is checked against config.json before a
- * byte is allocated; weights are then streamed row by row into their packed place (fill.h), so that
- * loading needs no second copy. A weight that is NaN or infinite is refused with the name of its
- * tensor. Immutable after loading; any thread may read. */
+ * byte is allocated; weights are then streamed row by row into their packed place (weights_fill.h),
+ * so that loading needs no second copy. A weight that is NaN or infinite is refused with the name
+ * of its tensor. Immutable after loading; any thread may read. */
 #ifndef RW_MODEL_WEIGHTS_H
 #define RW_MODEL_WEIGHTS_H
 

@@ -5,7 +5,7 @@
 
 #include "core/base/assert.h"
 #include "core/base/util.h"
-#include "core/probe/gain.h"
+#include "core/probe/probe_gain.h"
 #include "core/shortcut/edit.h"
 
 /* Questions of question_swap: ordinary, short, about other things than one another. They are fixed,

@@ -40,7 +40,7 @@ enum rw_probe_kind {
     RW_PROBE_ABLATE,
     RW_PROBE_STRIP,
     RW_PROBE_OTHER,
-    RW_PROBE_ANSWER, /* last, in the order of prefixes: see gain.h */
+    RW_PROBE_ANSWER, /* last, in the order of prefixes: see probe_gain.h */
 };
 
 struct rw_probe {

@@ -4,7 +4,7 @@
 #define RW_TEXT_BYTE_LEVEL_H
 
 #include "core/base/status.h"
-#include "core/text/tokenizer_impl.h"
+#include "core/text/tokenizer_parts.h"
 
 /* Printable bytes stand for themselves, the others for U+0100 and up, in order. */
 void rw_byte_level_alphabet(struct rw_byte_char alphabet[256]);

@@ -3,7 +3,7 @@
 #ifndef RW_TEXT_ENCODE_H
 #define RW_TEXT_ENCODE_H
 
-#include "core/text/tokenizer_impl.h"
+#include "core/text/tokenizer_parts.h"
 
 /* Runs the normaliser over the contents of `normalized` added tokens, as the reference does, and
  * builds their set. */

@@ -5,7 +5,7 @@
 
 #include "core/base/status.h"
 #include "core/io/json.h"
-#include "core/text/tokenizer_impl.h"
+#include "core/text/tokenizer_parts.h"
 
 /* `node` may be NULL or JSON null: no such stage. */
 rw_status rw_pipeline_normalizer(struct rw_tokenizer *tokenizer, const struct rw_json *node,

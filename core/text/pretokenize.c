@@ -31,10 +31,10 @@ bool rw_pretokenize_known(struct rw_str regex, enum rw_pattern *out)
     return false;
 }
 
-/* A character and what the patterns ask of it. `class` is -1 behind the end of the text. */
+/* A character and what the patterns ask of it. `category` is -1 behind the end of the text. */
 struct look {
     uint32_t code;
-    int class;
+    int category;
     size_t next;
 };
 
@@ -43,21 +43,21 @@ static struct look look_at(struct rw_str text, size_t at)
     struct look look = {0, -1, at};
     if (at < text.len) {
         look.code = rw_unicode_at(text, at, &look.next);
-        look.class = (int)(rw_unicode_flags(look.code) & RW_UNICODE_CLASS);
+        look.category = (int)(rw_unicode_flags(look.code) & RW_UNICODE_CLASS);
     }
     return look;
 }
 
 static bool is_newline(struct look look)
 {
-    return look.class == RW_UNICODE_SPACE && (look.code == '\r' || look.code == '\n');
+    return look.category == RW_UNICODE_SPACE && (look.code == '\r' || look.code == '\n');
 }
 
-/* End of the run of at most `max` characters of `class` that starts at `at`. */
-static size_t run_of(struct rw_str text, size_t at, int class, size_t max)
+/* End of the run of at most `max` characters of `category` that starts at `at`. */
+static size_t run_of(struct rw_str text, size_t at, int category, size_t max)
 {
     struct look look = look_at(text, at);
-    while (max > 0 && look.class == class) {
+    while (max > 0 && look.category == category) {
         at = look.next;
         max--;
         look = look_at(text, at);
@@ -81,7 +81,7 @@ static uint32_t fold(uint32_t code, bool ignore_case)
 static size_t match_contraction(struct rw_str text, size_t at, bool ignore_case)
 {
     struct look first = look_at(text, at + 1);
-    if (first.class < 0) {
+    if (first.category < 0) {
         return at;
     }
     uint32_t a = fold(first.code, ignore_case);
@@ -89,7 +89,7 @@ static size_t match_contraction(struct rw_str text, size_t at, bool ignore_case)
         return first.next;
     }
     struct look second = look_at(text, first.next);
-    if (second.class < 0) {
+    if (second.category < 0) {
         return at;
     }
     uint32_t b = fold(second.code, ignore_case);
@@ -113,7 +113,7 @@ static size_t match_line_end(struct rw_str text, size_t at)
 {
     size_t end = at;
     struct look look = look_at(text, at);
-    while (look.class == RW_UNICODE_SPACE) {
+    while (look.category == RW_UNICODE_SPACE) {
         if (is_newline(look)) {
             end = look.next;
         }
@@ -133,8 +133,8 @@ static size_t next_gpt2(struct rw_str text, size_t at)
     }
     /* " ?" before letters, numbers, or anything else that is not white space. */
     struct look head = first.code == ' ' ? look_at(text, first.next) : first;
-    if (head.class >= 0 && head.class != RW_UNICODE_SPACE) {
-        return run_of(text, head.next, head.class, SIZE_MAX);
+    if (head.category >= 0 && head.category != RW_UNICODE_SPACE) {
+        return run_of(text, head.next, head.category, SIZE_MAX);
     }
     return match_space(text, at);
 }
@@ -142,10 +142,10 @@ static size_t next_gpt2(struct rw_str text, size_t at)
 static size_t next_tiktoken(struct rw_str text, size_t at, size_t digits_max)
 {
     struct look first = look_at(text, at);
-    if (first.class == RW_UNICODE_LETTER) {
+    if (first.category == RW_UNICODE_LETTER) {
         return run_of(text, first.next, RW_UNICODE_LETTER, SIZE_MAX);
     }
-    if (first.class == RW_UNICODE_NUMBER) {
+    if (first.category == RW_UNICODE_NUMBER) {
         return run_of(text, first.next, RW_UNICODE_NUMBER, digits_max - 1);
     }
     if (first.code == '\'') {
@@ -156,12 +156,12 @@ static size_t next_tiktoken(struct rw_str text, size_t at, size_t digits_max)
     }
     struct look second = look_at(text, first.next);
     /* [^\r\n\p{L}\p{N}]?\p{L}+ */
-    if (second.class == RW_UNICODE_LETTER && !is_newline(first)) {
+    if (second.category == RW_UNICODE_LETTER && !is_newline(first)) {
         return run_of(text, second.next, RW_UNICODE_LETTER, SIZE_MAX);
     }
     /*  ?[^\s\p{L}\p{N}]+[\r\n]* */
     struct look head = first.code == ' ' ? second : first;
-    if (head.class == RW_UNICODE_OTHER) {
+    if (head.category == RW_UNICODE_OTHER) {
         size_t end = run_of(text, head.next, RW_UNICODE_OTHER, SIZE_MAX);
         while (end < text.len && (text.ptr[end] == '\r' || text.ptr[end] == '\n')) {
             end++;

@@ -10,7 +10,7 @@
 #include "core/base/util.h"
 #include "core/text/byte_level.h"
 #include "core/text/protobuf.h"
-#include "core/text/tokenizer_impl.h"
+#include "core/text/tokenizer_parts.h"
 #include "core/text/unicode.h"
 
 #define SPACE_MARK RW_STR("\xE2\x96\x81") /* U+2581 */

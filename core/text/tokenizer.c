@@ -1,7 +1,7 @@
 #include "core/text/tokenizer.h"
 
 #include "core/base/alloc.h"
-#include "core/text/tokenizer_impl.h"
+#include "core/text/tokenizer_parts.h"
 
 bool rw_rewrites_add(struct rw_rewrites *steps, struct rw_rewrite step)
 {

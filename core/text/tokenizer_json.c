@@ -9,7 +9,7 @@
 #include "core/io/json.h"
 #include "core/text/byte_level.h"
 #include "core/text/pipeline_json.h"
-#include "core/text/tokenizer_impl.h"
+#include "core/text/tokenizer_parts.h"
 
 enum {
     MERGE_BYTES_MAX = 1 << 16, /* content of a merged token */

@@ -7,7 +7,7 @@
 #include "core/base/file.h"
 #include "core/base/util.h"
 #include "core/text/encode.h"
-#include "core/text/tokenizer_impl.h"
+#include "core/text/tokenizer_parts.h"
 
 enum {
     PATH_BYTES_MAX = 4096,

@@ -5,7 +5,7 @@
 
 #include "core/bench/samples.h"
 #include "core/rw_engine.h"
-#include "server/commands/bench_command.h"
+#include "server/commands/bench_options.h"
 
 struct rw_bench_http {
     uint32_t requests;     /* 0: not measured */

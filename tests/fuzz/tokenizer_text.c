@@ -9,7 +9,7 @@
 
 #include "core/base/assert.h"
 #include "core/text/tokenizer.h"
-#include "core/text/tokenizer_impl.h"
+#include "core/text/tokenizer_parts.h"
 
 enum {
     TOKENS_MAX = 1 << 16,

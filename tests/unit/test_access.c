@@ -1,4 +1,4 @@
-/* server/auth, server/admission, server/deadline, each alone. */
+/* server/auth, server/scoring/admission, server/http/deadline, each alone. */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* server/flags/gate: what gates make of a reward, and what they refuse to decide. */
+/* server/scoring/gate: what gates make of a reward, and what they refuse to decide. */
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>

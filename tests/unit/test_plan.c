@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/model/plan.h"
+#include "core/model/forward_plan.h"
 #include "tests/lib/suite.h"
 
 enum {

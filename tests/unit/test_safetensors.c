@@ -10,6 +10,7 @@
 #include "core/base/util.h"
 #include "core/io/checkpoint.h"
 #include "core/io/json.h"
+#include "core/io/safetensors.h"
 #include "tests/lib/data.h"
 #include "tests/lib/suite.h"
 

@@ -1,4 +1,4 @@
-#include "core/model/composer.h"
+#include "core/model/input_composer.h"
 
 #include "core/base/alloc.h"
 

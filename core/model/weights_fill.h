@@ -4,8 +4,8 @@
  * Internal to weights.c. One thread converts and packs less than a disk delivers. Each takes up to
  * 256 rows of one tensor at a time and has 512 KiB of its own for them (16 rows where that is
  * more). Of several tensors that fail the first one is reported, whoever met it. */
-#ifndef RW_MODEL_FILL_H
-#define RW_MODEL_FILL_H
+#ifndef RW_MODEL_WEIGHTS_FILL_H
+#define RW_MODEL_WEIGHTS_FILL_H
 
 #include "core/model/binding.h"
 #include "core/model/weights.h"

@@ -1,4 +1,4 @@
-#include "core/model/fill.h"
+#include "core/model/weights_fill.h"
 
 #include <pthread.h>
 #include <string.h>

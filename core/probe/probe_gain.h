@@ -6,8 +6,8 @@
  * steps between two of them. The probes of one prefix stand together, the reference first.
  *
  * Part of probe.c's machinery; nothing else calls it. */
-#ifndef RW_PROBE_GAIN_H
-#define RW_PROBE_GAIN_H
+#ifndef RW_PROBE_PROBE_GAIN_H
+#define RW_PROBE_PROBE_GAIN_H
 
 #include "core/probe/probe.h"
 

@@ -1,4 +1,4 @@
-#include "core/probe/gain.h"
+#include "core/probe/probe_gain.h"
 
 #include "core/answer/alternatives.h"
 #include "core/base/assert.h"

@@ -1,4 +1,4 @@
-#include "core/model/plan.h"
+#include "core/model/forward_plan.h"
 
 #include "core/base/assert.h"
 #include "core/base/util.h"

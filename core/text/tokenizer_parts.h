@@ -1,7 +1,7 @@
 /* Inside of a tokenizer: what the loaders (tokenizer_json.c, spm_model.c) fill and encode reads.
  * Only for files of this folder. */
-#ifndef RW_TEXT_TOKENIZER_IMPL_H
-#define RW_TEXT_TOKENIZER_IMPL_H
+#ifndef RW_TEXT_TOKENIZER_PARTS_H
+#define RW_TEXT_TOKENIZER_PARTS_H
 
 #include <stdbool.h>
 #include <stddef.h>

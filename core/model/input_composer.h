@@ -1,10 +1,10 @@
 /* One input while it is built: what input.c and its two helpers share.
  *
  * Texts are collected into a run; a token, a cut or the end of the input tokenises it as one text
- * (composer.c). Which texts come when, is input.c; what the finished ids must fulfil,
+ * (input_composer.c). Which texts come when, is input.c; what the finished ids must fulfil,
  * input_result.c. Lives within one call of rw_input_build. */
-#ifndef RW_MODEL_COMPOSER_H
-#define RW_MODEL_COMPOSER_H
+#ifndef RW_MODEL_INPUT_COMPOSER_H
+#define RW_MODEL_INPUT_COMPOSER_H
 
 #include "core/model/input.h"
 #include "core/model/layout.h"

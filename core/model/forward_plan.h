@@ -9,8 +9,8 @@
  * How a pass is cut decides nothing about the bits of a result.
  *
  * Apart, every share fetches all weights: this pays where those come from a cache. */
-#ifndef RW_MODEL_PLAN_H
-#define RW_MODEL_PLAN_H
+#ifndef RW_MODEL_FORWARD_PLAN_H
+#define RW_MODEL_FORWARD_PLAN_H
 
 #include <stdatomic.h>
 #include <stdbool.h>
