@@ -1,8 +1,11 @@
 /* What can be asked without scoring: the front page, probes, models, metrics, the API document. */
 #include <stdio.h>
+#include <string.h>
 
 #include "proto/emit.h"
+#include "server/access.h"
 #include "server/example.h"
+#include "server/http/http_chars.h"
 #include "server/openapi.h"
 #include "server/service.h"
 #include "server/version.h"
@@ -14,13 +17,39 @@ enum {
 
 static const char TEXT[] = "text/plain; charset=utf-8";
 
+/* The name we were called by, where it is safe inside a command line; a Host may hold quotes. */
+static struct rw_str host_to_show(const struct rw_exchange *ex)
+{
+    struct rw_str host = rw_exchange_header(ex, RW_HEADER_HOST);
+    for (size_t i = 0; i < host.len; i++) {
+        unsigned char c = (unsigned char)host.ptr[i];
+        if (!rw_http_is_alnum(c) && strchr(".-_:[]", c) == NULL) {
+            return RW_STR("HOST");
+        }
+    }
+    return host.len > 0 && host.len <= HOST_SHOWN_MAX ? host : RW_STR("HOST");
+}
+
+/* A POST is answered like a GET; one that brings JSON wants a route that scores, and a trainer must
+ * not take this page for a reward. */
+static bool wants_to_score(const struct rw_exchange *ex)
+{
+    struct rw_str type = rw_exchange_header(ex, RW_HEADER_CONTENT_TYPE);
+    return rw_str_is(ex->in->request.method, "POST") &&
+           rw_str_find(type, RW_STR("json"), 0) < type.len;
+}
+
 void rw_handle_root(struct rw_service *service, struct rw_exchange *ex)
 {
     (void)service;
-    struct rw_str host = rw_exchange_header(ex, RW_HEADER_HOST);
-    if (host.len == 0 || host.len > HOST_SHOWN_MAX) {
-        host = RW_STR("HOST");
+    if (wants_to_score(ex)) {
+        struct rw_error err = {0};
+        rw_fail(&err, RW_NOT_FOUND, "nothing is scored at /");
+        rw_error_hint(&err, "POST /v1/rewards scores, POST /get_reward does so for OpenRLHF");
+        rw_exchange_fail(ex, &err);
+        return;
     }
+    struct rw_str host = host_to_show(ex);
     char page[2048];
     int n = snprintf(page, sizeof page,
                      "rewardd " RW_VERSION " is running.\n\n"
@@ -35,6 +64,22 @@ void rw_handle_root(struct rw_service *service, struct rw_exchange *ex)
                      "-d '" RW_EXAMPLE_BODY "'\n",
                      RW_STR_ARG(host));
     rw_exchange_reply(ex, 200, TEXT, (struct rw_str){page, (size_t)n}, NULL);
+}
+
+/* OPTIONS: what a route knows; and to a browser that asks before it asks (the CORS preflight of the
+ * Fetch standard, for a page that rw_access_check let in), what that page may send. */
+void rw_handle_options(struct rw_service *service, struct rw_exchange *ex)
+{
+    char extra[512];
+    snprintf(extra, sizeof extra, "Allow: %s\r\n%s", ex->allow,
+             !rw_access_is_preflight(service, ex)
+                 ? ""
+                 : "Access-Control-Allow-Methods: GET, HEAD, POST\r\n"
+                   "Access-Control-Allow-Headers: Authorization, Content-Type, Accept, "
+                   "X-Request-Id, Last-Event-ID, traceparent\r\n"
+                   "Access-Control-Allow-Private-Network: true\r\n"
+                   "Access-Control-Max-Age: 600\r\n");
+    rw_exchange_reply_empty(ex, extra);
 }
 
 void rw_handle_livez(struct rw_service *service, struct rw_exchange *ex)

@@ -11,9 +11,9 @@
 /* Seconds; from a small cached trace to the longest hold of a trainer's request. */
 static const double BOUND[RW_METRIC_BUCKETS] = {0.001, 0.005, 0.01, 0.05, 0.1, 0.25,
                                                 0.5,   1,     2.5,  10,   60,  180};
-static const int CODE[RW_METRIC_CODES] = {200, 204, 400, 401, 403, 404, 405, 406,
-                                          408, 413, 415, 417, 422, 424, 429, 431,
-                                          499, 500, 501, 503, 504, 505, 507, 0};
+static const int CODE[RW_METRIC_CODES] = {200, 204, 400, 401, 403, 404, 405, 406, 408,
+                                          413, 415, 417, 421, 422, 424, 429, 431, 499,
+                                          500, 501, 503, 504, 505, 507, 0};
 
 void rw_histogram_add(struct rw_histogram *h, double seconds)
 {

@@ -18,7 +18,7 @@ enum {
 
 /* Classes of HTTP status the counters tell apart. */
 enum {
-    RW_METRIC_CODES = 24,
+    RW_METRIC_CODES = 25,
 };
 
 struct rw_histogram {

@@ -6,6 +6,7 @@
 #include "core/base/log.h"
 #include "core/base/util.h"
 #include "proto/errors.h"
+#include "server/access.h"
 #include "server/http/listener.h"
 #include "server/service.h"
 
@@ -13,10 +14,13 @@ enum {
     BODY_OF_GET_MAX = 64 * 1024, /* bytes; some clients send one, nobody reads it */
 };
 
-#define GET_ONLY "GET, HEAD"
+#define GET_ONLY  "GET, HEAD, OPTIONS"
+#define POST_ONLY "POST, OPTIONS"
 
 const struct rw_route RW_ROUTE[] = {
-    {GET_ONLY, "/", rw_handle_root, .open = true},
+    {"GET, HEAD, POST, OPTIONS", "*", rw_handle_options,
+     .open = true}, /* of the server, and of every route */
+    {"GET, HEAD, POST, OPTIONS", "/", rw_handle_root, .open = true},
     {GET_ONLY, "/livez", rw_handle_livez, .open = true},
     {GET_ONLY, "/readyz", rw_handle_readyz, .open = true},
     {GET_ONLY, "/healthz", rw_handle_readyz, .open = true},
@@ -27,9 +31,9 @@ const struct rw_route RW_ROUTE[] = {
     {GET_ONLY, "/v1/runs", rw_handle_runs},
     {GET_ONLY, "/v1/runs/{id}", rw_handle_run},
     {GET_ONLY, "/v1/runs/{id}/events", rw_handle_run_events},
-    {"POST", "/v1/runs/{id}/acknowledge", rw_handle_run_acknowledge},
-    {"POST", "/v1/rewards", rw_handle_rewards, .ready = true, .body = true, .scoring = true},
-    {"POST", "/get_reward", rw_handle_get_reward, .ready = true, .body = true, .scoring = true},
+    {POST_ONLY, "/v1/runs/{id}/acknowledge", rw_handle_run_acknowledge},
+    {POST_ONLY, "/v1/rewards", rw_handle_rewards, .ready = true, .body = true, .scoring = true},
+    {POST_ONLY, "/get_reward", rw_handle_get_reward, .ready = true, .body = true, .scoring = true},
 };
 
 const size_t RW_ROUTE_COUNT = RW_COUNT(RW_ROUTE);
@@ -64,42 +68,7 @@ static void name_request(struct rw_service *s, struct rw_exchange *ex)
              (unsigned long long)(s->id_seed + s->id_count * UINT64_C(0x9E3779B97F4A7C15)));
 }
 
-/* ---- access ---------------------------------------------------------------------------------- */
-
-static bool loopback_name(struct rw_str host)
-{
-    size_t end = rw_str_find(host, RW_STR("]"), 0);
-    size_t colon = rw_str_find(host, RW_STR(":"), end < host.len ? end : 0);
-    struct rw_str name = rw_str_slice(host, 0, colon);
-    return rw_str_is(name, "localhost") || rw_str_is(name, "[::1]") ||
-           rw_str_starts(name, RW_STR("127."));
-}
-
-/* A browser page elsewhere must not be able to use a daemon that trusts its own machine. The page
- * may also have renamed us (DNS rebinding): then Origin equals Host, but is not a loopback name. */
-static bool origin_allowed(struct rw_service *s, struct rw_str origin, struct rw_str host)
-{
-    const struct rw_text_list *allowed = &s->options->allow_origin;
-    for (size_t i = 0; i < allowed->n; i++) {
-        if (rw_str_is(origin, allowed->items[i])) {
-            return true;
-        }
-    }
-    struct rw_str scheme = RW_STR("http://");
-    return rw_str_starts(origin, scheme) &&
-           rw_str_equal(rw_str_slice(origin, scheme.len, origin.len), host) && loopback_name(host);
-}
-
-static rw_status check_origin(struct rw_service *s, struct rw_exchange *ex, struct rw_error *err)
-{
-    struct rw_str origin = rw_exchange_header(ex, RW_HEADER_ORIGIN);
-    if (origin.ptr == NULL || origin_allowed(s, origin, rw_exchange_header(ex, RW_HEADER_HOST))) {
-        return RW_OK;
-    }
-    rw_fail(err, RW_FORBIDDEN, "a page of another origin may not use this server");
-    rw_error_hint(err, "--allow-origin lets one in");
-    return RW_FORBIDDEN;
-}
+/* ---- what the head asks for ------------------------------------------------------------------ */
 
 static bool media_is(struct rw_str value, const char *type)
 {
@@ -164,17 +133,56 @@ static const struct rw_route *find_route(struct rw_str path)
     return NULL;
 }
 
-static bool method_fits(const struct rw_route *route, struct rw_str method)
+/* Methods of RFC 9110 section 9 and RFC 5789. CONNECT is left out: it names no resource, and no
+ * tunnel is made here. */
+static bool method_known(struct rw_str method)
 {
-    if (strcmp(route->methods, "POST") == 0) {
-        return rw_str_is(method, "POST");
+    static const char *const METHOD[] = {"GET",    "HEAD",    "POST",  "PUT",
+                                         "DELETE", "OPTIONS", "TRACE", "PATCH"};
+    for (size_t i = 0; i < RW_COUNT(METHOD); i++) {
+        if (rw_str_is(method, METHOD[i])) {
+            return true;
+        }
     }
-    return rw_str_is(method, "GET") || rw_str_is(method, "HEAD");
+    return false;
+}
+
+/* `methods`: a list such as "GET, HEAD". */
+static bool method_fits(const char *methods, struct rw_str method)
+{
+    struct rw_str list = rw_str_from(methods);
+    for (size_t at = 0; at < list.len;) {
+        size_t end = rw_str_find(list, RW_STR(", "), at);
+        if (rw_str_equal(rw_str_slice(list, at, end), method)) {
+            return true;
+        }
+        at = end + 2;
+    }
+    return false;
+}
+
+static rw_status route_method(struct rw_exchange *ex, struct rw_error *err)
+{
+    struct rw_str method = ex->in->request.method;
+    ex->allow = ex->route->methods;
+    if (!method_fits(ex->route->methods, method)) {
+        rw_fail(err, RW_METHOD_NOT_ALLOWED, "%s does not know %.*s", ex->route->path,
+                RW_STR_ARG(method));
+        rw_error_hint(err, "it knows %s", ex->route->methods);
+        return RW_METHOD_NOT_ALLOWED;
+    }
+    return RW_OK;
 }
 
 static rw_status route_request(struct rw_exchange *ex, struct rw_error *err)
 {
-    struct rw_str target = ex->in->target;
+    struct rw_str target = ex->in->request.target;
+    struct rw_str method = ex->in->request.method;
+    if (!method_known(method)) {
+        ex->close_after = true; /* what follows may be in a protocol of its own */
+        return rw_fail(err, RW_NOT_IMPLEMENTED, "the method %.*s is not implemented",
+                       RW_STR_ARG(method));
+    }
     struct rw_str path = rw_str_slice(target, 0, rw_str_find(target, RW_STR("?"), 0));
     ex->route = find_route(path);
     if (ex->route == NULL) {
@@ -182,14 +190,7 @@ static rw_status route_request(struct rw_exchange *ex, struct rw_error *err)
         rw_error_hint(err, "POST /v1/rewards scores; /v1/models, /readyz, /metrics, /openapi.json");
         return RW_NOT_FOUND;
     }
-    if (!method_fits(ex->route, ex->in->method)) {
-        ex->allow = ex->route->methods;
-        rw_fail(err, RW_METHOD_NOT_ALLOWED, "%s does not know %.*s", ex->route->path,
-                RW_STR_ARG(ex->in->method));
-        rw_error_hint(err, "it knows %s", ex->route->methods);
-        return RW_METHOD_NOT_ALLOWED;
-    }
-    return RW_OK;
+    return route_method(ex, err);
 }
 
 static rw_status check_phase(struct rw_service *s, const struct rw_route *route,
@@ -204,34 +205,45 @@ static rw_status check_phase(struct rw_service *s, const struct rw_route *route,
     return RW_OK;
 }
 
-static rw_status on_head(void *ctx, struct rw_exchange *ex, uint64_t *body_max,
-                         struct rw_error *err)
+/* The key, before anything else is told: strangers do not learn the routes. */
+static rw_status check_key(struct rw_service *s, struct rw_exchange *ex, struct rw_error *err)
 {
-    struct rw_service *s = ctx;
-    name_request(s, ex);
-    rw_status routed = route_request(ex, err);
-    rw_status status = RW_OK;
-    if (ex->route == NULL || !ex->route->open) {
-        /* Before 404 and 405: strangers do not learn the routes. */
-        struct rw_error denied = {0};
-        status = rw_auth_check(&s->auth, rw_exchange_header(ex, RW_HEADER_AUTHORIZATION), &denied);
-        if (status != RW_OK) {
-            *err = denied;
-            return status;
-        }
+    if ((ex->route != NULL && ex->route->open) || rw_access_is_preflight(s, ex)) {
+        return RW_OK;
     }
-    status = routed;
-    if (status == RW_OK) {
-        status = check_origin(s, ex, err);
-    }
-    if (status == RW_OK) {
-        status = check_expect(ex, err);
+    return rw_auth_check(&s->auth, rw_exchange_header(ex, RW_HEADER_AUTHORIZATION), err);
+}
+
+static rw_status check_head(struct rw_service *s, struct rw_exchange *ex, struct rw_error *err)
+{
+    rw_status status = check_expect(ex, err);
+    if (status == RW_OK && rw_str_is(ex->in->request.method, "OPTIONS")) {
+        ex->route = &RW_ROUTE[0]; /* ex->allow keeps what the route named knows */
+        return RW_OK;
     }
     if (status == RW_OK && ex->route->body) {
         status = check_media(ex, err);
     }
+    return status == RW_OK ? check_phase(s, ex->route, err) : status;
+}
+
+static rw_status on_head(void *ctx, struct rw_exchange *ex, uint64_t *body_max,
+                         struct rw_error *err)
+{
+    struct rw_service *s = ctx;
+    struct rw_error routing = {0};
+    name_request(s, ex);
+    rw_status routed = route_request(ex, &routing);
+    rw_status status = check_key(s, ex, err);
     if (status == RW_OK) {
-        status = check_phase(s, ex->route, err);
+        status = rw_access_check(s, ex, err);
+    }
+    if (status == RW_OK && routed != RW_OK) {
+        *err = routing;
+        status = routed;
+    }
+    if (status == RW_OK) {
+        status = check_head(s, ex, err);
     }
     *body_max = ex->route != NULL && ex->route->body ? s->limits.body_bytes_max : BODY_OF_GET_MAX;
     return status;
@@ -278,7 +290,7 @@ static void log_access(struct rw_service *s, const struct rw_exchange *ex, bool 
     if (strcmp(which, "off") == 0 || (strcmp(which, "errors") == 0 && !bad)) {
         return;
     }
-    struct rw_str method = ex->in->method;
+    struct rw_str method = ex->in->request.method;
     struct rw_str trace = trace_id(rw_exchange_header(ex, RW_HEADER_TRACEPARENT));
     trace = trace.len > 0 ? trace : RW_STR("-");
     rw_log(bad ? RW_LOG_WARN : RW_LOG_INFO, "request",

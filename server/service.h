@@ -73,6 +73,7 @@ extern const struct rw_route RW_ROUTE[];
 extern const size_t RW_ROUTE_COUNT;
 
 /* Handlers. */
+void rw_handle_options(struct rw_service *service, struct rw_exchange *ex);
 void rw_handle_root(struct rw_service *service, struct rw_exchange *ex);
 void rw_handle_livez(struct rw_service *service, struct rw_exchange *ex);
 void rw_handle_readyz(struct rw_service *service, struct rw_exchange *ex);

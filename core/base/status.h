@@ -32,6 +32,8 @@
     XX(NOT_ACCEPTABLE, "not_acceptable", "no representation matches Accept")                      \
     XX(UNSUPPORTED_MEDIA, "unsupported_media_type", "the content type or coding is not accepted") \
     XX(EXPECTATION_FAILED, "expectation_failed", "the Expect header asks for something unknown")  \
+    XX(NOT_IMPLEMENTED, "not_implemented", "the method or transfer coding is not implemented")    \
+    XX(MISDIRECTED, "misdirected", "the Host header names another server")                        \
     XX(HTTP_VERSION, "http_version", "the HTTP version is not supported")                         \
     XX(UNAUTHORIZED, "unauthorized", "an API key is missing or wrong")                            \
     XX(FORBIDDEN, "forbidden", "the request is not allowed from there")                           \

@@ -127,7 +127,7 @@ static void interim_continue(struct rw_connection *c)
 
 static void heartbeat(struct rw_connection *c)
 {
-    if (c->in.http_minor == 1) {
+    if (c->in.request.minor == 1) {
         struct rw_buf text;
         rw_buf_init(&text, 256);
         c->ex.source.heartbeat(c->ex.source.ctx, &text);
@@ -145,7 +145,7 @@ static void heartbeat(struct rw_connection *c)
 static void probe(struct rw_connection *c)
 {
     c->probed_ns = rw_connection_now(c);
-    if (c->state == RW_CONNECTION_WORKING && c->in.http_minor == 1) {
+    if (c->state == RW_CONNECTION_WORKING && c->in.request.minor == 1) {
         interim_continue(c);
     } else if (c->state == RW_CONNECTION_REPLYING && c->ex.streaming && !c->source_ended &&
                c->ex.source.heartbeat != NULL) {
@@ -181,13 +181,13 @@ static rw_status decide(struct rw_connection *c, uint64_t *body_max)
     struct rw_error *err = &c->all->error;
     *err = (struct rw_error){0};
     rw_status status = c->all->handlers->head(c->all->handlers->ctx, &c->ex, body_max, err);
-    if (status == RW_OK && in->has_length && in->content_length > *body_max) {
+    if (status == RW_OK && in->request.has_length && in->request.content_length > *body_max) {
         rw_fail(err, RW_BODY_TOO_LARGE, "the body has %llu bytes, over the limit of %llu",
-                (unsigned long long)in->content_length, (unsigned long long)*body_max);
+                (unsigned long long)in->request.content_length, (unsigned long long)*body_max);
         rw_error_hint(err, "send fewer traces per request, or raise --body-max");
         return RW_BODY_TOO_LARGE;
     }
-    if (status == RW_OK && in->has_length && !charge_body(c, in->content_length)) {
+    if (status == RW_OK && in->request.has_length && !charge_body(c, in->request.content_length)) {
         return RW_OVERLOADED;
     }
     return status;
@@ -197,9 +197,9 @@ static rw_status decide(struct rw_connection *c, uint64_t *body_max)
 static void head_done(struct rw_connection *c, bool more)
 {
     uint64_t body_max = 0;
-    c->ex.is_head = rw_str_is(c->in.method, "HEAD");
+    c->ex.is_head = rw_str_is(c->in.request.method, "HEAD");
     if (decide(c, &body_max) != RW_OK) {
-        if (!c->in.chunked && c->in.content_length == 0) {
+        if (!c->in.request.chunked && c->in.request.content_length == 0) {
             /* Nothing follows the head: a refusal need not end the connection. */
             struct rw_error error = c->all->error;
             rw_http_in_accept_body(&c->in, NULL, 0);
@@ -215,13 +215,13 @@ static void head_done(struct rw_connection *c, bool more)
         begin_work(c);
         return;
     }
-    uint64_t expected = RW_MIN(c->in.content_length, BODY_FIRST_BYTES);
+    uint64_t expected = RW_MIN(c->in.request.content_length, BODY_FIRST_BYTES);
     rw_buf_reserve(&c->ex.body, (size_t)expected);
     c->ex.body.failed = false;
     rw_connection_set_state(c, RW_CONNECTION_BODY);
     c->progress = 0;
     rw_connection_arm(c, RW_DEADLINE_BODY);
-    if (!more && c->in.http_minor == 1 && c->in.header[RW_HEADER_EXPECT].ptr != NULL) {
+    if (!more && c->in.request.minor == 1 && c->in.request.header[RW_HEADER_EXPECT].ptr != NULL) {
         interim_continue(c);
     }
 }

@@ -54,7 +54,7 @@ static enum rw_pull pull_once(struct rw_connection *c)
     enum {
         SPACE_LEN = sizeof SPACE - 1
     };
-    bool chunked = c->in.http_minor == 1;
+    bool chunked = c->in.request.minor == 1;
     size_t begin = c->out.len;
     if (chunked) {
         rw_buf_append(&c->out, SPACE, SPACE_LEN);

@@ -17,10 +17,14 @@ static void begin(struct rw_exchange *ex, int status, const char *content_type,
 {
     struct rw_connection *c = ex->connection;
     rw_assert(ex->status == 0);
-    bool old = c->in.http_minor == 0;
-    if (c->in.state != RW_HTTP_IN_DONE || !c->in.keep_alive || c->all->draining ||
+    bool old = c->in.request.minor == 0;
+    if (c->in.state != RW_HTTP_IN_DONE || !c->in.request.keep_alive || c->all->draining ||
         framing == RW_FRAMING_CLOSE) {
         ex->close_after = true;
+    }
+    struct rw_str allow_origin = {NULL, 0};
+    if (ex->cors) {
+        allow_origin = rw_exchange_header(ex, RW_HEADER_ORIGIN);
     }
     ex->status = status;
     rw_connection_begin_reply(c);
@@ -31,6 +35,7 @@ static void begin(struct rw_exchange *ex, int status, const char *content_type,
                                                      .close = ex->close_after,
                                                      .old_keep_alive = old && !ex->close_after,
                                                      .request_id = ex->request_id,
+                                                     .allow_origin = allow_origin,
                                                      .extra = extra_headers});
 }
 
@@ -45,6 +50,13 @@ void rw_exchange_reply(struct rw_exchange *ex, int status, const char *content_t
         rw_buf_append_str(&c->out, body);
     }
     rw_connection_pump(c);
+}
+
+void rw_exchange_reply_empty(struct rw_exchange *ex, const char *extra_headers)
+{
+    begin(ex, 204, NULL, RW_FRAMING_EMPTY, 0, extra_headers);
+    ex->work = NULL;
+    rw_connection_pump(ex->connection);
 }
 
 void rw_exchange_fail_as(struct rw_exchange *ex, const struct rw_error *error, int status,
@@ -99,7 +111,7 @@ void rw_exchange_stream(struct rw_exchange *ex, const char *content_type,
                         const struct rw_stream_source *source, const char *extra_headers)
 {
     struct rw_connection *c = ex->connection;
-    bool chunked = c->in.http_minor == 1;
+    bool chunked = c->in.request.minor == 1;
     begin(ex, 200, content_type, chunked ? RW_FRAMING_CHUNKED : RW_FRAMING_CLOSE, 0, extra_headers);
     ex->streaming = true;
     ex->source = *source;
@@ -118,7 +130,12 @@ void rw_exchange_abort(struct rw_exchange *ex)
 
 struct rw_str rw_exchange_header(const struct rw_exchange *ex, enum rw_header header)
 {
-    return ex->in->header[header];
+    return ex->in->request.header[header];
+}
+
+unsigned rw_exchange_via(const struct rw_exchange *ex)
+{
+    return ex->connection->transport->via;
 }
 
 bool rw_exchange_is_loopback(const struct rw_exchange *ex)

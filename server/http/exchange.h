@@ -48,6 +48,7 @@ struct rw_exchange {
     bool open;  /* a byte of the request has come, and `finished` was not called yet */
     bool is_head;
     bool streaming;
+    bool cors;        /* the page that asks is of an allowed origin, and may read the reply */
     bool close_after; /* the reply says Connection: close */
     struct rw_stream_source source;
     /* Work that goes on behind the reply. `gone`: the client is lost; forget the exchange. */
@@ -59,6 +60,8 @@ struct rw_exchange {
  * handler must not use it again. */
 void rw_exchange_reply(struct rw_exchange *ex, int status, const char *content_type,
                        struct rw_str body, const char *extra_headers);
+/* 204: the head is all. */
+void rw_exchange_reply_empty(struct rw_exchange *ex, const char *extra_headers);
 /* The same with a body that was written into a buffer: an error when memory ran out on the way, so
  * that half a document is never sent as a whole one. */
 void rw_exchange_reply_buf(struct rw_exchange *ex, int status, const char *content_type,
@@ -77,6 +80,8 @@ void rw_exchange_wake(struct rw_exchange *ex);
 void rw_exchange_abort(struct rw_exchange *ex);
 
 struct rw_str rw_exchange_header(const struct rw_exchange *ex, enum rw_header header);
+/* Set of RW_VIA_: the listener it came by. */
+unsigned rw_exchange_via(const struct rw_exchange *ex);
 bool rw_exchange_is_loopback(const struct rw_exchange *ex);
 /* Who asks: the API key if one was given, else the address. For fairness, not for access. */
 uint64_t rw_exchange_client(const struct rw_exchange *ex);

@@ -1,12 +1,13 @@
-/* One HTTP/1.1 request from bytes: llhttp, behind a guard of our own.
+/* One HTTP/1.1 request from bytes, to the letter of RFC 9110 and RFC 9112.
  *
- * llhttp is a tokenizer. Version 8.1 takes folded header lines, a bare CR as the end of a header,
- * requests without Host, and any amount of anything. We stand behind balancers, where two readers
- * of the same bytes must agree, so the guard sees every byte of framing first:
- *   - lines end in CRLF, only in CRLF; no control bytes; no folded lines; bounded bytes and lines;
- *   - HTTP/1.0 or 1.1; exactly one valid Host in 1.1; Transfer-Encoding is exactly "chunked", never
- *     in 1.0, never beside Content-Length; one Content-Length;
- *   - chunk extensions and trailers are bounded, hold the same line rules, and are not used.
+ * We stand behind balancers, where two readers of the same bytes must agree; what is not surely
+ * one request is none. Each part of the grammar is in one place:
+ *   here         lines end in CRLF, only in CRLF; no control bytes; no folded lines; bounded bytes
+ *                and lines; a fault is told at the first byte that shows it
+ *   http_head    request line, fields, where the body ends
+ *   authority    what may stand in Host
+ *   chunked      sizes, extensions, data and trailers of a chunked body
+ * The verdict depends on the bytes alone, however they are cut (tests/fuzz/http.c holds that).
  *
  * No sockets, no clock, no policy: the owner feeds bytes and looks at the state. Not thread-safe.
  */
@@ -17,35 +18,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <llhttp.h>
-
 #include "core/base/buf.h"
 #include "core/base/status.h"
 #include "core/base/str.h"
+#include "server/http/chunked.h"
+#include "server/http/http_head.h"
 
 enum {
     RW_HEADERS_MAX = 100,          /* header lines of one request */
-    RW_TARGET_BYTES_MAX = 8192,    /* request target */
-    RW_FRAMING_BYTES_MAX = 4096,   /* chunk extensions or trailers between two pieces of body */
     RW_LEADING_EMPTY_LINES_MAX = 4 /* before a request line, RFC 9112 section 2.2 */
-};
-
-/* The header fields somebody here reads; all others are checked and dropped. */
-enum rw_header {
-    RW_HEADER_HOST,
-    RW_HEADER_CONTENT_LENGTH,
-    RW_HEADER_TRANSFER_ENCODING,
-    RW_HEADER_CONTENT_TYPE,
-    RW_HEADER_CONTENT_ENCODING,
-    RW_HEADER_AUTHORIZATION,
-    RW_HEADER_EXPECT,
-    RW_HEADER_ORIGIN,
-    RW_HEADER_ACCEPT,
-    RW_HEADER_X_REQUEST_ID,
-    RW_HEADER_LAST_EVENT_ID,
-    RW_HEADER_TRACEPARENT,
-    RW_HEADER_OTHER,
-    RW_HEADER_COUNT = RW_HEADER_OTHER,
 };
 
 /*   HEAD --> HEAD_DONE --> BODY --> DONE     HEAD_DONE is where the owner decides: it may refuse
@@ -62,29 +43,16 @@ enum rw_http_in_state {
 
 struct rw_http_in {
     enum rw_http_in_state state;
-    struct rw_buf head;   /* the whole request head */
-    size_t line_begin;    /* of the line being received, in head */
-    size_t checked;       /* bytes of head that passed the guard */
-    unsigned lines;       /* complete ones */
-    unsigned empty_lines; /* skipped before the request line */
-    llhttp_t parser;
-    struct rw_str method;                  /* slices of head, valid from HEAD_DONE until reset */
-    struct rw_str target;                  /* origin form, query included */
-    struct rw_str header[RW_HEADER_COUNT]; /* ptr NULL = absent */
-    enum rw_header field;                  /* being received */
-    uint8_t http_minor;
-    bool keep_alive;
-    bool chunked;
-    bool has_length;
-    uint64_t content_length;
-    struct rw_buf *body; /* the owner's; NULL = body bytes are dropped */
-    uint64_t body_bytes; /* received, decoded */
+    struct rw_buf head;             /* the whole request head */
+    size_t line_begin;              /* of the line being received, in head */
+    size_t checked;                 /* bytes of head that passed the guard */
+    unsigned lines;                 /* complete ones */
+    unsigned empty_lines;           /* skipped before the request line */
+    struct rw_request_head request; /* slices of head, valid from HEAD_DONE until reset */
+    struct rw_chunked chunked;      /* framing of a chunked body */
+    struct rw_buf *body;            /* the owner's; NULL = body bytes are dropped */
+    uint64_t body_bytes;            /* received, decoded */
     uint64_t body_bytes_max;
-    /* framing of a chunked body */
-    const char *span_end; /* end of the last body span in the bytes being executed */
-    size_t framing_bytes; /* since the last body byte */
-    char framing_last;
-    char framing_before;
     struct rw_error *error; /* the owner's; filled when BAD */
 };
 

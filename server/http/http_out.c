@@ -6,6 +6,9 @@
 #include "core/base/assert.h"
 #include "core/base/util.h"
 
+/* Of our own headers, those a page may want to read. */
+#define EXPOSED "X-Request-Id, Retry-After, Server-Timing, Allow"
+
 struct reason {
     int status;
     const char *text;
@@ -72,8 +75,11 @@ static const char *date_now(void)
 void rw_http_out_head(struct rw_buf *out, const struct rw_http_head *head)
 {
     rw_assert(head->status >= 200 && head->status <= 599);
-    rw_buf_printf(out, "HTTP/1.1 %d %s\r\nDate: %s\r\nContent-Type: %s\r\n", head->status,
-                  rw_http_reason(head->status), date_now(), head->content_type);
+    rw_buf_printf(out, "HTTP/1.1 %d %s\r\nDate: %s\r\n", head->status, rw_http_reason(head->status),
+                  date_now());
+    if (head->content_type != NULL) {
+        rw_buf_printf(out, "Content-Type: %s\r\n", head->content_type);
+    }
     if (head->framing == RW_FRAMING_LENGTH) {
         rw_buf_printf(out, "Content-Length: %llu\r\n", (unsigned long long)head->content_length);
     } else if (head->framing == RW_FRAMING_CHUNKED) {
@@ -88,6 +94,12 @@ void rw_http_out_head(struct rw_buf *out, const struct rw_http_head *head)
         rw_buf_append_str(out, RW_STR("Connection: close\r\n"));
     } else if (head->old_keep_alive) {
         rw_buf_append_str(out, RW_STR("Connection: keep-alive\r\n"));
+    }
+    if (head->allow_origin.len > 0) {
+        rw_buf_printf(out,
+                      "Access-Control-Allow-Origin: %.*s\r\nVary: Origin\r\n"
+                      "Access-Control-Expose-Headers: " EXPOSED "\r\n",
+                      RW_STR_ARG(head->allow_origin));
     }
     if (head->extra != NULL) {
         rw_buf_append_str(out, rw_str_from(head->extra));

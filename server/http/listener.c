@@ -80,7 +80,7 @@ static void on_connection(uv_stream_t *server, int status)
         return;
     }
     all->accepted++;
-    rw_tcp_accepted(&client->tcp);
+    rw_tcp_accepted(&client->tcp, listener->via);
     rw_connection_open(&client->connection, all->connections, &client->tcp.transport);
 }
 
@@ -148,6 +148,7 @@ rw_status rw_listeners_open(struct rw_listeners *all, uv_loop_t *loop, const cha
     }
     struct rw_listener *l = &all->listener[all->n];
     l->all = all;
+    l->via = rw_listener_is_loopback(host) ? 0 : RW_VIA_NETWORK;
     int rc = uv_tcp_init(loop, &l->handle);
     if (rc != 0) {
         return rw_fail(err, RW_IO, "listen %s:%u: %s", host, port, uv_strerror(rc));

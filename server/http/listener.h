@@ -19,6 +19,7 @@ struct rw_listener {
     uv_tcp_t handle;
     struct rw_listeners *all;
     char url[128]; /* "http://127.0.0.1:7392" */
+    unsigned via;  /* RW_VIA_ of its connections */
     bool open;
     uv_tcp_t reject; /* takes a connection there is no memory for */
     bool rejecting;  /* until it is closed */

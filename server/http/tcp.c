@@ -165,9 +165,10 @@ static void look_at_peer(struct rw_tcp *tcp)
     }
 }
 
-void rw_tcp_accepted(struct rw_tcp *tcp)
+void rw_tcp_accepted(struct rw_tcp *tcp, unsigned via)
 {
     tcp->transport.ops = &RW_TCP_OPS;
+    tcp->transport.via = via;
     tcp->handle.data = tcp;
     tcp->loopback = false;
     tcp->peer = 0;

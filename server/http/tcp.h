@@ -17,7 +17,7 @@ struct rw_tcp {
 };
 
 /* After uv_accept. */
-void rw_tcp_accepted(struct rw_tcp *tcp);
+void rw_tcp_accepted(struct rw_tcp *tcp, unsigned via);
 
 extern const struct rw_transport_ops RW_TCP_OPS;
 

@@ -12,8 +12,16 @@
 
 struct rw_connection;
 
+/* What is known of a connection by the listener that took it. */
+enum {
+    RW_VIA_NETWORK = 1, /* other machines reach it */
+    RW_VIA_UNIX = 2,    /* a socket in the file system: no browser */
+    RW_VIA_METRICS = 4, /* probes and /metrics only, without a key */
+};
+
 struct rw_transport {
     const struct rw_transport_ops *ops;
+    unsigned via;                     /* set of RW_VIA_ */
     struct rw_connection *connection; /* receiver of the events; set by rw_connection_open */
 };
 

@@ -38,7 +38,7 @@ static int hex(char c)
 static bool read_id(const struct rw_exchange *ex, struct rw_runs_task *task)
 {
     const struct rw_str prefix = RW_STR("/v1/runs/");
-    struct rw_str target = ex->in->target;
+    struct rw_str target = ex->in->request.target;
     size_t n = 0;
     for (size_t i = prefix.len; i < target.len && target.ptr[i] != '/' && target.ptr[i] != '?';
          i++) {

@@ -92,8 +92,8 @@ static rw_status on_head(void *ctx, struct rw_exchange *ex, uint64_t *body_max,
 {
     (void)ctx;
     *body_max = BODY_MAX;
-    rw_assert(ex->in->target.len > 0 && ex->in->method.len > 0);
-    return rw_str_is(ex->in->target, "/no") ? rw_fail(err, RW_NOT_FOUND, "no") : RW_OK;
+    rw_assert(ex->in->request.target.len > 0 && ex->in->request.method.len > 0);
+    return rw_str_is(ex->in->request.target, "/no") ? rw_fail(err, RW_NOT_FOUND, "no") : RW_OK;
 }
 
 static enum rw_pull pull(void *ctx, struct rw_buf *out)
@@ -106,7 +106,7 @@ static enum rw_pull pull(void *ctx, struct rw_buf *out)
 static void on_request(void *ctx, struct rw_exchange *ex)
 {
     rw_assert(ex->body.len == ex->in->body_bytes && ex->body.len <= BODY_MAX);
-    if (rw_str_is(ex->in->target, "/s")) {
+    if (rw_str_is(ex->in->request.target, "/s")) {
         struct rw_stream_source source = {pull, NULL, ctx};
         ((struct peer *)ctx)->pulls = 0;
         rw_exchange_stream(ex, "text/plain", &source, NULL);

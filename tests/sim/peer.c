@@ -99,7 +99,7 @@ static rw_status on_head(void *ctx, struct rw_exchange *ex, uint64_t *body_max,
 {
     (void)ctx;
     *body_max = BODY_MAX;
-    return rw_str_is(ex->in->target, "/no") ? rw_fail(err, RW_NOT_FOUND, "no") : RW_OK;
+    return rw_str_is(ex->in->request.target, "/no") ? rw_fail(err, RW_NOT_FOUND, "no") : RW_OK;
 }
 
 static void on_gone(void *work)
@@ -132,18 +132,18 @@ static void on_request(void *ctx, struct rw_exchange *ex)
     struct sim *sim = ctx;
     static char large[LARGE_REPLY];
     sim->requests++;
-    if (rw_str_is(ex->in->target, "/work") || rw_str_is(ex->in->target, "/stream")) {
+    if (rw_str_is(ex->in->request.target, "/work") || rw_str_is(ex->in->request.target, "/stream")) {
         sim->working = ex;
         ex->work = sim;
         ex->gone = on_gone;
     }
-    if (rw_str_is(ex->in->target, "/stream")) {
+    if (rw_str_is(ex->in->request.target, "/stream")) {
         struct rw_stream_source source = {pull, heartbeat, sim};
         rw_exchange_stream(ex, "text/event-stream", &source, NULL);
-    } else if (rw_str_is(ex->in->target, "/large")) {
+    } else if (rw_str_is(ex->in->request.target, "/large")) {
         memset(large, 'x', sizeof large);
         rw_exchange_reply(ex, 200, "text/plain", (struct rw_str){large, sizeof large}, NULL);
-    } else if (!rw_str_is(ex->in->target, "/work")) {
+    } else if (!rw_str_is(ex->in->request.target, "/work")) {
         rw_exchange_reply(ex, 200, "text/plain", RW_STR("hello\n"), NULL);
     }
 }
