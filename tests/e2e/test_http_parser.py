@@ -5,8 +5,7 @@ import random
 import socket
 
 import pytest
-from fake_daemon import TRACE, body_of, error_of, post, read_all, read_reply, status
-from fake_daemon import server, start  # noqa: F401 (fixtures)
+from fake_daemon import TRACE, body_of, error_of, post, read_all, read_reply, server, start, status  # noqa: F401 (fixtures)
 
 GET = b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
 POST = b"POST /v1/rewards HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
@@ -108,7 +107,7 @@ BAD = {
     "CONNECT to a path": b"CONNECT /livez HTTP/1.1\r\nHost: localhost\r\n\r\n",
     "absolute form, no host": b"GET http:///livez HTTP/1.1\r\nHost: localhost\r\n\r\n",
     "absolute form, userinfo": b"GET http://a@localhost/livez HTTP/1.1\r\nHost: localhost\r\n\r\n",
-    "absolute form, another scheme": b"GET ftp://localhost/livez HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "absolute form, ftp": b"GET ftp://localhost/livez HTTP/1.1\r\nHost: localhost\r\n\r\n",
     "field name with brackets": GET + b"X[]: 1\r\n\r\n",
     "tab before the colon": GET + b"X\t: 1\r\n\r\n",
 }
@@ -315,7 +314,8 @@ def test_one_verdict_for_an_overlong_head_with_a_bad_byte(server):
 
 GOOD = {
     "plain": GET + b"\r\n",
-    "absolute form": b"GET http://localhost/livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+    "absolute form": b"GET http://localhost/livez HTTP/1.1\r\nHost: localhost\r\n"
+    b"Connection: close\r\n\r\n",
     "absolute form, https": b"GET https://localhost/livez HTTP/1.1\r\nHost: localhost\r\n"
     b"Connection: close\r\n\r\n",
     "absolute form, scheme in capitals": b"GET HTTP://localhost:1/livez?a HTTP/1.1\r\nHost: b\r\n"
