@@ -132,7 +132,8 @@ static void on_request(void *ctx, struct rw_exchange *ex)
     struct sim *sim = ctx;
     static char large[LARGE_REPLY];
     sim->requests++;
-    if (rw_str_is(ex->in->request.target, "/work") || rw_str_is(ex->in->request.target, "/stream")) {
+    if (rw_str_is(ex->in->request.target, "/work") ||
+        rw_str_is(ex->in->request.target, "/stream")) {
         sim->working = ex;
         ex->work = sim;
         ex->gone = on_gone;
