@@ -88,6 +88,7 @@ struct rw_model_info {
     const char *name;
     const char *digest; /* 64 hex digits: weights, tokenizer, recipe, layout */
     const char *preset;
+    const char *evidence; /* what decided the preset, for people: "class Qwen2ForPrmModel" */
     const char *architecture;
     enum rw_model_kind kind;
     const char *dtype;           /* "f32", "bf16", "int8", "q4" */
@@ -108,6 +109,7 @@ rw_status rw_engine_load(struct rw_engine *engine, const struct rw_model_options
  * scoring needs is there with its shape. The errors are those of rw_engine_load. */
 struct rw_model_outline {
     char preset[64];
+    char evidence[160];
     char architecture[64];
     char digest[65];
     enum rw_model_kind kind;

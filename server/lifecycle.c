@@ -181,10 +181,13 @@ static void print_models(struct daemon *d)
             snprintf(language, sizeof language, " (%.1f MB of it the language head)",
                      (double)info->language_head_bytes / 1e6);
         }
-        printf("model    %-16s %s reward   %s %.1f MB%s   loaded in %.0f ms   context %u   %s\n",
-               info->name, info->kind == RW_KIND_PROCESS ? "process" : "outcome", info->dtype,
-               (double)info->weight_bytes / 1e6, language, info->load_ms, info->context_max,
-               info->preset);
+        printf(
+            "model    %-16s %s reward   %s %.1f MB%s   loaded in %.0f ms   context %u   %s (%s)\n",
+            info->name, info->kind == RW_KIND_PROCESS ? "process" : "outcome", info->dtype,
+            (double)info->weight_bytes / 1e6, language, info->load_ms, info->context_max,
+            info->preset, info->evidence);
+        rw_log(RW_LOG_INFO, "model_loaded", "name=%s preset=%s evidence=\"%s\" digest=%.12s",
+               info->name, info->preset, info->evidence, info->digest);
     }
 }
 
@@ -445,11 +448,11 @@ rw_status rw_lifecycle_check_models(const struct rw_options *options, struct rw_
             rw_error_prefix(err, "--model %s", choice.dir);
             break;
         }
-        printf("model    %s: %s reward, preset %s, %s, %.1f MB, context %u, digest %.12s, "
+        printf("model    %s: %s reward, preset %s (%s), %s, %.1f MB, context %u, digest %.12s, "
                "%u golden vectors\n",
                choice.dir, outline.kind == RW_KIND_PROCESS ? "process" : "outcome", outline.preset,
-               outline.architecture, (double)outline.stored_bytes / 1e6, outline.context_max,
-               outline.digest, outline.golden_vectors);
+               outline.evidence, outline.architecture, (double)outline.stored_bytes / 1e6,
+               outline.context_max, outline.digest, outline.golden_vectors);
     }
     rw_arena_fini(&arena);
     return status;

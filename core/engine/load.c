@@ -36,6 +36,7 @@ static void describe(const struct rw_package *package, const struct rw_model_opt
                                      .context_max = context,
                                      .golden_vectors = (uint32_t)package->n_golden};
     snprintf(out->preset, sizeof out->preset, "%s", package->recipe.preset);
+    snprintf(out->evidence, sizeof out->evidence, "%s", package->evidence);
     snprintf(out->architecture, sizeof out->architecture, "%s", package->config.architecture);
     snprintf(out->digest, sizeof out->digest, "%s", package->digest);
 }

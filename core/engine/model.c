@@ -108,6 +108,7 @@ static void fill_info(struct rw_model *m)
     m->info.name = m->name;
     m->info.digest = p->digest;
     m->info.preset = p->recipe.preset;
+    m->info.evidence = p->evidence;
     m->info.architecture = p->config.architecture;
     m->info.kind = p->recipe.kind;
     m->info.dtype = rw_dtype_name(m->weights->dtype);

@@ -47,9 +47,12 @@ static const char LLAMA3_DATED[] =
                   "{\"content\":\"system\",\"trim\":\"both\"},\"<|eot_id|>\"],\"system_default\":"
                   "\"\"," LLAMA3_TURNS;
 
-/* No template: prompt and answer as they are, after the tokenizer's BOS if it has one. */
-static const char PLAIN[] = "{\"begin\":[{\"bos\":true}],\"prompt\":[{\"content\":\"prompt\"}],"
-                            "\"response\":[{\"content\":\"response\"}]}";
+/* No template: prompt and answer as they are, inside what the tokenizer's post-processor puts
+ * around a text; with the EOS token behind (TRL's RewardTrainer); or nothing but the two
+ * (OpenRLHF). */
+#define BARE "\"prompt\":[{\"content\":\"prompt\"}],\"response\":[{\"content\":\"response\"}]}"
+static const char PLAIN[] = "{\"post_processor\":true," BARE;
+static const char PLAIN_EOS[] = "{\"post_processor\":true,\"end\":\"eos\"," BARE;
 
 static const struct {
     const char *name;
@@ -57,7 +60,8 @@ static const struct {
 } FAMILY[] = {
     {"chatml", CHATML}, {"chatml-think", CHATML_THINK},
     {"llama3", LLAMA3}, {"llama3-dated", LLAMA3_DATED},
-    {"plain", PLAIN},
+    {"plain", PLAIN},   {"plain-eos", PLAIN_EOS},
+    {"bare", "{" BARE},
 };
 
 static bool has(struct rw_str text, const char *needle)
@@ -116,7 +120,8 @@ static rw_status unknown_template(const struct rw_chat *chat, struct rw_error *e
             "the chat template of the model (%zu bytes) is of no family that we know",
             chat->template_text.len);
     rw_error_param(err, "chat_template");
-    rw_error_hint(err, "known: chatml, chatml-think, llama3, llama3-dated, plain. Write the layout "
+    rw_error_hint(err, "known: chatml, chatml-think, llama3, llama3-dated, plain, plain-eos, bare. "
+                       "Write the layout "
                        "into rewardd.json (core/MODEL.md section 4)");
     return RW_MODEL_UNSUPPORTED;
 }

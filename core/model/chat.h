@@ -15,6 +15,8 @@
 struct rw_chat {
     struct rw_str template_text; /* empty = none */
     struct rw_str bos_token;     /* empty = none */
+    struct rw_str eos_token;
+    const char *missing; /* why there is no template where a folder should have one; NULL = none */
 };
 
 struct rw_chat_family {

@@ -1,5 +1,7 @@
 #include "core/model/config_keys.h"
 
+#include <stdio.h>
+
 #include "core/base/util.h"
 
 enum {
@@ -159,7 +161,7 @@ static const struct key *find(struct rw_str name)
     return NULL;
 }
 
-bool rw_config_key_known(enum rw_backbone backbone, bool own_code, struct rw_str key)
+static bool is_known(enum rw_backbone backbone, bool own_code, struct rw_str key)
 {
     const struct key *found = find(key);
     if (found != NULL) {
@@ -239,6 +241,45 @@ rw_status rw_config_keys_check(const struct rw_json *root, enum rw_backbone back
             !is_neutral(item, key->neutral)) {
             return refuse(item, key, err);
         }
+    }
+    return RW_OK;
+}
+
+static bool is_vouched(const struct rw_json *vouched, struct rw_str key)
+{
+    RW_JSON_EACH (item, vouched) {
+        if (item->type == RW_JSON_STRING && rw_str_equal(item->text, key)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+rw_status rw_config_keys_unknown(const struct rw_json *root, const struct rw_config *config,
+                                 const struct rw_json *vouched, char unknown[RW_UNKNOWN_KEYS_MAX],
+                                 struct rw_error *err)
+{
+    size_t used = 0;
+    unknown[0] = '\0';
+    RW_JSON_EACH (item, root) {
+        if (is_known(config->backbone, config->own_code, item->key) ||
+            is_vouched(vouched, item->key)) {
+            continue;
+        }
+        if (config->own_code) {
+            rw_fail(
+                err, RW_MODEL_UNSUPPORTED,
+                "config.json: the folder's own code (auto_map) may compute with \"%.*s\", which is "
+                "not known to us",
+                RW_STR_ARG(item->key));
+            rw_error_param(err, "%.*s", RW_STR_ARG(item->key));
+            rw_error_hint(err, "if it changes no score, say so in rewardd.json: "
+                               "{\"rewardd\":1,\"ignore_config\":[\"...\"]}");
+            return RW_MODEL_UNSUPPORTED;
+        }
+        int n = snprintf(unknown + used, RW_UNKNOWN_KEYS_MAX - used, "%s%.*s", used > 0 ? " " : "",
+                         RW_STR_ARG(item->key));
+        used = RW_MIN(used + (n > 0 ? (size_t)n : 0), (size_t)RW_UNKNOWN_KEYS_MAX - 1);
     }
     return RW_OK;
 }

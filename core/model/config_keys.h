@@ -7,8 +7,6 @@
 #ifndef RW_MODEL_CONFIG_KEYS_H
 #define RW_MODEL_CONFIG_KEYS_H
 
-#include <stdbool.h>
-
 #include "core/base/status.h"
 #include "core/io/json.h"
 #include "core/model/config.h"
@@ -16,8 +14,15 @@
 /* MODEL_UNSUPPORTED names the first key whose value is neither neutral nor implemented. */
 rw_status rw_config_keys_check(const struct rw_json *root, enum rw_backbone backbone,
                                struct rw_error *err);
-/* The class of `backbone` reads it or is known to ignore it. Code that a folder brings itself
- * (auto_map) may give any meaning to a key that the class it was made from does not read. */
-bool rw_config_key_known(enum rw_backbone backbone, bool own_code, struct rw_str key);
+enum {
+    RW_UNKNOWN_KEYS_MAX = 256, /* bytes of the list */
+};
+
+/* Keys that the class of `config` is not known to read or to ignore, with spaces between them; cut
+ * at the end. Code that a folder brings itself (auto_map) may give any meaning to such a key: then
+ * MODEL_UNSUPPORTED names it, unless `vouched` (a list of names, or NULL) has it. */
+rw_status rw_config_keys_unknown(const struct rw_json *root, const struct rw_config *config,
+                                 const struct rw_json *vouched, char unknown[RW_UNKNOWN_KEYS_MAX],
+                                 struct rw_error *err);
 
 #endif

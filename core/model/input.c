@@ -275,6 +275,12 @@ static rw_status add_trace(struct rw_composer *c)
     if (status == RW_OK) {
         status = add_section(c, RW_SECTION_CLOSE, (struct rw_str){0}, false, 0);
     }
+    if (status == RW_OK) {
+        status = rw_composer_end(c);
+    }
+    if (status == RW_OK) {
+        status = rw_composer_around(c, false);
+    }
     return status == RW_OK ? rw_composer_flush(c) : status;
 }
 
@@ -305,7 +311,10 @@ static rw_status compose(struct rw_composer *c)
     if (c->positions == NULL) {
         return rw_composer_no_memory(c);
     }
-    status = add_conversation(c);
+    status = rw_composer_around(c, true);
+    if (status == RW_OK) {
+        status = add_conversation(c);
+    }
     if (status == RW_OK) {
         status = add_trace(c);
     }

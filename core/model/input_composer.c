@@ -1,6 +1,7 @@
 #include "core/model/input_composer.h"
 
 #include "core/base/alloc.h"
+#include "core/text/around.h"
 
 enum {
     SEGMENTS_FIRST = 64,
@@ -104,6 +105,88 @@ rw_status rw_composer_token(struct rw_composer *c, int32_t id)
     rw_status status = rw_composer_flush(c);
     if (status == RW_OK && !rw_tokens_push(&c->tokens, id, 0)) {
         status = rw_composer_no_memory(c);
+    }
+    return status;
+}
+
+/* ---- the end --------------------------------------------------------------------------------- */
+
+static void drop_byte(struct rw_composer *c)
+{
+    c->segments[c->n_segments - 1].text.len--;
+    c->run_bytes--;
+    if (c->segments[c->n_segments - 1].text.len == 0) {
+        c->n_segments--;
+    }
+}
+
+static void drop_newlines(struct rw_composer *c)
+{
+    while (c->n_segments > 0) {
+        struct rw_str last = c->segments[c->n_segments - 1].text;
+        if (last.ptr[last.len - 1] != '\n') {
+            return;
+        }
+        drop_byte(c);
+    }
+}
+
+/* The run as one text, whoever wrote its parts. */
+static bool run_ends_with(const struct rw_composer *c, struct rw_str text)
+{
+    size_t left = text.len;
+    for (size_t i = c->n_segments; i > 0 && left > 0; i--) {
+        struct rw_str part = c->segments[i - 1].text;
+        size_t n = part.len < left ? part.len : left;
+        if (memcmp(part.ptr + part.len - n, text.ptr + left - n, n) != 0) {
+            return false;
+        }
+        left -= n;
+    }
+    return left == 0;
+}
+
+/* The reference looks at the string: an EOS that a client typed at the very end is the EOS. */
+static rw_status end_with_eos(struct rw_composer *c, bool spaced)
+{
+    struct rw_str eos = c->layout->eos_text;
+    rw_status status = RW_OK;
+    if (run_ends_with(c, eos)) {
+        for (size_t i = 0; i < eos.len; i++) {
+            drop_byte(c);
+        }
+    } else if (spaced) {
+        status = rw_composer_text(c, RW_STR(" "), true);
+    }
+    return status == RW_OK ? rw_composer_text(c, eos, true) : status;
+}
+
+rw_status rw_composer_end(struct rw_composer *c)
+{
+    switch (c->layout->end) {
+    case RW_END_AS_IS:
+        return RW_OK;
+    case RW_END_EOS:
+        return end_with_eos(c, false);
+    case RW_END_SPACED_EOS:
+        drop_newlines(c);
+        return end_with_eos(c, true);
+    case RW_END_EOS_IF_BARE:
+        return c->n_segments > 0 && !c->segments[c->n_segments - 1].trusted
+                   ? rw_composer_token(c, c->layout->eos)
+                   : RW_OK;
+    }
+    return RW_OK;
+}
+
+rw_status rw_composer_around(struct rw_composer *c, bool before)
+{
+    const struct rw_around *around = rw_tokenizer_around(c->package->tokenizer);
+    const int32_t *ids = before ? around->begin : around->end;
+    size_t n = before ? around->n_begin : around->n_end;
+    rw_status status = RW_OK;
+    for (size_t i = 0; c->layout->post_processor && i < n && status == RW_OK; i++) {
+        status = rw_composer_token(c, ids[i]);
     }
     return status;
 }

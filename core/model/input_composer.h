@@ -45,6 +45,10 @@ rw_status rw_composer_text(struct rw_composer *c, struct rw_str text, bool trust
 rw_status rw_composer_token(struct rw_composer *c, int32_t id);
 /* A reward of `step` is read at the token that ends here, or the first step begins here. */
 rw_status rw_composer_mark(struct rw_composer *c, bool is_score, size_t step);
+/* What the layout does to the end of the whole text. */
+rw_status rw_composer_end(struct rw_composer *c);
+/* Tokens of the tokenizer's post-processor, before (or behind) everything. */
+rw_status rw_composer_around(struct rw_composer *c, bool before);
 /* Tokenises the run. */
 rw_status rw_composer_flush(struct rw_composer *c);
 

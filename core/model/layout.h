@@ -67,6 +67,15 @@ enum rw_section_id {
     RW_SECTION_COUNT,
 };
 
+/* What the reference does to the end of the whole text before it tokenises. */
+enum rw_end {
+    RW_END_AS_IS,
+    RW_END_EOS,         /* the EOS token's text, unless it is there already (TRL RewardTrainer) */
+    RW_END_SPACED_EOS,  /* no newlines, then " " and the EOS token's text unless it is there; the
+                           last id is EOS whatever it was (OpenRLHF) */
+    RW_END_EOS_IF_BARE, /* EOS when the template puts nothing behind the answer (LLaMA-Factory) */
+};
+
 struct rw_section {
     const struct rw_layout_piece *pieces;
     size_t count;
@@ -85,7 +94,11 @@ struct rw_layout {
     struct rw_str drop_suffix; /* of a step */
     struct rw_str remove;      /* everywhere in a response */
     struct rw_str join;        /* between the steps of a list, for RESPONSE */
-    bool last_not_pad;         /* outcome: the last token whose id is not the pad id */
+    enum rw_end end;           /* outcome */
+    bool post_processor;       /* what the tokenizer's own post-processor puts around a text */
+    struct rw_str eos_text;    /* with an `end` that needs it */
+    int32_t eos;
+    bool last_not_pad; /* outcome: the last token whose id is not the pad id */
 };
 
 /* "begin", "system", ... as in rewardd.json. */

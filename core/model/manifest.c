@@ -36,32 +36,46 @@ rw_status rw_manifest_string(struct rw_arena *arena, const struct rw_json *value
     return out->ptr != NULL ? RW_OK : rw_manifest_no_memory(err);
 }
 
-rw_status rw_manifest_token(const struct rw_tokenizer *tokenizer, struct rw_str text, int32_t *id,
-                            struct rw_error *err)
+static rw_status token_of(const struct rw_tokenizer *tokenizer, struct rw_str text, bool last,
+                          int32_t *id, struct rw_error *err)
 {
     struct rw_tokens tokens;
     rw_tokens_init(&tokens, 64);
     struct rw_segment segment = {.text = text, .trusted = true};
     rw_status status = rw_tokenizer_encode(tokenizer, &segment, 1, &tokens, err);
-    if (status == RW_OK && tokens.count != 1) {
+    if (status == RW_OK && (tokens.count == 0 || (tokens.count > 1 && !last))) {
         rw_fail(err, RW_MODEL_CORRUPT, "\"%.*s\" is %zu tokens of this tokenizer, not one",
                 RW_STR_ARG(text), tokens.count);
         status = RW_MODEL_CORRUPT;
     }
     if (status == RW_OK) {
-        *id = tokens.ids[0];
+        *id = tokens.ids[tokens.count - 1];
     }
     rw_tokens_fini(&tokens);
     return status;
 }
 
-/* A token by text or by id. */
+rw_status rw_manifest_token(const struct rw_tokenizer *tokenizer, struct rw_str text, int32_t *id,
+                            struct rw_error *err)
+{
+    return token_of(tokenizer, text, false, id, err);
+}
+
+/* A token by text or by id. Of a marker's text it is the last id, as the references take it. */
 rw_status rw_manifest_take_token(const struct rw_manifest *m, const char *key,
                                  const struct rw_json *value, int32_t *id, struct rw_error *err)
 {
     uint64_t number;
     if (value->type == RW_JSON_STRING) {
-        return rw_manifest_token(m->tokenizer, value->text, id, err);
+        bool last = strcmp(key, "marker") == 0;
+        rw_status status = token_of(m->tokenizer, value->text, last, id, err);
+        if (status == RW_OK && (uint32_t)*id >= m->config->vocab) {
+            rw_fail(err, RW_MODEL_CORRUPT, "%s \"%.*s\" is id %d; the model has %u embeddings", key,
+                    RW_STR_ARG(value->text), (int)*id, m->config->vocab);
+            rw_error_param(err, "vocab_size");
+            return RW_MODEL_CORRUPT;
+        }
+        return status;
     }
     if (!rw_json_u64(value, &number) || number >= m->config->vocab) {
         return rw_manifest_bad(err, key, "neither a token nor an id of the vocabulary");
@@ -208,6 +222,10 @@ static rw_status apply_scalar(struct rw_manifest *m, const struct rw_json *item,
             return rw_manifest_bad(err, "context_max", "not a number of tokens");
         }
         m->context_max = (uint32_t)number;
+        return RW_OK;
+    }
+    if (rw_str_is(item->key, "ignore_config") && item->type == RW_JSON_ARRAY) {
+        m->ignore_config = item;
         return RW_OK;
     }
     if ((rw_str_is(item->key, "preset") || rw_str_is(item->key, "calibration")) &&

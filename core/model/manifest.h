@@ -36,6 +36,8 @@ struct rw_manifest {
     bool has_kind, has_head, has_post, has_layout;
     bool optional_bias;   /* head.bias is used only when the tensor exists */
     uint32_t context_max; /* 0 = not said */
+    const struct rw_json
+        *ignore_config; /* keys of config.json that own code does not compute with */
     const struct rw_golden *golden;
     size_t n_golden;
     float golden_tolerance;

@@ -175,15 +175,34 @@ static rw_status apply_split(struct rw_manifest *m, const struct rw_json *value,
     return RW_OK;
 }
 
+static rw_status no_template(const struct rw_manifest *m, struct rw_error *err)
+{
+    rw_fail(err, RW_MODEL_UNSUPPORTED, "this recipe renders a chat template, and %s",
+            m->chat->missing != NULL ? m->chat->missing : "the folder has none");
+    rw_error_param(err, "chat_template");
+    rw_error_hint(err,
+                  "put the tokenizer's own files there, or write the layout into rewardd.json: "
+                  "\"chat\":\"plain\" is no template at all");
+    return RW_MODEL_UNSUPPORTED;
+}
+
+/* "auto" of a folder without a template is the family that the recipe names for that case. */
 static rw_status apply_chat(struct rw_manifest *m, const struct rw_json *value,
-                            struct rw_error *err)
+                            const struct rw_json *bare, struct rw_error *err)
 {
     struct rw_chat_family family;
     const struct rw_json *root;
     if (value->type != RW_JSON_STRING) {
         return rw_manifest_bad(err, "chat", "not a string");
     }
-    rw_status status = rw_chat_resolve(m->chat, value->text, m->arena, &family, err);
+    struct rw_str name = value->text;
+    if (rw_str_is(name, "auto") && m->chat->template_text.len == 0) {
+        if (bare == NULL || bare->type != RW_JSON_STRING || m->chat->missing != NULL) {
+            return no_template(m, err);
+        }
+        name = bare->text;
+    }
+    rw_status status = rw_chat_resolve(m->chat, name, m->arena, &family, err);
     if (status == RW_OK) {
         status = rw_json_parse(m->arena, rw_str_from(family.layout), &root, err);
     }
@@ -201,12 +220,41 @@ static rw_status apply_chat(struct rw_manifest *m, const struct rw_json *value,
     return status;
 }
 
+static rw_status apply_end(struct rw_manifest *m, const struct rw_json *value, struct rw_error *err)
+{
+    static const char *const NAME[] = {"as_is", "eos", "spaced_eos", "eos_if_bare"};
+    size_t i = 0;
+    while (i < RW_COUNT(NAME) && !rw_json_is_string(value, NAME[i])) {
+        i++;
+    }
+    if (i == RW_COUNT(NAME)) {
+        return rw_manifest_bad(err, "end", "not one of as_is, eos, spaced_eos, eos_if_bare");
+    }
+    m->layout.end = (enum rw_end)i;
+    m->layout.eos_text = m->chat->eos_token;
+    if (m->layout.end == RW_END_AS_IS) {
+        return RW_OK;
+    }
+    if (m->layout.eos_text.len == 0) {
+        return rw_manifest_bad(err, "eos_token",
+                               "tokenizer_config.json names none, and this recipe "
+                               "ends its input with it");
+    }
+    return rw_manifest_token(m->tokenizer, m->layout.eos_text, &m->layout.eos, err);
+}
+
 static rw_status apply_layout_switch(struct rw_manifest *m, const struct rw_json *item,
                                      struct rw_error *err)
 {
     struct rw_layout *layout = &m->layout;
     if (rw_str_is(item->key, "split")) {
         return apply_split(m, item, err);
+    }
+    if (rw_str_is(item->key, "end")) {
+        return apply_end(m, item, err);
+    }
+    if (rw_str_is(item->key, "no_template")) {
+        return RW_OK; /* read with "chat" */
     }
     if (rw_str_is(item->key, "marker")) {
         return rw_manifest_take_token(m, "marker", item, &layout->marker, err);
@@ -225,6 +273,7 @@ static rw_status apply_layout_switch(struct rw_manifest *m, const struct rw_json
         {"count_marker", &layout->count_marker, NULL},
         {"keep_empty_steps", &layout->keep_empty_steps, NULL},
         {"last_not_pad", &layout->last_not_pad, NULL},
+        {"post_processor", &layout->post_processor, NULL},
         {"drop_suffix", NULL, &layout->drop_suffix},
         {"remove", NULL, &layout->remove},
         {"join", NULL, &layout->join},
@@ -253,7 +302,8 @@ rw_status rw_manifest_apply_layout(struct rw_manifest *m, const struct rw_json *
         return rw_manifest_bad(err, "layout", "not an object");
     }
     const struct rw_json *chat = rw_json_get(value, "chat");
-    rw_status status = chat != NULL ? apply_chat(m, chat, err) : RW_OK;
+    const struct rw_json *bare = rw_json_get(value, "no_template");
+    rw_status status = chat != NULL ? apply_chat(m, chat, bare, err) : RW_OK;
     for (const struct rw_json *item = value->child; item != NULL && status == RW_OK;
          item = item->next) {
         int id = 0;

@@ -14,6 +14,10 @@
 #include "core/model/recipe.h"
 #include "core/text/tokenizer.h"
 
+enum {
+    RW_PACKAGE_EVIDENCE_MAX = 160, /* bytes */
+};
+
 struct rw_layout; /* core/model/layout.h: literal pieces, separators, where rewards are read */
 
 /* Ids and expected values of one trace; the loader refuses a model that does not reproduce them. */
@@ -35,17 +39,15 @@ struct rw_package {
     struct rw_checkpoint *checkpoint;
     const struct rw_golden *golden;
     size_t n_golden;
-    float golden_tolerance; /* absolute, on raw, float32 path */
-    uint32_t context_max;   /* tokens: the smaller of config and rewardd.json */
-    char digest[65];        /* SHA-256 over weights' digest, config, tokenizer, recipe and layout */
+    float golden_tolerance;                 /* absolute, on raw, float32 path */
+    uint32_t context_max;                   /* tokens: the smaller of config and rewardd.json */
+    char evidence[RW_PACKAGE_EVIDENCE_MAX]; /* what decided how it is scored, for people */
+    char digest[65]; /* SHA-256 over weights' digest, config, tokenizer, recipe and layout */
 };
 
 /* preset: NULL to recognise it; otherwise a name of rw_preset_names(). */
 rw_status rw_package_open(const char *dir, const char *preset, struct rw_package **out,
                           struct rw_error *err);
 void rw_package_close(struct rw_package *package); /* NULL is fine */
-
-/* NULL-terminated, in the order help shows them. */
-const char *const *rw_preset_names(void);
 
 #endif

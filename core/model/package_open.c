@@ -6,9 +6,13 @@
 #include "core/base/assert.h"
 #include "core/base/file.h"
 #include "core/base/hash.h"
+#include "core/base/log.h"
 #include "core/io/json.h"
+#include "core/model/config_keys.h"
+#include "core/model/contradiction.h"
 #include "core/model/manifest.h"
 #include "core/model/preset.h"
+#include "core/model/recognise.h"
 
 enum {
     ARENA_BYTES_MAX = 256 << 20,
@@ -23,11 +27,12 @@ struct opening {
     struct rw_package *package;
     struct rw_arena scratch; /* the tokenizer's text, for the digest */
     struct rw_str config_text;
-    struct rw_str known_as; /* _name_or_path */
+    const struct rw_json *config_root;
     struct rw_chat chat;
     struct rw_str tokenizer_config_text;
     struct rw_str manifest_text;
     const struct rw_preset *preset;
+    bool own_post; /* rewardd.json says which class is good */
     struct rw_manifest manifest;
     struct rw_error *err;
 };
@@ -73,8 +78,7 @@ static rw_status read_config(struct opening *o)
     if (status != RW_OK) {
         return status;
     }
-    const struct rw_json *known_as = rw_json_get(root, "_name_or_path");
-    o->known_as = known_as != NULL ? known_as->text : (struct rw_str){0};
+    o->config_root = root;
     return rw_config_parse(root, &o->package->config, o->err);
 }
 
@@ -87,8 +91,9 @@ static struct rw_str token_text(const struct rw_json *value)
     return value != NULL && value->type == RW_JSON_STRING ? value->text : (struct rw_str){0};
 }
 
-/* A string, or a list of {name, template} of which "default" counts. */
-static struct rw_str template_text(const struct rw_json *value)
+/* A string, or a list of {name, template} of which "default" counts: without one transformers does
+ * not render either. */
+static struct rw_str template_text(const struct rw_json *value, const char **missing)
 {
     if (value != NULL && value->type == RW_JSON_ARRAY) {
         RW_JSON_EACH (item, value) {
@@ -96,6 +101,7 @@ static struct rw_str template_text(const struct rw_json *value)
                 return token_text(rw_json_get(item, "template"));
             }
         }
+        *missing = "the list of templates in tokenizer_config.json has no \"default\"";
         return (struct rw_str){0};
     }
     return value != NULL && value->type == RW_JSON_STRING ? value->text : (struct rw_str){0};
@@ -113,26 +119,18 @@ static rw_status read_chat(struct opening *o)
         status = parse_json(o, "tokenizer_config.json", o->tokenizer_config_text, &root);
         if (status == RW_OK) {
             o->chat.bos_token = token_text(rw_json_get(root, "bos_token"));
-            o->chat.template_text = template_text(rw_json_get(root, "chat_template"));
+            o->chat.eos_token = token_text(rw_json_get(root, "eos_token"));
+            o->chat.template_text =
+                template_text(rw_json_get(root, "chat_template"), &o->chat.missing);
         }
+    } else if (status == RW_OK) {
+        o->chat.missing = "tokenizer_config.json is missing";
     }
     if (status == RW_OK) {
         status = read_file(o, "chat_template.jinja", TEMPLATE_BYTES_MAX, true, arena, &jinja);
         o->chat.template_text = jinja.len > 0 ? jinja : o->chat.template_text;
     }
     return status;
-}
-
-static const char *base_name(const char *dir)
-{
-    size_t end = strlen(dir);
-    while (end > 1 && dir[end - 1] == '/') {
-        end--;
-    }
-    while (end > 0 && dir[end - 1] != '/') {
-        end--;
-    }
-    return dir + end;
 }
 
 /* The argument, else what rewardd.json names, else (when rewardd.json has no recipe of its own)
@@ -145,12 +143,23 @@ static rw_status choose_preset(struct opening *o, const char *wanted, const stru
                          : named != NULL ? named->text
                                          : (struct rw_str){0};
     if (name.len == 0 && rw_json_get(own, "head") != NULL) {
+        snprintf(package->evidence, sizeof package->evidence, "rewardd.json");
         return RW_OK;
     }
     if (name.len == 0) {
-        return rw_preset_recognise(&package->config, package->checkpoint, base_name(package->dir),
-                                   o->known_as, &o->preset, o->err);
+        const struct rw_json *known_as = rw_json_get(o->config_root, "_name_or_path");
+        bool named_so = known_as != NULL && known_as->type == RW_JSON_STRING;
+        struct rw_clues clues = {
+            .config = &package->config,
+            .checkpoint = package->checkpoint,
+            .template_text = o->chat.template_text,
+            .name_or_path = named_so ? known_as->text : (struct rw_str){0},
+            .dir = package->dir,
+        };
+        return rw_recognise(&clues, &o->preset, package->evidence, o->err);
     }
+    snprintf(package->evidence, sizeof package->evidence, "%s",
+             wanted != NULL ? "preset= of the configuration" : "preset of rewardd.json");
     o->preset = rw_preset_find(name);
     if (o->preset == NULL) {
         rw_fail(o->err, RW_MODEL_UNSUPPORTED, "there is no preset \"%.*s\"", RW_STR_ARG(name));
@@ -183,6 +192,7 @@ static rw_status read_recipe(struct opening *o, const char *wanted)
             return status;
         }
     }
+    o->own_post = rw_json_get(own, "post") != NULL;
     if (status == RW_OK && own != NULL) {
         status = rw_manifest_apply(m, own, o->err);
         if (status != RW_OK) {
@@ -305,10 +315,51 @@ static rw_status check_head(struct opening *o)
     return status;
 }
 
+static rw_status refuse_labels(struct opening *o)
+{
+    rw_fail(o->err, RW_MODEL_UNSUPPORTED,
+            "the names in id2label do not say which class is the good one");
+    rw_error_param(o->err, "id2label");
+    rw_error_hint(o->err, "say it in rewardd.json: \"post\":{\"type\":\"softmax\",\"good\":1}");
+    return RW_MODEL_UNSUPPORTED;
+}
+
+/* id2label names the good class where it has names; LABEL_0 and LABEL_1 leave it to the preset. */
+static rw_status read_labels(struct opening *o)
+{
+    struct rw_recipe *recipe = &o->manifest.recipe;
+    const struct rw_config *config = &o->package->config;
+    uint32_t n[RW_LABEL_OTHER + 1] = {0};
+    uint32_t good = 0, not_bad = 0;
+    for (uint32_t i = 0; i < config->labels && i < RW_LABELS_MAX; i++) {
+        n[config->label_sense[i]]++;
+        good = config->label_sense[i] == RW_LABEL_GOOD ? i : good;
+        not_bad = config->label_sense[i] != RW_LABEL_BAD ? i : not_bad;
+    }
+    if (o->own_post || o->preset == NULL || recipe->head.type == RW_HEAD_LM_ROWS) {
+        return RW_OK;
+    }
+    if (recipe->post != RW_POST_SOFTMAX) {
+        return n[RW_LABEL_BAD] > 0 ? refuse_labels(o) : RW_OK;
+    }
+    if (n[RW_LABEL_PLAIN] == config->labels) {
+        return RW_OK;
+    }
+    if (n[RW_LABEL_GOOD] != 1 && n[RW_LABEL_BAD] + 1 != config->labels) {
+        return refuse_labels(o);
+    }
+    recipe->good = n[RW_LABEL_GOOD] == 1 ? good : not_bad;
+    return RW_OK;
+}
+
 static rw_status check_post(struct opening *o)
 {
     struct rw_recipe *recipe = &o->manifest.recipe;
     const struct rw_config *config = &o->package->config;
+    rw_status status = read_labels(o);
+    if (status != RW_OK) {
+        return status;
+    }
     if (recipe->post == RW_POST_SIGMOID && config->normalize_reward) {
         recipe->post = RW_POST_NORMALIZED;
         recipe->mean = config->reward_mean;
@@ -324,6 +375,43 @@ static rw_status check_post(struct opening *o)
         return RW_MODEL_UNSUPPORTED;
     }
     return RW_OK;
+}
+
+/* ---- what else could make a number wrong ------------------------------------------------------
+ */
+
+/* Names come from a file: nothing in them may end a log line or a quoted value. */
+static void make_printable(char *text)
+{
+    for (char *c = text; *c != '\0'; c++) {
+        *c = (unsigned char)*c < 0x20 || *c == '"' || *c == '\\' || (unsigned char)*c >= 0x7f ? '?'
+                                                                                              : *c;
+    }
+}
+
+static rw_status check_rest(struct opening *o)
+{
+    struct rw_package *package = o->package;
+    char unknown[RW_UNKNOWN_KEYS_MAX];
+    rw_status status = rw_config_keys_unknown(o->config_root, &package->config,
+                                              o->manifest.ignore_config, unknown, o->err);
+    struct rw_contradiction_files files = {
+        .config = &package->config,
+        .recipe = &o->manifest.recipe,
+        .checkpoint = package->checkpoint,
+        .tokenizer = package->tokenizer,
+    };
+    if (status == RW_OK) {
+        status = rw_contradiction_check(&files, o->err);
+    }
+    make_printable(package->evidence);
+    if (status == RW_OK && unknown[0] != '\0') {
+        make_printable(unknown);
+        rw_log(RW_LOG_WARN, "config_keys_unknown",
+               "class=%s keys=\"%s\" effect=\"ignored, as the class in transformers does\"",
+               package->config.architecture, unknown);
+    }
+    return status;
 }
 
 /* ---- digest ---------------------------------------------------------------------------------- */
@@ -360,6 +448,7 @@ static rw_status compute_digest(struct opening *o)
     hash_text(&sha, tokenizer);
     hash_text(&sha, o->chat.template_text);
     hash_text(&sha, o->chat.bos_token);
+    hash_text(&sha, o->chat.eos_token);
     hash_text(&sha, rw_str_from(o->preset != NULL ? o->preset->text : ""));
     hash_text(&sha, o->manifest_text);
     rw_sha256_final(&sha, hash);
@@ -420,6 +509,9 @@ static rw_status open_all(struct opening *o, const char *preset)
     }
     if (status == RW_OK) {
         status = check_post(o);
+    }
+    if (status == RW_OK) {
+        status = check_rest(o);
     }
     if (status == RW_OK) {
         status = store_recipe(o);

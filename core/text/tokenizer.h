@@ -25,6 +25,7 @@
 #include "core/text/tokens.h"
 
 struct rw_tokenizer;
+struct rw_around; /* core/text/around.h */
 
 struct rw_segment {
     struct rw_str text; /* valid UTF-8 */
@@ -47,6 +48,10 @@ rw_status rw_tokenizer_encode(const struct rw_tokenizer *tokenizer,
 int32_t rw_tokenizer_find(const struct rw_tokenizer *tokenizer, struct rw_str content);
 /* One more than the largest id. */
 size_t rw_tokenizer_size(const struct rw_tokenizer *tokenizer);
+/* One more than the largest id that text can become in which no special token is recognised. */
+size_t rw_tokenizer_plain_size(const struct rw_tokenizer *tokenizer);
+/* What the post-processor puts around a text. */
+const struct rw_around *rw_tokenizer_around(const struct rw_tokenizer *tokenizer);
 /* Adds to *count how many special tokens the text would contain if it were trusted. INVALID_UTF8,
  * LIMIT_EXCEEDED, NO_MEMORY: then it is not known, which is not the same as none. */
 rw_status rw_tokenizer_count_special(const struct rw_tokenizer *tokenizer, struct rw_str text,

@@ -302,6 +302,9 @@ static rw_status load_root(struct rw_tokenizer *t, const struct rw_json *root, s
     if (status == RW_OK) {
         status = load_all_added(t, rw_json_get(root, "added_tokens"), err);
     }
+    if (status == RW_OK) {
+        status = rw_around_parse(rw_json_get(root, "post_processor"), &t->around, err);
+    }
     return status;
 }
 
@@ -368,17 +371,40 @@ static rw_status load_decoder(struct rw_tokenizer *t, const struct rw_json *deco
     return RW_OK;
 }
 
+/* add_bos_token and add_eos_token, which the SentencePiece classes set to true and false. */
+static void set_around(struct rw_tokenizer *t, const struct rw_json *config)
+{
+    static const char *const NAME[2][2] = {{"add_bos_token", "bos_token"},
+                                           {"add_eos_token", "eos_token"}};
+    t->around = (struct rw_around){.n_begin = 0};
+    for (int side = 0; side < 2; side++) {
+        const struct rw_json *token = rw_json_get(config, NAME[side][1]);
+        const struct rw_json *content = rw_json_get(token, "content");
+        token = content != NULL ? content : token;
+        bool has = token != NULL && token->type == RW_JSON_STRING;
+        struct rw_str text = has ? token->text : side == 0 ? RW_STR("<s>") : RW_STR("</s>");
+        int32_t id = rw_vocab_find(&t->vocab, text);
+        if (rw_pipeline_flag(config, NAME[side][0], side == 0) && id >= 0) {
+            *(side == 0 ? t->around.begin : t->around.end) = id;
+            *(side == 0 ? &t->around.n_begin : &t->around.n_end) = 1;
+        }
+    }
+}
+
 rw_status rw_tokenizer_load_config(struct rw_tokenizer *tokenizer, struct rw_str text,
                                    struct rw_error *err)
 {
     struct rw_arena tree;
     rw_arena_init(&tree, RW_TOKENIZER_TREE_BYTES_MAX);
     const struct rw_json *root = NULL;
-    rw_status status = rw_json_parse(&tree, text, &root, err);
+    rw_status status = text.len > 0 ? rw_json_parse(&tree, text, &root, err) : RW_OK;
     const struct rw_json *decoder =
         status == RW_OK ? rw_json_get(root, "added_tokens_decoder") : NULL;
     if (!is_absent(decoder)) {
         status = load_decoder(tokenizer, decoder, err);
+    }
+    if (status == RW_OK) {
+        set_around(tokenizer, root);
     }
     rw_arena_fini(&tree);
     return status;

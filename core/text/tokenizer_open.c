@@ -37,9 +37,24 @@ static rw_status finish(struct rw_tokenizer *t, struct rw_error *err)
     return rw_normalize_added(t, err);
 }
 
-/* `config` may be empty. */
-static rw_status load(load_fn *loader, struct rw_str text, struct rw_str config,
-                      struct rw_tokenizer **out, struct rw_error *err)
+struct files {
+    bool json;            /* `model` is a tokenizer.json */
+    struct rw_str model;  /* tokenizer.json or tokenizer.model */
+    struct rw_str config; /* tokenizer_config.json, may be empty */
+    struct rw_str extra;  /* added_tokens.json, may be empty */
+};
+
+static rw_status load_beside(struct rw_tokenizer *tokenizer, const struct files *files,
+                             struct rw_error *err)
+{
+    if (files->json) {
+        return rw_tokenizer_load_beside(tokenizer, files->config, files->extra, err);
+    }
+    return rw_tokenizer_load_config(tokenizer, files->config, err);
+}
+
+static rw_status load(load_fn *loader, const struct files *files, struct rw_tokenizer **out,
+                      struct rw_error *err)
 {
     *out = NULL;
     struct rw_tokenizer *tokenizer = rw_alloc_zero(1, sizeof *tokenizer);
@@ -47,9 +62,9 @@ static rw_status load(load_fn *loader, struct rw_str text, struct rw_str config,
         return rw_fail(err, RW_NO_MEMORY, "no memory for a tokenizer");
     }
     rw_arena_init(&tokenizer->arena, RW_TOKENIZER_ARENA_BYTES_MAX);
-    rw_status status = loader(tokenizer, text, err);
-    if (status == RW_OK && config.len > 0) {
-        status = rw_tokenizer_load_config(tokenizer, config, err);
+    rw_status status = loader(tokenizer, files->model, err);
+    if (status == RW_OK) {
+        status = load_beside(tokenizer, files, err);
     }
     if (status == RW_OK) {
         status = finish(tokenizer, err);
@@ -64,13 +79,13 @@ static rw_status load(load_fn *loader, struct rw_str text, struct rw_str config,
 
 rw_status rw_tokenizer_parse(struct rw_str json, struct rw_tokenizer **out, struct rw_error *err)
 {
-    return load(rw_tokenizer_load_json, json, (struct rw_str){NULL, 0}, out, err);
+    return load(rw_tokenizer_load_json, &(struct files){.json = true, .model = json}, out, err);
 }
 
 rw_status rw_tokenizer_parse_spm(struct rw_str model, struct rw_tokenizer **out,
                                  struct rw_error *err)
 {
-    return load(rw_tokenizer_load_spm, model, (struct rw_str){NULL, 0}, out, err);
+    return load(rw_tokenizer_load_spm, &(struct files){.model = model}, out, err);
 }
 
 /* False when the folder has no such file. */
@@ -86,25 +101,38 @@ static rw_status read_file(const char *path, struct rw_arena *arena, struct rw_s
     return rw_file_read_all(path, RW_TOKENIZER_FILE_BYTES_MAX, arena, text, err);
 }
 
-static rw_status open_json(const char *path, struct rw_arena *arena, struct rw_tokenizer **out,
-                           struct rw_error *err)
+/* A file that may be absent. */
+static rw_status read_optional(const char *dir, const char *name, struct rw_arena *arena,
+                               struct rw_str *text, struct rw_error *err)
 {
-    struct rw_str text;
-    rw_status status = read_file(path, arena, &text, err);
-    return status == RW_OK ? rw_tokenizer_parse(text, out, err) : status;
+    char path[PATH_BYTES_MAX];
+    *text = (struct rw_str){NULL, 0};
+    return find_file(dir, name, path) ? read_file(path, arena, text, err) : RW_OK;
+}
+
+static rw_status open_json(const char *path, const char *dir, struct rw_arena *arena,
+                           struct rw_tokenizer **out, struct rw_error *err)
+{
+    struct files files = {.json = true};
+    rw_status status = read_file(path, arena, &files.model, err);
+    if (status == RW_OK) {
+        status = read_optional(dir, "tokenizer_config.json", arena, &files.config, err);
+    }
+    if (status == RW_OK) {
+        status = read_optional(dir, "added_tokens.json", arena, &files.extra, err);
+    }
+    return status == RW_OK ? load(rw_tokenizer_load_json, &files, out, err) : status;
 }
 
 static rw_status open_spm(const char *path, const char *dir, struct rw_arena *arena,
                           struct rw_tokenizer **out, struct rw_error *err)
 {
-    struct rw_str model;
-    struct rw_str config = {NULL, 0};
-    rw_status status = read_file(path, arena, &model, err);
-    char config_path[PATH_BYTES_MAX];
-    if (status == RW_OK && find_file(dir, "tokenizer_config.json", config_path)) {
-        status = read_file(config_path, arena, &config, err);
+    struct files files = {.json = false};
+    rw_status status = read_file(path, arena, &files.model, err);
+    if (status == RW_OK) {
+        status = read_optional(dir, "tokenizer_config.json", arena, &files.config, err);
     }
-    return status == RW_OK ? load(rw_tokenizer_load_spm, model, config, out, err) : status;
+    return status == RW_OK ? load(rw_tokenizer_load_spm, &files, out, err) : status;
 }
 
 rw_status rw_tokenizer_open(const char *dir, struct rw_tokenizer **out, struct rw_error *err)
@@ -115,7 +143,7 @@ rw_status rw_tokenizer_open(const char *dir, struct rw_tokenizer **out, struct r
     rw_arena_init(&arena, 2 * (size_t)RW_TOKENIZER_FILE_BYTES_MAX);
     rw_status status;
     if (find_file(dir, "tokenizer.json", path)) {
-        status = open_json(path, &arena, out, err);
+        status = open_json(path, dir, &arena, out, err);
     } else if (find_file(dir, "tokenizer.model", path)) {
         status = open_spm(path, dir, &arena, out, err);
     } else {

@@ -11,6 +11,7 @@
 #include "core/base/status.h"
 #include "core/base/str.h"
 #include "core/text/added.h"
+#include "core/text/around.h"
 #include "core/text/pretokenize.h"
 #include "core/text/tokenizer.h"
 #include "core/text/vocab.h"
@@ -67,12 +68,13 @@ struct rw_tokenizer {
     bool ignore_merges;                 /* a word that is a token is that token */
     bool byte_level;                    /* symbols are bytes; else characters */
     struct rw_byte_char byte_char[256]; /* byte_level */
-    int32_t byte_id[256];  /* byte_level: symbol of a byte; else: its <0xNN> token; -1: none */
-    int32_t ascii_id[128]; /* character symbols: shortcut past the vocabulary; -1: none */
-    bool byte_fallback;    /* an unknown character becomes byte_id of its bytes */
-    int32_t unk_id;        /* else this token */
-    bool fuse_unk;         /* neighbouring unknown characters are one token */
-    size_t emit_size;      /* symbols with an id from here on exist for merging only */
+    int32_t byte_id[256];    /* byte_level: symbol of a byte; else: its <0xNN> token; -1: none */
+    int32_t ascii_id[128];   /* character symbols: shortcut past the vocabulary; -1: none */
+    bool byte_fallback;      /* an unknown character becomes byte_id of its bytes */
+    int32_t unk_id;          /* else this token */
+    bool fuse_unk;           /* neighbouring unknown characters are one token */
+    struct rw_around around; /* tokens of the post-processor */
+    size_t emit_size;        /* symbols with an id from here on exist for merging only */
 };
 
 /* Loaders: fill an empty tokenizer whose arena is initialised; the caller adds the derived tables
@@ -82,9 +84,16 @@ rw_status rw_tokenizer_load_json(struct rw_tokenizer *tokenizer, struct rw_str t
 rw_status rw_tokenizer_load_spm(struct rw_tokenizer *tokenizer, struct rw_str model,
                                 struct rw_error *err);
 /* Adds the added_tokens_decoder of a tokenizer_config.json to a tokenizer loaded from
- * tokenizer.model, which by itself does not know them. */
+ * tokenizer.model, which by itself does not know them, and what it puts around a text. `text` may
+ * be empty. */
 rw_status rw_tokenizer_load_config(struct rw_tokenizer *tokenizer, struct rw_str text,
                                    struct rw_error *err);
+
+/* The same beside a tokenizer.json, which by itself has most of them: those it lacks are added, as
+ * transformers does. `extra` is added_tokens.json, which counts where the table is absent; both may
+ * be empty. MODEL_UNSUPPORTED when an id is not the one that the reference would give. */
+rw_status rw_tokenizer_load_beside(struct rw_tokenizer *tokenizer, struct rw_str config,
+                                   struct rw_str extra, struct rw_error *err);
 
 /* A tokenizer.model in memory without tokenizer_config.json, for fuzzing. */
 rw_status rw_tokenizer_parse_spm(struct rw_str model, struct rw_tokenizer **out,

@@ -82,6 +82,12 @@ TOKENIZER = {  # bos_token of tokenizer_config.json
     "mistral": "<s>",
     "internlm2": "<s>",
 }
+EOS = {
+    "qwen": "<|im_end|>",
+    "llama3": "<|eot_id|>",
+    "mistral": "</s>",
+    "internlm2": "</s>",
+}  # and eos_token
 
 
 def base(model_type, tokenizer, **more):
@@ -145,6 +151,7 @@ SPECS = {
         template=CHATML.replace("DEFAULT", MATH_SYSTEM.replace("\\", "\\\\")),
     ),
     "RLHFlow-Llama3.1-8B-PRM-Mistral-Data": dict(
+        known_as="RLHFlow/Llama3.1-8B-PRM-Mistral-Data",
         preset="rlhflow-prm-mistral",
         architecture="LlamaForCausalLM",
         dtype="BF16",
@@ -157,6 +164,7 @@ SPECS = {
         template=LLAMA3,
     ),
     "trl-Qwen3-PRM": dict(
+        known_as="trl-lib/Qwen2-0.5B-Reward-Math-Sheperd",
         preset="trl-prm",
         architecture="Qwen3ForTokenClassification",
         dtype="F16",
@@ -166,6 +174,7 @@ SPECS = {
         post=SOFTMAX1,
     ),
     "ReasonFlux-PRM-7B": dict(
+        known_as="Gen-Verse/ReasonFlux-PRM-7B",
         preset="reasonflux-prm",
         architecture="Qwen2ForProcessRewardModel",
         dtype="BF16",
@@ -186,6 +195,7 @@ SPECS = {
         post=SIGMOID,
     ),
     "RLHFlow-Llama3.1-8B-PRM-Deepseek-Data": dict(
+        known_as="RLHFlow/Llama3.1-8B-PRM-Deepseek-Data",
         preset="rlhflow-prm-deepseek",
         architecture="LlamaForCausalLM",
         dtype="F32",
@@ -201,6 +211,7 @@ SPECS = {
         template=LLAMA3_DATED,
     ),
     "RLHFlow-Llama3.1-8B-ORM-Deepseek-Data": dict(
+        known_as="RLHFlow/Llama3.1-8B-ORM-Deepseek-Data",
         preset="rlhflow-orm",
         architecture="LlamaForCausalLM",
         dtype="F16",
@@ -210,6 +221,7 @@ SPECS = {
         template=LLAMA3,
     ),
     "math-shepherd-mistral-7b-prm": dict(
+        known_as="peiyi9979/math-shepherd-mistral-7b-prm",
         preset="math-shepherd",
         architecture="MistralForCausalLM",
         dtype="F32",
@@ -218,6 +230,7 @@ SPECS = {
         post={"type": "softmax", "good": 0},
     ),
     "Math-Shepherd-TRL-Mistral": dict(
+        known_as="HuggingFaceH4/Qwen2.5-Math-7B-Instruct-PRM-0.2",
         preset="trl-prm-nlnl",
         architecture="MistralForTokenClassification",
         dtype="BF16",
@@ -227,6 +240,7 @@ SPECS = {
         post=SOFTMAX1,
     ),
     "PURE-PRM-7B": dict(
+        known_as="jinachris/PURE-PRM-7B",
         preset="pure-prm",
         architecture="Qwen2ForTokenClassification",
         dtype="F32",
@@ -238,6 +252,7 @@ SPECS = {
         post=SOFTMAX1,
     ),
     "VersaPRM-Llama-merged": dict(
+        known_as="/data/VersaPRM-merged/",
         preset="versaprm-llama",
         architecture="LlamaForCausalLM",
         dtype="F32",
@@ -253,6 +268,7 @@ SPECS = {
         post=SOFTMAX1,
     ),
     "VersaPRM-Qwen-merged": dict(
+        known_as="UW-Madison-Lee-Lab/Qwen-PRM800K",
         preset="versaprm-qwen",
         architecture="Qwen2ForCausalLM",
         dtype="F16",
@@ -261,6 +277,7 @@ SPECS = {
         post=SOFTMAX1,
     ),
     "Skywork-Reward-V2-Llama-3.2-1B": dict(
+        known_as="Skywork/Skywork-Reward-V2-Llama-3.2-1B",
         preset="skywork-reward-v2",
         architecture="LlamaForSequenceClassification",
         dtype="BF16",
@@ -280,6 +297,7 @@ SPECS = {
         labels=1,
     ),
     "Skywork-Reward-V2-Qwen3-0.6B": dict(
+        known_as="Skywork/Skywork-Reward-V2-Qwen3-0.6B",
         preset="skywork-reward-v2",
         architecture="Qwen3ForSequenceClassification",
         dtype="F32",
@@ -313,6 +331,7 @@ SPECS = {
         labels=1,
     ),
     "AceMath-7B-RM": dict(
+        known_as="nvidia/AceMath-7B-RM",
         preset="acemath-rm",
         architecture="Qwen2ForSequenceClassification",
         dtype="F32",
@@ -324,6 +343,7 @@ SPECS = {
         labels=1,
     ),
     "Qwen2.5-Math-RM-72B": dict(
+        known_as="Qwen/Qwen2.5-Math-RM-72B",
         preset="qwen2.5-math-rm",
         architecture="Qwen2ForRewardModel",
         dtype="BF16",
@@ -362,6 +382,7 @@ SPECS = {
         labels=1,
     ),
     "internlm2-1_8b-reward": dict(
+        known_as="internlm/internlm2-1_8b-reward",
         preset="internlm2-reward",
         architecture="InternLM2ForRewardModel",
         dtype="F16",
@@ -379,6 +400,67 @@ SPECS = {
         extra={"v_head.weight": (1, "H")},
         post=SIGMOID,
         template=CHATML_BOS,
+    ),
+    "openrlhf-qwen": dict(  # the template ends in a newline, which the trainer cuts off
+        preset="openrlhf",
+        architecture="RewardModel",
+        dtype="F32",
+        config=base("qwen2", "qwen"),
+        head=SCORE,
+        extra={"score.weight": (1, "H")},
+        post=SIGMOID,
+        template=CHATML.replace("DEFAULT", "You are a helpful assistant."),
+    ),
+    "openrlhf-plain": dict(
+        preset="openrlhf",
+        architecture="RewardModel",
+        dtype="F32",
+        config=base("llama", "llama3"),
+        head=SCORE,
+        extra={"score.weight": (1, "H")},
+        post=SIGMOID,
+    ),
+    "trl-rm-plain": dict(
+        preset="seqcls",
+        architecture="LlamaForSequenceClassification",
+        dtype="F32",
+        config=base("llama", "llama3"),
+        head=SCORE,
+        extra={"score.weight": (1, "H")},
+        post=SIGMOID,
+        labels=1,
+    ),
+    "trl-rm-plain-mistral": dict(
+        preset="seqcls",
+        architecture="MistralForSequenceClassification",
+        dtype="F32",
+        config=base("mistral", "mistral", sliding_window=None),
+        head=SCORE,
+        extra={"score.weight": (1, "H")},
+        post=SIGMOID,
+        labels=1,
+    ),
+    "WorldPM-72B": dict(
+        preset="worldpm",
+        architecture="Qwen2ForRewardModel",
+        dtype="F32",
+        known_as="Qwen/WorldPM-72B",
+        config=base("qwen2", "qwen"),
+        head=MLP,
+        extra=mlp(1),
+        post=SIGMOID,
+        template=CHATML.replace("DEFAULT", "You are a helpful assistant."),
+    ),
+    "MATH-Minos": dict(
+        preset="math-minos",
+        architecture="MistralForTokenClassification",
+        dtype="F32",
+        known_as="x/MATH-Minos-PRM",
+        config=base("mistral", "mistral", sliding_window=None),
+        head=SCORE_BIAS,
+        extra={"score.weight": (1, "H"), "score.bias": (1,)},
+        post=SIGMOID,
+        labels=1,
     ),
 }
 
@@ -454,6 +536,8 @@ def config_of(spec, tokenizer):
             config[key] = token_id(tokenizer, config[key])
     if isinstance(config.get("eos_token_id"), list):
         config["eos_token_id"] = [token_id(tokenizer, t) for t in config["eos_token_id"]]
+    if spec.get("known_as"):
+        config["_name_or_path"] = spec["known_as"]
     if spec.get("labels") == 1:
         config["id2label"] = {"0": "LABEL_0"}
         config["label2id"] = {"LABEL_0": 0}
@@ -480,7 +564,11 @@ def write(folder, name, tokenizer, seed=0, spec=None):
         json.dump(config, f, indent=1)
     shutil.copy(os.path.join(TOKENIZERS, kind, "tokenizer.json"), folder)
     with open(os.path.join(folder, "tokenizer_config.json"), "w", encoding="utf-8") as f:
-        tok = {"tokenizer_class": "PreTrainedTokenizerFast", "bos_token": TOKENIZER[kind]}
+        tok = {
+            "tokenizer_class": "PreTrainedTokenizerFast",
+            "bos_token": TOKENIZER[kind],
+            "eos_token": EOS[kind],
+        }
         if spec.get("template"):
             tok["chat_template"] = spec["template"]
         json.dump(tok, f, indent=1)

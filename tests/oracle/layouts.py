@@ -181,6 +181,57 @@ def chat_last(system=None, suffix=None):
     return build
 
 
+def openrlhf(folder, _config, case):
+    """RewardDataset.__getitem__ of OpenRLHF 0.11: no newline at the end, EOS behind, the last id
+    is EOS."""
+    tok, meta = load(folder)
+    if meta.get("chat_template"):
+        text = render(meta, case["messages"] + [{"role": "assistant", "content": answer(case)}])
+    else:
+        text = question(case) + answer(case)
+    text = text.rstrip("\n")
+    if not text.endswith(meta["eos_token"]):
+        text += " " + meta["eos_token"]
+    ids = enc(tok, text)
+    ids[-1] = tok.token_to_id(meta["eos_token"])
+    return ids, [len(ids) - 1]
+
+
+def seqcls(folder, config, case):
+    """With a template as chat_last; without one as the RewardTrainer of TRL: EOS behind, and what
+    the tokenizer adds."""
+    tok, meta = load(folder)
+    if meta.get("chat_template"):
+        return chat_last()(folder, config, case)
+    text = question(case) + answer(case)
+    text += "" if text.endswith(meta["eos_token"]) else meta["eos_token"]
+    ids = tok.encode(text).ids
+    return ids, [max(i for i, t in enumerate(ids) if t != config.get("pad_token_id"))]
+
+
+def minos(folder, _config, case):
+    tok, _ = load(folder)
+    steps = [s.removesuffix(" и") for s in case["steps"]]
+    steps = [
+        s if s.startswith(f"Step {k + 1}: ") else f"Step {k + 1}: {s}" for k, s in enumerate(steps)
+    ]
+    ids = tok.encode(
+        f"Human: {question(case)}\n\nAssistant:" + "\n".join(s + " и" for s in steps)
+    ).ids  # adds BOS
+    marker = enc(tok, "и")[-1]
+    return ids, [i for i, t in enumerate(ids) if t == marker]
+
+
+def worldpm(folder, config, case):
+    case = dict(
+        case,
+        messages=[{"role": "system", "content": ""}] + case["messages"]
+        if case["messages"][0]["role"] != "system"
+        else case["messages"],
+    )
+    return chat_last()(folder, config, case)
+
+
 MATH_SYSTEM = "Please reason step by step, and put your final answer within \\boxed{}."
 LAYOUTS = {
     "qwen2.5-math-prm": Layout("process", qwen_prm(MATH_SYSTEM)),
@@ -196,13 +247,15 @@ LAYOUTS = {
     "versaprm-llama": Layout("process", versa),
     "versaprm-qwen": Layout("process", versa),
     "skywork-reward-v2": Layout("outcome", chat_last()),
-    "seqcls": Layout("outcome", chat_last()),
+    "seqcls": Layout("outcome", seqcls),
+    "worldpm": Layout("outcome", worldpm),
+    "math-minos": Layout("process", minos),
     "acemath-rm": Layout(
         "outcome",
         chat_last("Please reason step by step, and check your final answer within \\boxed{}."),
     ),
     "qwen2.5-math-rm": Layout("outcome", chat_last(MATH_SYSTEM)),
-    "openrlhf": Layout("outcome", chat_last()),
+    "openrlhf": Layout("outcome", openrlhf),
     "verl-rm": Layout("outcome", chat_last()),
     "internlm2-reward": Layout("outcome", chat_last(suffix="reward_token_id")),
 }

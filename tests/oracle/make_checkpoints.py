@@ -51,7 +51,18 @@ GOLDEN_DTYPE = {
 GOLDEN = [
     n
     for n in checkpoints.SPECS
-    if n not in ("ReasonFlux-PRM-7B", "verl-rm", "RLHFlow-Llama3.1-8B-ORM-Deepseek-Data")
+    if n
+    not in (
+        "ReasonFlux-PRM-7B",
+        "verl-rm",
+        "RLHFlow-Llama3.1-8B-ORM-Deepseek-Data",
+        "openrlhf-qwen",
+        "openrlhf-plain",
+        "trl-rm-plain",
+        "trl-rm-plain-mistral",
+        "WorldPM-72B",
+        "MATH-Minos",
+    )
 ]
 
 

@@ -64,10 +64,6 @@ def score(folder, cases, *options):
     return out
 
 
-def options_of(spec):
-    return ["--preset", spec["preset"]] if spec["preset"] == "trl-prm-nlnl" else []
-
-
 def worst(cases, got):
     raw = reward = 0.0
     for case, g in zip(cases, got):
@@ -86,7 +82,7 @@ def test_float32_path(made, name):
         for c in oracle["id_cases"]
         if len(c["ids"]) <= LENGTHS[-1]
     ]
-    options = ["--dtype", "f32"] + options_of(checkpoints.SPECS[name])
+    options = ["--dtype", "f32"]
     cases = oracle["id_cases"][: len(ids)]
     raw, reward = worst(cases, score(folder, ids, *options))
     assert raw < TOLERANCE_F32 and reward < TOLERANCE_F32, (raw, reward)
@@ -138,11 +134,7 @@ def test_bfloat16_path(made, name):
     folder, oracle = made(name)
     cases = [c for c in oracle["id_cases"] if len(c["ids"]) <= 1024]
     got = score(
-        folder,
-        [{"ids": c["ids"], "positions": c["positions"]} for c in cases],
-        "--dtype",
-        "bf16",
-        *options_of(checkpoints.SPECS[name]),
+        folder, [{"ids": c["ids"], "positions": c["positions"]} for c in cases], "--dtype", "bf16"
     )
     raw, reward = worst(cases, got)
     print(name, "bf16 largest difference: raw", raw, "reward", reward)
@@ -155,11 +147,7 @@ def test_quantised_path(made, name, dtype):
     folder, oracle = made(name)
     cases = [c for c in oracle["id_cases"] if len(c["ids"]) <= 1024]
     got = score(
-        folder,
-        [{"ids": c["ids"], "positions": c["positions"]} for c in cases],
-        "--dtype",
-        dtype,
-        *options_of(checkpoints.SPECS[name]),
+        folder, [{"ids": c["ids"], "positions": c["positions"]} for c in cases], "--dtype", dtype
     )
     raw, reward = worst(cases, got)
     print(name, dtype, "largest difference: raw", raw, "reward", reward)

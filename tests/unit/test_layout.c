@@ -103,13 +103,16 @@ static rw_status build_text(const char *text)
 
 START_TEST(every_preset_is_read)
 {
-    static const char *const QWEN[] = {
-        "qwen2.5-math-prm", "reasonflux-prm",    "skywork-o1-prm",  "trl-prm",    "trl-prm-nlnl",
-        "pure-prm",         "versaprm-qwen",     "qwen2.5-math-rm", "acemath-rm", "seqcls",
-        "verl-rm",          "skywork-reward-v2", "openrlhf"};
+    static const char *const QWEN[] = {"qwen2.5-math-prm", "reasonflux-prm",  "skywork-o1-prm",
+                                       "trl-prm",          "trl-prm-nlnl",    "pure-prm",
+                                       "versaprm-qwen",    "qwen2.5-math-rm", "acemath-rm",
+                                       "seqcls",           "verl-rm",         "skywork-reward-v2",
+                                       "openrlhf",         "worldpm",         "llamafactory-rm"};
     static const char *const LLAMA[] = {"rlhflow-prm-mistral", "rlhflow-prm-deepseek",
                                         "versaprm-llama", "rlhflow-orm"};
     size_t n = 0;
+    chat = (struct rw_chat){.template_text = RW_STR("<|im_start|><|im_end|>"),
+                            .eos_token = RW_STR("<|im_end|>")};
     for (size_t i = 0; i < RW_COUNT(QWEN); i++, n++) {
         open_preset("qwen", QWEN[i]);
         rw_tokenizer_close(package.tokenizer);
@@ -123,14 +126,55 @@ START_TEST(every_preset_is_read)
     chat = (struct rw_chat){.bos_token = RW_STR("<s>")};
     open_preset("mistral", "math-shepherd");
     rw_tokenizer_close(package.tokenizer);
+    open_preset("mistral", "math-minos");
+    rw_tokenizer_close(package.tokenizer);
     open_preset("internlm2", "internlm2-reward");
-    n += 2;
+    n += 3;
     for (size_t i = 0;; i++) {
         if (rw_preset_names()[i] == NULL) {
             ck_assert_uint_eq(i, n); /* a new preset must be read here */
             break;
         }
     }
+}
+END_TEST
+
+/* Where the reward is read without a template: as each trainer made its inputs. */
+START_TEST(inputs_without_a_template)
+{
+    static const struct {
+        const char *preset, *text;
+        int first, last_but_one, last; /* ids; -1 = any */
+        uint32_t tokens;               /* 0 = any */
+    } CASE[] = {
+        {"seqcls", "36", 486, -1, 490, 0},              /* BOS of the post-processor, EOS behind */
+        {"seqcls", "36<|eot_id|>", 486, -1, 490, 0},    /* once */
+        {"openrlhf", "36", -1, -1, 490, 0},             /* no BOS */
+        {"openrlhf", "36\n\n", -1, -1, 490, 0},         /* newlines are cut off */
+        {"openrlhf", "36<|eot_id|>\n", -1, -1, 490, 0}, /* EOS typed at the end is the EOS */
+    };
+    uint32_t tokens[RW_COUNT(CASE)];
+    for (size_t i = 0; i < RW_COUNT(CASE); i++) {
+        chat = (struct rw_chat){.bos_token = RW_STR("<|begin_of_text|>"),
+                                .eos_token = RW_STR("<|eot_id|>")};
+        open_preset("llama3", CASE[i].preset);
+        ck_assert_int_eq(build_text(CASE[i].text), RW_OK);
+        tokens[i] = input.n_tokens;
+        ck_assert_int_eq(input.ids[input.n_tokens - 1], CASE[i].last);
+        ck_assert_uint_eq(input.outcome_position, input.n_tokens - 1);
+        ck_assert_msg((input.ids[0] == 486) == (CASE[i].first == 486), "%zu", i);
+        for (uint32_t k = 0; k + 1 < input.n_tokens; k++) {
+            ck_assert_int_ne(input.ids[k], 490);
+        }
+        rw_tokenizer_close(package.tokenizer);
+    }
+    ck_assert_uint_eq(tokens[0], tokens[1]);
+    ck_assert_uint_eq(tokens[2], tokens[3]);
+    ck_assert_uint_eq(tokens[4] + 1, tokens[2]); /* no space where the EOS stood already */
+    chat.missing = "tokenizer_config.json is missing";
+    const struct rw_preset *preset = rw_preset_find(RW_STR("seqcls"));
+    ck_assert_int_eq(open_layout("llama3", preset->text), RW_MODEL_UNSUPPORTED);
+    ck_assert_ptr_nonnull(strstr(err.message, "tokenizer_config.json is missing"));
 }
 END_TEST
 
@@ -475,6 +519,7 @@ int main(void)
     TCase *tcase = tcase_create("layout");
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, every_preset_is_read);
+    tcase_add_test(tcase, inputs_without_a_template);
     tcase_add_test(tcase, positions_are_markers_and_spans_are_exact);
     tcase_add_test(tcase, a_text_is_split_by_the_models_rule);
     tcase_add_test(tcase, empty_steps_are_refused_or_scored_as_the_reference_does);
