@@ -10,10 +10,13 @@
 #include "core/model/recipe.h"
 
 enum {
-    CANDIDATES_MAX = 6,
+    CANDIDATES_MAX = 8,
     REPO_MAX = 256, /* bytes */
     LARGE_HIDDEN = 8192,
 };
+
+static const char RATIO[] =
+    "its reward is a ratio of two language models, which no head here computes";
 
 /* A recipe that the contents allow. */
 struct candidate {
@@ -107,15 +110,20 @@ static const struct situation {
      {{"rlhflow-prm-mistral", "*prm-mistral*", NULL},
       {"rlhflow-prm-deepseek", "*prm-deepseek*", NULL},
       {"rlhflow-orm", "*orm-mistral*|*orm-deepseek*", NULL},
-      {"versaprm-llama", "*versaprm*|*llama-prm800k*", NULL}}},
+      {"versaprm-llama", "*versaprm*|*llama-prm800k*", NULL},
+      {NULL, "*implicitprm*", RATIO},
+      {NULL, "*nemotron*reward*|*pair-preference*|*llemma*prm*|llama3.1-math-prm*|starling-rm*",
+       "the recipe of this model is not among ours"}}},
     {"MistralForCausalLM", NULL, 0, SOLE_NEVER, {{"math-shepherd", "*math-shepherd*", NULL}}},
     {"Qwen2ForCausalLM",
      NULL,
      0,
      SOLE_NEVER,
      {{"versaprm-qwen", "*versaprm*|*qwen-prm800k*", NULL},
-      {NULL, "eurusprm*",
-       "EurusPRM's reward is a ratio of two language models, which no head here computes"}}},
+      {NULL, "eurusprm*|*implicitprm*", RATIO},
+      {NULL, "genprm*|thinkprm*|*genrm*",
+       "a generative reward model writes before it judges; this daemon scores and does not write"},
+      {NULL, "math-psa*|reasonflux-prm-1.5b*", "the recipe of this model is not among ours"}}},
 };
 
 /* The classes of transformers around each backbone begin with this. */
@@ -313,7 +321,7 @@ static rw_status refuse_several(const struct rw_clues *clues, const struct situa
             "_name_or_path says which",
             clues->config->architecture, clues->config->own_code ? " (own code, auto_map)" : "");
     rw_error_param(err, "preset");
-    rw_error_hint(err, "settle it with one of: %s; or write rewardd.json", list);
+    rw_error_hint(err, "if it is one of these, say so with %s; else write rewardd.json", list);
     return RW_MODEL_UNSUPPORTED;
 }
 
@@ -384,8 +392,8 @@ rw_status rw_recognise(const struct rw_clues *clues, const struct rw_preset **ou
     if (!is_sole(s, clues)) {
         return refuse_several(clues, s, err);
     }
-    bool template = s->sole == SOLE_MATHS_DEFAULT || s->sole == SOLE_MATHS_LARGE;
+    bool by_template = s->sole == SOLE_MATHS_DEFAULT || s->sole == SOLE_MATHS_LARGE;
     snprintf(evidence, RW_EVIDENCE_MAX, "class %s%s", config->architecture,
-             template ? " and the system text of its chat template" : "");
+             by_template ? " and the system text of its chat template" : "");
     return take(&s->candidate[0], out, err);
 }
