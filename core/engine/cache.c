@@ -6,12 +6,52 @@
 #include "core/base/util.h"
 #include "core/engine/model.h"
 
-/* ---- blocks that no job holds ---------------------------------------------------------------- */
+/* ---- what always holds ----------------------------------------------------------------------- */
 
 static uint32_t block_of(const struct rw_radix_node *node)
 {
     return (uint32_t)(node - node->radix->nodes);
 }
+
+/* Who may do what with a node follows from these, so they are looked at after every change of one:
+ *
+ *   - what is computed is a beginning of what the node spells;
+ *   - an owner holds the node, and a node that nobody holds has no owner and is whole: whoever
+ * finds it may read all of it;
+ *   - a fresh node has an owner, who will make it ready before anyone reads or writes it. What it
+ *     will be copied from is what it counts as computed;
+ *   - what follows a node begins behind all of its 64 tokens, and is only there once they are, or
+ *     while one job computes both;
+ *   - the node before a held one is held: blocks are let go last to first. */
+static void check_node(const struct rw_radix_node *node)
+{
+    const struct rw_radix *radix = node->radix;
+    rw_assert(radix != NULL && node->n > 0 && node->n <= RW_NODE_TOKENS);
+    rw_assert(node->computed <= node->n);
+    bool is_held = rw_kv_holders(radix->pool, block_of(node)) > 0;
+    bool is_whole = node->computed == node->n;
+    rw_assert(is_held || (node->owner == NULL && is_whole));
+    rw_assert(!node->fresh || node->owner != NULL);
+    rw_assert(node->fresh || node->copy_from == RW_NODE_NONE);
+    rw_assert(!node->fresh || (node->copy_from == RW_NODE_NONE) == (node->computed == 0));
+    if (node->children != RW_NODE_NONE) {
+        rw_assert(radix->nodes[node->children].parent == block_of(node));
+        rw_assert(node->n == RW_NODE_TOKENS && (is_whole || node->owner != NULL));
+    }
+    rw_assert(!is_held || node->parent == RW_NODE_NONE ||
+              rw_kv_holders(radix->pool, node->parent) > 0);
+}
+
+/* The list of nodes that no job holds: its ends, its count and the bytes of the budget agree. */
+static void check_idle(const struct rw_prefix_cache *c)
+{
+    rw_assert((c->oldest == NULL) == (c->idle == 0) && (c->newest == NULL) == (c->idle == 0));
+    rw_assert((c->budget->cached_bytes == 0) == (c->idle == 0));
+    rw_assert(c->oldest == NULL || c->oldest->older == NULL);
+    rw_assert(c->newest == NULL || c->newest->newer == NULL);
+}
+
+/* ---- blocks that no job holds ---------------------------------------------------------------- */
 
 static void idle_push(struct rw_prefix_cache *c, struct rw_radix_node *node)
 {
@@ -54,9 +94,11 @@ static void evict_oldest(void *ctx)
     struct rw_prefix_cache *c = ctx;
     struct rw_radix_node *node = c->oldest;
     rw_assert(node != NULL);
+    rw_assert(node->children == RW_NODE_NONE); /* blocks are let go last to first */
     idle_unlink(c, node);
     forget(node);
     c->evictions++;
+    check_idle(c);
 }
 
 void rw_prefix_cache_init(struct rw_prefix_cache *cache, struct rw_kv_budget *budget,
@@ -96,13 +138,19 @@ static uint32_t need_at(const struct rw_job *job, uint32_t index)
 static void hold(struct rw_prefix_cache *c, struct rw_job *job, uint32_t block)
 {
     struct rw_kv_pool *pool = job->model->kv;
+    check_node(&job->radix->nodes[block]); /* as it was found */
     if (rw_kv_holders(pool, block) == 0) {
         idle_unlink(c, &job->radix->nodes[block]);
     }
     rw_kv_share(pool, &job->kv, block);
+    check_node(&job->radix->nodes[block]);
+    check_idle(c);
 }
 
-/* A node that nobody will complete keeps what is computed, unless a sibling has that too. */
+/* A node that nobody will complete (its owner was cancelled) keeps what is computed: it spells that
+ * beginning from now on, and is whole again. False when there is nothing to keep, or when a sibling
+ * begins with the same tokens and has computed as many: two nodes that spell the same would only
+ * take memory from others, since a search ends at the first of them. */
 static bool shrink(struct rw_radix_node *node)
 {
     struct rw_radix *radix = node->radix;
@@ -118,6 +166,8 @@ static bool shrink(struct rw_radix_node *node)
     return found == block || common < n || radix->nodes[found].computed < n;
 }
 
+/* The job's last block. Last to first, so that a node is idle before the one in front of it is: the
+ * oldest of the idle ones then never has children, and evicting is O(1). */
 static void let_go(struct rw_prefix_cache *c, struct rw_job *job)
 {
     struct rw_radix_node *node = node_at(job, job->kv.n_blocks - 1);
@@ -127,16 +177,23 @@ static void let_go(struct rw_prefix_cache *c, struct rw_job *job)
     }
     uint32_t block = rw_kv_pop(job->model->kv, &job->kv);
     if (rw_kv_holders(job->model->kv, block) > 0) {
-        return; /* whoever needs more of it becomes its owner */
+        check_node(node); /* whoever needs more of it becomes its owner */
+        return;
     }
     rw_assert(node->owner == NULL);
     if (node->computed < node->n && !shrink(node)) {
         forget(node);
-        return;
+    } else {
+        idle_push(c, node);
+        check_node(node);
     }
-    idle_push(c, node);
+    check_idle(c);
 }
 
+/* Complete blocks count as found now, because to hold them costs no memory that is not in use, and
+ * they could be evicted for this very reservation. All others are reserved, also those that another
+ * job is computing: it may be cancelled, and then this one must be able to go on (descend gives the
+ * promise back). */
 bool rw_cache_start(struct rw_prefix_cache *c, struct rw_job *job)
 {
     const struct rw_radix *radix = job->radix;
@@ -173,7 +230,14 @@ void rw_cache_release(struct rw_prefix_cache *c, struct rw_job *job)
 /* ---- going down the tree --------------------------------------------------------------------- */
 
 /* Takes over tokens before `end` from a node, up to a result that is not there. True: a reward
- * fell under stop_below. */
+ * fell under stop_below.
+ *
+ * Keys and values of a token are enough as long as no head reads there. Where one does, the result
+ * itself must be in the cache, because the hidden state it is made of is not: at 0.5B shape that
+ * would be 3.5 KiB a token beside 12 KiB of keys and values, for the few tokens at which a step
+ * ends. If the result is missing (nobody asked at this token, or without a feature; answers are
+ * never kept), the job stops in front of the token and computes that one row again, reading keys
+ * and values that are stored (rw_cache_stored). */
 static bool consume(struct rw_job *job, uint32_t block, uint32_t end)
 {
     const struct rw_radix *radix = job->radix;
@@ -211,10 +275,19 @@ static void create(struct rw_job *job, uint32_t index)
                     need_at(job, index));
     radix->nodes[block].owner = job;
     radix->nodes[block].fresh = true;
+    check_node(&radix->nodes[block]);
 }
 
 /* The job has taken `used` tokens over from node `from`, which goes on differently or ends there:
- * it goes on in place, or in a copy. */
+ * it goes on in place, or in a copy.
+ *
+ * In place when the job took all that the node spells and nobody computes in it: more ids are put
+ * behind those it has. Others that hold it need no more than it spelt, so they do not notice; and
+ * it has no children, since those begin behind 64 tokens. A trace that grows step by step then
+ * stays in one block instead of leaving a copy behind for each step.
+ *
+ * In a copy otherwise: up to 63 rows are copied (768 KiB at 0.5B shape) instead of computed. The
+ * copy is made in rw_cache_prepare, outside the engine's lock. */
 static void branch(struct rw_prefix_cache *c, struct rw_job *job, uint32_t index, uint32_t from,
                    uint32_t used)
 {
@@ -225,6 +298,7 @@ static void branch(struct rw_prefix_cache *c, struct rw_job *job, uint32_t index
         rw_kv_unpromise(radix->pool, &job->kv);
         rw_radix_rekey(radix, from, job->input->ids + index * RW_NODE_TOKENS, need_at(job, index));
         source->owner = job;
+        check_node(source);
         return;
     }
     create(job, index);
@@ -238,8 +312,13 @@ static void branch(struct rw_prefix_cache *c, struct rw_job *job, uint32_t index
         node->computed = (uint16_t)used;
         rw_radix_copy_results(radix, block_of(node), from, used);
     }
+    check_node(node);
 }
 
+/* A step down the tree. Four things can be found: nothing (a new node); all that the job needs of
+ * this block (hold it, whoever computes it); a node that another job is filling and that may still
+ * come to spell what this job needs (wait: computing it twice is what the cache is there to avoid);
+ * a node that differs from some token on (branch). */
 enum descent {
     DESCENDED, /* the job holds a block for its next tokens */
     BLOCKED,
@@ -305,6 +384,7 @@ enum rw_cache_step rw_cache_advance(struct rw_prefix_cache *c, struct rw_job *jo
             return RW_CACHE_WAIT;
         }
         node->owner = job;
+        check_node(node);
         bool result_missing = job->tokens_done < begin + there;
         *tokens_max = result_missing ? 1 : job->tokens_needed - job->tokens_done;
         return RW_CACHE_COMPUTE;
@@ -319,6 +399,7 @@ static void make_ready(struct rw_radix_node *node)
     if (!node->fresh) {
         return;
     }
+    check_node(node); /* as it was made */
     if (node->copy_from != RW_NODE_NONE) {
         rw_kv_copy(node->radix->pool, block_of(node), node->copy_from);
     } else {
@@ -326,6 +407,7 @@ static void make_ready(struct rw_radix_node *node)
     }
     node->fresh = false;
     node->copy_from = RW_NODE_NONE;
+    check_node(node);
 }
 
 void rw_cache_prepare(struct rw_job *job, uint32_t tokens)
@@ -377,6 +459,7 @@ void rw_cache_settle(struct rw_job *job, uint32_t begin, uint32_t first_score)
         if (node->owner == job && (!at_front || node->computed == node->n)) {
             node->owner = NULL;
         }
+        check_node(node);
     }
     if (!job->is_answer) { /* a result is a reward, whoever asks */
         keep_results(job, first_score);

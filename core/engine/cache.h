@@ -10,6 +10,32 @@
  *
  * A job only waits while it owns nothing, and an owner always can go on: no circle.
  *
+ * The life of a node, which is one block of keys and values and the ids it spells:
+ *
+ *     state     owner   holders   computed
+ *
+ *     FRESH     a job   1..       0, or the part that will be copied
+ *       |  prepare: the block is cleared, or copied from one that begins alike
+ *       v
+ *     OWNED     a job   1..       grows from pass to pass
+ *       |  settle: all that it spells is there; or the owner ends
+ *       v
+ *     HELD      none    1..       all, or what the last owner left
+ *       |                           `--> OWNED  advance: a holder needs more, or a result
+ *       |  the last holder lets go; what was left is from now on all that it spells (shrink)
+ *       |      `--> forgotten, if nothing is computed, or a sibling has the same
+ *       v
+ *     IDLE      none    0         all
+ *       |         `--> HELD   start, descend: a job finds it
+ *       |         `--> OWNED  branch: a job goes on where it ends, in place
+ *       |  evict: the oldest first, when the memory is wanted
+ *       v
+ *     forgotten: the block is free
+ *
+ * Generation: a tree dies with its loaded instance of a model, so nothing in a key names the model.
+ * Fresh: taken from the pool, and neither cleared nor copied into yet. Owner: the running job that
+ * computes in a node at this moment. cache.c has what holds in each state (check_node).
+ *
  * Blocks that no job holds stay until the budget (max_bytes, or KV memory that a job needs) asks
  * for them, least recently used first. A job leaves its blocks last to first, so the oldest of the
  * list never has children. Max_bytes 0: no tree; jobs share nothing. */

@@ -521,10 +521,17 @@ static void enqueue(struct rw_engine *e, struct rw_job *job)
     e->stats.queued_tokens += job->tokens_needed;
 }
 
+/* Of the engine that is asked, and not of another one. */
+static bool is_own_model(const struct rw_engine *e, const struct rw_model *model)
+{
+    return model->index < e->n_models && e->models[model->index] == model;
+}
+
 rw_status rw_engine_submit(struct rw_engine *e, const struct rw_job_spec *specs, size_t n,
                            struct rw_job **jobs, struct rw_error *err)
 {
     uint64_t tokens;
+    rw_assert(n > 0);
     rw_status status = create_jobs(e, specs, n, jobs, &tokens, err);
     if (status != RW_OK) {
         return status;
@@ -532,6 +539,7 @@ rw_status rw_engine_submit(struct rw_engine *e, const struct rw_job_spec *specs,
     pthread_mutex_lock(&e->lock);
     status = check_budgets(e, n, tokens, err);
     for (size_t i = 0; i < n && status == RW_OK; i++) {
+        rw_assert(is_own_model(e, jobs[i]->model));
         enqueue(e, jobs[i]);
     }
     pthread_cond_signal(&e->work);
@@ -563,6 +571,7 @@ size_t rw_engine_poll(struct rw_engine *e, struct rw_job **changed, size_t max)
 
 void rw_engine_cancel(struct rw_engine *e, struct rw_job *job)
 {
+    rw_assert(job->lock == &e->lock);
     pthread_mutex_lock(&e->lock);
     if (!rw_job_is_final(job->view.state) && !job->cancel_asked) {
         job->cancel_asked = true;
@@ -582,7 +591,8 @@ void rw_job_view(const struct rw_job *job, struct rw_job_view *out)
 void rw_job_release(struct rw_engine *e, struct rw_job *job)
 {
     pthread_mutex_lock(&e->lock);
-    rw_assert(job->told_final && !job->in_changed);
+    rw_assert(job->lock == &e->lock && job->told_final && !job->in_changed);
+    rw_assert(job->kv.n_blocks == 0 && job->kv.reserved == 0);
     rw_assert(e->jobs_alive > 0);
     e->jobs_alive--;
     pthread_mutex_unlock(&e->lock);

@@ -294,6 +294,8 @@ static void kernel_attention(const struct rw_attention *in, void *scratch)
     rw_assert(in->dtype < RW_DTYPE_STATES && in->group > 0);
     rw_assert(in->head_dim > 0 && in->head_dim % 8 == 0 && in->head_dim <= RW_HEAD_DIM_MAX);
     rw_assert(in->out_stride >= (size_t)in->group * in->head_dim * rw_dtype_bytes(in->dtype));
+    rw_assert(in->rows > 0 && in->rows <= UINT32_MAX - in->position);
+    rw_assert((uintptr_t)scratch % RW_ALIGN == 0);
     uint64_t q_rows = (uint64_t)in->rows * in->group;
     uint64_t held = RW_MIN(q_rows, ATTENTION_ROWS_MAX);
     held = rw_round_up(held, RW_PANEL / sizeof(float)); /* keeps what follows aligned */

@@ -115,6 +115,7 @@ static void gemm_check(const struct rw_gemm *g, uint32_t panel_begin, uint32_t p
     const struct rw_linear *l = g->linear;
     size_t state = rw_dtype_bytes(rw_dtype_state(l->dtype));
     rw_assert(l->dtype < RW_DTYPE_COUNT && l->packed != NULL);
+    rw_assert((uintptr_t)l->packed % RW_ALIGN == 0); /* a group is 4 whole cache lines */
     rw_assert(l->n_out > 0 && l->panels == rw_round_up(l->n_out, RW_PANEL) / RW_PANEL);
     rw_assert(l->n_in > 0 && l->n_in <= RW_K_MAX);
     rw_assert(l->k_padded == rw_round_up(l->n_in, RW_K_ALIGN));
@@ -161,6 +162,7 @@ static void kernel_gemm(const struct rw_gemm *g, uint32_t panel_begin, uint32_t 
                         void *scratch)
 {
     gemm_check(g, panel_begin, panel_end);
+    rw_assert((uintptr_t)scratch % RW_ALIGN == 0);
     if (panel_begin == panel_end) {
         return;
     }

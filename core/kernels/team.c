@@ -45,6 +45,7 @@ struct rw_team {
     rw_team_fn fn;    /* written by the caller before `region` moves */
     void *arg;
     bool stop;
+    atomic_bool in_region; /* of rw_team_run: two callers would overwrite each other's fn */
     pthread_mutex_t lock;
     pthread_cond_t moved; /* region, phase, or a counter of rw_team_raise */
     atomic_ullong cpu_ns;
@@ -109,7 +110,9 @@ void rw_team_barrier(struct rw_team *team, unsigned member)
         return;
     }
     unsigned phase = atomic_load(&team->phase.value);
-    if (atomic_fetch_add(&team->arrived.value, 1) + 1 == team->size) {
+    unsigned arrived = atomic_fetch_add(&team->arrived.value, 1) + 1;
+    rw_assert(arrived <= team->size); /* nobody twice, and nobody from outside */
+    if (arrived == team->size) {
         atomic_store(&team->arrived.value, 0);
         move(team, &team->phase.value);
         return;
@@ -155,15 +158,25 @@ static void *member_main(void *arg)
     }
 }
 
+/* Between regions nobody is at a barrier: the one that ends a region let all of them go. */
+static void check_between_regions(struct rw_team *team)
+{
+    rw_assert(atomic_load(&team->arrived.value) == 0);
+    rw_assert(team->started + 1 == team->size);
+}
+
 void rw_team_run(struct rw_team *team, rw_team_fn fn, void *arg)
 {
-    rw_assert(fn != NULL);
+    rw_assert(fn != NULL && !team->stop);
+    rw_assert(!atomic_exchange(&team->in_region, true));
+    check_between_regions(team);
     team->fn = fn;
     team->arg = arg;
     if (team->size > 1) {
         move(team, &team->region.value);
     }
     take_part(team, 0);
+    atomic_store(&team->in_region, false);
 }
 
 /* Signals belong to the loop thread. */
@@ -226,6 +239,7 @@ void rw_team_destroy(struct rw_team *team)
     if (team == NULL) {
         return;
     }
+    rw_assert(!atomic_load(&team->in_region));
     team->stop = true;
     move(team, &team->region.value);
     for (unsigned i = 1; i <= team->started; i++) {

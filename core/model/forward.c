@@ -583,6 +583,7 @@ static void region(void *arg, unsigned index, unsigned members)
 const float *rw_forward_run(struct rw_forward *f, const struct rw_forward_batch *batch,
                             size_t *stride)
 {
+    rw_assert(f->batch == NULL); /* one pass at a time */
     f->batch = batch;
     rw_plan_make(&f->plan, batch);
     rw_team_run(f->team, region, f);

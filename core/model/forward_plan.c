@@ -72,8 +72,10 @@ static uint32_t first_needed(struct rw_plan *p, uint32_t s)
 
 static void add_share(struct rw_plan *p, uint32_t end, unsigned members)
 {
+    rw_assert(p->n_shares < p->shares_max);
     struct rw_plan_share *share = &p->shares[p->n_shares];
     uint32_t begin = p->n_shares > 0 ? p->shares[p->n_shares - 1].rows.end : 0;
+    rw_assert(begin < end && end <= p->n_rows);
     share->rows = (struct rw_plan_range){begin, end};
     share->members = members;
     share->needed = false;

@@ -22,6 +22,30 @@ struct rw_kv_pool {
     uint32_t n_free;
 };
 
+/* What holds of a budget whenever no call is under way. Bytes move between four states:
+ *
+ *   free --reserve--> promised --take--> held --pop--> cached (kept) or free --forget--> free
+ *                                        ^---share-------'
+ *
+ * reserved_bytes are those promised and held, so a sequence that has its promise cannot be refused
+ * later, and the cache only ever has what nobody asked for. */
+static void check_budget(const struct rw_kv_budget *budget)
+{
+    rw_assert(budget->reserved_bytes <= budget->max_bytes);
+    rw_assert(budget->cached_bytes <= budget->max_bytes - budget->reserved_bytes);
+}
+
+/* A block that sequences or the cache hold is not on the stack of free ones (n_free says so only of
+ * all together: the stack is not searched), and its pages were counted before it is written. */
+static void check_block(const struct rw_kv_pool *pool, uint32_t block)
+{
+    rw_assert(block < pool->n_blocks);
+    rw_assert(pool->n_free <= pool->n_blocks);
+    bool used = pool->refs[block] > 0 || pool->kept[block];
+    rw_assert(!used || pool->n_free < pool->n_blocks);
+    check_budget(pool->budget);
+}
+
 static size_t page_bytes(void)
 {
     long bytes = sysconf(_SC_PAGESIZE);
@@ -152,34 +176,31 @@ size_t rw_kv_bytes_per_block(const struct rw_kv_pool *pool)
     return pool->block_bytes;
 }
 
-bool rw_kv_would_fit(const struct rw_kv_pool *pool, uint32_t blocks)
-{
-    const struct rw_kv_budget *budget = pool->budget;
-    return blocks * pool->block_bytes <= budget->max_bytes - budget->reserved_bytes;
-}
-
 bool rw_kv_reserve(struct rw_kv_pool *pool, struct rw_kv_seq *seq, uint32_t blocks)
 {
     struct rw_kv_budget *budget = pool->budget;
     rw_assert(seq->reserved == 0);
     rw_assert(seq->n_blocks + blocks <= seq->max_blocks && blocks <= pool->n_blocks);
-    if (!rw_kv_would_fit(pool, blocks)) {
+    size_t bytes = blocks * pool->block_bytes;
+    if (bytes > budget->max_bytes - budget->reserved_bytes) {
         return false;
     }
     budget_link(pool);
-    budget->reserved_bytes += blocks * pool->block_bytes;
-    seq->reserved = blocks;
-    while (budget->reserved_bytes + budget->cached_bytes > budget->max_bytes) {
+    /* The cache gives way before the promise is made, so that the budget is never overdrawn. */
+    while (budget->cached_bytes > budget->max_bytes - budget->reserved_bytes - bytes) {
         size_t before = budget->cached_bytes;
         budget->evict(budget->evict_ctx);
         rw_assert(budget->cached_bytes < before);
     }
+    budget->reserved_bytes += bytes;
+    seq->reserved = blocks;
+    check_budget(budget);
     return true;
 }
 
 void rw_kv_unpromise(struct rw_kv_pool *pool, struct rw_kv_seq *seq)
 {
-    rw_assert(seq->reserved > 0);
+    rw_assert(seq->reserved > 0 && pool->budget->reserved_bytes >= pool->block_bytes);
     seq->reserved--;
     pool->budget->reserved_bytes -= pool->block_bytes;
 }
@@ -199,12 +220,13 @@ static void make_resident(struct rw_kv_pool *pool, uint32_t block)
 
 uint32_t rw_kv_take(struct rw_kv_pool *pool, struct rw_kv_seq *seq)
 {
-    rw_assert(seq->reserved > 0 && pool->n_free > 0);
+    rw_assert(seq->reserved > 0 && pool->n_free > 0 && seq->n_blocks < seq->max_blocks);
     uint32_t block = pool->free[--pool->n_free];
     rw_assert(pool->refs[block] == 0 && !pool->kept[block]);
     pool->refs[block] = 1;
     seq->reserved--;
     seq->blocks[seq->n_blocks++] = block;
+    check_block(pool, block);
     return block;
 }
 
@@ -242,10 +264,12 @@ void rw_kv_share(struct rw_kv_pool *pool, struct rw_kv_seq *seq, uint32_t block)
     rw_assert(block < pool->n_blocks && (pool->refs[block] > 0 || pool->kept[block]));
     rw_assert(seq->n_blocks < seq->max_blocks);
     if (pool->refs[block]++ == 0) {
+        rw_assert(pool->budget->cached_bytes >= pool->block_bytes);
         pool->budget->cached_bytes -= pool->block_bytes;
         pool->budget->reserved_bytes += pool->block_bytes;
     }
     seq->blocks[seq->n_blocks++] = block;
+    check_block(pool, block);
 }
 
 uint32_t rw_kv_pop(struct rw_kv_pool *pool, struct rw_kv_seq *seq)
@@ -263,6 +287,7 @@ uint32_t rw_kv_pop(struct rw_kv_pool *pool, struct rw_kv_seq *seq)
     } else {
         pool->free[pool->n_free++] = block;
     }
+    check_block(pool, block);
     return block;
 }
 
@@ -278,18 +303,20 @@ void rw_kv_release(struct rw_kv_pool *pool, struct rw_kv_seq *seq)
 
 void rw_kv_keep(struct rw_kv_pool *pool, uint32_t block)
 {
-    rw_assert(pool->refs[block] > 0 && !pool->kept[block]);
+    rw_assert(block < pool->n_blocks && pool->refs[block] > 0 && !pool->kept[block]);
     pool->kept[block] = 1;
 }
 
 void rw_kv_forget(struct rw_kv_pool *pool, uint32_t block)
 {
-    rw_assert(pool->kept[block]);
+    rw_assert(block < pool->n_blocks && pool->kept[block]);
     pool->kept[block] = 0;
     if (pool->refs[block] == 0) {
+        rw_assert(pool->budget->cached_bytes >= pool->block_bytes);
         pool->budget->cached_bytes -= pool->block_bytes;
         pool->free[pool->n_free++] = block;
     }
+    check_block(pool, block);
 }
 
 uint32_t rw_kv_holders(const struct rw_kv_pool *pool, uint32_t block)
@@ -300,6 +327,7 @@ uint32_t rw_kv_holders(const struct rw_kv_pool *pool, uint32_t block)
 void *rw_kv_block(const struct rw_kv_pool *pool, uint32_t block, uint32_t layer, uint32_t kv_head,
                   bool values)
 {
+    rw_assert(block < pool->n_blocks && kv_head < pool->kv_heads);
     size_t unit = ((size_t)layer * pool->kv_heads + kv_head) * 2 + (values ? 1 : 0);
     return pool->base + (size_t)block * pool->block_bytes + unit * pool->unit_bytes;
 }

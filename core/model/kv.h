@@ -66,7 +66,6 @@ uint32_t rw_kv_pool_blocks_max(const struct rw_kv_pool *pool);
 
 /* Promises `blocks` more to the sequence, or changes nothing and returns false. */
 bool rw_kv_reserve(struct rw_kv_pool *pool, struct rw_kv_seq *seq, uint32_t blocks);
-bool rw_kv_would_fit(const struct rw_kv_pool *pool, uint32_t blocks); /* what reserve would say */
 /* Takes zeroed blocks until `positions` are covered; the reservation must hold them. */
 void rw_kv_grow(struct rw_kv_pool *pool, struct rw_kv_seq *seq, uint32_t positions);
 /* Drops the blocks and what is left of the reservation. */

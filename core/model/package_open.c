@@ -519,6 +519,20 @@ static rw_status open_all(struct opening *o, const char *preset)
     return status == RW_OK ? compute_digest(o) : status;
 }
 
+/* What every user of a package relies on. The readers above refuse a folder in which it does not
+ * hold; a case they forgot ends here and not in a score. */
+static void check_package(const struct rw_package *package)
+{
+    const struct rw_recipe *recipe = &package->recipe;
+    rw_assert(package->layout != NULL && package->tokenizer != NULL && package->checkpoint != NULL);
+    rw_assert(recipe->head.n_out > 0 && recipe->head.n_out <= RW_HEAD_OUT_MAX);
+    rw_assert(recipe->post != RW_POST_SOFTMAX || recipe->good < recipe->head.n_out);
+    rw_assert(recipe->head.weight[0] != '\0' && recipe->aggregate < RW_AGGREGATE_COUNT);
+    rw_assert(package->context_max <= package->config.context_max);
+    rw_assert((package->n_golden == 0) == (package->golden == NULL));
+    rw_assert(strlen(package->digest) == sizeof package->digest - 1);
+}
+
 rw_status rw_package_open(const char *dir, const char *preset, struct rw_package **out,
                           struct rw_error *err)
 {
@@ -543,6 +557,7 @@ rw_status rw_package_open(const char *dir, const char *preset, struct rw_package
         rw_package_close(o.package);
         return status;
     }
+    check_package(o.package);
     *out = o.package;
     return RW_OK;
 }

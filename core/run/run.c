@@ -239,9 +239,28 @@ static rw_status end_window(struct rw_run *run, struct rw_run_news *news, struct
     return status;
 }
 
+/* A window counts no more than the run, and its sample no more than its scored traces; a reference
+ * set comes with the end of a first window. */
+bool rw_run_is_sound(const struct rw_run *run)
+{
+    bool sound = run->failed_in_window <= run->in_window && run->in_window <= run->traces &&
+                 run->failed_in_window <= run->failed && run->validation <= run->traces &&
+                 run->failed <= run->traces - run->validation;
+    sound = sound && run->window.n <= RW_RUN_POINTS &&
+            run->window.n <= run->in_window - run->failed_in_window;
+    for (int i = 0; sound && i < RW_RUN_FLAG_KINDS; i++) {
+        sound = run->flags_in_window[i] <= run->in_window - run->failed_in_window &&
+                run->flags_in_window[i] <= run->flags[i];
+    }
+    return sound && run->next_group < RW_RUN_GROUPS && run->windows <= run->history_count &&
+           run->n_reference <= RW_RUN_POINTS &&
+           (!run->has_reference || (run->n_reference > 0 && run->windows > 0));
+}
+
 rw_status rw_run_observe(struct rw_run *run, const struct rw_run_trace *trace,
                          struct rw_run_news *news, struct rw_error *err)
 {
+    rw_assert(rw_run_is_sound(run));
     news->window = NULL;
     news->n_alarms = 0;
     if (trace->validate) {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/base/alloc.h"
+#include "core/base/assert.h"
 #include "core/base/hash.h"
 #include "core/run/run_parts.h"
 
@@ -331,7 +332,7 @@ static void state(struct coder *c, struct rw_run *run)
     window(c, &run->first);
     reference(c, run);
     rings(c, run);
-    c->bad = c->bad || run->windows > run->history_count;
+    c->bad = c->bad || !rw_run_is_sound(run);
 }
 
 /* ---- frames ---------------------------------------------------------------------------------- */
@@ -385,6 +386,7 @@ static void head(struct coder *c, const char magic[4], uint32_t version)
 
 void rw_run_encode(const struct rw_run *run, struct rw_buf *out)
 {
+    rw_assert(rw_run_is_sound(run)); /* bytes that no reader would take are never written */
     struct coder c = {.out = out};
     size_t begin = out->len;
     head(&c, "RWRN", STATE_VERSION);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/base/alloc.h"
+#include "core/base/assert.h"
 #include "core/base/util.h"
 #include "core/run/run_parts.h"
 
@@ -152,5 +153,6 @@ rw_status rw_run_merge(struct rw_run *a, const struct rw_run *b, struct rw_error
     }
     merge_suspects(a, b);
     merge_history(a, b);
+    rw_assert(rw_run_is_sound(a));
     return RW_OK;
 }

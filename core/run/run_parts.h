@@ -106,6 +106,9 @@ void rw_run_check_window(struct rw_run *run, struct rw_run_news *news);
 double rw_run_z(double alpha);
 
 /* run.c */
+/* What holds between two observations. rw_run_decode refuses stored bytes in which it does not; an
+ * observation asserts it. */
+bool rw_run_is_sound(const struct rw_run *run);
 void rw_run_reset(struct rw_run *run);
 void rw_run_feed(struct rw_run *run, struct rw_run_group *group, struct rw_run_news *news);
 

@@ -30,6 +30,44 @@ void rw_bank_free(struct rw_bank *bank)
     }
 }
 
+static bool are_values_sound(const struct bank_values *values, uint64_t rows)
+{
+    bool sound = values->n <= rows && (values->n == 0 || values->strangeness != NULL);
+    for (size_t i = 0; sound && i < values->n; i++) {
+        sound = isfinite(values->strangeness[i]) &&
+                (i == 0 || values->strangeness[i - 1] <= values->strangeness[i]);
+    }
+    return sound;
+}
+
+static bool is_domain_sound(const struct bank_domain *domain, uint64_t rows)
+{
+    bool sound = domain->n_bins > 0 && domain->n_bins <= RW_BANK_BINS_MAX;
+    for (size_t k = 0; sound && k < domain->n_bins; k++) {
+        const struct bank_bin *bin = &domain->bins[k];
+        sound = k == 0 ? bin->bytes_min == 0 : bin->bytes_min > bin[-1].bytes_min;
+        for (int id = 0; sound && id < RW_SIGNALS; id++) {
+            sound = are_values_sound(&bin->of[id], rows);
+        }
+    }
+    return sound;
+}
+
+bool rw_bank_is_sound(const struct rw_bank *bank)
+{
+    bool sound = bank->rows > 0 && bank->rows <= RW_BANK_ROWS_MAX && bank->n_domains > 0 &&
+                 bank->n_domains <= RW_BANK_DOMAINS_MAX && bank->domains[0].tag.len == 0;
+    for (size_t i = 0; sound && i < bank->n_domains; i++) {
+        sound = is_domain_sound(&bank->domains[i], bank->rows);
+    }
+    sound = sound && bank->n_latent <= RW_BANK_LATENT_MAX;
+    for (size_t i = 0; sound && i < bank->n_latent; i++) {
+        size_t n = bank->latent[i].n_neighbours;
+        sound = n > 0 && n <= RW_BANK_NEIGHBOURS_MAX;
+    }
+    return sound;
+}
+
 static rw_status same(const char *what, const char *then, const char *now, struct rw_error *err)
 {
     if (strcmp(then, now) == 0) {

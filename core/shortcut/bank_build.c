@@ -244,6 +244,7 @@ rw_status rw_bank_build(const struct rw_bank_version *version, const struct rw_b
         rw_bank_free(b.bank);
         return status;
     }
+    rw_assert(rw_bank_is_sound(b.bank));
     *out = b.bank;
     return RW_OK;
 }

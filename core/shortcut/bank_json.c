@@ -273,6 +273,7 @@ rw_status rw_bank_parse(struct rw_str text, struct rw_bank **out, struct rw_erro
         rw_bank_free(bank);
         return status;
     }
+    rw_assert(rw_bank_is_sound(bank)); /* what is not was refused above */
     *out = bank;
     return RW_OK;
 }
@@ -360,6 +361,7 @@ static void write_latent(struct rw_buf *out, const struct bank_latent *latent)
 
 void rw_bank_write(const struct rw_bank *bank, struct rw_buf *out)
 {
+    rw_assert(rw_bank_is_sound(bank));
     const struct rw_bank_version *v = &bank->version;
     rw_buf_printf(out, "{\"format\":\"%s\",\"version\":%d,\"signals_version\":%d,\"rows\":%llu,\n",
                   FORMAT_NAME, FORMAT_VERSION, RW_SIGNALS_VERSION, (unsigned long long)bank->rows);

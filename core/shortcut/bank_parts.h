@@ -57,6 +57,9 @@ struct bank_latent_build {
 };
 
 rw_status rw_bank_fit_latent(const struct bank_latent_build *build); /* bank_latent.c */
+/* What ranks rely on: values in ascending order, bins from 0 upwards, the pool first. A bank is
+ * immutable once made, so whoever makes one, and who writes it, asserts it. */
+bool rw_bank_is_sound(const struct rw_bank *bank);
 rw_status rw_bank_new(struct rw_bank **out, struct rw_error *err);
 const struct bank_bin *rw_bank_bin(const struct bank_domain *domain, uint64_t trace_bytes);
 void rw_bank_fit_tail(struct bank_values *values); /* once the values are in order */

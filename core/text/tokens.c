@@ -1,6 +1,7 @@
 #include "core/text/tokens.h"
 
 #include "core/base/alloc.h"
+#include "core/base/assert.h"
 #include "core/base/util.h"
 
 enum {
@@ -39,7 +40,8 @@ static bool tokens_grow(struct rw_tokens *tokens)
 
 bool rw_tokens_push(struct rw_tokens *tokens, int32_t id, uint32_t end)
 {
-    if (tokens->count >= tokens->max) {
+    rw_assert(tokens->count <= tokens->size && tokens->size <= tokens->max);
+    if (tokens->count == tokens->max) {
         return false;
     }
     if (tokens->count == tokens->size && !tokens_grow(tokens)) {

@@ -1,13 +1,11 @@
 /* core/base/state: what a table allows, and what a crash says of the moves before it. */
 #include <check.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "core/base/assert.h"
 #include "core/base/state.h"
+#include "tests/lib/crash.h"
 #include "tests/lib/suite.h"
 
 enum door {
@@ -56,33 +54,9 @@ START_TEST(a_state_beyond_the_table_aborts)
 }
 END_TEST
 
-/* What a child that runs `die` writes to its standard error before SIGABRT. */
-static void last_words(void (*die)(void), char *out, size_t size)
+static void move_then_break_the_table(void *ctx)
 {
-    int ends[2];
-    ck_assert_int_eq(pipe(ends), 0);
-    pid_t child = fork();
-    ck_assert_int_ge(child, 0);
-    if (child == 0) {
-        dup2(ends[1], STDERR_FILENO);
-        die();
-        _exit(0);
-    }
-    close(ends[1]);
-    size_t len = 0;
-    ssize_t n;
-    while (len + 1 < size && (n = read(ends[0], out + len, size - 1 - len)) > 0) {
-        len += (size_t)n;
-    }
-    out[len] = '\0';
-    close(ends[0]);
-    int status = 0;
-    ck_assert_int_eq(waitpid(child, &status, 0), child);
-    ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
-}
-
-static void move_then_break_the_table(void)
-{
+    (void)ctx;
     rw_machine_move(&MACHINE, (const void *)0x5abcd, OPEN, SHUT);
     rw_machine_move(&MACHINE, (const void *)0x5abcd, SHUT, LOCKED);
     rw_machine_move(&MACHINE, (const void *)0x5abcd, LOCKED, OPEN);
@@ -91,14 +65,15 @@ static void move_then_break_the_table(void)
 START_TEST(the_crash_line_names_both_states_and_the_moves_before)
 {
     char text[4096];
-    last_words(move_then_break_the_table, text, sizeof text);
+    rw_test_last_words(move_then_break_the_table, NULL, text, sizeof text);
     ck_assert_ptr_nonnull(strstr(text, "door may not move from LOCKED to OPEN"));
     ck_assert_ptr_nonnull(strstr(text, "door 5abcd OPEN>SHUT, door 5abcd SHUT>LOCKED\n"));
 }
 END_TEST
 
-static void swing_then_assert(void)
+static void swing_then_assert(void *ctx)
 {
+    (void)ctx;
     for (int i = 0; i < RW_CRASH_NOTES_MAX; i++) {
         rw_machine_move(&MACHINE, (const void *)0x11111, OPEN, SHUT);
         rw_machine_move(&MACHINE, (const void *)0x22222, SHUT, OPEN);
@@ -111,7 +86,7 @@ START_TEST(any_assertion_shows_the_newest_moves_only)
 {
     char text[4096];
     size_t moves = 0;
-    last_words(swing_then_assert, text, sizeof text);
+    rw_test_last_words(swing_then_assert, NULL, text, sizeof text);
     ck_assert_ptr_nonnull(strstr(text, "assertion failed: MACHINE.n == 4"));
     ck_assert_ptr_nonnull(strstr(text, "door 33333 SHUT>LOCKED\n"));
     for (const char *at = strchr(text, '>'); at != NULL; at = strchr(at + 1, '>')) {
@@ -121,15 +96,16 @@ START_TEST(any_assertion_shows_the_newest_moves_only)
 }
 END_TEST
 
-static void assert_alone(void)
+static void assert_alone(void *ctx)
 {
+    (void)ctx;
     rw_assert(MACHINE.n == 4);
 }
 
 START_TEST(no_move_no_line)
 {
     char text[4096];
-    last_words(assert_alone, text, sizeof text);
+    rw_test_last_words(assert_alone, NULL, text, sizeof text);
     ck_assert_ptr_null(strstr(text, "last moves"));
 }
 END_TEST
