@@ -1,4 +1,5 @@
-/* What can be asked without scoring: the front page, probes, models, metrics, the API document. */
+#include "server/info.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -6,8 +7,8 @@
 #include "server/access.h"
 #include "server/example.h"
 #include "server/http/http_chars.h"
+#include "server/metrics_page.h"
 #include "server/openapi.h"
-#include "server/service.h"
 #include "server/version.h"
 
 enum {
@@ -97,7 +98,7 @@ void rw_handle_readyz(struct rw_service *service, struct rw_exchange *ex)
         return;
     case RW_SERVICE_LOADING:
         rw_fail(&err, RW_NOT_READY, "models are being loaded, %.0f %% of the current one is read",
-                100.0 * rw_bridge_progress(service->bridge));
+                100.0 * rw_bridge_progress(service->scoring.bridge));
         break;
     default:
         rw_fail(&err, RW_DRAINING, "the server is shutting down");
@@ -149,7 +150,7 @@ static void write_model(struct rw_buf *out, const struct rw_model_info *info,
 void rw_handle_models(struct rw_service *service, struct rw_exchange *ex)
 {
     const struct rw_model *model[RW_SERVER_MODELS_MAX];
-    size_t n = rw_bridge_models(service->bridge, model);
+    size_t n = rw_bridge_models(service->scoring.bridge, model);
     struct rw_buf out;
     rw_buf_init(&out, PAGE_MAX);
     rw_emit_open(&out, '{');
@@ -157,7 +158,8 @@ void rw_handle_models(struct rw_service *service, struct rw_exchange *ex)
     rw_emit_name(&out, "data");
     rw_emit_open(&out, '[');
     for (size_t i = 0; i < n; i++) {
-        write_model(&out, rw_model_info(model[i]), rw_bridge_bank_slot(service->bridge, model[i]));
+        write_model(&out, rw_model_info(model[i]),
+                    rw_bridge_bank_slot(service->scoring.bridge, model[i]));
     }
     rw_emit_close(&out, ']');
     rw_emit_close(&out, '}');

@@ -13,6 +13,7 @@
 #include "core/base/util.h"
 #include "server/example.h"
 #include "server/http/listener.h"
+#include "server/router.h"
 #include "server/service.h"
 #include "server/version.h"
 
@@ -28,7 +29,11 @@ struct daemon {
     uv_signal_t sigint;
     uv_signal_t sighup;
     uv_timer_t tick;
-    uv_timer_t drain; /* end of the delay, then end of patience */
+    uv_timer_t drain;    /* end of the delay, then end of patience */
+    uv_idle_t round;     /* active while turns wait */
+    uv_prepare_t before; /* the loop's wait for events */
+    uint64_t round_ns;   /* when it last waited */
+    uint64_t idle_ns;    /* how long it has waited, ever */
     uint64_t start_ns;
     int exit_code;
     bool ended;
@@ -62,19 +67,21 @@ static void end(struct daemon *d)
     d->ended = true;
     uv_close((uv_handle_t *)&d->tick, NULL);
     uv_close((uv_handle_t *)&d->drain, NULL);
+    uv_close((uv_handle_t *)&d->round, NULL);
+    uv_close((uv_handle_t *)&d->before, NULL);
     uv_close((uv_handle_t *)&d->sigterm, NULL);
     uv_close((uv_handle_t *)&d->sigint, NULL);
     uv_close((uv_handle_t *)&d->sighup, NULL);
     rw_listeners_close(&d->listeners);
-    rw_prepare_stop(d->service.prepare);
-    rw_runs_stop(d->service.runs);
-    rw_bridge_close(d->service.bridge);
+    rw_prepare_stop(d->service.scoring.prepare);
+    rw_runs_stop(d->service.desk.runs);
+    rw_bridge_close(d->service.scoring.bridge);
 }
 
 static void end_if_idle(struct daemon *d)
 {
     if (d->service.phase == RW_SERVICE_ENDING && d->service.connections.open == 0 &&
-        d->service.calls == 0) {
+        d->service.scoring.calls == 0) {
         end(d);
     }
 }
@@ -83,9 +90,12 @@ static void on_patience_over(uv_timer_t *timer)
 {
     struct daemon *d = timer->data;
     rw_log(RW_LOG_WARN, "drain_timeout", "connections=%llu requests=%llu",
-           (unsigned long long)d->service.connections.open, (unsigned long long)d->service.calls);
-    d->exit_code = d->service.calls > 0 ? 1 : 0;
-    rw_connections_close_all(&d->service.connections);
+           (unsigned long long)d->service.connections.open,
+           (unsigned long long)d->service.scoring.calls);
+    d->exit_code = d->service.scoring.calls > 0 ? 1 : 0;
+    struct rw_error err = {0};
+    rw_fail(&err, RW_DRAINING, "the server is shutting down, and --drain-timeout is over");
+    rw_connections_abort_all(&d->service.connections, &err);
 }
 
 /* Balancers have had their time to notice: no new connections, no idle ones, finish the rest. */
@@ -96,7 +106,8 @@ static void stop_accepting(struct daemon *d)
     rw_connections_close_idle(&d->service.connections);
     uv_timer_start(&d->drain, on_patience_over, d->service.options->drain_timeout, 0);
     rw_log(RW_LOG_INFO, "drain", "phase=finishing connections=%llu requests=%llu",
-           (unsigned long long)d->service.connections.open, (unsigned long long)d->service.calls);
+           (unsigned long long)d->service.connections.open,
+           (unsigned long long)d->service.scoring.calls);
     end_if_idle(d);
 }
 
@@ -109,7 +120,8 @@ static void drain(struct daemon *d, uint64_t delay_ms)
 {
     enter_phase(d, RW_SERVICE_DRAINING);
     d->service.connections.draining = true;
-    rw_run_subscribers_wake(&d->service);
+    d->service.desk.draining = true;
+    rw_run_desk_wake(&d->service.desk);
     rw_log(RW_LOG_INFO, "drain", "phase=announcing delay_ms=%llu", (unsigned long long)delay_ms);
     if (delay_ms == 0) {
         stop_accepting(d);
@@ -135,7 +147,7 @@ static void on_stop_signal(uv_signal_t *handle, int number)
     struct daemon *d = handle->data;
     if (d->service.phase >= RW_SERVICE_DRAINING) {
         rw_log(RW_LOG_WARN, "fast_exit", "reason=\"second signal\" requests=%llu",
-               (unsigned long long)d->service.calls);
+               (unsigned long long)d->service.scoring.calls);
         end_at_once(d);
         return;
     }
@@ -162,7 +174,7 @@ static void on_tick(uv_timer_t *timer)
 {
     struct daemon *d = timer->data;
     rw_connections_tick(&d->service.connections);
-    rw_calls_tick(&d->service, rw_clock_now(d->service.clock));
+    rw_scoring_tick(&d->service.scoring, rw_clock_now(d->service.clock));
     d->service.accepted = d->listeners.accepted;
     d->service.refused = d->listeners.refused;
     end_if_idle(d);
@@ -173,7 +185,7 @@ static void on_tick(uv_timer_t *timer)
 static void print_models(struct daemon *d)
 {
     const struct rw_model *model[RW_SERVER_MODELS_MAX];
-    size_t n = rw_bridge_models(d->service.bridge, model);
+    size_t n = rw_bridge_models(d->service.scoring.bridge, model);
     for (size_t i = 0; i < n; i++) {
         const struct rw_model_info *info = rw_model_info(model[i]);
         char language[64] = "";
@@ -193,7 +205,7 @@ static void print_models(struct daemon *d)
 
 static void print_banner(struct daemon *d)
 {
-    struct rw_engine *engine = rw_bridge_engine(d->service.bridge);
+    struct rw_engine *engine = rw_bridge_engine(d->service.scoring.bridge);
     printf("rewardd  %s   kernel %s   %u threads\n", RW_VERSION, rw_engine_kernel(engine),
            rw_engine_threads(engine));
     print_models(d);
@@ -227,30 +239,66 @@ static void on_loaded(void *ctx, rw_status status, const struct rw_error *err)
     }
 }
 
-static void on_polled(void *ctx)
-{
-    struct daemon *d = ctx;
-    rw_calls_progress(&d->service);
-    end_if_idle(d);
-}
-
 static void set_limits(struct rw_service *s)
 {
     const struct rw_options *o = s->options;
-    s->limits = (struct rw_limits){.body_bytes_max = o->body_max,
-                                   .text_bytes_max = o->text_max,
-                                   .items_max = o->items_max,
-                                   .traces_max = o->traces_max,
-                                   .steps_max = o->steps_max,
-                                   .messages_max = o->messages_max,
-                                   .trace_tokens_max = o->tokens_max,
-                                   .arena_bytes_max = o->request_memory};
+    s->scoring.limits = (struct rw_limits){.body_bytes_max = o->body_max,
+                                           .text_bytes_max = o->text_max,
+                                           .items_max = o->items_max,
+                                           .traces_max = o->traces_max,
+                                           .steps_max = o->steps_max,
+                                           .messages_max = o->messages_max,
+                                           .trace_tokens_max = o->tokens_max,
+                                           .arena_bytes_max = o->request_memory};
     struct rw_deadlines *t = &s->connections.deadlines;
     rw_deadlines_set(t, RW_DEADLINE_IDLE, o->idle_timeout);
     rw_deadlines_set(t, RW_DEADLINE_HEADER, o->header_timeout);
     rw_deadlines_set(t, RW_DEADLINE_BODY, o->body_timeout);
     rw_deadlines_set(t, RW_DEADLINE_WRITE, o->write_timeout);
     s->connections.body_bytes_max = o->bodies_memory;
+}
+
+static void init_scoring(struct rw_service *s)
+{
+    const struct rw_options *o = s->options;
+    s->scoring = (struct rw_scoring){.clock = s->clock,
+                                     .hold_ms = o->hold,
+                                     .response_marker = o->response_marker,
+                                     .turns = &s->turns,
+                                     .metrics = &s->metrics};
+    rw_admission_init(&s->scoring.admission, o->queue_tokens, rw_clock_now(s->clock));
+}
+
+/* ---- the loop's own time --------------------------------------------------------------------- */
+
+/* An idle handle makes libuv look at its sockets without waiting, so rounds of turns and events
+ * alternate until the line is empty. */
+static void on_round(uv_idle_t *idle)
+{
+    struct daemon *d = idle->data;
+    if (!rw_turns_run(&d->service.turns)) {
+        uv_idle_stop(idle);
+        end_if_idle(d);
+    }
+}
+
+static void on_turns_wait(void *ctx)
+{
+    struct daemon *d = ctx;
+    uv_idle_start(&d->round, on_round);
+}
+
+/* Just before the loop waits: what it did since it stopped waiting. */
+static void on_wait(uv_prepare_t *prepare)
+{
+    struct daemon *d = prepare->data;
+    uint64_t now = rw_clock_now(d->service.clock);
+    uint64_t idle = uv_metrics_idle_time(&d->loop);
+    uint64_t waited = idle - d->idle_ns;
+    uint64_t passed = now - d->round_ns;
+    rw_watch_round(&d->service.watch, passed > waited ? passed - waited : 0);
+    d->round_ns = now;
+    d->idle_ns = idle;
 }
 
 static void init_service(struct daemon *d, const struct rw_options *options)
@@ -262,9 +310,14 @@ static void init_service(struct daemon *d, const struct rw_options *options)
     s->phase = RW_SERVICE_LOADING;
     d->start_ns = rw_clock_now(s->clock);
     rw_router_init(s, &s->handlers);
-    rw_connections_init(&s->connections, s->clock, &s->handlers, options->header_max);
+    rw_turns_init(&s->turns, s->clock);
+    rw_watch_init(&s->watch, s->clock);
+    s->turns.watch = &s->watch;
+    s->turns.wake = on_turns_wait;
+    s->turns.ctx = d;
+    rw_connections_init(&s->connections, s->clock, &s->turns, &s->handlers, options->header_max);
+    init_scoring(s);
     set_limits(s);
-    rw_admission_init(&s->admission, options->queue_tokens, d->start_ns);
     if (getrandom(&s->id_seed, sizeof s->id_seed, 0) != sizeof s->id_seed) {
         s->id_seed = d->start_ns;
     }
@@ -277,6 +330,13 @@ static void init_service(struct daemon *d, const struct rw_options *options)
 static void init_loop(struct daemon *d)
 {
     uv_loop_init(&d->loop);
+    uv_loop_configure(&d->loop, UV_METRICS_IDLE_TIME);
+    uv_idle_init(&d->loop, &d->round);
+    uv_prepare_init(&d->loop, &d->before);
+    d->round.data = d;
+    d->before.data = d;
+    d->round_ns = rw_clock_now(d->service.clock);
+    uv_prepare_start(&d->before, on_wait);
     uv_timer_init(&d->loop, &d->tick);
     uv_timer_init(&d->loop, &d->drain);
     uv_signal_init(&d->loop, &d->sigterm);
@@ -296,7 +356,7 @@ static void init_loop(struct daemon *d)
 
 static void on_run_news(void *ctx)
 {
-    rw_run_subscribers_wake(ctx);
+    rw_run_desk_wake(ctx);
 }
 
 static rw_status start_runs(struct daemon *d, struct rw_error *err)
@@ -306,7 +366,10 @@ static rw_status start_runs(struct daemon *d, struct rw_error *err)
                                       .run = {o->runs_window, o->runs_warm},
                                       .memory_max = o->runs_memory,
                                       .kept_max = o->runs_kept};
-    return rw_runs_start(&d->loop, &options, on_run_news, &d->service, &d->service.runs, err);
+    rw_status status = rw_runs_start(&d->loop, &options, on_run_news, &d->service.desk,
+                                     &d->service.desk.runs, err);
+    d->service.scoring.runs = d->service.desk.runs;
+    return status;
 }
 
 static rw_status open_listeners(struct daemon *d, struct rw_error *err)
@@ -337,7 +400,7 @@ static rw_status start(struct daemon *d, struct rw_error *err)
     if (status == RW_OK) {
         status = open_listeners(d, err);
     }
-    return status == RW_OK ? rw_bridge_load(d->service.bridge, err) : status;
+    return status == RW_OK ? rw_bridge_load(d->service.scoring.bridge, err) : status;
 }
 
 static int report(const struct rw_error *err)
@@ -360,12 +423,12 @@ int rw_lifecycle_run(const struct rw_options *options)
     rw_listener_raise_files();
     init_service(d, options);
     init_loop(d);
-    struct rw_bridge_events events = {on_loaded, on_polled, d};
-    rw_status status =
-        rw_bridge_open(&d->loop, options, d->service.clock, &events, &d->service.bridge, &err);
+    struct rw_bridge_events events = {on_loaded, d};
+    rw_status status = rw_bridge_open(&d->loop, options, d->service.clock, &d->service.turns,
+                                      &events, &d->service.scoring.bridge, &err);
     if (status == RW_OK) {
-        status = rw_prepare_start(&d->loop, (unsigned)options->prepare_threads, &d->service.prepare,
-                                  &err);
+        status = rw_prepare_start(&d->loop, &d->service.turns, (unsigned)options->prepare_threads,
+                                  &d->service.scoring.prepare, &err);
     }
     if (status == RW_OK) {
         status = start_runs(d, &err);
@@ -380,9 +443,9 @@ int rw_lifecycle_run(const struct rw_options *options)
     }
     uv_run(&d->loop, UV_RUN_DEFAULT);
     int exit_code = d->exit_code;
-    rw_prepare_free(d->service.prepare);
-    rw_runs_free(d->service.runs);
-    rw_bridge_free(d->service.bridge);
+    rw_prepare_free(d->service.scoring.prepare);
+    rw_runs_free(d->service.desk.runs);
+    rw_bridge_free(d->service.scoring.bridge);
     uv_loop_close(&d->loop);
     rw_free(d);
     return exit_code;

@@ -1,5 +1,5 @@
-/* Counters of the server and their exposition in Prometheus text format. Names carry base units and
- * labels are bounded: never a request id, never text. Loop thread only. */
+/* Counters of the server, for GET /metrics (metrics_page.c). Labels are bounded: never a request
+ * id, never text. Loop thread only. */
 #ifndef RW_SERVER_METRICS_H
 #define RW_SERVER_METRICS_H
 
@@ -7,7 +7,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/base/buf.h"
 #include "core/base/status.h"
 #include "core/shortcut/flag.h"
 
@@ -47,15 +46,13 @@ struct rw_metrics {
     uint64_t held;
     uint64_t flags_fired[RW_FLAGS];   /* by flag */
     uint64_t errors[RW_STATUS_COUNT]; /* by wire code, whole requests and single traces */
-    uint64_t scoring_now;             /* requests being worked on */
     double started_unix;              /* seconds */
 };
 
-struct rw_service;
+extern const double RW_METRIC_BOUND[RW_METRIC_BUCKETS]; /* seconds */
+extern const int RW_METRIC_CODE[RW_METRIC_CODES];
 
 void rw_histogram_add(struct rw_histogram *h, double seconds);
 void rw_metrics_request(struct rw_metrics *m, size_t route, int status, bool lost);
-/* The whole page. */
-void rw_metrics_write(struct rw_buf *out, struct rw_service *service);
 
 #endif

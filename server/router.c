@@ -1,4 +1,5 @@
-/* From a request head to a route, or to a refusal; and what is noted when an exchange has ended. */
+#include "server/router.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -8,7 +9,7 @@
 #include "proto/errors.h"
 #include "server/access.h"
 #include "server/http/listener.h"
-#include "server/service.h"
+#include "server/info.h"
 
 enum {
     BODY_OF_GET_MAX = 64 * 1024, /* bytes; some clients send one, nobody reads it */
@@ -17,7 +18,37 @@ enum {
 #define GET_ONLY  "GET, HEAD, OPTIONS"
 #define POST_ONLY "POST, OPTIONS"
 
-const struct rw_route RW_ROUTE[] = {
+static void rewards(struct rw_service *s, struct rw_exchange *ex)
+{
+    rw_rewards_start(&s->scoring, ex);
+}
+
+static void get_reward(struct rw_service *s, struct rw_exchange *ex)
+{
+    rw_get_reward_start(&s->scoring, ex);
+}
+
+static void runs(struct rw_service *s, struct rw_exchange *ex)
+{
+    rw_run_desk_list(&s->desk, ex);
+}
+
+static void run(struct rw_service *s, struct rw_exchange *ex)
+{
+    rw_run_desk_show(&s->desk, ex);
+}
+
+static void run_events(struct rw_service *s, struct rw_exchange *ex)
+{
+    rw_run_desk_events(&s->desk, ex);
+}
+
+static void run_acknowledge(struct rw_service *s, struct rw_exchange *ex)
+{
+    rw_run_desk_acknowledge(&s->desk, ex);
+}
+
+static const struct rw_route ROUTE[] = {
     {"GET, HEAD, POST, OPTIONS", "*", rw_handle_options,
      .open = true}, /* of the server, and of every route */
     {"GET, HEAD, POST, OPTIONS", "/", rw_handle_root, .open = true},
@@ -28,15 +59,13 @@ const struct rw_route RW_ROUTE[] = {
     {GET_ONLY, "/metrics", rw_handle_metrics},
     {GET_ONLY, "/openapi.json", rw_handle_openapi},
     {GET_ONLY, "/v1/models", rw_handle_models},
-    {GET_ONLY, "/v1/runs", rw_handle_runs},
-    {GET_ONLY, "/v1/runs/{id}", rw_handle_run},
-    {GET_ONLY, "/v1/runs/{id}/events", rw_handle_run_events},
-    {POST_ONLY, "/v1/runs/{id}/acknowledge", rw_handle_run_acknowledge},
-    {POST_ONLY, "/v1/rewards", rw_handle_rewards, .ready = true, .body = true, .scoring = true},
-    {POST_ONLY, "/get_reward", rw_handle_get_reward, .ready = true, .body = true, .scoring = true},
+    {GET_ONLY, "/v1/runs", runs},
+    {GET_ONLY, "/v1/runs/{id}", run},
+    {GET_ONLY, "/v1/runs/{id}/events", run_events},
+    {POST_ONLY, "/v1/runs/{id}/acknowledge", run_acknowledge},
+    {POST_ONLY, "/v1/rewards", rewards, .ready = true, .body = true, .scoring = true},
+    {POST_ONLY, "/get_reward", get_reward, .ready = true, .body = true, .scoring = true},
 };
-
-const size_t RW_ROUTE_COUNT = RW_COUNT(RW_ROUTE);
 
 /* ---- request ids ----------------------------------------------------------------------------- */
 
@@ -125,9 +154,9 @@ static bool path_fits(struct rw_str path, struct rw_str route)
 
 static const struct rw_route *find_route(struct rw_str path)
 {
-    for (size_t i = 0; i < RW_ROUTE_COUNT; i++) {
-        if (path_fits(path, rw_str_from(RW_ROUTE[i].path))) {
-            return &RW_ROUTE[i];
+    for (size_t i = 0; i < RW_COUNT(ROUTE); i++) {
+        if (path_fits(path, rw_str_from(ROUTE[i].path))) {
+            return &ROUTE[i];
         }
     }
     return NULL;
@@ -198,7 +227,7 @@ static rw_status check_phase(struct rw_service *s, const struct rw_route *route,
 {
     if (route->ready && s->phase == RW_SERVICE_LOADING) {
         rw_fail(err, RW_NOT_READY, "models are being loaded, %.0f %% of the current one is read",
-                100.0 * rw_bridge_progress(s->bridge));
+                100.0 * rw_bridge_progress(s->scoring.bridge));
         rw_error_hint(err, "GET /readyz says when");
         return RW_NOT_READY;
     }
@@ -218,7 +247,7 @@ static rw_status check_head(struct rw_service *s, struct rw_exchange *ex, struct
 {
     rw_status status = check_expect(ex, err);
     if (status == RW_OK && rw_str_is(ex->in->request.method, "OPTIONS")) {
-        ex->route = &RW_ROUTE[0]; /* ex->allow keeps what the route named knows */
+        ex->route = &ROUTE[0]; /* ex->allow keeps what the route named knows */
         return RW_OK;
     }
     if (status == RW_OK && ex->route->body) {
@@ -245,13 +274,18 @@ static rw_status on_head(void *ctx, struct rw_exchange *ex, uint64_t *body_max,
     if (status == RW_OK) {
         status = check_head(s, ex, err);
     }
-    *body_max = ex->route != NULL && ex->route->body ? s->limits.body_bytes_max : BODY_OF_GET_MAX;
+    *body_max =
+        ex->route != NULL && ex->route->body ? s->scoring.limits.body_bytes_max : BODY_OF_GET_MAX;
     return status;
 }
 
 static void on_request(void *ctx, struct rw_exchange *ex)
 {
-    ex->route->handle(ctx, ex);
+    struct rw_service *s = ctx;
+    const struct rw_route *route = ex->route; /* the exchange may be over behind the handler */
+    struct rw_watch_span span = rw_watch_enter(&s->watch, route->path);
+    route->handle(s, ex);
+    rw_watch_leave(&s->watch, span);
 }
 
 /* ---- after the exchange ---------------------------------------------------------------------- */
@@ -308,7 +342,7 @@ static void on_finished(void *ctx, const struct rw_exchange *ex, bool lost)
     if (lost && ex->route == NULL) {
         return; /* a connection that ended inside a request head */
     }
-    size_t route = ex->route != NULL ? (size_t)(ex->route - RW_ROUTE) : RW_ROUTE_COUNT;
+    size_t route = ex->route != NULL ? (size_t)(ex->route - ROUTE) : RW_COUNT(ROUTE);
     double seconds = (double)(rw_clock_now(s->clock) - ex->start_ns) / 1e9;
     rw_metrics_request(&s->metrics, route, ex->status, lost);
     if (ex->route != NULL && ex->route->scoring && ex->status == 200 && !lost) {
@@ -325,5 +359,7 @@ static void on_closed(void *ctx, struct rw_connection *c)
 
 void rw_router_init(struct rw_service *service, struct rw_handlers *handlers)
 {
+    service->routes = ROUTE;
+    service->n_routes = RW_COUNT(ROUTE);
     *handlers = (struct rw_handlers){on_head, on_request, on_finished, on_closed, service};
 }

@@ -68,6 +68,11 @@ rw_status rw_fail(struct rw_error *err, rw_status status, const char *format, ..
     return status;
 }
 
+rw_status rw_fail_memory(struct rw_error *err, const char *what)
+{
+    return rw_fail(err, RW_NO_MEMORY, "no memory for %s", what);
+}
+
 void rw_error_param(struct rw_error *err, const char *format, ...)
 {
     if (err == NULL) {

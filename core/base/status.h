@@ -90,6 +90,8 @@ const char *rw_status_text(rw_status status);
  * rw_fail(...)`. */
 rw_status rw_fail(struct rw_error *err, rw_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* NO_MEMORY, "no memory for WHAT". */
+rw_status rw_fail_memory(struct rw_error *err, const char *what);
 /* Adds to an error already set; both do nothing when `err` is NULL. */
 void rw_error_param(struct rw_error *err, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

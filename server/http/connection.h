@@ -33,12 +33,19 @@
 #include "server/http/exchange.h"
 #include "server/http/http_in.h"
 #include "server/http/transport.h"
+#include "server/turns.h"
 
 enum {
-    RW_AHEAD_BYTES_MAX = 64 * 1024,       /* of requests behind the one being answered */
-    RW_OUT_SOFT_BYTES = 64 * 1024,        /* a stream is not pulled while more than this waits */
-    RW_OUT_BYTES_MAX = 256 * 1024 * 1024, /* one reply in memory at once; beyond: cut off */
-    RW_BODY_PROGRESS_BYTES = 64 * 1024,   /* of a body that earn another body timeout */
+    RW_AHEAD_BYTES_MAX = 64 * 1024, /* of requests behind the one being answered */
+    RW_OUT_SOFT_BYTES = 64 * 1024,  /* a stream is not pulled while more than this waits */
+    /* Pulled of a stream before others get their turn: a fast reader of a large reply would have
+     * the loop for itself until the last byte. About 2 ms of writing numbers. */
+    RW_PUMP_BYTES = 256 * 1024,
+    /* Read of all bodies together in a round; beyond it those that still send wait for their turn.
+     * libuv would read 2 MB of each of a hundred uploads before it looks at a probe. */
+    RW_ROUND_BYTES = 1024 * 1024,
+    RW_READ_BYTES = 64 * 1024,          /* at once, about: the transport's buffer */
+    RW_BODY_PROGRESS_BYTES = 64 * 1024, /* of a body that earn another body timeout */
 };
 
 enum rw_connection_state {
@@ -67,6 +74,7 @@ struct rw_handlers {
 /* Shared by all connections of a loop. */
 struct rw_connections {
     const struct rw_clock *clock;
+    struct rw_turns *turns;
     const struct rw_handlers *handlers;
     struct rw_deadlines deadlines;
     size_t head_bytes_max;
@@ -78,6 +86,8 @@ struct rw_connections {
     uint64_t timeouts[RW_DEADLINE_KINDS]; /* for the metrics */
     uint64_t body_bytes;                  /* held by all requests together */
     uint64_t body_bytes_max;              /* --bodies-memory */
+    uint64_t round;                       /* of the turns, in which */
+    uint64_t round_bytes;                 /* were read */
     uint64_t bytes_in;
     uint64_t bytes_out;
 };
@@ -87,8 +97,10 @@ struct rw_connection {
     struct rw_connection *prev;
     struct rw_connection *next;
     struct rw_transport *transport;
+    struct rw_turn turn; /* reading or writing goes on */
     enum rw_connection_state state;
     bool reading;
+    bool paused;     /* reading stopped until its turn, for others' sake */
     bool peer_ended; /* EOF */
     bool writing;    /* a write is under way, from `flight` */
     bool pumping;    /* inside pull: wakes are no news */
@@ -106,13 +118,16 @@ struct rw_connection {
 };
 
 void rw_connections_init(struct rw_connections *all, const struct rw_clock *clock,
-                         const struct rw_handlers *handlers, size_t head_bytes_max);
+                         struct rw_turns *turns, const struct rw_handlers *handlers,
+                         size_t head_bytes_max);
 /* Call every 100 ms or so. */
 void rw_connections_tick(struct rw_connections *all);
 /* Closes the idle ones, and from now on every one that becomes idle. */
 void rw_connections_close_idle(struct rw_connections *all);
 /* Closes all, whatever they do. */
 void rw_connections_close_all(struct rw_connections *all);
+/* Ends all exchanges with an error, and all connections. */
+void rw_connections_abort_all(struct rw_connections *all, const struct rw_error *error);
 
 /* The connection is the caller's memory until handlers->closed. */
 void rw_connection_open(struct rw_connection *c, struct rw_connections *all,
@@ -125,10 +140,5 @@ void rw_connection_on_eof(struct rw_connection *c);
 void rw_connection_on_lost(struct rw_connection *c);
 void rw_connection_on_written(struct rw_connection *c, bool good);
 void rw_connection_on_closed(struct rw_connection *c);
-
-/* For exchange.c: bytes may have been added to `out`, or the source has news. */
-void rw_connection_pump(struct rw_connection *c);
-void rw_connection_begin_reply(struct rw_connection *c);
-uint64_t rw_connection_now(const struct rw_connection *c);
 
 #endif

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "server/http/connection.h"
+#include "core/base/util.h"
 #include "server/http/connection_parts.h"
 
 static size_t pending(const struct rw_connection *c)
@@ -46,47 +46,91 @@ static bool flush(struct rw_connection *c)
     return true;
 }
 
-/* One pull, framed as a chunk (HTTP/1.0: as bytes until the close). The size is written after the
- * fact into eight digits left free for it. */
-static enum rw_pull pull_once(struct rw_connection *c)
+static const char CHUNK_HEAD[] = "00000000\r\n"; /* room for the size, which is known later */
+enum {
+    CHUNK_HEAD_LEN = sizeof CHUNK_HEAD - 1,
+    CHUNK_DIGITS = 8,
+};
+
+/* What is appended next is a chunk (HTTP/1.0: bytes until the close). Returns where it begins. */
+static size_t begin_chunk(struct rw_connection *c)
 {
-    static const char SPACE[] = "00000000\r\n";
-    enum {
-        SPACE_LEN = sizeof SPACE - 1
-    };
-    bool chunked = c->in.request.minor == 1;
     size_t begin = c->out.len;
-    if (chunked) {
-        rw_buf_append(&c->out, SPACE, SPACE_LEN);
+    if (c->in.request.minor == 1) {
+        rw_buf_append(&c->out, CHUNK_HEAD, CHUNK_HEAD_LEN);
     }
-    enum rw_pull result = c->ex.source.pull(c->ex.source.ctx, &c->out);
-    if (chunked && !c->out.failed) {
-        size_t bytes = c->out.len - begin - SPACE_LEN;
-        c->ex.reply_bytes += bytes;
-        if (bytes == 0) {
-            c->out.len = begin; /* an empty chunk would end the reply */
-        } else {
-            char digits[24];
-            snprintf(digits, sizeof digits, "%08zx", bytes);
-            memcpy(c->out.ptr + begin, digits, 8);
-            rw_buf_append(&c->out, "\r\n", 2);
-        }
-        if (result == RW_PULL_END) {
-            rw_buf_append(&c->out, "0\r\n\r\n", 5);
-        }
+    return begin;
+}
+
+static void end_chunk(struct rw_connection *c, size_t begin, bool last)
+{
+    if (c->in.request.minor != 1 || c->out.failed) {
+        return;
     }
-    return result;
+    size_t bytes = c->out.len - begin - CHUNK_HEAD_LEN;
+    c->ex.reply_bytes += bytes;
+    if (bytes == 0) {
+        c->out.len = begin; /* an empty chunk would end the reply */
+    } else {
+        char digits[24];
+        snprintf(digits, sizeof digits, "%0*zx", CHUNK_DIGITS, bytes);
+        memcpy(c->out.ptr + begin, digits, CHUNK_DIGITS);
+        rw_buf_append(&c->out, "\r\n", 2);
+    }
+    if (last) {
+        rw_buf_append(&c->out, "0\r\n\r\n", 5);
+    }
+}
+
+bool rw_connection_lose(struct rw_connection *c, const struct rw_error *error)
+{
+    if (c->ex.source.lose == NULL) {
+        return false;
+    }
+    size_t begin = begin_chunk(c);
+    c->ex.source.lose(c->ex.source.ctx, &c->out, error);
+    end_chunk(c, begin, true);
+    c->source_ended = true;
+    c->ex.close_after = true;
+    return !c->out.failed;
+}
+
+/* A piece did not fit into memory. What was said before it stands; the piece is taken back, and
+ * where the source has words for it they need less than the buffer already has. */
+static void lose_piece(struct rw_connection *c, size_t begin)
+{
+    struct rw_error err = {0};
+    void *work = c->ex.work;
+    rw_fail_memory(&err, "the reply");
+    c->out.len = begin;
+    c->out.failed = false;
+    if (!rw_connection_lose(c, &err)) {
+        c->out.failed = true; /* flush closes the connection, and its work is told */
+        return;
+    }
+    c->ex.work = NULL;
+    if (work != NULL) {
+        c->ex.gone(work);
+    }
 }
 
 /* Pulls while little is waiting; true when there may be more to pull after a flush. */
-static bool pull(struct rw_connection *c)
+static bool pull(struct rw_connection *c, size_t *budget)
 {
-    while (c->ex.streaming && !c->source_ended && pending(c) < RW_OUT_SOFT_BYTES) {
-        enum rw_pull result = pull_once(c);
+    while (c->ex.streaming && !c->source_ended && *budget > 0 && pending(c) < RW_OUT_SOFT_BYTES) {
+        size_t begin = begin_chunk(c);
+        enum rw_pull result =
+            c->out.failed ? RW_PULL_MORE : c->ex.source.pull(c->ex.source.ctx, &c->out);
+        size_t bytes = c->out.len - begin;
         if (result == RW_PULL_END) {
             c->source_ended = true;
             c->ex.work = NULL; /* the source has seen its end */
         }
+        end_chunk(c, begin, result == RW_PULL_END);
+        if (c->out.failed && !c->source_ended) {
+            lose_piece(c, begin);
+        }
+        *budget -= RW_MIN(*budget, bytes);
         if (result != RW_PULL_MORE || c->out.failed) {
             return false;
         }
@@ -115,19 +159,23 @@ void rw_connection_pump(struct rw_connection *c)
     if (c->pumping || c->state == RW_CONNECTION_CLOSED) {
         return;
     }
-    c->pumping = true;
+    size_t budget = RW_PUMP_BYTES;
     bool more = true;
+    c->pumping = true;
     while (more) {
-        more = pull(c);
+        more = pull(c, &budget);
         if (!flush(c)) {
             c->pumping = false;
             return;
         }
-        more = more && pending(c) < RW_OUT_SOFT_BYTES;
+        more = more && budget > 0 && pending(c) < RW_OUT_SOFT_BYTES;
     }
     c->pumping = false;
     if (c->state != RW_CONNECTION_REPLYING) {
         return; /* an interim reply went out */
+    }
+    if (budget == 0) {
+        rw_turns_add(c->all->turns, &c->turn);
     }
     if (pending(c) == 0 && !c->writing && (!c->ex.streaming || c->source_ended)) {
         rw_connection_reply_done(c);

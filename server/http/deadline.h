@@ -16,7 +16,6 @@ enum rw_deadline_kind {
     RW_DEADLINE_HEARTBEAT, /* a stream with nothing to say */
     RW_DEADLINE_PROBE,     /* is a half-closed peer still there? */
     RW_DEADLINE_LINGER,    /* discarding what a refused client still sends */
-    RW_DEADLINE_HOLD,      /* a trainer's request waits for capacity */
     RW_DEADLINE_KINDS,
 };
 

@@ -5,7 +5,7 @@
 #include "core/base/assert.h"
 #include "core/base/hash.h"
 #include "proto/errors.h"
-#include "server/http/connection.h"
+#include "server/http/connection_parts.h"
 #include "server/http/http_out.h"
 
 enum {
@@ -27,7 +27,8 @@ static void begin(struct rw_exchange *ex, int status, const char *content_type,
         allow_origin = rw_exchange_header(ex, RW_HEADER_ORIGIN);
     }
     ex->status = status;
-    rw_connection_begin_reply(c);
+    rw_connection_set_state(c, RW_CONNECTION_REPLYING);
+    rw_deadline_disarm(&c->deadline);
     rw_http_out_head(&c->out, &(struct rw_http_head){.status = status,
                                                      .content_type = content_type,
                                                      .framing = framing,
@@ -123,9 +124,31 @@ void rw_exchange_wake(struct rw_exchange *ex)
     rw_connection_pump(ex->connection);
 }
 
-void rw_exchange_abort(struct rw_exchange *ex)
+static void forget_work(struct rw_exchange *ex)
 {
-    rw_connection_close(ex->connection);
+    void *work = ex->work;
+    ex->work = NULL;
+    if (work != NULL) {
+        ex->gone(work);
+    }
+}
+
+void rw_exchange_abort(struct rw_exchange *ex, const struct rw_error *error)
+{
+    struct rw_connection *c = ex->connection;
+    ex->close_after = true;
+    if (ex->streaming && !c->source_ended) {
+        bool said = rw_connection_lose(c, error); /* in the words of the work, while it is there */
+        forget_work(ex);
+        if (said) {
+            rw_connection_pump(c);
+        } else {
+            rw_connection_close(c);
+        }
+    } else if (ex->status == 0) {
+        forget_work(ex);
+        rw_exchange_fail(ex, error);
+    } /* else the reply is complete, and on its way */
 }
 
 struct rw_str rw_exchange_header(const struct rw_exchange *ex, enum rw_header header)

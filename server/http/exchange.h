@@ -1,4 +1,5 @@
-/* One request and its reply, as a handler sees it. The connection owns the exchange; a handler that
+/* One request and its reply, as a handler sees it: the face of the module whose inside is
+ * connection_parts.h. The connection owns the exchange; a handler that
  * answers later keeps a pointer until it has replied or until its `gone` was called, whichever is
  * first. Loop thread only. */
 #ifndef RW_SERVER_HTTP_EXCHANGE_H
@@ -13,7 +14,8 @@
 #include "server/http/http_in.h"
 
 enum {
-    RW_REQUEST_ID_MAX = 64, /* bytes, NUL included */
+    RW_REQUEST_ID_MAX = 64,                 /* bytes, NUL included */
+    RW_REPLY_BYTES_MAX = 256 * 1024 * 1024, /* in memory at once; beyond: cut off */
 };
 
 struct rw_connection;
@@ -31,6 +33,9 @@ enum rw_pull {
 struct rw_stream_source {
     enum rw_pull (*pull)(void *ctx, struct rw_buf *out);
     void (*heartbeat)(void *ctx, struct rw_buf *out); /* NULL = none */
+    /* The reply cannot go on: says so in its own words, as the last of it. NULL = it has none, and
+     * the reply is cut. */
+    void (*lose)(void *ctx, struct rw_buf *out, const struct rw_error *err);
     void *ctx;
 };
 
@@ -75,9 +80,10 @@ void rw_exchange_stream(struct rw_exchange *ex, const char *content_type,
                         const struct rw_stream_source *source, const char *extra_headers);
 /* The source has something again. */
 void rw_exchange_wake(struct rw_exchange *ex);
-/* After a streamed byte no status is left to say so: cuts the connection without the final chunk.
- */
-void rw_exchange_abort(struct rw_exchange *ex);
+/* Ends an exchange from outside, whatever it does: its work hears that the client is gone, and the
+ * client hears `error`: as a reply, as the last event of a stream that has begun (no status is left
+ * to say it), or by a cut connection when the source has no words for it. The connection closes. */
+void rw_exchange_abort(struct rw_exchange *ex, const struct rw_error *error);
 
 struct rw_str rw_exchange_header(const struct rw_exchange *ex, enum rw_header header);
 /* Set of RW_VIA_: the listener it came by. */

@@ -272,6 +272,13 @@ bool rw_runs_observe(struct rw_runs *r, struct rw_str id, const struct rw_run_tr
     return room;
 }
 
+void rw_runs_drop(struct rw_runs *r)
+{
+    uv_mutex_lock(&r->lock);
+    r->stats.dropped++;
+    uv_mutex_unlock(&r->lock);
+}
+
 rw_status rw_runs_ask(struct rw_runs *r, struct rw_runs_task *task, struct rw_error *err)
 {
     task->next = NULL;

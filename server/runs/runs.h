@@ -68,7 +68,6 @@ struct rw_runs_stats {
     uint64_t failed;  /* observations that the monitor or the database refused */
     uint64_t in_memory;
     uint64_t stored;
-    uint64_t evicted;
     uint64_t alarms[RW_RUN_RULES];
     bool durable;
 };
@@ -81,6 +80,8 @@ rw_status rw_runs_start(uv_loop_t *loop, const struct rw_runs_options *options,
                         struct rw_error *err);
 /* Copies. False = dropped (and counted). */
 bool rw_runs_observe(struct rw_runs *runs, struct rw_str id, const struct rw_run_trace *trace);
+/* An observation that could not be made for want of memory. */
+void rw_runs_drop(struct rw_runs *runs);
 /* OVERLOADED when too many questions wait. */
 rw_status rw_runs_ask(struct rw_runs *runs, struct rw_runs_task *task, struct rw_error *err);
 void rw_runs_stats(struct rw_runs *runs, struct rw_runs_stats *out);

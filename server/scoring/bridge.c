@@ -12,7 +12,7 @@
 #include "proto/suggest.h"
 
 enum {
-    POLL_JOBS = 256, /* per call of rw_engine_poll */
+    POLL_JOBS = 256, /* handed out in one step; about 1 us each */
     PROGRESS_SCALE = 1000,
 };
 
@@ -22,6 +22,8 @@ struct rw_bridge {
     const struct rw_options *options;
     struct rw_bridge_events events;
     struct rw_engine *engine;
+    struct rw_turns *turns;
+    struct rw_turn news; /* of the engine, being handed out */
     uv_async_t engine_wake;
     uv_async_t load_wake;
     uv_thread_t loader;
@@ -38,18 +40,22 @@ struct rw_bridge {
     size_t n_banks;
 };
 
+static bool hand_out_news(struct rw_turn *turn)
+{
+    struct rw_bridge *b = RW_CONTAINER_OF(turn, struct rw_bridge, news);
+    struct rw_job *changed[POLL_JOBS];
+    size_t n = rw_engine_poll(b->engine, changed, POLL_JOBS);
+    for (size_t i = 0; i < n; i++) {
+        struct rw_job_owner *owner = rw_job_tag(changed[i]);
+        owner->news(owner, changed[i]);
+    }
+    return n > 0;
+}
+
 static void on_engine_wake(uv_async_t *handle)
 {
     struct rw_bridge *b = handle->data;
-    struct rw_job *changed[POLL_JOBS];
-    size_t n;
-    while ((n = rw_engine_poll(b->engine, changed, POLL_JOBS)) > 0) {
-        for (size_t i = 0; i < n; i++) {
-            struct rw_job_owner *owner = rw_job_tag(changed[i]);
-            owner->news(owner, changed[i]);
-        }
-    }
-    b->events.polled(b->events.ctx);
+    rw_turns_add(b->turns, &b->news);
 }
 
 /* Engine thread. */
@@ -76,8 +82,9 @@ static size_t prefix_cache_bytes(const struct rw_options *options)
 }
 
 rw_status rw_bridge_open(uv_loop_t *loop, const struct rw_options *options,
-                         const struct rw_clock *clock, const struct rw_bridge_events *events,
-                         struct rw_bridge **out, struct rw_error *err)
+                         const struct rw_clock *clock, struct rw_turns *turns,
+                         const struct rw_bridge_events *events, struct rw_bridge **out,
+                         struct rw_error *err)
 {
     struct rw_bridge *b = rw_alloc_zero(1, sizeof *b);
     if (b == NULL) {
@@ -85,6 +92,8 @@ rw_status rw_bridge_open(uv_loop_t *loop, const struct rw_options *options,
     }
     b->options = options;
     b->events = *events;
+    b->turns = turns;
+    b->news = (struct rw_turn){.step = hand_out_news, .name = "news of the engine"};
     rw_arena_init(&b->arena, 1024 * 1024);
     struct rw_engine_options engine = {.threads = (unsigned)options->threads,
                                        .kernel = options->kernel,
@@ -176,6 +185,7 @@ void rw_bridge_close(struct rw_bridge *b)
         uv_thread_join(&b->loader);
         b->loading = false;
     }
+    rw_turns_remove(b->turns, &b->news);
     rw_engine_destroy(b->engine);
     b->engine = NULL;
     while (b->n_banks > 0) {

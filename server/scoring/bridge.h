@@ -1,8 +1,8 @@
 /* Between the event loop and the engine: the only module that sees both libuv and rw_engine.h.
  *
- * The engine's thread wakes the loop with one uv_async; the loop then polls and hands every job
- * with news to its owner. Models are loaded on a thread of their own. Loop thread only, but for
- * the loading thread inside. */
+ * The engine's thread wakes the loop with one uv_async; the loop then polls, a bounded number per
+ * turn, and hands every job with news to its owner. Models are loaded on a thread of their own.
+ * Loop thread only, but for the loading thread inside. */
 #ifndef RW_SERVER_SCORING_BRIDGE_H
 #define RW_SERVER_SCORING_BRIDGE_H
 
@@ -13,6 +13,7 @@
 #include "core/probe/banks.h"
 #include "core/rw_engine.h"
 #include "server/options.h"
+#include "server/turns.h"
 
 enum {
     RW_SERVER_MODELS_MAX = 32,
@@ -29,14 +30,13 @@ struct rw_bridge;
 struct rw_bridge_events {
     /* All models are loaded, or the first failure. */
     void (*loaded)(void *ctx, rw_status status, const struct rw_error *err);
-    /* Jobs have been handed out; work may be gathered until here. */
-    void (*polled)(void *ctx);
     void *ctx;
 };
 
 rw_status rw_bridge_open(uv_loop_t *loop, const struct rw_options *options,
-                         const struct rw_clock *clock, const struct rw_bridge_events *events,
-                         struct rw_bridge **out, struct rw_error *err);
+                         const struct rw_clock *clock, struct rw_turns *turns,
+                         const struct rw_bridge_events *events, struct rw_bridge **out,
+                         struct rw_error *err);
 /* Starts the loading thread; `loaded` comes once. */
 rw_status rw_bridge_load(struct rw_bridge *b, struct rw_error *err);
 /* No job is left. Waits for the loading thread and the engine; the loop must run once more before

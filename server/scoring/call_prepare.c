@@ -5,6 +5,8 @@
 
 #include "core/base/assert.h"
 #include "server/scoring/call_flags.h"
+#include "server/scoring/call_prepare.h"
+#include "server/scoring/observe.h"
 
 static const struct rw_error NO_MEMORY_ERROR = {
     .status = RW_NO_MEMORY,
@@ -27,7 +29,7 @@ static rw_status choose_model(struct rw_call *call, int part, struct rw_str name
                               struct rw_error *err)
 {
     enum rw_model_kind kind = part == RW_PART_PROCESS ? RW_KIND_PROCESS : RW_KIND_OUTCOME;
-    struct rw_bridge *bridge = call->service->bridge;
+    struct rw_bridge *bridge = call->scoring->bridge;
     if (refused) {
         return RW_OK;
     }
@@ -99,8 +101,8 @@ static void build_part(struct rw_call_trace *trace, int which, const struct rw_m
         .overlong = call->request.overlong == RW_REQUEST_OVERLONG_DROP_STEPS
                         ? RW_OVERLONG_DROP_STEPS
                         : RW_OVERLONG_ERROR,
-        .steps_max = call->service->limits.steps_max,
-        .tokens_max = call->service->limits.trace_tokens_max,
+        .steps_max = call->scoring->limits.steps_max,
+        .tokens_max = call->scoring->limits.trace_tokens_max,
     };
     uint32_t context = rw_model_info(call->model[which])->context_max;
     if (context > 0 && source.tokens_max > context) {
@@ -119,15 +121,14 @@ static void build_part(struct rw_call_trace *trace, int which, const struct rw_m
     }
 }
 
-static void init_trace(struct rw_call_trace *trace, const struct rw_message *messages,
-                       struct rw_str question)
+/* True when no part will be scored. */
+static bool build_parts(struct rw_call_trace *trace, const struct rw_message *messages)
 {
-    struct rw_call *call = trace->call;
-    trace->complete = true;
+    bool none = true;
     for (int p = 0; p < RW_PARTS; p++) {
         struct rw_call_part *part = &trace->part[p];
         part->trace = trace;
-        part->asked = call->model[p] != NULL;
+        part->asked = trace->call->model[p] != NULL;
         part->final = !part->asked;
         if (!part->asked) {
             continue;
@@ -141,16 +142,87 @@ static void init_trace(struct rw_call_trace *trace, const struct rw_message *mes
         } else {
             build_part(trace, p, messages);
         }
-        trace->complete = trace->complete && part->final;
+        none = none && part->final;
     }
+    return none;
+}
+
+/* A trace without flags is read here for its run: later nobody reads it any more. */
+static void watch_trace(struct rw_call_trace *trace, uint64_t prompt)
+{
+    struct rw_arena *arena = &trace->call->arena;
+    size_t n = 0;
+    if (trace->call->request.run.id.ptr == NULL) {
+        return;
+    }
+    trace->text = rw_arena_alloc(arena, sizeof *trace->text);
+    if (trace->text == NULL) {
+        return;
+    }
+    trace->text->prompt = prompt;
+    const struct rw_str *steps = NULL;
+    if (trace->flags == NULL) {
+        steps = rw_call_step_texts(trace, arena, &n);
+    }
+    if (steps != NULL) {
+        rw_observe_text(trace, steps, n);
+    }
+}
+
+/* The traces of one item; returns how many. */
+static size_t prepare_item(struct rw_call *call, size_t at, struct rw_call_trace *traces)
+{
+    const struct rw_request_item *item = &call->request.items[at];
+    const struct rw_message *messages = to_messages(call, item);
+    struct rw_str question = {0};
+    uint64_t prompt = call->request.run.id.ptr != NULL ? rw_observe_prompt(item) : 0;
     if (messages != NULL) {
-        trace->question = question;
-        rw_call_flags_prepare(trace, messages);
+        question = rw_probe_question(messages, item->n_messages, &call->arena);
     }
+    for (size_t t = 0; t < item->n_traces && !atomic_load(&call->flags.gone); t++) {
+        struct rw_call_trace *trace = &traces[t];
+        *trace = (struct rw_call_trace){.call = call,
+                                        .item = (uint32_t)at,
+                                        .index = (uint32_t)t,
+                                        .request_item = item,
+                                        .request = &item->traces[t],
+                                        .question = question};
+        if (!build_parts(trace, messages)) {
+            rw_call_flags_prepare(trace, messages);
+        }
+        watch_trace(trace, prompt);
+    }
+    return item->n_traces;
+}
+
+static rw_status prepare_traces(struct rw_call *call, struct rw_error *err)
+{
+    size_t n = 0;
+    call->n_traces = call->request.n_traces;
+    call->traces = rw_arena_array(&call->arena, call->n_traces + 1, sizeof *call->traces);
+    for (size_t i = 0; call->traces != NULL && i < call->request.n_items; i++) {
+        if (atomic_load(&call->flags.gone)) {
+            break; /* nobody looks at it any more */
+        }
+        rw_assert(call->request.items[i].n_traces <= call->n_traces - n);
+        n += prepare_item(call, i, &call->traces[n]);
+    }
+    call->n_traces = n;
+    call->steps = rw_arena_array(&call->arena, call->steps_max + 1, sizeof *call->steps);
+    /* Over the cap is not the fault of one trace: the request is too large, and will be again. */
+    if (call->traces == NULL || call->steps == NULL || call->arena.over_cap) {
+        call->n_traces = 0; /* none of them has a job */
+        *err = NO_MEMORY_ERROR;
+        return RW_NO_MEMORY;
+    }
+    return RW_OK;
 }
 
 rw_status rw_call_prepare(struct rw_call *call, struct rw_error *err)
 {
+    if (atomic_load(&call->flags.gone)) {
+        return rw_fail(err, RW_CANCELLED, "the client went away");
+    }
     rw_status status = call->dialect->parse(call, err);
     if (status == RW_OK) {
         status = choose_models(call, err);
@@ -158,43 +230,5 @@ rw_status rw_call_prepare(struct rw_call *call, struct rw_error *err)
     if (status == RW_OK) {
         status = rw_call_flags_begin(call, err);
     }
-    if (status != RW_OK) {
-        return status;
-    }
-    call->n_traces = call->request.n_traces;
-    call->traces = rw_arena_array(&call->arena, call->n_traces + 1, sizeof *call->traces);
-    if (call->traces == NULL) {
-        *err = NO_MEMORY_ERROR;
-        return RW_NO_MEMORY;
-    }
-    size_t n = 0;
-    for (size_t i = 0; i < call->request.n_items; i++) {
-        const struct rw_request_item *item = &call->request.items[i];
-        const struct rw_message *messages = to_messages(call, item);
-        struct rw_str question = {0};
-        if (messages != NULL) {
-            question = rw_probe_question(messages, item->n_messages, &call->arena);
-        }
-        for (size_t t = 0; t < item->n_traces; t++) {
-            rw_assert(n < call->n_traces);
-            struct rw_call_trace *trace = &call->traces[n++];
-            *trace = (struct rw_call_trace){.call = call,
-                                            .item = (uint32_t)i,
-                                            .index = (uint32_t)t,
-                                            .request_item = item,
-                                            .request = &item->traces[t]};
-            init_trace(trace, messages, question);
-        }
-    }
-    call->n_traces = n;
-    if (call->arena.over_cap) { /* not a trace: the request is too large, and will be again */
-        *err = NO_MEMORY_ERROR;
-        return RW_NO_MEMORY;
-    }
-    call->steps = rw_arena_array(&call->arena, call->steps_max + 1, sizeof *call->steps);
-    if (call->steps == NULL) {
-        *err = NO_MEMORY_ERROR;
-        return RW_NO_MEMORY;
-    }
-    return RW_OK;
+    return status == RW_OK ? prepare_traces(call, err) : status;
 }

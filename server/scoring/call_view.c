@@ -1,15 +1,11 @@
-/* A trace's state in the words of the reply. Nothing here turns a failure into a number. */
+#include "server/scoring/call_view.h"
+
 #include <stdio.h>
 
 #include "core/base/assert.h"
 #include "core/base/clock.h"
-#include "server/scoring/call_flags.h"
-
-uint32_t rw_call_steps_ready(const struct rw_call_trace *trace)
-{
-    const struct rw_call_part *part = &trace->part[RW_PART_PROCESS];
-    return part->job != NULL && part->error == NULL ? part->view.scores_ready : 0;
-}
+#include "server/scoring/call_state.h"
+#include "server/scoring/call_view_flags.h"
 
 /* Why a step of a finished trace has no reward. */
 static rw_status step_error(const struct rw_call_part *part, uint32_t index)
@@ -23,7 +19,7 @@ static rw_status step_error(const struct rw_call_part *part, uint32_t index)
     return part->view.stopped ? RW_STOPPED : RW_INTERNAL;
 }
 
-void rw_call_view_step(const struct rw_call_trace *trace, uint32_t index, struct rw_reply_step *out)
+static void view_step(const struct rw_call_trace *trace, uint32_t index, struct rw_reply_step *out)
 {
     const struct rw_call_part *part = &trace->part[RW_PART_PROCESS];
     rw_assert(index < part->input.n_steps);
@@ -115,12 +111,29 @@ void rw_call_view_trace(struct rw_call_trace *trace, struct rw_reply_trace *out)
     }
     if (process->asked && process->error == NULL) {
         for (uint32_t i = 0; i < process->input.n_steps; i++) {
-            rw_call_view_step(trace, i, &call->steps[i]);
+            view_step(trace, i, &call->steps[i]);
         }
         out->steps = call->steps;
         out->n_steps = process->input.n_steps;
     }
-    rw_call_flags_view(trace, out);
+    rw_call_view_flags(trace, out);
+}
+
+bool rw_call_view_next_step(struct rw_call_trace *trace, struct rw_reply_trace *of,
+                            struct rw_reply_step *out)
+{
+    const struct rw_call_part *process = &trace->part[RW_PART_PROCESS];
+    uint32_t until = rw_call_steps_ready(trace);
+    if (trace->complete && rw_call_part_runs(process)) {
+        until = process->input.n_steps; /* the others are null, with a reason */
+    }
+    if (trace->steps_told >= until) {
+        return false;
+    }
+    of->item = trace->item;
+    of->trace = trace->index;
+    view_step(trace, trace->steps_told++, out);
+    return true;
 }
 
 static void view_model(const struct rw_model *model, struct rw_reply_model *out)
@@ -134,12 +147,12 @@ static void view_model(const struct rw_model *model, struct rw_reply_model *out)
 void rw_call_view_head(const struct rw_call *call, struct rw_reply_head *out)
 {
     *out = (struct rw_reply_head){
-        .id = call->id, .kernel = rw_engine_kernel(rw_bridge_engine(call->service->bridge))};
+        .id = call->id, .kernel = rw_engine_kernel(rw_call_engine(call))};
     view_model(call->model[RW_PART_PROCESS], &out->process);
     view_model(call->model[RW_PART_OUTCOME], &out->outcome);
 }
 
-void rw_call_server_timing(struct rw_call *call, char *out, size_t size)
+void rw_call_server_timing(const struct rw_call *call, char *out, size_t size)
 {
     struct rw_reply_usage usage;
     rw_call_view_usage(call, &usage);
@@ -147,9 +160,9 @@ void rw_call_server_timing(struct rw_call *call, char *out, size_t size)
              usage.queue_ms, usage.cpu_ms, usage.total_ms);
 }
 
-void rw_call_view_usage(struct rw_call *call, struct rw_reply_usage *out)
+void rw_call_view_usage(const struct rw_call *call, struct rw_reply_usage *out)
 {
     *out = call->usage;
     out->queue_ms = (double)call->queue_ns_max / RW_NS_PER_MS;
-    out->total_ms = (double)(rw_clock_now(call->service->clock) - call->start_ns) / RW_NS_PER_MS;
+    out->total_ms = (double)(rw_clock_now(call->scoring->clock) - call->start_ns) / RW_NS_PER_MS;
 }

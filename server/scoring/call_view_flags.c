@@ -1,8 +1,8 @@
-/* The flags of a trace as its reply shows them. */
+#include "server/scoring/call_view_flags.h"
+
 #include <math.h>
 
 #include "core/base/utf8.h"
-#include "server/scoring/call_flags.h"
 
 static void view_flag(const struct rw_flag *flag, const struct rw_reply_trace *trace,
                       struct rw_reply_flag *out)
@@ -60,12 +60,12 @@ static bool lack_is_shown(const struct rw_call_trace *trace, enum rw_flag_id id)
             return false;
         }
     }
-    if (info->tier > call->tier || status == RW_OK || info->rule == RW_RULE_FACT) {
+    if (info->tier > call->flags.tier || status == RW_OK || info->rule == RW_RULE_FACT) {
         return false;
     }
     bool probe_failed =
         info->tier > RW_FLAG_FREE && status != RW_NOT_APPLICABLE && status != RW_NOT_CALIBRATED;
-    return call->request.flags_all || probe_failed;
+    return call->flags.all || probe_failed;
 }
 
 static void view_gates(const struct rw_call_trace *trace, struct rw_reply_trace *out)
@@ -94,7 +94,7 @@ static void view_gates(const struct rw_call_trace *trace, struct rw_reply_trace 
     out->gated = &gated;
 }
 
-void rw_call_flags_view(const struct rw_call_trace *trace, struct rw_reply_trace *out)
+void rw_call_view_flags(const struct rw_call_trace *trace, struct rw_reply_trace *out)
 {
     static struct rw_reply_flag flags[RW_FLAGS + 1]; /* loop thread */
     static const enum rw_reply_verified VERIFIED[] = {
@@ -107,11 +107,11 @@ void rw_call_flags_view(const struct rw_call_trace *trace, struct rw_reply_trace
     out->has_reference = call->dialect->flags && trace->request->reference.ptr != NULL;
     out->flags = flags;
     out->verified = of != NULL ? VERIFIED[of->verified] : RW_REPLY_VERIFIED_UNKNOWN;
-    if (trace->flags_lost && !call->flags_off) {
+    if (trace->flags_lost && !call->flags.off) {
         view_lack(of, RW_FLAG_SHORTCUT, RW_NO_MEMORY, &flags[out->n_flags++]);
-    } else if (of != NULL && !call->flags_off && of->error.status != RW_OK) {
+    } else if (of != NULL && !call->flags.off && of->error.status != RW_OK) {
         view_lack(of, RW_FLAG_SHORTCUT, of->error.status, &flags[out->n_flags++]);
-    } else if (of != NULL && !call->flags_off) {
+    } else if (of != NULL && !call->flags.off) {
         for (size_t i = 0; i < of->n; i++) {
             view_flag(&of->flag[i], out, &flags[out->n_flags++]);
         }

@@ -6,36 +6,40 @@
 #include "core/base/alloc.h"
 #include "proto/openrlhf.h"
 #include "server/scoring/call.h"
+#include "server/scoring/call_view.h"
 
 static rw_status parse(struct rw_call *call, struct rw_error *err)
 {
-    static char nothing[1];
-    const char *marker = call->service->options->response_marker;
-    return rw_openrlhf_parse(call->body.ptr != NULL ? call->body.ptr : nothing, call->body.len,
-                             rw_str_from(marker != NULL ? marker : ""), &call->service->limits,
-                             &call->arena, &call->request, err);
+    const struct rw_scoring *scoring = rw_call_scoring(call);
+    const char *marker = scoring->response_marker;
+    struct rw_buf *body = rw_call_body(call);
+    return rw_openrlhf_parse(body->ptr, body->len, rw_str_from(marker != NULL ? marker : ""),
+                             &scoring->limits, rw_call_arena(call), rw_call_request(call), err);
 }
 
 /* Never a 4xx for want of room, and a connection the trainer will not reuse. */
 static void fail(struct rw_call *call, const struct rw_error *err)
 {
-    call->ex->close_after = true;
+    struct rw_exchange *ex = rw_call_exchange(call);
+    ex->close_after = true;
     if (err->status == RW_OVERLOADED) {
-        rw_exchange_fail_as(call->ex, err, 503, "Retry-After: 1\r\n");
+        rw_exchange_fail_as(ex, err, 503, "Retry-After: 1\r\n");
     } else {
-        rw_exchange_fail(call->ex, err);
+        rw_exchange_fail(ex, err);
     }
 }
 
-static void fill_process(struct rw_call_trace *trace, struct rw_openrlhf_row *row)
+static void fill_process(const struct rw_reply_trace *view, struct rw_openrlhf_row *row)
 {
-    const struct rw_call_part *part = &trace->part[RW_PART_PROCESS];
-    const struct rw_score *scores = rw_job_scores(part->job);
     double sum = 0;
-    row->n_steps = rw_call_steps_ready(trace);
-    for (uint32_t i = 0; i < row->n_steps; i++) {
-        sum += (double)scores[i].reward;
-        if (scores[i].reward < 0.5F && row->first_bad_step < 0) {
+    for (uint32_t i = 0; i < view->n_steps; i++) {
+        const struct rw_reply_step *step = &view->steps[i];
+        if (!step->scored) {
+            continue;
+        }
+        row->n_steps++;
+        sum += (double)step->reward;
+        if (step->reward < 0.5F && row->first_bad_step < 0) {
             row->first_bad_step = i;
         }
     }
@@ -56,7 +60,7 @@ static const struct rw_error *fill_row(struct rw_call_trace *trace, struct rw_op
     if (view.has_process) {
         row->process = view.process_reward;
         row->reward = row->score = view.process_reward;
-        fill_process(trace, row);
+        fill_process(&view, row);
     } else {
         row->reward = view.outcome_raw; /* as OpenRLHF's own server */
         row->score = view.outcome_reward;
@@ -67,39 +71,46 @@ static const struct rw_error *fill_row(struct rw_call_trace *trace, struct rw_op
     return NULL;
 }
 
+/* All rows, or the first trace without one: half a list would be read as a whole one. */
+static rw_status write_rows(struct rw_call *call, struct rw_buf *out, struct rw_error *err)
+{
+    size_t n = rw_call_traces(call);
+    struct rw_openrlhf_row *rows = rw_alloc_zero(n + 1, sizeof *rows);
+    if (rows == NULL) {
+        return rw_fail_memory(err, "the reply");
+    }
+    rw_status status = RW_OK;
+    for (size_t i = 0; status == RW_OK && i < n; i++) {
+        const struct rw_error *lost = fill_row(rw_call_trace_at(call, i), &rows[i]);
+        if (lost != NULL) {
+            *err = *lost;
+            rw_error_param(err, "query[%zu]", i);
+            status = err->status;
+        }
+    }
+    if (status == RW_OK) {
+        rw_openrlhf_write(out, rows, n, rw_call_has_model(call, RW_KIND_PROCESS),
+                          rw_call_has_model(call, RW_KIND_OUTCOME));
+        status = out->failed ? rw_fail_memory(err, "the reply") : RW_OK;
+    }
+    rw_free(rows);
+    return status;
+}
+
 static void send_rows(struct rw_call *call)
 {
-    struct rw_openrlhf_row *rows = rw_alloc_zero(call->n_traces + 1, sizeof *rows);
     struct rw_error err = {0};
-    const struct rw_error *lost = NULL;
     struct rw_buf out;
-    rw_buf_init(&out, RW_OUT_BYTES_MAX);
-    for (size_t i = 0; rows != NULL && lost == NULL && i < call->n_traces; i++) {
-        lost = fill_row(&call->traces[i], &rows[i]);
-        if (lost != NULL) {
-            err = *lost;
-            rw_error_param(&err, "query[%zu]", i);
-        }
-    }
-    if (rows == NULL) {
-        rw_fail(&err, RW_NO_MEMORY, "no memory for the reply");
-    }
-    if (err.status == RW_OK) {
-        rw_openrlhf_write(&out, rows, call->n_traces, call->model[RW_PART_PROCESS] != NULL,
-                          call->model[RW_PART_OUTCOME] != NULL);
-        if (out.failed) { /* half a list would be read as a whole one */
-            rw_fail(&err, RW_NO_MEMORY, "no memory for the reply");
-        }
-    }
-    if (err.status == RW_OK) {
-        char timing[128];
+    char timing[128];
+    rw_buf_init(&out, RW_REPLY_BYTES_MAX);
+    if (write_rows(call, &out, &err) == RW_OK) {
         rw_call_server_timing(call, timing, sizeof timing);
-        rw_exchange_reply(call->ex, 200, "application/json", rw_buf_str(&out), timing);
+        rw_exchange_reply(rw_call_exchange(call), 200, "application/json", rw_buf_str(&out),
+                          timing);
     } else {
         fail(call, &err);
     }
     rw_buf_fini(&out);
-    rw_free(rows);
     rw_call_end(call);
 }
 
@@ -110,10 +121,15 @@ static void progress(struct rw_call *call)
     }
 }
 
-static const struct rw_dialect OPENRLHF = {parse, progress,     progress,
-                                           fail,  .hold = true, .flags = false};
+static const struct rw_dialect OPENRLHF = {.name = "/get_reward",
+                                           .parse = parse,
+                                           .begun = progress,
+                                           .progress = progress,
+                                           .fail = fail,
+                                           .hold = true,
+                                           .flags = false};
 
-void rw_handle_get_reward(struct rw_service *service, struct rw_exchange *ex)
+void rw_get_reward_start(struct rw_scoring *scoring, struct rw_exchange *ex)
 {
-    rw_call_start(service, ex, &OPENRLHF);
+    rw_call_start(scoring, ex, &OPENRLHF);
 }

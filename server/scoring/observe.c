@@ -6,7 +6,6 @@
 #include "core/base/hash.h"
 #include "core/base/util.h"
 #include "server/runs/runs.h"
-#include "server/scoring/call_flags.h"
 
 enum {
     STEPS_MAX = 4096, /* of the surface measure; the rest of a longer trace is not looked at */
@@ -18,7 +17,7 @@ static const uint64_t PROMPT_SEED = 0x70726F6D7074;
 static const uint64_t TRACE_SEED = 0x7472616365;
 static const double PROBABILITY_MIN = 1.0 / 512; /* clip of a logit, as in the signals */
 
-static uint64_t hash_prompt(const struct rw_request_item *item)
+uint64_t rw_observe_prompt(const struct rw_request_item *item)
 {
     uint64_t h = PROMPT_SEED;
     for (size_t i = 0; i < item->n_messages; i++) {
@@ -35,40 +34,30 @@ static double logit(double p)
     return log(p / (1 - p));
 }
 
-/* The steps as the process model saw them; a trace in one text without it is one step. */
-static size_t gather_steps(const struct rw_call_trace *trace, struct rw_str *steps)
+void rw_observe_text(struct rw_call_trace *trace, const struct rw_str *steps, size_t n)
 {
-    const struct rw_request_trace *request = trace->request;
-    const struct rw_call_part *part = &trace->part[RW_PART_PROCESS];
-    size_t n = 0;
-    if (!request->is_text) {
-        for (; n < request->n_steps && n < STEPS_MAX; n++) {
-            steps[n] = request->steps[n];
-        }
-        return n;
+    struct rw_call_text *text = trace->text;
+    if (text == NULL) {
+        return;
     }
-    if (!part->asked || part->error != NULL) {
-        steps[0] = request->text;
-        return 1;
+    size_t looked_at = RW_MIN(n, STEPS_MAX);
+    text->hash = TRACE_SEED;
+    for (size_t i = 0; i < looked_at; i++) {
+        text->hash = rw_hash64(steps[i].ptr, steps[i].len, text->hash);
+        text->bytes += (double)steps[i].len;
     }
-    for (; n < part->input.n_steps && n < STEPS_MAX; n++) {
-        const struct rw_input_step *s = &part->input.steps[n];
-        steps[n] = rw_str_slice(request->text, s->byte_begin, s->byte_end);
-    }
-    return n;
+    text->steps = (double)n;
+    rw_surface_measure(steps, looked_at, text->surface);
+    text->known = true;
 }
 
-static void measure_text(const struct rw_call_trace *trace, struct rw_run_trace *out)
+static void take_text(const struct rw_call_text *text, struct rw_run_trace *out)
 {
-    static struct rw_str steps[STEPS_MAX]; /* loop thread */
-    size_t n = gather_steps(trace, steps);
-    out->trace = TRACE_SEED;
-    for (size_t i = 0; i < n; i++) {
-        out->trace = rw_hash64(steps[i].ptr, steps[i].len, out->trace);
-        out->bytes += (double)steps[i].len;
-    }
-    out->steps = (double)(trace->request->is_text ? n : trace->request->n_steps);
-    rw_surface_measure(steps, n, out->surface);
+    out->prompt = text->prompt;
+    out->trace = text->hash;
+    out->steps = text->steps;
+    out->bytes = text->bytes;
+    memcpy(out->surface, text->surface, sizeof out->surface);
 }
 
 static void take_process(const struct rw_call_trace *trace, struct rw_run_trace *out)
@@ -133,13 +122,17 @@ static void take_flags(const struct rw_call_trace *trace, struct rw_run_trace *o
     }
 }
 
-void rw_runs_observe_trace(struct rw_call_trace *trace)
+void rw_observe_trace(const struct rw_call_trace *trace)
 {
     static struct rw_run_trace t; /* loop thread */
     const struct rw_call *call = trace->call;
     const struct rw_request_run *run = &call->request.run;
-    if (run->id.ptr == NULL || call->phase == RW_CALL_ABANDONED) {
+    if (run->id.ptr == NULL || call->phase == RW_CALL_ENDING) {
         return; /* a cancelled trace failed for no fault of the policy's */
+    }
+    if (trace->text == NULL || !trace->text->known) { /* no memory to look at it */
+        rw_runs_drop(call->scoring->runs);
+        return;
     }
     memset(&t, 0, sizeof t);
     t.reward[RW_RUN_PROCESS] = NAN;
@@ -153,14 +146,13 @@ void rw_runs_observe_trace(struct rw_call_trace *trace)
     t.label.trace = trace->index;
     t.label.step = run->step;
     t.label.sample_index = run->sample_index;
-    t.prompt = hash_prompt(trace->request_item);
     t.group_size = run->rollout_n > 0                  ? (uint64_t)run->rollout_n
                    : trace->request_item->n_traces > 1 ? trace->request_item->n_traces
                                                        : 0;
     t.validate = run->validate;
-    measure_text(trace, &t);
+    take_text(trace->text, &t);
     take_process(trace, &t);
     take_outcome(trace, &t);
     take_flags(trace, &t);
-    (void)rw_runs_observe(call->service->runs, run->id, &t); /* a drop is counted */
+    (void)rw_runs_observe(call->scoring->runs, run->id, &t); /* a drop is counted */
 }

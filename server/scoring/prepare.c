@@ -2,61 +2,114 @@
 
 #include "core/base/alloc.h"
 #include "core/base/assert.h"
+#include "core/base/util.h"
 
 enum {
     THREADS_MAX = 64,
+    DELIVERED_PER_STEP = 64, /* tasks whose `done` is called before the loop looks elsewhere */
 };
 
-struct list {
-    struct rw_task *first;
-    struct rw_task **end;
+/* Lanes with work, served in turn. */
+struct ring {
+    struct rw_lane *first;
+    struct rw_lane **end;
 };
 
 struct rw_prepare {
-    uv_mutex_t lock; /* queue, queued, stopping, finished */
+    uv_mutex_t lock; /* rings, bodies, flags_next, stopping, finished; lanes' tasks */
     uv_cond_t news;
     uv_async_t wake;
-    struct list queue;
-    struct list finished;
-    unsigned queued;
+    struct ring bodies; /* lanes whose task is a body */
+    struct ring others;
+    unsigned n_bodies;
+    bool others_next; /* whose turn it is when both have work */
     bool stopping;
+    struct rw_task *finished;
+    struct rw_task **finished_end;
+    /* the loop's own */
+    struct rw_turns *turns;
+    struct rw_turn turn;
+    struct rw_task *delivering; /* taken from `finished` */
     uv_thread_t thread[THREADS_MAX];
     unsigned threads;
 };
 
-static void push(struct list *list, struct rw_task *task)
+/* ---- lanes (under the lock) ------------------------------------------------------------------ */
+
+static void ring_push(struct ring *ring, struct rw_lane *lane)
 {
+    lane->next = NULL;
+    *ring->end = lane;
+    ring->end = &lane->next;
+}
+
+static struct rw_lane *ring_pop(struct ring *ring)
+{
+    struct rw_lane *lane = ring->first;
+    ring->first = lane->next;
+    if (ring->first == NULL) {
+        ring->end = &ring->first;
+    }
+    return lane;
+}
+
+static void check_lane(const struct rw_lane *lane)
+{
+    rw_assert((lane->first == NULL) == (lane->end == NULL || lane->end == &lane->first));
+}
+
+/* True when the lane was empty: its owner has to put it into a ring. */
+static bool lane_push(struct rw_lane *lane, struct rw_task *task)
+{
+    bool empty = lane->first == NULL;
+    check_lane(lane);
+    if (empty) {
+        lane->end = &lane->first;
+    }
     task->next = NULL;
-    *list->end = task;
-    list->end = &task->next;
+    *lane->end = task;
+    lane->end = &task->next;
+    return empty;
 }
 
-static struct rw_task *take_all(struct list *list)
+static struct rw_task *lane_pop(struct rw_lane *lane)
 {
-    struct rw_task *first = list->first;
-    list->first = NULL;
-    list->end = &list->first;
-    return first;
-}
-
-static struct rw_task *take_one(struct list *list)
-{
-    struct rw_task *task = list->first;
-    if (task != NULL) {
-        list->first = task->next;
-        if (list->first == NULL) {
-            list->end = &list->first;
-        }
+    struct rw_task *task = lane->first;
+    lane->first = task->next;
+    if (lane->first == NULL) {
+        lane->end = &lane->first;
     }
     return task;
 }
+
+/* The next task of the next lane; NULL when nothing waits. */
+static struct rw_task *take(struct rw_prepare *p)
+{
+    bool other = p->others.first != NULL && (p->others_next || p->bodies.first == NULL);
+    p->others_next = !other;
+    if (other) {
+        struct rw_lane *lane = ring_pop(&p->others);
+        struct rw_task *task = lane_pop(lane);
+        if (lane->first != NULL) {
+            ring_push(&p->others, lane);
+        }
+        return task;
+    }
+    if (p->bodies.first == NULL) {
+        return NULL;
+    }
+    p->n_bodies--;
+    return lane_pop(ring_pop(&p->bodies));
+}
+
+/* ---- workers --------------------------------------------------------------------------------- */
 
 static void work(void *ctx)
 {
     struct rw_prepare *p = ctx;
     uv_mutex_lock(&p->lock);
     for (;;) {
-        struct rw_task *task = take_one(&p->queue);
+        struct rw_task *task = take(p);
         if (task == NULL && p->stopping) {
             break;
         }
@@ -64,31 +117,47 @@ static void work(void *ctx)
             uv_cond_wait(&p->news, &p->lock);
             continue;
         }
-        p->queued--;
         uv_mutex_unlock(&p->lock);
         task->run(task);
         uv_mutex_lock(&p->lock);
-        push(&p->finished, task);
-        uv_async_send(&p->wake);
+        bool first = p->finished == NULL;
+        task->next = NULL;
+        *p->finished_end = task;
+        p->finished_end = &task->next;
+        if (first) { /* the loop takes the whole list when it wakes: one wake is enough */
+            uv_async_send(&p->wake);
+        }
     }
     uv_mutex_unlock(&p->lock);
 }
 
-static void deliver(struct rw_prepare *p)
+/* ---- the loop's side ------------------------------------------------------------------------- */
+
+static bool deliver(struct rw_turn *turn)
 {
-    uv_mutex_lock(&p->lock);
-    struct rw_task *task = take_all(&p->finished);
-    uv_mutex_unlock(&p->lock);
-    while (task != NULL) {
-        struct rw_task *next = task->next;
+    struct rw_prepare *p = RW_CONTAINER_OF(turn, struct rw_prepare, turn);
+    for (int i = 0; i < DELIVERED_PER_STEP; i++) {
+        if (p->delivering == NULL) {
+            uv_mutex_lock(&p->lock);
+            p->delivering = p->finished;
+            p->finished = NULL;
+            p->finished_end = &p->finished;
+            uv_mutex_unlock(&p->lock);
+        }
+        struct rw_task *task = p->delivering;
+        if (task == NULL) {
+            return false;
+        }
+        p->delivering = task->next;
         task->done(task);
-        task = next;
     }
+    return true;
 }
 
 static void on_wake(uv_async_t *handle)
 {
-    deliver(handle->data);
+    struct rw_prepare *p = handle->data;
+    rw_turns_add(p->turns, &p->turn);
 }
 
 static void join(struct rw_prepare *p)
@@ -103,17 +172,20 @@ static void join(struct rw_prepare *p)
     p->threads = 0;
 }
 
-rw_status rw_prepare_start(uv_loop_t *loop, unsigned threads, struct rw_prepare **out,
-                           struct rw_error *err)
+rw_status rw_prepare_start(uv_loop_t *loop, struct rw_turns *turns, unsigned threads,
+                           struct rw_prepare **out, struct rw_error *err)
 {
     rw_assert(threads >= 1 && threads <= THREADS_MAX);
     struct rw_prepare *p = rw_alloc_zero(1, sizeof *p);
     if (p == NULL) {
         return rw_fail(err, RW_NO_MEMORY, "no memory for the prepare threads");
     }
-    p->queue.end = &p->queue.first;
-    p->finished.end = &p->finished.first;
+    p->bodies.end = &p->bodies.first;
+    p->others.end = &p->others.first;
+    p->finished_end = &p->finished;
     p->wake.data = p;
+    p->turns = turns;
+    p->turn = (struct rw_turn){.step = deliver, .name = "prepared"};
     if (uv_mutex_init(&p->lock) != 0) {
         goto err_after_alloc;
     }
@@ -141,25 +213,41 @@ err_after_alloc:
     return rw_fail(err, RW_NO_MEMORY, "cannot start the prepare threads");
 }
 
-rw_status rw_prepare_submit(struct rw_prepare *p, struct rw_task *task, struct rw_error *err)
+rw_status rw_prepare_body(struct rw_prepare *p, struct rw_lane *lane, struct rw_task *task,
+                          struct rw_error *err)
 {
     uv_mutex_lock(&p->lock);
-    bool room = p->queued < RW_PREPARE_QUEUE_MAX && !p->stopping;
+    bool room = p->n_bodies < RW_PREPARE_BODIES_MAX && !p->stopping;
     if (room) {
-        push(&p->queue, task);
-        p->queued++;
+        bool empty = lane_push(lane, task);
+        rw_assert(empty);
+        ring_push(&p->bodies, lane);
+        p->n_bodies++;
         uv_cond_signal(&p->news);
     }
     uv_mutex_unlock(&p->lock);
     return room ? RW_OK
                 : rw_fail(err, RW_OVERLOADED, "over %d requests wait to be parsed",
-                          RW_PREPARE_QUEUE_MAX);
+                          RW_PREPARE_BODIES_MAX);
+}
+
+void rw_prepare_more(struct rw_prepare *p, struct rw_lane *lane, struct rw_task *task)
+{
+    uv_mutex_lock(&p->lock);
+    rw_assert(!p->stopping); /* the daemon stops when no request is left */
+    if (lane_push(lane, task)) {
+        ring_push(&p->others, lane);
+    }
+    uv_cond_signal(&p->news);
+    uv_mutex_unlock(&p->lock);
 }
 
 void rw_prepare_stop(struct rw_prepare *p)
 {
     join(p);
-    deliver(p);
+    while (deliver(&p->turn)) {
+    }
+    rw_turns_remove(p->turns, &p->turn);
     uv_close((uv_handle_t *)&p->wake, NULL);
 }
 

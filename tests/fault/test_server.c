@@ -299,6 +299,7 @@ static struct reply reply;
 static struct rewards clean[QUESTION_COUNT];
 static int clean_status[QUESTION_COUNT];
 static size_t clean_len[QUESTION_COUNT];
+static long error_events[QUESTION_COUNT]; /* streams that said themselves that they failed */
 
 static bool refusal(int status)
 {
@@ -336,7 +337,12 @@ static void check_answer(int q, bool must_succeed)
     }
     expect_subset(name, &clean[q], &got);
     if (QUESTIONS[q].scores && chunked(&reply) && strstr(reply.body, "event") != NULL) {
-        ck_assert_msg(strstr(reply.body, "done") != NULL, "%s: a stream without its end", name);
+        bool failed = strstr(reply.body, "\"event\":\"error\"") != NULL;
+        bool done = strstr(reply.body, "\"event\":\"done\"") != NULL;
+        ck_assert_msg(done != failed, "%s: a stream without its one end\n%.2000s", name,
+                      reply.bytes);
+        ck_assert_msg(done || !must_succeed, "%s: a stream that failed", name);
+        error_events[q] += failed ? 1 : 0;
     }
 }
 
@@ -468,6 +474,9 @@ static void each_allocation(int q, enum rw_fault_kind kind, long stride)
 START_TEST(each_allocation_fails_once)
 {
     each_allocation(_i, RW_FAULT_ALLOC, QUESTIONS[_i].stride > 0 ? QUESTIONS[_i].stride : 1);
+    bool events =
+        strcmp(QUESTIONS[_i].name, "ndjson") == 0 || strcmp(QUESTIONS[_i].name, "sse") == 0;
+    ck_assert_int_eq(error_events[_i] > 0, events);
 }
 END_TEST
 

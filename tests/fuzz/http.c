@@ -19,6 +19,7 @@ enum {
 
 struct peer {
     struct rw_transport transport;
+    struct rw_turns turns;
     struct rw_connections all;
     struct rw_connection connection;
     const char *flight;
@@ -107,7 +108,7 @@ static void on_request(void *ctx, struct rw_exchange *ex)
 {
     rw_assert(ex->body.len == ex->in->body_bytes && ex->body.len <= BODY_MAX);
     if (rw_str_is(ex->in->request.target, "/s")) {
-        struct rw_stream_source source = {pull, NULL, ctx};
+        struct rw_stream_source source = {.pull = pull, .ctx = ctx};
         ((struct peer *)ctx)->pulls = 0;
         rw_exchange_stream(ex, "text/plain", &source, NULL);
     } else {
@@ -133,6 +134,8 @@ static void on_closed(void *ctx, struct rw_connection *c)
 /* The events the peer owes us, until there are none. */
 static void settle(struct peer *p)
 {
+    while (rw_turns_run(&p->turns)) {
+    }
     while (p->flight != NULL) {
         p->flight = NULL;
         rw_connection_on_written(&p->connection, !p->closed);
@@ -144,7 +147,8 @@ static void run(struct peer *p, const char *bytes, size_t size, size_t piece)
     *p = (struct peer){.transport = {.ops = &OPS}};
     struct rw_clock clock = {now, now, p};
     struct rw_handlers handlers = {on_head, on_request, on_finished, on_closed, p};
-    rw_connections_init(&p->all, &clock, &handlers, 4096);
+    rw_turns_init(&p->turns, &clock);
+    rw_connections_init(&p->all, &clock, &p->turns, &handlers, 4096);
     rw_connection_open(&p->connection, &p->all, &p->transport);
     for (size_t at = 0; at < size && !p->closed;) {
         size_t n = size - at < piece ? size - at : piece;

@@ -139,7 +139,7 @@ static void on_request(void *ctx, struct rw_exchange *ex)
         ex->gone = on_gone;
     }
     if (rw_str_is(ex->in->request.target, "/stream")) {
-        struct rw_stream_source source = {pull, heartbeat, sim};
+        struct rw_stream_source source = {.pull = pull, .heartbeat = heartbeat, .ctx = sim};
         rw_exchange_stream(ex, "text/event-stream", &source, NULL);
     } else if (rw_str_is(ex->in->request.target, "/large")) {
         memset(large, 'x', sizeof large);
@@ -177,7 +177,8 @@ void sim_init(struct sim *sim)
     *sim = (struct sim){.now_ns = 1};
     sim->clock = (struct rw_clock){now, now, sim};
     sim->handlers = (struct rw_handlers){on_head, on_request, on_finished, on_closed, sim};
-    rw_connections_init(&sim->all, &sim->clock, &sim->handlers, 32 * 1024);
+    rw_turns_init(&sim->turns, &sim->clock);
+    rw_connections_init(&sim->all, &sim->clock, &sim->turns, &sim->handlers, 32 * 1024);
     sim->all.body_bytes_max = 64 << 20;
     rw_deadlines_set(&sim->all.deadlines, RW_DEADLINE_IDLE, 75000);
     rw_deadlines_set(&sim->all.deadlines, RW_DEADLINE_HEADER, 10000);
@@ -198,6 +199,8 @@ struct sim_peer *sim_connect(struct sim *sim)
 /* Events the server is owed: a write the window now allows, the end of a close. */
 static void settle(struct sim_peer *p)
 {
+    while (rw_turns_run(&p->sim->turns)) {
+    }
     while (p->flight != NULL && !p->closing) {
         p->taken += take(p, p->flight + p->taken, p->flight_len - p->taken);
         if (p->taken < p->flight_len) {

@@ -35,6 +35,7 @@ struct sim {
     uint64_t now_ns;
     struct rw_clock clock;
     struct rw_handlers handlers;
+    struct rw_turns turns;
     struct rw_connections all;
     struct sim_peer peer[SIM_PEERS_MAX];
     size_t n_peers;

@@ -1,11 +1,9 @@
-/* GET /v1/runs, GET /v1/runs/{id}, POST /v1/runs/{id}/acknowledge, GET /v1/runs/{id}/events. The
- * answers are made on the runs thread; here they are waited for and sent. */
+#include "server/runs/desk.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include "core/base/alloc.h"
-#include "server/runs/runs.h"
-#include "server/service.h"
 
 enum {
     SUBSCRIBERS_MAX = 256, /* event streams open at once */
@@ -14,7 +12,7 @@ enum {
 /* One question, or one event stream that asks again and again. */
 struct rw_asker {
     struct rw_runs_task task; /* first member */
-    struct rw_service *service;
+    struct rw_run_desk *desk;
     struct rw_exchange *ex; /* NULL = the client is gone */
     bool asking;            /* the task is out */
     bool begun;             /* events: the head of the reply was sent */
@@ -103,7 +101,7 @@ static void on_answer(struct rw_runs_task *task)
     }
 }
 
-static struct rw_asker *create(struct rw_service *service, struct rw_exchange *ex,
+static struct rw_asker *create(struct rw_run_desk *desk, struct rw_exchange *ex,
                                enum rw_runs_question question)
 {
     struct rw_error err = {0};
@@ -113,7 +111,7 @@ static struct rw_asker *create(struct rw_service *service, struct rw_exchange *e
         rw_exchange_fail(ex, &err);
         return NULL;
     }
-    a->service = service;
+    a->desk = desk;
     a->ex = ex;
     a->task.question = question;
     a->task.done = on_answer;
@@ -128,15 +126,14 @@ static struct rw_asker *create(struct rw_service *service, struct rw_exchange *e
 
 static bool ask(struct rw_asker *a, struct rw_error *err)
 {
-    a->asking = rw_runs_ask(a->service->runs, &a->task, err) == RW_OK;
+    a->asking = rw_runs_ask(a->desk->runs, &a->task, err) == RW_OK;
     return a->asking;
 }
 
-static void handle(struct rw_service *service, struct rw_exchange *ex,
-                   enum rw_runs_question question)
+static void handle(struct rw_run_desk *desk, struct rw_exchange *ex, enum rw_runs_question question)
 {
     struct rw_error err = {0};
-    struct rw_asker *a = create(service, ex, question);
+    struct rw_asker *a = create(desk, ex, question);
     if (a == NULL) {
         return;
     }
@@ -147,19 +144,19 @@ static void handle(struct rw_service *service, struct rw_exchange *ex,
     }
 }
 
-void rw_handle_runs(struct rw_service *service, struct rw_exchange *ex)
+void rw_run_desk_list(struct rw_run_desk *desk, struct rw_exchange *ex)
 {
-    handle(service, ex, RW_RUNS_LIST);
+    handle(desk, ex, RW_RUNS_LIST);
 }
 
-void rw_handle_run(struct rw_service *service, struct rw_exchange *ex)
+void rw_run_desk_show(struct rw_run_desk *desk, struct rw_exchange *ex)
 {
-    handle(service, ex, RW_RUNS_SHOW);
+    handle(desk, ex, RW_RUNS_SHOW);
 }
 
-void rw_handle_run_acknowledge(struct rw_service *service, struct rw_exchange *ex)
+void rw_run_desk_acknowledge(struct rw_run_desk *desk, struct rw_exchange *ex)
 {
-    handle(service, ex, RW_RUNS_ACKNOWLEDGE);
+    handle(desk, ex, RW_RUNS_ACKNOWLEDGE);
 }
 
 /* ---- events ------------------------------------------------------------------------------------
@@ -169,16 +166,16 @@ void rw_handle_run_acknowledge(struct rw_service *service, struct rw_exchange *e
 
 static void unlink_asker(struct rw_asker *a)
 {
-    struct rw_service *s = a->service;
+    struct rw_run_desk *desk = a->desk;
     if (a->prev != NULL) {
         a->prev->next = a->next;
     } else {
-        s->run_subscribers = a->next;
+        desk->subscribers = a->next;
     }
     if (a->next != NULL) {
         a->next->prev = a->prev;
     }
-    s->n_run_subscribers--;
+    desk->n_subscribers--;
 }
 
 static void on_subscriber_gone(void *work)
@@ -196,7 +193,7 @@ static enum rw_pull pull_events(void *ctx, struct rw_buf *out)
         rw_buf_append(out, a->pending.ptr, a->pending.len);
         rw_buf_clear(&a->pending);
     }
-    if (a->service->phase >= RW_SERVICE_DRAINING) {
+    if (a->desk->draining) {
         rw_buf_append_str(out, RW_STR("event: end\ndata: {\"reason\":\"draining\"}\n\n"));
         unlink_asker(a);
         a->ex = NULL;
@@ -238,7 +235,7 @@ static void on_events(struct rw_runs_task *task)
         return;
     }
     a->begun = true;
-    struct rw_stream_source source = {pull_events, heartbeat, a};
+    struct rw_stream_source source = {.pull = pull_events, .heartbeat = heartbeat, .ctx = a};
     rw_exchange_stream(a->ex, "text/event-stream", &source,
                        "Cache-Control: no-store\r\nX-Accel-Buffering: no\r\n");
 }
@@ -250,15 +247,15 @@ static uint64_t last_event_id(const struct rw_exchange *ex)
     return rw_str_to_u64(text, &id) ? id : 0;
 }
 
-void rw_handle_run_events(struct rw_service *service, struct rw_exchange *ex)
+void rw_run_desk_events(struct rw_run_desk *desk, struct rw_exchange *ex)
 {
     struct rw_error err = {0};
-    if (service->n_run_subscribers >= SUBSCRIBERS_MAX) {
+    if (desk->n_subscribers >= SUBSCRIBERS_MAX) {
         rw_fail(&err, RW_OVERLOADED, "%d event streams are open", SUBSCRIBERS_MAX);
         rw_exchange_fail(ex, &err);
         return;
     }
-    struct rw_asker *a = create(service, ex, RW_RUNS_EVENTS);
+    struct rw_asker *a = create(desk, ex, RW_RUNS_EVENTS);
     if (a == NULL) {
         return;
     }
@@ -276,18 +273,18 @@ void rw_handle_run_events(struct rw_service *service, struct rw_exchange *ex)
     }
     if (!ex->is_head) {
         ex->gone = on_subscriber_gone;
-        a->next = service->run_subscribers;
+        a->next = desk->subscribers;
         if (a->next != NULL) {
             a->next->prev = a;
         }
-        service->run_subscribers = a;
-        service->n_run_subscribers++;
+        desk->subscribers = a;
+        desk->n_subscribers++;
     }
 }
 
-void rw_run_subscribers_wake(struct rw_service *service)
+void rw_run_desk_wake(struct rw_run_desk *desk)
 {
-    struct rw_asker *a = service->run_subscribers;
+    struct rw_asker *a = desk->subscribers;
     while (a != NULL) {
         struct rw_asker *next = a->next; /* a wake may end this one */
         a->news = true;

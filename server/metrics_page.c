@@ -1,0 +1,292 @@
+#include "server/metrics_page.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "core/base/file.h"
+#include "server/service.h"
+#include "server/version.h"
+
+static void head(struct rw_buf *out, const char *name, const char *type, const char *help)
+{
+    rw_buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void number(struct rw_buf *out, const char *name, const char *type, const char *help,
+                   double value)
+{
+    head(out, name, type, help);
+    rw_buf_printf(out, "%s %.17g\n", name, value);
+}
+
+static void histogram(struct rw_buf *out, const char *name, const char *help,
+                      const struct rw_histogram *h)
+{
+    uint64_t below = 0;
+    head(out, name, "histogram", help);
+    for (size_t i = 0; i < RW_METRIC_BUCKETS; i++) {
+        below += h->bucket[i];
+        rw_buf_printf(out, "%s_bucket{le=\"%g\"} %llu\n", name, RW_METRIC_BOUND[i],
+                      (unsigned long long)below);
+    }
+    rw_buf_printf(out, "%s_bucket{le=\"+Inf\"} %llu\n%s_sum %.9g\n%s_count %llu\n", name,
+                  (unsigned long long)h->count, name, h->sum, name, (unsigned long long)h->count);
+}
+
+static const char *route_name(const struct rw_service *s, size_t route)
+{
+    return route < s->n_routes ? s->routes[route].path : "none";
+}
+
+static void write_http(struct rw_buf *out, const struct rw_service *s)
+{
+    const struct rw_metrics *m = &s->metrics;
+    head(out, "rewardd_http_requests_total", "counter", "Requests answered.");
+    for (size_t r = 0; r <= s->n_routes; r++) {
+        for (size_t c = 0; c < RW_METRIC_CODES; c++) {
+            if (m->requests[r][c] > 0) {
+                rw_buf_printf(out, "rewardd_http_requests_total{route=\"%s\",code=\"%d\"} %llu\n",
+                              route_name(s, r), RW_METRIC_CODE[c],
+                              (unsigned long long)m->requests[r][c]);
+            }
+        }
+    }
+    head(out, "rewardd_http_requests_lost_total", "counter",
+         "Requests whose client went away before the reply ended.");
+    for (size_t r = 0; r < s->n_routes; r++) {
+        if (s->routes[r].scoring || m->lost[r] > 0) {
+            rw_buf_printf(out, "rewardd_http_requests_lost_total{route=\"%s\"} %llu\n",
+                          route_name(s, r), (unsigned long long)m->lost[r]);
+        }
+    }
+    number(out, "rewardd_http_connections", "gauge", "Open connections.",
+           (double)s->connections.open);
+    number(out, "rewardd_http_connections_accepted_total", "counter", "Connections accepted.",
+           (double)s->accepted);
+    number(out, "rewardd_http_connections_refused_total", "counter",
+           "Connections closed at once, over --connections-max.", (double)s->refused);
+    number(out, "rewardd_http_received_bytes_total", "counter", "Bytes received.",
+           (double)s->connections.bytes_in);
+    number(out, "rewardd_http_sent_bytes_total", "counter", "Bytes sent.",
+           (double)s->connections.bytes_out);
+    number(out, "rewardd_http_body_bytes", "gauge", "Bytes of request bodies in memory.",
+           (double)s->connections.body_bytes);
+    static const char *const KIND[] = {"none",  "idle",      "header", "body",
+                                       "write", "heartbeat", "probe",  "linger"};
+    head(out, "rewardd_http_timeouts_total", "counter",
+         "Connections ended by a timeout; probe: a peer found gone.");
+    for (int k = RW_DEADLINE_IDLE; k < RW_DEADLINE_KINDS; k++) {
+        if (k != RW_DEADLINE_HEARTBEAT) {
+            rw_buf_printf(out, "rewardd_http_timeouts_total{kind=\"%s\"} %llu\n", KIND[k],
+                          (unsigned long long)s->connections.timeouts[k]);
+        }
+    }
+}
+
+static void write_errors(struct rw_buf *out, const struct rw_metrics *m)
+{
+    head(out, "rewardd_errors_total", "counter", "Failures of requests and of single traces.");
+    for (int e = 1; e < RW_STATUS_COUNT; e++) {
+        if (m->errors[e] > 0) {
+            rw_buf_printf(out, "rewardd_errors_total{code=\"%s\"} %llu\n",
+                          rw_status_code((rw_status)e), (unsigned long long)m->errors[e]);
+        }
+    }
+}
+
+static void write_scoring(struct rw_buf *out, const struct rw_service *s)
+{
+    const struct rw_metrics *m = &s->metrics;
+    head(out, "rewardd_traces_total", "counter", "Traces by outcome.");
+    rw_buf_printf(out,
+                  "rewardd_traces_total{outcome=\"scored\"} %llu\n"
+                  "rewardd_traces_total{outcome=\"failed\"} %llu\n",
+                  (unsigned long long)m->traces_scored, (unsigned long long)m->traces_failed);
+    number(out, "rewardd_steps_scored_total", "counter", "Steps that got a reward.",
+           (double)m->steps_scored);
+    number(out, "rewardd_prompt_tokens_total", "counter", "Tokens before the first step.",
+           (double)m->prompt_tokens);
+    number(out, "rewardd_scored_tokens_total", "counter", "Tokens that entered a forward pass.",
+           (double)m->scored_tokens);
+    number(out, "rewardd_cached_tokens_total", "counter", "Tokens found in the prefix cache.",
+           (double)m->cached_tokens);
+    number(out, "rewardd_flops_total", "counter", "Floating-point operations of scoring.",
+           m->flops);
+    number(out, "rewardd_cpu_seconds_total", "counter", "CPU time of the compute team.",
+           m->cpu_seconds);
+    number(out, "rewardd_jobs_submitted_total", "counter", "Jobs given to the engine.",
+           (double)m->jobs_submitted);
+    number(out, "rewardd_jobs_cancelled_total", "counter",
+           "Jobs ended early because their client went away.", (double)m->jobs_cancelled);
+    number(out, "rewardd_overload_refused_total", "counter", "Requests refused for lack of room.",
+           (double)m->refused_overload);
+    number(out, "rewardd_overload_held_total", "counter",
+           "Trainers' requests that had to wait for room.", (double)m->held);
+    number(out, "rewardd_requests_in_flight", "gauge", "Scoring requests being worked on.",
+           (double)s->scoring.calls);
+    histogram(out, "rewardd_request_duration_seconds",
+              "Scoring requests, first byte received to last byte sent.", &m->duration);
+    histogram(out, "rewardd_queue_duration_seconds", "Jobs, submitted to first pass.", &m->queue);
+    histogram(out, "rewardd_prepare_duration_seconds", "Parsing and tokenising a request.",
+              &m->prepare);
+}
+
+static void write_flags(struct rw_buf *out, const struct rw_metrics *m)
+{
+    head(out, "rewardd_flags_fired_total", "counter", "Shortcut flags that fired, by name.");
+    for (int id = 0; id < RW_FLAGS; id++) {
+        if (m->flags_fired[id] > 0) {
+            rw_buf_printf(out, "rewardd_flags_fired_total{flag=\"%s\"} %llu\n",
+                          rw_flag_info((enum rw_flag_id)id)->name,
+                          (unsigned long long)m->flags_fired[id]);
+        }
+    }
+}
+
+static void write_engine(struct rw_buf *out, struct rw_service *s)
+{
+    struct rw_engine_stats stats = {0};
+    rw_engine_stats(rw_bridge_engine(s->scoring.bridge), &stats);
+    number(out, "rewardd_requests_queued", "gauge", "Jobs waiting for their first pass.",
+           (double)stats.jobs_queued + (double)s->scoring.admission.waiting);
+    number(out, "rewardd_requests_running", "gauge", "Jobs being computed.",
+           (double)stats.jobs_running);
+    number(out, "rewardd_kv_cache_usage_ratio", "gauge", "Share of --kv-memory in use.",
+           stats.kv_bytes_max > 0 ? (double)stats.kv_bytes_used / (double)stats.kv_bytes_max : 0);
+    number(out, "rewardd_kv_bytes", "gauge", "Keys and values of running jobs.",
+           (double)stats.kv_bytes_used);
+    number(out, "rewardd_kv_limit_bytes", "gauge", "--kv-memory.", (double)stats.kv_bytes_max);
+    number(out, "rewardd_prefix_cache_lookup_tokens_total", "counter",
+           "Tokens of jobs that started with the prefix cache on.",
+           (double)stats.cache_lookup_tokens);
+    number(out, "rewardd_prefix_cache_hit_tokens_total", "counter",
+           "Of them, tokens that were not computed again.", (double)stats.cache_hit_tokens);
+    number(out, "rewardd_prefix_cache_blocks", "gauge",
+           "Blocks of 64 tokens kept for later jobs and in no job's use.",
+           (double)stats.cache_blocks);
+    number(out, "rewardd_prefix_cache_bytes", "gauge", "Memory of these blocks.",
+           (double)stats.cache_bytes);
+    number(out, "rewardd_prefix_cache_limit_bytes", "gauge", "The most they may take.",
+           (double)stats.cache_bytes_max);
+    number(out, "rewardd_prefix_cache_evictions_total", "counter",
+           "Blocks given up, least recently used first.", (double)stats.cache_evictions);
+    number(out, "rewardd_queued_tokens", "gauge", "Tokens of jobs waiting for their first pass.",
+           (double)stats.queued_tokens);
+    number(out, "rewardd_admitted_tokens", "gauge", "Tokens admitted and not yet scored.",
+           (double)s->scoring.admission.tokens);
+    number(out, "rewardd_admitted_tokens_limit", "gauge", "--queue-tokens.",
+           (double)s->scoring.admission.tokens_max);
+    number(out, "rewardd_forward_passes_total", "counter", "Forward passes.",
+           (double)stats.passes_total);
+}
+
+static double resident_bytes(void)
+{
+    struct rw_file file;
+    char text[128] = "";
+    unsigned long long total = 0;
+    unsigned long long resident = 0;
+    if (rw_file_open("/proc/self/statm", &file, NULL) != RW_OK) {
+        return 0;
+    }
+    ssize_t n = pread(file.fd, text, sizeof text - 1, 0);
+    rw_file_close(&file);
+    if (n <= 0 || sscanf(text, "%llu %llu", &total, &resident) != 2) {
+        return 0;
+    }
+    return (double)resident * (double)sysconf(_SC_PAGESIZE);
+}
+
+static double open_files(void)
+{
+    DIR *dir = opendir("/proc/self/fd");
+    if (dir == NULL) {
+        return 0;
+    }
+    double n = 0;
+    const struct dirent *entry;
+    while ((entry = readdir(dir)) != NULL) {
+        n += entry->d_name[0] != '.' ? 1 : 0;
+    }
+    closedir(dir);
+    return n - 1; /* the directory itself */
+}
+
+static void write_process(struct rw_buf *out, struct rw_service *s)
+{
+    const struct rw_model *model[RW_SERVER_MODELS_MAX];
+    size_t n = rw_bridge_models(s->scoring.bridge, model);
+    head(out, "rewardd_build_info", "gauge", "Version of this daemon and kernel in use.");
+    rw_buf_printf(out, "rewardd_build_info{version=\"%s\",kernel=\"%s\"} 1\n", RW_VERSION,
+                  rw_engine_kernel(rw_bridge_engine(s->scoring.bridge)));
+    head(out, "rewardd_model_info", "gauge", "Models in memory.");
+    for (size_t i = 0; i < n; i++) {
+        const struct rw_model_info *info = rw_model_info(model[i]);
+        rw_buf_printf(out, "rewardd_model_info{model=\"%s\",kind=\"%s\",digest=\"%.12s\"} 1\n",
+                      info->name, info->kind == RW_KIND_PROCESS ? "process" : "outcome",
+                      info->digest);
+    }
+    number(out, "rewardd_ready", "gauge", "1 while /readyz says yes.",
+           s->phase == RW_SERVICE_READY ? 1 : 0);
+    number(out, "process_start_time_seconds", "gauge", "Start, in seconds since 1970.",
+           s->metrics.started_unix);
+    number(out, "process_resident_memory_bytes", "gauge", "Resident memory.", resident_bytes());
+    number(out, "process_open_fds", "gauge", "Open file descriptors.", open_files());
+}
+
+/* Of the loop between two waits for events; /livez waits as long as one of these. */
+static void write_loop(struct rw_buf *out, const struct rw_watch *watch)
+{
+    static const char NAME[] = "rewardd_loop_stall_seconds";
+    uint64_t below = 0;
+    head(out, NAME, "histogram", "Work of the event loop between two looks at its sockets.");
+    for (size_t i = 0; i < RW_WATCH_BUCKETS; i++) {
+        below += watch->bucket[i];
+        rw_buf_printf(out, "%s_bucket{le=\"%g\"} %llu\n", NAME, RW_WATCH_BOUND[i],
+                      (unsigned long long)below);
+    }
+    rw_buf_printf(out, "%s_bucket{le=\"+Inf\"} %llu\n%s_sum %.9g\n%s_count %llu\n", NAME,
+                  (unsigned long long)watch->rounds, NAME, watch->seconds, NAME,
+                  (unsigned long long)watch->rounds);
+    number(out, "rewardd_loop_stall_seconds_max", "gauge", "The longest of them since the start.",
+           watch->longest);
+}
+
+static void write_runs(struct rw_buf *out, struct rw_service *s)
+{
+    struct rw_runs_stats runs = {0};
+    if (s->desk.runs != NULL) {
+        rw_runs_stats(s->desk.runs, &runs);
+    }
+    number(out, "rewardd_runs_in_memory", "gauge", "Training runs in memory.",
+           (double)runs.in_memory);
+    number(out, "rewardd_runs_stored", "gauge", "Training runs known, stored ones included.",
+           (double)runs.stored);
+    number(out, "rewardd_run_observations_total", "counter", "Traces given to run monitors.",
+           (double)runs.observed);
+    number(out, "rewardd_run_observations_dropped_total", "counter",
+           "Traces that run monitors did not get: their queue was full.", (double)runs.dropped);
+    number(out, "rewardd_run_observations_failed_total", "counter",
+           "Traces that a run monitor refused.", (double)runs.failed);
+    number(out, "rewardd_run_event_streams", "gauge", "Open event streams of runs.",
+           (double)s->desk.n_subscribers);
+    head(out, "rewardd_run_alarms_total", "counter", "Alarms of run monitors, by rule.");
+    for (int i = 0; i < RW_RUN_RULES; i++) {
+        rw_buf_printf(out, "rewardd_run_alarms_total{rule=\"%s\"} %llu\n",
+                      rw_run_rule_info((enum rw_run_rule)i)->name,
+                      (unsigned long long)runs.alarms[i]);
+    }
+}
+
+void rw_metrics_write(struct rw_buf *out, struct rw_service *service)
+{
+    write_process(out, service);
+    write_http(out, service);
+    write_scoring(out, service);
+    write_errors(out, &service->metrics);
+    write_flags(out, &service->metrics);
+    write_engine(out, service);
+    write_runs(out, service);
+    write_loop(out, &service->watch);
+}

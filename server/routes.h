@@ -1,0 +1,21 @@
+/* The shape of a route. The table itself is router.c's; others reach it through struct rw_service,
+ * so that what is counted by route (metrics) stands below what is routed to. */
+#ifndef RW_SERVER_ROUTES_H
+#define RW_SERVER_ROUTES_H
+
+#include <stdbool.h>
+
+struct rw_service;
+struct rw_exchange;
+
+struct rw_route {
+    const char *methods; /* "GET, HEAD" or "POST" */
+    const char *path;    /* one segment may be {id} */
+    void (*handle)(struct rw_service *service, struct rw_exchange *ex);
+    bool open;  /* no API key needed: probes */
+    bool ready; /* needs loaded models */
+    bool body;  /* takes a JSON body */
+    bool scoring;
+};
+
+#endif
