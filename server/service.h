@@ -5,14 +5,14 @@
 
 #include "core/base/clock.h"
 #include "server/auth.h"
+#include "server/base/metrics.h"
+#include "server/base/turns.h"
+#include "server/base/watch.h"
 #include "server/http/connection.h"
-#include "server/metrics.h"
 #include "server/options.h"
 #include "server/routes.h"
 #include "server/runs/desk.h"
 #include "server/scoring/scoring.h"
-#include "server/turns.h"
-#include "server/watch.h"
 
 /*   LOADING --> READY --> DRAINING --> ENDING
  *      |                     ^            ^      DRAINING: still accepting, readyz says no.

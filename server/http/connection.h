@@ -29,11 +29,11 @@
 
 #include "core/base/buf.h"
 #include "core/base/clock.h"
+#include "server/base/turns.h"
 #include "server/http/deadline.h"
 #include "server/http/exchange.h"
 #include "server/http/http_in.h"
 #include "server/http/transport.h"
-#include "server/turns.h"
 
 enum {
     RW_AHEAD_BYTES_MAX = 64 * 1024, /* of requests behind the one being answered */

@@ -12,8 +12,8 @@
 
 #include "core/probe/banks.h"
 #include "core/rw_engine.h"
+#include "server/base/turns.h"
 #include "server/options.h"
-#include "server/turns.h"
 
 enum {
     RW_SERVER_MODELS_MAX = 32,

@@ -3,7 +3,6 @@
 #ifndef RW_SERVER_SCORING_CALL_FLAGS_H
 #define RW_SERVER_SCORING_CALL_FLAGS_H
 
-#include "core/model/layout.h"
 #include "server/scoring/call_state.h"
 
 /* Gates, bank and tier of the call. Any thread. */

@@ -146,8 +146,7 @@ static void view_model(const struct rw_model *model, struct rw_reply_model *out)
 
 void rw_call_view_head(const struct rw_call *call, struct rw_reply_head *out)
 {
-    *out = (struct rw_reply_head){
-        .id = call->id, .kernel = rw_engine_kernel(rw_call_engine(call))};
+    *out = (struct rw_reply_head){.id = call->id, .kernel = rw_engine_kernel(rw_call_engine(call))};
     view_model(call->model[RW_PART_PROCESS], &out->process);
     view_model(call->model[RW_PART_OUTCOME], &out->outcome);
 }

@@ -1,6 +1,6 @@
 /* Threads for what a request costs besides scoring: parsing, tokenising and flags, away from the
- * event loop. Lanes of tasks in, a list and one uv_async out. Not libuv's pool, which is shared with
- * name look-ups and files.
+ * event loop. Lanes of tasks in, a list and one uv_async out. Not libuv's pool, which is shared
+ * with name look-ups and files.
  *
  * A request has one lane; a free thread takes one task of the next lane. So a request of a thousand
  * traces delays another by one task, not by a thousand. Lanes that have a body to parse are served
@@ -8,8 +8,8 @@
  * get done while bodies pour in.
  *
  * The owner of a task and its lane keeps both alive until `done`. `run` is called on a worker,
- * `done` on the loop, a bounded number per round of the loop (server/turns.h). Finished tasks of one
- * lane may come back in another order. */
+ * `done` on the loop, a bounded number per round of the loop (server/base/turns.h). Finished tasks
+ * of one lane may come back in another order. */
 #ifndef RW_SERVER_SCORING_PREPARE_H
 #define RW_SERVER_SCORING_PREPARE_H
 
@@ -18,7 +18,7 @@
 #include <uv.h>
 
 #include "core/base/status.h"
-#include "server/turns.h"
+#include "server/base/turns.h"
 
 enum {
     RW_PREPARE_BODIES_MAX = 4096, /* waiting to be parsed; beyond: OVERLOADED */

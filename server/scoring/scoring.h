@@ -5,12 +5,12 @@
 
 #include "core/base/clock.h"
 #include "proto/limits.h"
-#include "server/metrics.h"
+#include "server/base/metrics.h"
+#include "server/base/turns.h"
 #include "server/runs/runs.h"
 #include "server/scoring/admission.h"
 #include "server/scoring/bridge.h"
 #include "server/scoring/prepare.h"
-#include "server/turns.h"
 
 struct rw_exchange;
 

@@ -59,8 +59,13 @@ ARROWS: dict[str, dict[str, str]] = {
         "core/text": "makes a tokenizer",
     },
     "proto": {"core/base": "strings, buffers, errors"},
+    "server/base": {
+        "core/base": "clock, log",
+        "core/shortcut": "flags are counted by name",
+    },
     "server/http": {
         "core/base": "clock, buffers",
+        "server/base": "reading and writing go on as turns",
         "proto": "errors on the wire",
     },
     "server/runs": {
@@ -68,6 +73,7 @@ ARROWS: dict[str, dict[str, str]] = {
         "core/run": "a monitor per run",
         "core/shortcut": "names of signals",
         "proto": "writes JSON",
+        "server/http": "answers go into exchanges",
     },
     "server/scoring": {
         "core": "jobs in, rewards out",
@@ -75,6 +81,8 @@ ARROWS: dict[str, dict[str, str]] = {
         "core/probe": "flags",
         "core/shortcut": "banks and signals",
         "proto": "requests and replies",
+        "server/base": "everything long is a turn, and counted",
+        "server/http": "dialects answer an exchange",
         "server/runs": "a scored trace is observed",
     },
     "server/commands": {
@@ -90,8 +98,8 @@ ARROWS: dict[str, dict[str, str]] = {
     "server": {
         "core": "rw_engine.h",
         "core/base": "clock, log",
-        "core/shortcut": "names of flags in the metrics",
         "proto": "errors, JSON",
+        "server/base": "turns and counters are the service's",
         "server/http": "the router reads heads",
         "server/runs": "starts and ends it",
         "server/scoring": "routes to its handlers",
@@ -101,8 +109,7 @@ ARROWS: dict[str, dict[str, str]] = {
 
 # Includes that go up, to be ended or to stay for the reason given.
 UP: dict[tuple[str, str], str] = {
-    ("server/runs", "server"): "a handler is called with the service",
-    ("server/scoring", "server"): "a handler is called with the service",
+    ("server/scoring", "server"): "the bridge loads what the options name",
     ("server/commands", "server"): "commands share the option table",
 }
 # fmt: on

@@ -1,11 +1,11 @@
-/* server/turns: one step each per round, news during a step, ends in the middle of one;
- * server/watch: which name is blamed. */
+/* server/base/turns: one step each per round, news during a step, ends in the middle of one;
+ * server/base/watch: which name is blamed. */
 #include <check.h>
 #include <string.h>
 
 #include "core/base/clock.h"
 #include "core/base/util.h"
-#include "server/turns.h"
+#include "server/base/turns.h"
 #include "tests/lib/suite.h"
 
 static uint64_t now_ns;

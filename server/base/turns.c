@@ -1,4 +1,4 @@
-#include "server/turns.h"
+#include "server/base/turns.h"
 
 #include <stddef.h>
 

@@ -1,7 +1,7 @@
 /* Counters of the server, for GET /metrics (metrics_page.c). Labels are bounded: never a request
  * id, never text. Loop thread only. */
-#ifndef RW_SERVER_METRICS_H
-#define RW_SERVER_METRICS_H
+#ifndef RW_SERVER_BASE_METRICS_H
+#define RW_SERVER_BASE_METRICS_H
 
 #include <stdbool.h>
 #include <stddef.h>

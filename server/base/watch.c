@@ -1,4 +1,4 @@
-#include "server/watch.h"
+#include "server/base/watch.h"
 
 #include <stddef.h>
 

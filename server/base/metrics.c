@@ -1,4 +1,4 @@
-#include "server/metrics.h"
+#include "server/base/metrics.h"
 
 /* Seconds; from a small cached trace to the longest hold of a trainer's request. */
 const double RW_METRIC_BOUND[RW_METRIC_BUCKETS] = {0.001, 0.005, 0.01, 0.05, 0.1, 0.25,

@@ -9,14 +9,14 @@
  *
  * No libuv here: `wake` tells the owner of the loop that the line is not empty any more. Loop
  * thread only. */
-#ifndef RW_SERVER_TURNS_H
-#define RW_SERVER_TURNS_H
+#ifndef RW_SERVER_BASE_TURNS_H
+#define RW_SERVER_BASE_TURNS_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "core/base/clock.h"
-#include "server/watch.h"
+#include "server/base/watch.h"
 
 enum {
     /* Of one round, and about what one step may take. A round ends with the step that passes it, so

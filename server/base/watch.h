@@ -1,11 +1,11 @@
-/* Who keeps the loop from its sockets: every round of the loop is timed, and what took longest in it
- * is named.
+/* Who keeps the loop from its sockets: every round of the loop is timed, and what took longest in
+ * it is named.
  *
  * A round is the time between two waits for events. Callbacks that may take long enter and leave
  * with a name (a route, a turn); names do not nest: the innermost is what counts. A round over
  * RW_WATCH_LOG_MS is logged with its name, at most once a second. Loop thread only. */
-#ifndef RW_SERVER_WATCH_H
-#define RW_SERVER_WATCH_H
+#ifndef RW_SERVER_BASE_WATCH_H
+#define RW_SERVER_BASE_WATCH_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -24,8 +24,8 @@ struct rw_watch {
     const struct rw_clock *clock;
     uint64_t bucket[RW_WATCH_BUCKETS + 1]; /* rounds; last one: +Inf */
     uint64_t rounds;
-    double seconds; /* of all rounds */
-    double longest; /* of one round, seconds */
+    double seconds;  /* of all rounds */
+    double longest;  /* of one round, seconds */
     uint64_t stalls; /* rounds over RW_WATCH_LOG_MS */
     /* of this round */
     const char *name; /* what took longest; a constant string */
