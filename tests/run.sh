@@ -159,8 +159,9 @@ else
     check house python3 tests/house.py
     if [ -x "$cache/venv/bin/ruff" ]; then
         check ruff sh -c '"$1" check . && "$1" format --check .' sh "$cache/venv/bin/ruff"
+        check mypy "$cache/venv/bin/mypy" --strict clients/python/rewardd
     else
-        echo "skipped: ruff is not installed"
+        echo "skipped: ruff and mypy are not installed"
         skipped=$((skipped + 1))
     fi
     check shellcheck sh -c 'git ls-files "*.sh" .ci/run | xargs shellcheck'

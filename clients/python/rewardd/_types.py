@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,7 +44,9 @@ class RewarddError(Exception):
         self.status = status
         self.request_id = request_id
 
-    def __reduce__(self):  # exceptions cross process borders in Ray and multiprocessing
+    def __reduce__(
+        self,
+    ) -> tuple[Any, ...]:  # exceptions cross process borders in Ray and multiprocessing
         return (type(self), (self.error, self.status, self.request_id))
 
 
@@ -194,7 +197,7 @@ class Score:
 class Scores(list[Score]):
     """A list of scores, with what the calls cost."""
 
-    def __init__(self, scores=(), usage: dict[str, float] | None = None):
+    def __init__(self, scores: Iterable[Score] = (), usage: dict[str, float] | None = None):
         super().__init__(scores)
         self.usage: dict[str, float] = usage or {}
 

@@ -7,13 +7,11 @@ import dataclasses
 import json
 import os
 import random
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import (
-    Any,
-    Union,
-)
-from urllib.parse import quote, unquote, urlsplit
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import unquote, urlsplit
 
+from ._options import Reference, Trace
 from ._types import RewarddError, RewardUnavailable, Score, Scores, StreamBroken, TraceError
 
 DEFAULT_URL = "http://127.0.0.1:7392"
@@ -25,7 +23,7 @@ RETRY_STATUS = frozenset((429, 503))
 ITEM_FIELDS = ("prompt", "messages", "reference", "domain")
 SAMPLE_FIELDS = ITEM_FIELDS + ("trace", "steps", "text")
 
-Trace = Union[str, Sequence[str], Mapping[str, Any]]
+Part = tuple[list["Score"], Mapping[str, float]]
 
 
 class Endpoint:
@@ -53,28 +51,28 @@ class Endpoint:
         return f"{host}:{self.port}"
 
 
-def run_path(run_id: str, suffix: str = "") -> str:
-    return "/v1/runs/" + quote(run_id, safe="") + suffix
-
-
-def server_sent_events(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
+class EventReader:
     """The fields that rewardd sends (HTML standard, 9.2.6): id, event and one line of JSON."""
-    event: dict[str, Any] = {}
-    for raw in lines:
+
+    def __init__(self) -> None:
+        self._event: dict[str, Any] = {}
+        self.ended = False
+
+    def feed(self, raw: bytes) -> dict[str, Any] | None:
+        """The event that this line completes. `ended`: it was the last."""
         line = raw.decode("utf-8").rstrip("\r\n")
         name, _, value = line.partition(": ")
         if not line:
-            if "data" in event:
-                yield event
-                if event.get("event") == "end":
-                    return
-            event = {}
-        elif name == "id":
-            event["id"] = int(value)
+            event, self._event = self._event, {}
+            self.ended = event.get("event") == "end"
+            return event if "data" in event else None
+        if name == "id":
+            self._event["id"] = int(value)
         elif name == "event":
-            event["event"] = value
+            self._event["event"] = value
         elif name == "data":
-            event["data"] = json.loads(value)
+            self._event["data"] = json.loads(value)
+        return None
 
 
 def one_trace(trace: Trace | None, steps: Sequence[str] | None, text: str | None) -> Any:
@@ -132,17 +130,12 @@ def decode(body: bytes) -> Scores:
 
 def backoff_s(attempt: int, headers: Mapping[str, str] | None) -> float:
     """Doubling with jitter; never earlier than the daemon asked for."""
-    delay = min(BACKOFF_MAX_S, BACKOFF_FIRST_S * 2**attempt) * (1 - 0.25 * random.random())
+    delay: float = min(BACKOFF_MAX_S, BACKOFF_FIRST_S * 2**attempt) * (1 - 0.25 * random.random())
     try:
         asked = float((headers or {}).get("retry-after", "0"))
     except ValueError:
         asked = 0.0
     return max(delay, min(max(asked, 0.0), RETRY_AFTER_MAX_S))
-
-
-def batches(items: Iterable[Any], size: int) -> list[list[Any]]:
-    every = list(items)
-    return [every[at : at + size] for at in range(0, len(every), size)]
 
 
 def renumber(first: int, scores: Scores) -> list[Score]:
@@ -154,7 +147,7 @@ def failed_batch(first: int, count: int, error: TraceError) -> list[Score]:
     return [Score(item=first + i, error=error) for i in range(count)]
 
 
-def merge(parts: Sequence[tuple[list[Score], Mapping[str, float]]]) -> Scores:
+def merge(parts: Sequence[Part]) -> Scores:
     usage: dict[str, float] = {}
     merged = Scores(usage=usage)
     for scores, cost in parts:
@@ -165,15 +158,16 @@ def merge(parts: Sequence[tuple[list[Score], Mapping[str, float]]]) -> Scores:
     return merged
 
 
-def check_on_error(on_error: str) -> None:
+def check_on_error(on_error: str) -> str:
     if on_error not in ("none", "raise"):
         raise ValueError('on_error is "none" or "raise"; there is no "zero"')
+    return on_error
 
 
 def group(
     prompt: str | None,
     messages: Sequence[Mapping[str, str]] | None,
-    reference: str | int | float | None,
+    reference: Reference,
     traces: Sequence[Trace],
 ) -> dict[str, Any]:
     """Traces of one prompt: what is None is not sent."""
@@ -181,16 +175,6 @@ def group(
     item: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     item["traces"] = list(traces)
     return item
-
-
-def stream_body(
-    prompt: str | None,
-    messages: Sequence[Mapping[str, str]] | None,
-    traces: Sequence[Trace],
-    options: Mapping[str, Any],
-) -> bytes:
-    content = {"prompt": prompt, "messages": messages, "traces": list(traces), "stream": True}
-    return encode(content, options)
 
 
 def accept(data: bytes, on_error: str) -> Scores:
@@ -241,7 +225,7 @@ def raise_for_errors(scores: Scores) -> None:
 
 def stream_event(line: bytes) -> dict[str, Any]:
     """One line of a stream; its error event is raised."""
-    event = json.loads(line)
+    event: dict[str, Any] = json.loads(line)
     if event["event"] == "error":
         error = TraceError.parse(event["error"])
         raise StreamBroken(error or TraceError("unknown", "stream failed"), 200)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import ssl
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from typing import (
-    Any,
-)
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from . import _wire
-from ._types import RewarddError, RewardUnavailable, Score, Scores, StreamBroken, TraceError
+from . import _calls, _wire
+from ._options import GroupOptions, ManyOptions, ScoreOptions, StreamOptions, Trace
+from ._types import RewardUnavailable, Score, Scores
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 HEAD_BYTES_MAX = 64 * 1024
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+T = TypeVar("T")
 Reply = tuple[int, dict[str, str], bytes]
 
 
@@ -134,14 +137,20 @@ class AsyncClient(_wire.Configured):
         )
 
     def _head(
-        self, method: str, path: str, body: bytes | None, accept: str = "application/json"
+        self,
+        method: str,
+        path: str,
+        body: bytes | None,
+        accept: str = "application/json",
+        extra: Mapping[str, str] | None = None,
     ) -> bytes:
         lines = [
             f"{method} {self._endpoint.prefix}{path} HTTP/1.1",
             f"Host: {self._endpoint.host_header}",
             f"Accept: {accept}",
         ]
-        lines += [f"{name}: {value}" for name, value in self._endpoint.headers.items()]
+        headers = {**self._endpoint.headers, **(extra or {})}
+        lines += [f"{name}: {value}" for name, value in headers.items()]
         if body is not None:
             lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
@@ -160,7 +169,7 @@ class AsyncClient(_wire.Configured):
             else:
                 writer.close()
 
-    async def _once(self, method: str, path: str, body: bytes | None) -> Reply:
+    async def _once(self, method: str, path: str, body: bytes | None = None) -> Reply:
         message = self._head(method, path, body) + (body or b"")
         while self._idle:
             try:  # closed by the other side meanwhile: scoring has no side effects, go on
@@ -174,115 +183,39 @@ class AsyncClient(_wire.Configured):
         fresh = await asyncio.wait_for(self._connect(), self._timeout)
         return await asyncio.wait_for(self._exchange(fresh, message), self._timeout)
 
-    async def _request(self, method: str, path: str, body: bytes | None = None) -> bytes:
+    async def _do(self, call: _calls.Call[T]) -> T:
         slots = self._bind()
-        for attempt in range(self._retries + 1):
-            headers: dict[str, str] = {}
-            try:
-                async with slots:
-                    status, headers, data = await self._once(method, path, body)
-                if 200 <= status < 300:
-                    return data
-                error: RewarddError = _wire.refusal(status, data, headers)
-                if status not in _wire.RETRY_STATUS:
-                    raise error
-            except TRANSPORT as cause:
-                error = _wire.unreachable(self._endpoint, cause)
-            if attempt == self._retries:
-                raise error
-            await asyncio.sleep(_wire.backoff_s(attempt, headers))
-        raise AssertionError("unreachable")
-
-    # ---- calls ----
-
-    async def wait_ready(self, timeout: float = 60.0) -> None:
-        self._bind()
-        deadline = asyncio.get_running_loop().time() + timeout
+        patience = _calls.Patience(self._endpoint, self._retries)
         while True:
             try:
-                status, headers, data = await self._once("GET", "/readyz", None)
-                if status == 200:
-                    return
-                error: RewarddError = _wire.refusal(status, data, headers)
+                async with slots:
+                    reply = await self._once(call.method, call.path, call.body)
+                outcome = patience.reply(*reply)
             except TRANSPORT as cause:
-                error = _wire.unreachable(self._endpoint, cause)
-            if asyncio.get_running_loop().time() >= deadline:
-                raise RewardUnavailable(error.error, error.status)
-            await asyncio.sleep(0.1)
+                outcome = patience.failure(cause)
+            if isinstance(outcome, bytes):
+                return call.read(outcome)
+            await asyncio.sleep(outcome)
 
-    async def models(self) -> dict[str, Any]:
-        return json.loads(await self._request("GET", "/v1/models"))
-
-    async def runs(self) -> list[dict[str, Any]]:
-        return json.loads(await self._request("GET", "/v1/runs"))["data"]
-
-    async def run(self, run_id: str) -> dict[str, Any]:
-        return json.loads(await self._request("GET", _wire.run_path(run_id)))
-
-    async def acknowledge_run(self, run_id: str) -> dict[str, Any]:
-        return json.loads(await self._request("POST", _wire.run_path(run_id, "/acknowledge"), b""))
-
-    async def score(
-        self,
-        prompt: str | None = None,
-        *,
-        messages: Sequence[Mapping[str, str]] | None = None,
-        trace: _wire.Trace | None = None,
-        steps: Sequence[str] | None = None,
-        text: str | None = None,
-        reference: str | int | float | None = None,
-        on_error: str = "raise",
-        **options: Any,
-    ) -> Score:
-        one = _wire.one_trace(trace, steps, text)
-        scores = await self.score_group(
-            prompt, [one], messages=messages, reference=reference, on_error=on_error, **options
-        )
-        return scores[0]
-
-    async def score_group(
-        self,
-        prompt: str | None = None,
-        traces: Sequence[_wire.Trace] = (),
-        *,
-        messages: Sequence[Mapping[str, str]] | None = None,
-        reference: str | int | float | None = None,
-        on_error: str = "none",
-        **options: Any,
-    ) -> Scores:
-        """Several traces of one prompt, in order. Refused requests raise whatever on_error is."""
-        _wire.check_on_error(on_error)
-        if not traces:
-            return Scores()
-        body = _wire.encode(_wire.group(prompt, messages, reference, traces), options)
-        return _wire.accept(await self._request("POST", "/v1/rewards", body), on_error)
-
-    async def stream(
-        self,
-        prompt: str | None = None,
-        traces: Sequence[_wire.Trace] = (),
-        *,
-        messages: Sequence[Mapping[str, str]] | None = None,
-        **options: Any,
-    ) -> AsyncIterator[dict[str, Any]]:
-        """Events (start, step, trace, done) as they are computed. Not retried: events were seen.
-        The timeout is for each event, not for the whole."""
-        body = _wire.stream_body(prompt, messages, traces, options)
-        message = self._head("POST", "/v1/rewards", body, "application/x-ndjson") + body
+    @asynccontextmanager
+    async def _open(self, stream: _calls.Stream) -> AsyncIterator[AsyncIterator[bytes]]:
+        """The lines of a streamed reply. A transport that fails among them is a broken stream."""
+        message = self._head(stream.method, stream.path, stream.body, stream.accept, stream.headers)
         async with self._bind():
             try:
                 reader, writer = await asyncio.wait_for(self._connect(), self._timeout)
             except TRANSPORT as cause:
                 raise _wire.unreachable(self._endpoint, cause) from cause
             try:
-                async for event in self._events(reader, writer, message):
-                    yield event
+                yield await self._begin(reader, writer, message + (stream.body or b""))
+            except (*TRANSPORT, ValueError) as cause:
+                raise stream.broke() from cause
             finally:
                 writer.close()
 
-    async def _events(
+    async def _begin(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, message: bytes
-    ) -> AsyncIterator[dict[str, Any]]:
+    ) -> AsyncIterator[bytes]:
         try:
             writer.write(message)
             await writer.drain()
@@ -292,49 +225,97 @@ class AsyncClient(_wire.Configured):
         if status != 200:
             length = int(headers.get("content-length", "0"))
             raise _wire.refusal(status, await reader.readexactly(length), headers)
-        cause: BaseException | None = None
-        lines = _lines(reader, "chunked" in headers.get("transfer-encoding", "").lower())
-        try:
-            while True:
-                line = await asyncio.wait_for(_next(lines), self._timeout)
-                if line is None:
-                    break
-                event = _wire.stream_event(line)
-                yield event
-                if event["event"] == "done":
+        return _lines(reader, "chunked" in headers.get("transfer-encoding", "").lower())
+
+    # ---- calls ----
+
+    async def wait_ready(self, timeout: float = 60.0) -> None:
+        self._bind()
+        now = asyncio.get_running_loop().time
+        wait = _calls.Readiness(self._endpoint, now(), timeout)
+        while True:
+            try:
+                if wait.reply(*await self._once("GET", "/readyz")):
                     return
-        except (*TRANSPORT, ValueError) as broken:
-            cause = broken
-        raise StreamBroken(TraceError("stream_broken", "no done event"), 200) from cause
+            except TRANSPORT as cause:
+                wait.failure(cause)
+            wait.check(now())
+            await asyncio.sleep(wait.PAUSE_S)
+
+    async def models(self) -> dict[str, Any]:
+        return await self._do(_calls.models())
+
+    async def runs(self) -> list[dict[str, Any]]:
+        return await self._do(_calls.runs())
+
+    async def run(self, run_id: str) -> dict[str, Any]:
+        return await self._do(_calls.run(run_id))
+
+    async def acknowledge_run(self, run_id: str) -> dict[str, Any]:
+        return await self._do(_calls.acknowledge_run(run_id))
+
+    async def run_events(self, run_id: str, after: int = 0) -> AsyncIterator[dict[str, Any]]:
+        """As Client.run_events."""
+        stream, reader = _calls.run_events(run_id, after), _wire.EventReader()
+        async with self._open(stream) as lines:
+            async for line in lines:  # no timeout: events are rare
+                event = reader.feed(line)
+                if event is not None:
+                    yield event
+                if reader.ended:
+                    return
+            raise stream.broke()
+
+    async def score(self, prompt: str | None = None, **options: Unpack[ScoreOptions]) -> Score:
+        return await self._do(_calls.score(prompt, options))
+
+    async def score_group(
+        self,
+        prompt: str | None = None,
+        traces: Sequence[Trace] = (),
+        **options: Unpack[GroupOptions],
+    ) -> Scores:
+        """Several traces of one prompt, in order. Refused requests raise whatever on_error is."""
+        call = _calls.score_group(prompt, traces, options)
+        return Scores() if call is None else await self._do(call)
 
     async def score_items(
-        self, items: Sequence[Mapping[str, Any]], *, on_error: str = "none", **options: Any
+        self, items: Sequence[Mapping[str, Any]], **options: Unpack[ManyOptions]
     ) -> Scores:
-        _wire.check_on_error(on_error)
-        if not items:
-            return Scores()
-        body = _wire.encode({"items": list(items)}, options)
-        return _wire.accept(await self._request("POST", "/v1/rewards", body), on_error)
+        call = _calls.score_items(items, options)
+        return Scores() if call is None else await self._do(call)
 
     async def score_many(
         self,
         samples: Iterable[Mapping[str, Any]],
         *,
         batch_size: int = 32,
-        on_error: str = "none",
-        **options: Any,
+        **options: Unpack[ManyOptions],
     ) -> Scores:
-        _wire.check_on_error(on_error)
-
-        async def one(number: int, batch: list[dict[str, Any]]):
-            first = number * batch_size
+        async def one(batch: _calls.Batch) -> _wire.Part:
             try:
-                scores = await self.score_items(batch, on_error=on_error, **options)
+                return batch.scored(await self.score_items(batch.items, **options))
             except RewardUnavailable as error:
-                if on_error == "raise":
-                    raise
-                return _wire.failed_batch(first, len(batch), error.error), {}
-            return _wire.renumber(first, scores), scores.usage
+                return batch.failed(error, options)
 
-        parts = _wire.batches(map(_wire.sample_item, samples), batch_size)
-        return _wire.merge(await asyncio.gather(*(one(i, b) for i, b in enumerate(parts))))
+        parts = _calls.batches(samples, batch_size, options)
+        return _wire.merge(await asyncio.gather(*map(one, parts)))
+
+    async def stream(
+        self,
+        prompt: str | None = None,
+        traces: Sequence[Trace] = (),
+        **options: Unpack[StreamOptions],
+    ) -> AsyncIterator[dict[str, Any]]:
+        """Events (start, step, trace, done) as they are computed. Not retried: events were seen.
+        The timeout is for each event, not for the whole."""
+        stream = _calls.stream(prompt, traces, options)
+        async with self._open(stream) as lines:
+            while True:
+                line = await asyncio.wait_for(_next(lines), self._timeout)
+                if line is None:
+                    raise stream.broke()
+                event = _wire.stream_event(line)
+                yield event
+                if event["event"] == "done":
+                    return

@@ -4,19 +4,23 @@ sockets."""
 from __future__ import annotations
 
 import http.client
-import json
 import os
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from . import _wire
-from ._types import RewarddError, RewardUnavailable, Score, Scores, StreamBroken, TraceError
+from . import _calls, _wire
+from ._options import GroupOptions, ManyOptions, ScoreOptions, StreamOptions, Trace
+from ._types import RewardUnavailable, Score, Scores
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 TRANSPORT = (OSError, http.client.HTTPException)
-Reply = tuple[int, dict[str, str], bytes]
+T = TypeVar("T")
 
 
 class Client(_wire.Configured):
@@ -85,8 +89,10 @@ class Client(_wire.Configured):
                 if not reused:
                     raise
 
-    def _once(self, method: str, path: str, body: bytes | None, accept: str) -> Reply:
-        connection, response = self._open(method, path, body, accept)
+    def _once(
+        self, method: str, path: str, body: bytes | None = None
+    ) -> tuple[int, dict[str, str], bytes]:
+        connection, response = self._open(method, path, body, "application/json")
         try:
             data = response.read()
         except BaseException:
@@ -96,191 +102,146 @@ class Client(_wire.Configured):
             connection.close()
         else:
             self._give(connection)
-        return response.status, {k.lower(): v for k, v in response.getheaders()}, data
+        return response.status, _headers(response), data
 
-    def _request(
-        self, method: str, path: str, body: bytes | None = None, accept: str = "application/json"
-    ) -> bytes:
-        for attempt in range(self._retries + 1):
-            headers: dict[str, str] = {}
+    def _do(self, call: _calls.Call[T]) -> T:
+        patience = _calls.Patience(self._endpoint, self._retries)
+        while True:
             try:
-                status, headers, data = self._once(method, path, body, accept)
-                if 200 <= status < 300:
-                    return data
-                error: RewarddError = _wire.refusal(status, data, headers)
-                if status not in _wire.RETRY_STATUS:
-                    raise error
+                outcome = patience.reply(*self._once(call.method, call.path, call.body))
             except TRANSPORT as cause:
-                error = _wire.unreachable(self._endpoint, cause)
-            if attempt == self._retries:
-                raise error
-            time.sleep(_wire.backoff_s(attempt, headers))
-        raise AssertionError("unreachable")
+                outcome = patience.failure(cause)
+            if isinstance(outcome, bytes):
+                return call.read(outcome)
+            time.sleep(outcome)
+
+    @contextmanager
+    def _lines(self, stream: _calls.Stream) -> Iterator[http.client.HTTPResponse]:
+        """The lines of a streamed reply. A transport that fails among them is a broken stream."""
+        try:
+            connection, response = self._open(
+                stream.method, stream.path, stream.body, stream.accept, stream.headers
+            )
+        except TRANSPORT as cause:
+            raise _wire.unreachable(self._endpoint, cause) from cause
+        try:
+            if response.status != 200:
+                raise _wire.refusal(response.status, response.read(), _headers(response))
+            yield response
+        except (*TRANSPORT, ValueError) as cause:
+            raise stream.broke() from cause
+        finally:
+            connection.close()
 
     # ---- calls ----
 
     def wait_ready(self, timeout: float = 60.0) -> None:
         """Returns when models are loaded; RewardUnavailable, saying why, after `timeout`
         seconds."""
-        deadline = time.monotonic() + timeout
+        wait = _calls.Readiness(self._endpoint, time.monotonic(), timeout)
         while True:
             try:
-                status, headers, data = self._once("GET", "/readyz", None, "application/json")
-                if status == 200:
+                if wait.reply(*self._once("GET", "/readyz")):
                     return
-                error: RewarddError = _wire.refusal(status, data, headers)
             except TRANSPORT as cause:
-                error = _wire.unreachable(self._endpoint, cause)
-            if time.monotonic() >= deadline:
-                raise RewardUnavailable(error.error, error.status)
-            time.sleep(min(0.1, timeout))
+                wait.failure(cause)
+            wait.check(time.monotonic())
+            time.sleep(min(wait.PAUSE_S, timeout))
 
     def models(self) -> dict[str, Any]:
-        return json.loads(self._request("GET", "/v1/models"))
+        return self._do(_calls.models())
 
     # ---- training runs ----
 
     def runs(self) -> list[dict[str, Any]]:
         """The runs this server knows, the latest first."""
-        return json.loads(self._request("GET", "/v1/runs"))["data"]
+        return self._do(_calls.runs())
 
     def run(self, run_id: str) -> dict[str, Any]:
         """What the traces of one run say together: windows, martingales, alarms."""
-        return json.loads(self._request("GET", _wire.run_path(run_id)))
+        return self._do(_calls.run(run_id))
 
     def acknowledge_run(self, run_id: str) -> dict[str, Any]:
         """Its alarms were seen: from now on the run is compared with what it is now."""
-        return json.loads(self._request("POST", _wire.run_path(run_id, "/acknowledge"), b""))
+        return self._do(_calls.acknowledge_run(run_id))
 
     def run_events(self, run_id: str, after: int = 0) -> Iterator[dict[str, Any]]:
         """{"id", "event", "data"} of windows, alarms and acknowledgements as they happen; blocks
         between them. Ends when the server drains; a lost connection raises StreamBroken, and
         `after=` the last id goes on behind it."""
-        extra = {"Last-Event-ID": str(after)} if after > 0 else {}
-        try:
-            connection, response = self._open(
-                "GET", _wire.run_path(run_id, "/events"), None, "text/event-stream", extra
-            )
-        except TRANSPORT as cause:
-            raise _wire.unreachable(self._endpoint, cause) from cause
-        try:
-            if response.status != 200:
-                headers = {k.lower(): v for k, v in response.getheaders()}
-                raise _wire.refusal(response.status, response.read(), headers)
-            yield from _wire.server_sent_events(response)
-        except TRANSPORT as cause:
-            raise StreamBroken(TraceError("stream_broken", "the events ended"), 200) from cause
-        finally:
-            connection.close()
+        stream, reader = _calls.run_events(run_id, after), _wire.EventReader()
+        with self._lines(stream) as lines:
+            for line in lines:
+                event = reader.feed(line)
+                if event is not None:
+                    yield event
+                if reader.ended:
+                    return
+            raise stream.broke()
 
-    def score(
-        self,
-        prompt: str | None = None,
-        *,
-        messages: Sequence[Mapping[str, str]] | None = None,
-        trace: _wire.Trace | None = None,
-        steps: Sequence[str] | None = None,
-        text: str | None = None,
-        reference: str | int | float | None = None,
-        on_error: str = "raise",
-        **options: Any,
-    ) -> Score:
-        """One trace. Options are the wire's: model, outcome_model (False = none), aggregate, flags,
-        flags_all, gate, domain, prompt_gap, stop_below, deadline_ms, overlong, run,
-        allow_special_tokens."""
-        one = _wire.one_trace(trace, steps, text)
-        return self.score_group(
-            prompt, [one], messages=messages, reference=reference, on_error=on_error, **options
-        )[0]
+    # ---- scores ----
+
+    def score(self, prompt: str | None = None, **options: Unpack[ScoreOptions]) -> Score:
+        """One trace: `trace`, `steps` or `text`. Raises when it has no reward, unless
+        on_error="none"."""
+        return self._do(_calls.score(prompt, options))
 
     def score_group(
         self,
         prompt: str | None = None,
-        traces: Sequence[_wire.Trace] = (),
-        *,
-        messages: Sequence[Mapping[str, str]] | None = None,
-        reference: str | int | float | None = None,
-        on_error: str = "none",
-        **options: Any,
+        traces: Sequence[Trace] = (),
+        **options: Unpack[GroupOptions],
     ) -> Scores:
         """Several traces of one prompt, in order. Refused requests raise whatever on_error is."""
-        _wire.check_on_error(on_error)
-        if not traces:
-            return Scores()
-        group = _wire.group(prompt, messages, reference, traces)
-        body = _wire.encode(group, options)
-        return _wire.accept(self._request("POST", "/v1/rewards", body), on_error)
+        call = _calls.score_group(prompt, traces, options)
+        return Scores() if call is None else self._do(call)
 
     def score_items(
-        self, items: Sequence[Mapping[str, Any]], *, on_error: str = "none", **options: Any
+        self, items: Sequence[Mapping[str, Any]], **options: Unpack[ManyOptions]
     ) -> Scores:
         """A batch of {"prompt": ..., "traces": [...]}, in item and trace order, in one request."""
-        _wire.check_on_error(on_error)
-        if not items:
-            return Scores()
-        body = _wire.encode({"items": list(items)}, options)
-        return _wire.accept(self._request("POST", "/v1/rewards", body), on_error)
+        call = _calls.score_items(items, options)
+        return Scores() if call is None else self._do(call)
 
     def score_many(
         self,
         samples: Iterable[Mapping[str, Any]],
         *,
         batch_size: int = 32,
-        on_error: str = "none",
-        **options: Any,
+        **options: Unpack[ManyOptions],
     ) -> Scores:
         """Many samples, each a prompt (or messages) with one trace (or steps, or text).
 
         Order is kept. Under on_error="none" a batch that failed after all retries gives scores
         whose reward is None and whose error says why."""
-        _wire.check_on_error(on_error)
-        parts = _wire.batches(map(_wire.sample_item, samples), batch_size)
 
-        def one(numbered: tuple[int, list[dict[str, Any]]]):
-            number, batch = numbered
-            first = number * batch_size
+        def one(batch: _calls.Batch) -> _wire.Part:
             try:
-                scores = self.score_items(batch, on_error=on_error, **options)
+                return batch.scored(self.score_items(batch.items, **options))
             except RewardUnavailable as error:
-                if on_error == "raise":
-                    raise
-                return _wire.failed_batch(first, len(batch), error.error), {}
-            return _wire.renumber(first, scores), scores.usage
+                return batch.failed(error, options)
 
+        parts = _calls.batches(samples, batch_size, options)
         workers = max(1, min(self._max_concurrency, len(parts)))
         with ThreadPoolExecutor(workers) as pool:
-            return _wire.merge(list(pool.map(one, enumerate(parts))))
+            return _wire.merge(list(pool.map(one, parts)))
 
     def stream(
         self,
         prompt: str | None = None,
-        traces: Sequence[_wire.Trace] = (),
-        *,
-        messages: Sequence[Mapping[str, str]] | None = None,
-        **options: Any,
+        traces: Sequence[Trace] = (),
+        **options: Unpack[StreamOptions],
     ) -> Iterator[dict[str, Any]]:
         """Events (start, step, trace, done) as they are computed. Not retried: events were seen."""
-        body = _wire.stream_body(prompt, messages, traces, options)
-        try:
-            connection, response = self._open("POST", "/v1/rewards", body, "application/x-ndjson")
-        except TRANSPORT as cause:
-            raise _wire.unreachable(self._endpoint, cause) from cause
-        try:
-            if response.status != 200:
-                headers = {k.lower(): v for k, v in response.getheaders()}
-                raise _wire.refusal(response.status, response.read(), headers)
-            yield from self._events(response)
-        finally:
-            connection.close()
-
-    def _events(self, response: http.client.HTTPResponse) -> Iterator[dict[str, Any]]:
-        cause: BaseException | None = None
-        try:
-            for line in response:
+        stream = _calls.stream(prompt, traces, options)
+        with self._lines(stream) as lines:
+            for line in lines:
                 event = _wire.stream_event(line)
                 yield event
                 if event["event"] == "done":
                     return
-        except (*TRANSPORT, ValueError) as broken:
-            cause = broken
-        raise StreamBroken(TraceError("stream_broken", "no done event"), 200) from cause
+            raise stream.broke()
+
+
+def _headers(response: http.client.HTTPResponse) -> dict[str, str]:
+    return {name.lower(): value for name, value in response.getheaders()}

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Callable, Union
+from typing import TYPE_CHECKING, Any, Callable, Union
 
+from ._options import ManyOptions, Run
 from ._types import Score
 from .client import Client
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 Text = Union[str, Sequence[dict[str, Any]]]  # plain, or chat messages
 
@@ -45,14 +49,19 @@ def _log(scores: Sequence[Score], name: str, log_extra: Any, log_metric: Any) ->
         missing = sum(s.reward is None for s in scores)
         log_metric(f"{name}/missing_rate", missing / len(scores))
         log_metric(f"{name}/steps_mean", sum(len(s.steps) for s in scores) / len(scores))
-        both = [s for s in scores if s.process is not None and s.outcome is not None]
-        if both:
-            gap = sum(s.outcome - s.process for s in both) / len(both)
-            log_metric(f"{name}/orm_prm_gap", gap)
+        gaps = [
+            s.outcome - s.process for s in scores if s.process is not None and s.outcome is not None
+        ]
+        if gaps:
+            log_metric(f"{name}/orm_prm_gap", sum(gaps) / len(gaps))
 
 
 def reward_function(
-    client: Client, *, name: str = "rewardd", run_id: str | None = None, **options: Any
+    client: Client,
+    *,
+    name: str = "rewardd",
+    run_id: str | None = None,
+    **options: Unpack[ManyOptions],
 ) -> Callable[..., list[float | None]]:
     """Options are those of Client.score. A trace without reward is None, which TRL leaves out of
     the mean; a daemon that cannot be reached raises RewardUnavailable and stops the step."""
@@ -65,12 +74,13 @@ def reward_function(
         log_metric: Any = None,
         **_: Any,
     ) -> list[float | None]:
-        labels: dict[str, Any] = {}
+        labels: Run = {**(options.get("run") or {})}
         if run_id is not None:
             labels["id"] = run_id
         if trainer_state is not None:
             labels["step"] = int(trainer_state.global_step)
-        scores = client.score_items(group(prompts, completions), run=labels or None, **options)
+        given: ManyOptions = {**options, "run": labels or None}
+        scores = client.score_items(group(prompts, completions), **given)
         if len(scores) != len(completions):
             raise RuntimeError(f"{len(completions)} completions, {len(scores)} scores")
         _log(scores, name, log_extra, log_metric)

@@ -56,6 +56,10 @@ class Handler(BaseHTTPRequestHandler):
         self.server.connections += 1
 
     def do_GET(self):
+        if self.path.endswith("/events"):
+            self.server.requests.append((self.path, None, dict(self.headers)))
+            self.server.plan.pop(0)(self, None)
+            return
         self.reply(200 if self.server.ready else 503, {"status": "x"})
 
     def do_POST(self):

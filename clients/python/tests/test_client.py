@@ -169,6 +169,39 @@ def lines(events, finish):
     return plan
 
 
+RUN_EVENTS = ["id: 4", "event: window", 'data: {"n": 1}', "", ": beat", ""]
+LAST_EVENT = ["event: end", "data: {}", ""]
+
+
+@pytest.mark.parametrize("end", [LAST_EVENT, []])
+def test_run_events_of_both_clients(server, end):
+    """The same events from both; without the last one the connection was lost."""
+    server.plan = [lines(RUN_EVENTS + end, True), lines(RUN_EVENTS + end, True)]
+    seen = {"sync": [], "async": []}
+
+    def blocking():
+        with Client(server.url) as client:
+            for event in client.run_events("r/1", after=3):
+                seen["sync"].append(event)
+
+    async def with_asyncio():
+        async with AsyncClient(server.url) as client:
+            async for event in client.run_events("r/1", after=3):
+                seen["async"].append(event)
+
+    for run in (blocking, lambda: asyncio.run(with_asyncio())):
+        if end:
+            run()
+        else:
+            with pytest.raises(StreamBroken):
+                run()
+    want = [{"id": 4, "event": "window", "data": {"n": 1}}]
+    want += [{"event": "end", "data": {}}] if end else []
+    assert seen["sync"] == seen["async"] == want
+    for path, _, headers in server.requests:
+        assert path == "/v1/runs/r%2F1/events" and headers["Last-Event-ID"] == "3"
+
+
 def test_stream(server):
     server.plan = [lines(['{"event":"start"}', '{"event":"step"}', '{"event":"done"}'], True)]
     with Client(server.url) as client:
