@@ -59,6 +59,9 @@ RW_INLINE vi visible_lanes(const struct score_row *r, int at)
     return (vi)(slot >= r->begin) & (vi)(slot < r->end);
 }
 
+/* O and l of a row, when its maximum has grown by more than 2^LAZY: times 2^(old - new). Rare:
+ * after the first blocks of a row its maximum hardly grows, and at the first one old is -infinity,
+ * so that the factor is 0 and clears what was there (zeros). */
 static void rescale(float *sums, size_t width, float *total, float by)
 {
     vf factor = vf_exp2(vf_set1(by));
@@ -68,6 +71,9 @@ static void rescale(float *sums, size_t width, float *total, float by)
     vf_store(total, vf_load(total) * factor);
 }
 
+/* A weight as the second product reads it. Where bfloat16 is widened to float, the weight is
+ * rounded to bfloat16 all the same: tables with and without the instruction then multiply the same
+ * numbers. */
 RW_INLINE void store_weights(const struct score_row *r, bool coarse, int at, vf p)
 {
     if (!coarse) {
@@ -123,6 +129,7 @@ static void soften_any(const struct score_row *r, enum rw_dtype dtype, size_t wi
     }
 }
 
+/* Asked once per tile: one comparison of 64 bytes instead of a look at 64 values of 64 slots. */
 static bool block_has_special(enum rw_dtype dtype, uint32_t head_dim, const void *v_block)
 {
     static const unsigned char none[RW_PANEL];
@@ -223,7 +230,9 @@ static void attend_tile(const struct attend *a, uint64_t row, int rows, uint64_t
     }
 }
 
-/* Rows of this pass that see a key of the block: they are consecutive. */
+/* Rows of this pass that see a key of the block: they are consecutive. Flattened rows count query
+ * heads inside positions, so a position is `group` of them. The first row that sees the block is at
+ * its first key (causal); the last one is the last whose window reaches back to its last key. */
 static void attend_block(struct attend *a, uint64_t block)
 {
     const struct rw_attention *in = a->in;
@@ -245,6 +254,8 @@ static void attend_block(struct attend *a, uint64_t block)
     }
 }
 
+/* Nothing seen yet: O = 0, l = 0, m = -infinity. The queries are widened here, once for all blocks.
+ */
 static void attend_begin(struct attend *a)
 {
     size_t rows = (size_t)(a->end - a->first);
@@ -264,6 +275,7 @@ static void attend_begin(struct attend *a)
     }
 }
 
+/* out = O / l. The lanes of l are summed only here, in one fixed order. */
 static void attend_finish(const struct attend *a)
 {
     const struct rw_attention *in = a->in;
@@ -279,6 +291,8 @@ static void attend_finish(const struct attend *a)
     }
 }
 
+/* As kernel_attention divides it: a V block, O[rows, width], l[rows, RW_VL], m[rows], then the
+ * widened queries and blocks where there are any. */
 static size_t kernel_attention_scratch_bytes(uint32_t q_rows, uint32_t head_dim)
 {
     size_t rows = RW_MIN(q_rows, ATTENTION_ROWS_MAX);

@@ -1,6 +1,9 @@
 /* Heads between the product that made them and attention: norm, rotation, the KV cache. */
 
-/* (a, b) -> (a cos - b sin, b cos + a sin), a and b being the halves of the head. */
+/* (a, b) -> (a cos - b sin, b cos + a sin), a and b being the halves of the head: "rotate half" as
+ * Hugging Face writes rotary embeddings (Su et al., arXiv 2104.09864). The paper pairs neighbours
+ * instead; checkpoints are permuted for the halves. Products are rounded before the sum, as the
+ * reference does it in float32 (no vf_fma). */
 RW_INLINE void rotate(vf *a, vf *b, vf cos, vf sin)
 {
     vf turned = *a * cos - *b * sin;
@@ -83,6 +86,8 @@ RW_INLINE void turn_all(const struct rw_heads *h, enum rw_dtype dtype)
     }
 }
 
+/* One kernel for norm, rotation and factor, since a head is 64 or 128 floats: kept in registers it
+ * is read and written once instead of three times. */
 static void kernel_turn_heads(const struct rw_heads *h)
 {
     rw_assert(h->head_dim > 0 && h->head_dim % 8 == 0 && h->head_dim <= RW_HEAD_DIM_MAX);
@@ -94,8 +99,9 @@ static void kernel_turn_heads(const struct rw_heads *h)
     }
 }
 
-/* Inf - Inf and NaN - NaN are NaN: the sum of x - x is 0 exactly when all of x is finite. The
- * factor includes the largest floats, which rounding to bfloat16 turns into infinity. */
+/* Is the value safe to meet a weight of zero? Inf - Inf and NaN - NaN are NaN: the sum of x - x is
+ * 0 exactly when all of x is finite. The factor includes the largest floats, which rounding to
+ * bfloat16 turns into infinity. */
 static bool row_is_finite(const float *v, uint32_t n)
 {
     vf sum = vf_set1(0.0f);

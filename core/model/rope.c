@@ -6,7 +6,15 @@
 
 static const double PI = 3.14159265358979323846;
 
-/* Llama 3.1: long wavelengths are stretched by `factor`, short ones kept, those between blended. */
+/* Llama 3.1: long wavelengths are stretched by `factor`, short ones kept, those between blended:
+ *
+ *     wavelength(f) = 2 pi / f
+ *     kept       where wavelength < context / high_freq_factor   (turns often within the old
+ * context) f / factor where wavelength > context / low_freq_factor    (had not turned once within
+ * it) between:   s = (context / wavelength - low) / (high - low), (1 - s) f / factor + s f
+ *
+ * In float32, because transformers computes it so: 6e-8 of a frequency of 1 is 0.006 radians at
+ * position 100,000. */
 static float llama3_frequency(const struct rw_rope *rope, float f)
 {
     double low_wavelength = rope->original_context / rope->low_freq_factor;
@@ -24,6 +32,7 @@ static float llama3_frequency(const struct rw_rope *rope, float f)
     return (1.0f - smooth) * stretched + smooth * f;
 }
 
+/* f_i = theta^(-2i / head_dim), rounded to float where the reference rounds. */
 void rw_rope_frequencies(const struct rw_rope *rope, uint32_t head_dim, float *frequencies)
 {
     rw_assert(head_dim % 2 == 0 && head_dim <= RW_HEAD_DIM_MAX && rope->theta > 0);
@@ -39,6 +48,8 @@ void rw_rope_frequencies(const struct rw_rope *rope, uint32_t head_dim, float *f
     }
 }
 
+/* The angle is a float32 product, as in the reference. Its sine and cosine are taken in double and
+ * rounded, because float versions of different C libraries differ in the last bit. */
 void rw_rope_angles(const float *frequencies, uint32_t n, uint32_t position, float *cosines,
                     float *sines)
 {
