@@ -523,7 +523,7 @@ static rw_status eval_compare(struct rw_jinja_run *r, tree node, struct rw_jinja
 
 static rw_status eval_items(struct rw_jinja_run *r, tree node, struct rw_jinja_value *out)
 {
-    enum rw_jinja_type type = node->type == RW_NODE_LIST ? RW_JINJA_LIST : RW_JINJA_TUPLE;
+    enum rw_jinja_type type = node->type == RW_TREE_LIST ? RW_JINJA_LIST : RW_JINJA_TUPLE;
     rw_status status = rw_jinja_make_items(r, type, 0, out);
     for (tree one = node->b; one != NULL && status == RW_OK; one = one->next) {
         struct rw_jinja_value item;
@@ -647,7 +647,7 @@ static rw_status eval_filter_or_test(struct rw_jinja_run *r, tree node, struct r
     }
     rw_status status = rw_jinja_eval(r, node->a, &self);
     status = status == RW_OK ? eval_arguments(r, node->b, args) : status;
-    if (status != RW_OK || node->type == RW_NODE_FILTER) {
+    if (status != RW_OK || node->type == RW_TREE_FILTER) {
         return status == RW_OK ? rw_jinja_filter(r, node->text, &self, args, out) : status;
     }
     bool holds = false;
@@ -664,32 +664,32 @@ static rw_status eval_node(struct rw_jinja_run *r, tree node, struct rw_jinja_va
     struct rw_jinja_value a, b;
     rw_status status;
     switch (node->type) {
-    case RW_NODE_CONST:
+    case RW_TREE_CONST:
         *out = node->value;
         return RW_OK;
-    case RW_NODE_NAME:
+    case RW_TREE_NAME:
         return eval_name(r, node, out);
-    case RW_NODE_ATTRIBUTE:
+    case RW_TREE_ATTRIBUTE:
         status = rw_jinja_eval(r, node->a, &a);
         return status == RW_OK ? rw_jinja_attribute(r, &a, node->text, out) : status;
-    case RW_NODE_ITEM:
+    case RW_TREE_ITEM:
         status = rw_jinja_eval(r, node->a, &a);
         status = status == RW_OK ? rw_jinja_eval(r, node->b, &b) : status;
         return status == RW_OK ? rw_jinja_item(r, &a, &b, out) : status;
-    case RW_NODE_SLICE:
+    case RW_TREE_SLICE:
         return eval_slice(r, node, out);
-    case RW_NODE_CALL:
+    case RW_TREE_CALL:
         return eval_call(r, node, out);
-    case RW_NODE_FILTER:
-    case RW_NODE_TEST:
+    case RW_TREE_FILTER:
+    case RW_TREE_TEST:
         return eval_filter_or_test(r, node, out);
-    case RW_NODE_UNARY:
+    case RW_TREE_UNARY:
         return eval_unary(r, node, out);
-    case RW_NODE_BINARY:
+    case RW_TREE_BINARY:
         return eval_binary(r, node, out);
-    case RW_NODE_COMPARE:
+    case RW_TREE_COMPARE:
         return eval_compare(r, node, out);
-    case RW_NODE_IF_ELSE:
+    case RW_TREE_IF_ELSE:
         status = rw_jinja_eval(r, node->a, &a);
         if (status == RW_OK && !rw_jinja_truth(&a) && node->c == NULL) {
             *out = rw_jinja_make_undefined(RW_STR("a conditional without else"));
@@ -697,12 +697,12 @@ static rw_status eval_node(struct rw_jinja_run *r, tree node, struct rw_jinja_va
         }
         return status == RW_OK ? rw_jinja_eval(r, rw_jinja_truth(&a) ? node->b : node->c, out)
                                : status;
-    case RW_NODE_LIST:
-    case RW_NODE_TUPLE:
+    case RW_TREE_LIST:
+    case RW_TREE_TUPLE:
         return eval_items(r, node, out);
-    case RW_NODE_DICT:
+    case RW_TREE_DICT:
         return eval_dict(r, node, out);
-    case RW_NODE_BODY:
+    case RW_TREE_BODY:
         *out = *r->body;
         return RW_OK;
     default:

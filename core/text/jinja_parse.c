@@ -105,7 +105,7 @@ static rw_status want_name(struct parser *p, struct rw_str *out)
 static rw_status constant(struct parser *p, struct rw_jinja_value value, tree *out)
 {
     struct rw_jinja_node *node = NULL;
-    rw_status status = make(p, RW_NODE_CONST, &node);
+    rw_status status = make(p, RW_TREE_CONST, &node);
     if (status == RW_OK) {
         node->value = value;
         *out = node;
@@ -171,7 +171,7 @@ static rw_status elements(struct parser *p, const char *close, tree *first, size
     while (status == RW_OK && !is_operator(p, close)) {
         tree one = NULL;
         struct rw_jinja_node *holder = NULL;
-        status = make(p, RW_NODE_ARGUMENT, &holder);
+        status = make(p, RW_TREE_ARGUMENT, &holder);
         if (status == RW_OK) {
             status = expression(p, &one);
         }
@@ -209,7 +209,7 @@ static rw_status listed(struct parser *p, enum rw_jinja_node_type type, const ch
 static rw_status parenthesis(struct parser *p, tree *out)
 {
     const struct rw_jinja_token *begin = p->at;
-    rw_status status = listed(p, RW_NODE_TUPLE, ")", out);
+    rw_status status = listed(p, RW_TREE_TUPLE, ")", out);
     if (status != RW_OK) {
         return status;
     }
@@ -226,10 +226,10 @@ static rw_status dict(struct parser *p, tree *out)
 {
     struct rw_jinja_node *node = NULL;
     struct rw_jinja_node *last = NULL;
-    rw_status status = make(p, RW_NODE_DICT, &node);
+    rw_status status = make(p, RW_TREE_DICT, &node);
     while (status == RW_OK && !is_operator(p, "}")) {
         struct rw_jinja_node *pair = NULL;
-        status = make(p, RW_NODE_PAIR, &pair);
+        status = make(p, RW_TREE_PAIR, &pair);
         if (status == RW_OK) {
             status = expression(p, &pair->a);
         }
@@ -273,7 +273,7 @@ static rw_status name(struct parser *p, tree *out)
         }
     }
     struct rw_jinja_node *node = NULL;
-    rw_status status = make(p, RW_NODE_NAME, &node);
+    rw_status status = make(p, RW_TREE_NAME, &node);
     if (status == RW_OK) {
         node->text = (p->at++)->text;
         *out = node;
@@ -298,7 +298,7 @@ static rw_status primary(struct parser *p, tree *out)
         return parenthesis(p, out);
     }
     if (take_operator(p, "[")) {
-        return listed(p, RW_NODE_LIST, "]", out);
+        return listed(p, RW_TREE_LIST, "]", out);
     }
     return take_operator(p, "{") ? dict(p, out) : unexpected(p, "a value");
 }
@@ -316,7 +316,7 @@ static rw_status arguments(struct parser *p, tree *out)
         if (is_operator(p, "*") || is_operator(p, "**")) {
             return rw_jinja_refuse(p->err, p->at->line, "arguments by * are not supported");
         }
-        status = make(p, RW_NODE_ARGUMENT, &argument);
+        status = make(p, RW_TREE_ARGUMENT, &argument);
         bool named = p->at->type == RW_JINJA_WORD && p->at[1].type == RW_JINJA_OPERATOR &&
                      rw_str_is(p->at[1].text, "=");
         if (status == RW_OK && named) {
@@ -344,7 +344,7 @@ static rw_status arguments(struct parser *p, tree *out)
 static rw_status call(struct parser *p, tree *out)
 {
     struct rw_jinja_node *node = NULL;
-    rw_status status = make(p, RW_NODE_CALL, &node);
+    rw_status status = make(p, RW_TREE_CALL, &node);
     if (status == RW_OK) {
         node->a = *out;
         status = arguments(p, &node->b);
@@ -363,14 +363,14 @@ static rw_status slice_part(struct parser *p, tree *out)
 static rw_status subscript(struct parser *p, tree *out)
 {
     struct rw_jinja_node *node = NULL;
-    rw_status status = make(p, RW_NODE_ITEM, &node);
+    rw_status status = make(p, RW_TREE_ITEM, &node);
     if (status != RW_OK) {
         return status;
     }
     node->a = *out;
     status = slice_part(p, &node->b);
     if (status == RW_OK && take_operator(p, ":")) {
-        node->type = RW_NODE_SLICE;
+        node->type = RW_TREE_SLICE;
         status = slice_part(p, &node->c);
         if (status == RW_OK && take_operator(p, ":")) {
             status = slice_part(p, &node->d);
@@ -385,7 +385,7 @@ static rw_status subscript(struct parser *p, tree *out)
 static rw_status attribute(struct parser *p, tree *out)
 {
     struct rw_jinja_node *node = NULL;
-    rw_status status = make(p, RW_NODE_ATTRIBUTE, &node);
+    rw_status status = make(p, RW_TREE_ATTRIBUTE, &node);
     if (status != RW_OK) {
         return status;
     }
@@ -394,7 +394,7 @@ static rw_status attribute(struct parser *p, tree *out)
     if (p->at->type == RW_JINJA_INTEGER) { /* messages.0 */
         tree index = NULL;
         status = number(p, &index);
-        node->type = RW_NODE_ITEM;
+        node->type = RW_TREE_ITEM;
         node->b = index;
         return status;
     }
@@ -421,7 +421,7 @@ static rw_status postfix(struct parser *p, tree *out)
 static rw_status filter(struct parser *p, tree *out)
 {
     struct rw_jinja_node *node = NULL;
-    rw_status status = make(p, RW_NODE_FILTER, &node);
+    rw_status status = make(p, RW_TREE_FILTER, &node);
     if (status == RW_OK) {
         node->a = *out;
         *out = node;
@@ -453,7 +453,7 @@ static bool begins_argument(const struct parser *p)
 static rw_status test(struct parser *p, tree *out)
 {
     struct rw_jinja_node *node = NULL;
-    rw_status status = make(p, RW_NODE_TEST, &node);
+    rw_status status = make(p, RW_TREE_TEST, &node);
     if (status != RW_OK) {
         return status;
     }
@@ -470,7 +470,7 @@ static rw_status test(struct parser *p, tree *out)
     }
     if (status == RW_OK && begins_argument(p)) {
         struct rw_jinja_node *argument = NULL;
-        status = make(p, RW_NODE_ARGUMENT, &argument);
+        status = make(p, RW_TREE_ARGUMENT, &argument);
         if (status == RW_OK) {
             status = primary(p, &argument->a);
         }
@@ -522,7 +522,7 @@ static rw_status negative(struct parser *p, char op, tree *out)
         status = unary(p, false, out);
     }
     p->depth--;
-    return status == RW_OK ? join(p, RW_NODE_UNARY, op, NULL, out) : status;
+    return status == RW_OK ? join(p, RW_TREE_UNARY, op, NULL, out) : status;
 }
 
 static rw_status unary(struct parser *p, bool with_filters, tree *out)
@@ -571,7 +571,7 @@ static rw_status binary(struct parser *p, size_t level, tree *out)
         tree right = NULL;
         status = binary(p, level + 1, &right);
         if (status == RW_OK) {
-            status = join(p, RW_NODE_BINARY, LEVEL[level].op[i], right, out);
+            status = join(p, RW_TREE_BINARY, LEVEL[level].op[i], right, out);
         }
     }
     return status;
@@ -605,10 +605,10 @@ static rw_status comparison(struct parser *p, tree *out)
     while (status == RW_OK && (op = take_comparison(p)) != '\0') {
         struct rw_jinja_node *part = NULL;
         if (chain == NULL) {
-            status = make(p, RW_NODE_COMPARE, &chain);
+            status = make(p, RW_TREE_COMPARE, &chain);
         }
         if (status == RW_OK) {
-            status = make(p, RW_NODE_ARGUMENT, &part);
+            status = make(p, RW_TREE_ARGUMENT, &part);
         }
         if (status == RW_OK) {
             part->op = op;
@@ -640,7 +640,7 @@ static rw_status not_test(struct parser *p, tree *out)
         status = not_test(p, out);
     }
     p->depth--;
-    return status == RW_OK ? join(p, RW_NODE_UNARY, '!', NULL, out) : status;
+    return status == RW_OK ? join(p, RW_TREE_UNARY, '!', NULL, out) : status;
 }
 
 static rw_status and_test(struct parser *p, tree *out)
@@ -649,7 +649,7 @@ static rw_status and_test(struct parser *p, tree *out)
     while (status == RW_OK && take_word(p, "and")) {
         tree right = NULL;
         status = not_test(p, &right);
-        status = status == RW_OK ? join(p, RW_NODE_BINARY, '&', right, out) : status;
+        status = status == RW_OK ? join(p, RW_TREE_BINARY, '&', right, out) : status;
     }
     return status;
 }
@@ -663,7 +663,7 @@ static rw_status or_test(struct parser *p, tree *out)
     while (status == RW_OK && take_word(p, "or")) {
         tree right = NULL;
         status = and_test(p, &right);
-        status = status == RW_OK ? join(p, RW_NODE_BINARY, '|', right, out) : status;
+        status = status == RW_OK ? join(p, RW_TREE_BINARY, '|', right, out) : status;
     }
     p->depth--;
     return status;
@@ -677,7 +677,7 @@ static rw_status expression(struct parser *p, tree *out)
     }
     while (status == RW_OK && take_word(p, "if")) {
         struct rw_jinja_node *node = NULL;
-        status = make(p, RW_NODE_IF_ELSE, &node);
+        status = make(p, RW_TREE_IF_ELSE, &node);
         if (status == RW_OK) {
             node->b = *out;
             status = or_test(p, &node->a);
@@ -700,10 +700,10 @@ static rw_status open_tuple(struct parser *p, bool conditional, tree *out)
     }
     struct rw_jinja_node *tuple = NULL;
     struct rw_jinja_node *last = NULL;
-    status = make(p, RW_NODE_TUPLE, &tuple);
+    status = make(p, RW_TREE_TUPLE, &tuple);
     for (tree one = *out; status == RW_OK;) {
         struct rw_jinja_node *holder = NULL;
-        status = make(p, RW_NODE_ARGUMENT, &holder);
+        status = make(p, RW_TREE_ARGUMENT, &holder);
         if (status != RW_OK) {
             break;
         }
@@ -747,7 +747,7 @@ static rw_status end_tag(struct parser *p, const char *word)
 static rw_status one_target(struct parser *p, bool attributes, tree *out)
 {
     struct rw_jinja_node *node = NULL;
-    rw_status status = make(p, RW_NODE_NAME, &node);
+    rw_status status = make(p, RW_TREE_NAME, &node);
     if (status == RW_OK) {
         status = want_name(p, &node->text);
         *out = node;
@@ -763,10 +763,10 @@ static rw_status target(struct parser *p, bool attributes, tree *out)
         struct rw_jinja_node *tuple = NULL;
         struct rw_jinja_node *last = NULL;
         tree one = *out;
-        status = make(p, RW_NODE_TUPLE, &tuple);
+        status = make(p, RW_TREE_TUPLE, &tuple);
         while (status == RW_OK) {
             struct rw_jinja_node *holder = NULL;
-            status = make(p, RW_NODE_ARGUMENT, &holder);
+            status = make(p, RW_TREE_ARGUMENT, &holder);
             if (status != RW_OK) {
                 break;
             }
@@ -792,7 +792,7 @@ static rw_status if_statement(struct parser *p, tree *out)
     static const char *const ENDS[] = {"elif", "else", "endif", NULL};
     static const char *const LAST[] = {"endif", NULL};
     struct rw_jinja_node *node = NULL;
-    rw_status status = make(p, RW_NODE_IF, &node);
+    rw_status status = make(p, RW_TREE_IF, &node);
     *out = node;
     while (status == RW_OK) {
         status = open_tuple(p, false, &node->a);
@@ -802,7 +802,7 @@ static rw_status if_statement(struct parser *p, tree *out)
             break;
         }
         struct rw_jinja_node *other = NULL;
-        status = make(p, RW_NODE_IF, &other);
+        status = make(p, RW_TREE_IF, &other);
         if (status == RW_OK) {
             other->flag = true; /* not an if that comes first behind an else */
         }
@@ -821,7 +821,7 @@ static rw_status for_statement(struct parser *p, tree *out)
     static const char *const ENDS[] = {"else", "endfor", NULL};
     static const char *const LAST[] = {"endfor", NULL};
     struct rw_jinja_node *node = NULL;
-    rw_status status = make(p, RW_NODE_FOR, &node);
+    rw_status status = make(p, RW_TREE_FOR, &node);
     *out = node;
     if (status == RW_OK) {
         status = target(p, false, &node->d);
@@ -853,7 +853,7 @@ static rw_status for_statement(struct parser *p, tree *out)
 static rw_status body_filters(struct parser *p, tree *out)
 {
     struct rw_jinja_node *body = NULL;
-    rw_status status = make(p, RW_NODE_BODY, &body);
+    rw_status status = make(p, RW_TREE_BODY, &body);
     *out = body;
     return status == RW_OK ? filters(p, out) : status;
 }
@@ -862,7 +862,7 @@ static rw_status set_statement(struct parser *p, tree *out)
 {
     static const char *const ENDS[] = {"endset", NULL};
     struct rw_jinja_node *node = NULL;
-    rw_status status = make(p, RW_NODE_SET, &node);
+    rw_status status = make(p, RW_TREE_SET, &node);
     *out = node;
     if (status == RW_OK) {
         status = target(p, true, &node->d);
@@ -872,7 +872,7 @@ static rw_status set_statement(struct parser *p, tree *out)
         return status == RW_OK ? finish(p) : status;
     }
     if (status == RW_OK) {
-        node->type = RW_NODE_SET_BLOCK;
+        node->type = RW_TREE_SET_BLOCK;
         status = body_filters(p, &node->a);
     }
     status = status == RW_OK ? finish(p) : status;
@@ -885,7 +885,7 @@ static rw_status macro_statement(struct parser *p, tree *out)
     static const char *const ENDS[] = {"endmacro", NULL};
     struct rw_jinja_node *node = NULL;
     struct rw_jinja_node *last = NULL;
-    rw_status status = make(p, RW_NODE_MACRO, &node);
+    rw_status status = make(p, RW_TREE_MACRO, &node);
     *out = node;
     if (status == RW_OK) {
         status = want_name(p, &node->text);
@@ -893,7 +893,7 @@ static rw_status macro_statement(struct parser *p, tree *out)
     status = status == RW_OK ? want_operator(p, "(") : status;
     while (status == RW_OK && !is_operator(p, ")")) {
         struct rw_jinja_node *parameter = NULL;
-        status = make(p, RW_NODE_ARGUMENT, &parameter);
+        status = make(p, RW_TREE_ARGUMENT, &parameter);
         status = status == RW_OK ? want_name(p, &parameter->text) : status;
         if (status == RW_OK && take_operator(p, "=")) {
             status = expression(p, &parameter->a);
@@ -924,11 +924,11 @@ static rw_status with_statement(struct parser *p, tree *out)
     static const char *const ENDS[] = {"endwith", NULL};
     struct rw_jinja_node *node = NULL;
     struct rw_jinja_node *last = NULL;
-    rw_status status = make(p, RW_NODE_WITH, &node);
+    rw_status status = make(p, RW_TREE_WITH, &node);
     *out = node;
     while (status == RW_OK && p->at->type != RW_JINJA_FINISH) {
         struct rw_jinja_node *set = NULL;
-        status = make(p, RW_NODE_SET, &set);
+        status = make(p, RW_TREE_SET, &set);
         status = status == RW_OK ? one_target(p, false, &set->d) : status;
         status = status == RW_OK ? want_operator(p, "=") : status;
         status = status == RW_OK ? expression(p, &set->a) : status;
@@ -954,10 +954,10 @@ static rw_status filter_statement(struct parser *p, tree *out)
     static const char *const ENDS[] = {"endfilter", NULL};
     struct rw_jinja_node *node = NULL;
     struct rw_jinja_node *body = NULL;
-    rw_status status = make(p, RW_NODE_FILTERED, &node);
+    rw_status status = make(p, RW_TREE_FILTERED, &node);
     *out = node;
     if (status == RW_OK) {
-        status = make(p, RW_NODE_BODY, &body);
+        status = make(p, RW_TREE_BODY, &body);
     }
     if (status == RW_OK) {
         node->a = body;
@@ -973,7 +973,7 @@ static rw_status generation_statement(struct parser *p, tree *out)
 {
     static const char *const ENDS[] = {"endgeneration", NULL};
     struct rw_jinja_node *node = NULL;
-    rw_status status = make(p, RW_NODE_GENERATION, &node);
+    rw_status status = make(p, RW_TREE_GENERATION, &node);
     *out = node;
     status = status == RW_OK ? finish(p) : status;
     status = status == RW_OK ? block(p, ENDS, &node->b) : status;
@@ -1015,10 +1015,10 @@ static rw_status statement(struct parser *p, tree *out)
         return generation_statement(p, out);
     }
     if (take_word(p, "break")) {
-        return loop_control(p, RW_NODE_BREAK, out);
+        return loop_control(p, RW_TREE_BREAK, out);
     }
     if (take_word(p, "continue")) {
-        return loop_control(p, RW_NODE_CONTINUE, out);
+        return loop_control(p, RW_TREE_CONTINUE, out);
     }
     return rw_jinja_refuse(p->err, p->at->line, "the tag \"%.*s\" is not supported",
                            (int)RW_MIN(p->at->text.len, 40), p->at->text.ptr);
@@ -1027,7 +1027,7 @@ static rw_status statement(struct parser *p, tree *out)
 static rw_status output(struct parser *p, tree *out)
 {
     struct rw_jinja_node *node = NULL;
-    rw_status status = make(p, RW_NODE_OUTPUT, &node);
+    rw_status status = make(p, RW_TREE_OUTPUT, &node);
     *out = node;
     if (status == RW_OK) {
         status = open_tuple(p, true, &node->a);
@@ -1042,7 +1042,7 @@ static rw_status output(struct parser *p, tree *out)
 static rw_status data(struct parser *p, tree *out)
 {
     struct rw_jinja_node *node = NULL;
-    rw_status status = make(p, RW_NODE_TEXT, &node);
+    rw_status status = make(p, RW_TREE_TEXT, &node);
     if (status == RW_OK) {
         node->text = (p->at++)->text;
         *out = node;

@@ -105,37 +105,37 @@ struct rw_jinja_pair {
 
 enum rw_jinja_node_type {
     /* expressions */
-    RW_NODE_CONST,     /* value */
-    RW_NODE_NAME,      /* text */
-    RW_NODE_ATTRIBUTE, /* a.text */
-    RW_NODE_ITEM,      /* a[b] */
-    RW_NODE_SLICE,     /* a[b:c:d]; each may be NULL */
-    RW_NODE_CALL,      /* a(b...) */
-    RW_NODE_FILTER,    /* a|text(b...) */
-    RW_NODE_TEST,      /* a is text(b...), negated by `flag` */
-    RW_NODE_UNARY,     /* op a: '-' '+' '!' */
-    RW_NODE_BINARY,    /* a op b: + - * / d(ouble slash) % p(ower) ~ & | */
-    RW_NODE_COMPARE,   /* a, then b...: each with op and a */
-    RW_NODE_IF_ELSE,   /* b if a else c (may be NULL) */
-    RW_NODE_LIST,      /* b... */
-    RW_NODE_TUPLE,
-    RW_NODE_DICT, /* b...: each PAIR has key a and value b */
-    RW_NODE_PAIR,
-    RW_NODE_ARGUMENT, /* text = a, or a */
+    RW_TREE_CONST,     /* value */
+    RW_TREE_NAME,      /* text */
+    RW_TREE_ATTRIBUTE, /* a.text */
+    RW_TREE_ITEM,      /* a[b] */
+    RW_TREE_SLICE,     /* a[b:c:d]; each may be NULL */
+    RW_TREE_CALL,      /* a(b...) */
+    RW_TREE_FILTER,    /* a|text(b...) */
+    RW_TREE_TEST,      /* a is text(b...), negated by `flag` */
+    RW_TREE_UNARY,     /* op a: '-' '+' '!' */
+    RW_TREE_BINARY,    /* a op b: + - * / d(ouble slash) % p(ower) ~ & | */
+    RW_TREE_COMPARE,   /* a, then b...: each with op and a */
+    RW_TREE_IF_ELSE,   /* b if a else c (may be NULL) */
+    RW_TREE_LIST,      /* b... */
+    RW_TREE_TUPLE,
+    RW_TREE_DICT, /* b...: each PAIR has key a and value b */
+    RW_TREE_PAIR,
+    RW_TREE_ARGUMENT, /* text = a, or a */
     /* statements */
-    RW_NODE_TEXT,   /* text */
-    RW_NODE_OUTPUT, /* a */
-    RW_NODE_IF,     /* a, then b..., else c... */
-    RW_NODE_FOR,    /* target d, in a, if e; b..., else c... */
-    RW_NODE_SET,    /* d = a, or d = the text of b..., through the filters of a */
-    RW_NODE_SET_BLOCK,
-    RW_NODE_MACRO,      /* text(c...): ARGUMENTs with defaults; b... */
-    RW_NODE_WITH,       /* c...: SETs; b... */
-    RW_NODE_FILTERED,   /* a: filters over BODY; b... */
-    RW_NODE_BODY,       /* the text of the block, inside the filters of FILTERED and SET_BLOCK */
-    RW_NODE_GENERATION, /* b... */
-    RW_NODE_BREAK,
-    RW_NODE_CONTINUE,
+    RW_TREE_TEXT,   /* text */
+    RW_TREE_OUTPUT, /* a */
+    RW_TREE_IF,     /* a, then b..., else c... */
+    RW_TREE_FOR,    /* target d, in a, if e; b..., else c... */
+    RW_TREE_SET,    /* d = a, or d = the text of b..., through the filters of a */
+    RW_TREE_SET_BLOCK,
+    RW_TREE_MACRO,      /* text(c...): ARGUMENTs with defaults; b... */
+    RW_TREE_WITH,       /* c...: SETs; b... */
+    RW_TREE_FILTERED,   /* a: filters over BODY; b... */
+    RW_TREE_BODY,       /* the text of the block, inside the filters of FILTERED and SET_BLOCK */
+    RW_TREE_GENERATION, /* b... */
+    RW_TREE_BREAK,
+    RW_TREE_CONTINUE,
 };
 
 struct rw_jinja_node {

@@ -59,10 +59,10 @@ static rw_status set_attribute(struct rw_jinja_run *r, tree target,
 
 static rw_status assign(struct rw_jinja_run *r, tree target, const struct rw_jinja_value *value)
 {
-    if (target->type == RW_NODE_NAME) {
+    if (target->type == RW_TREE_NAME) {
         return rw_jinja_bind(r, target->text, value);
     }
-    return target->type == RW_NODE_TUPLE ? unpack(r, target, value)
+    return target->type == RW_TREE_TUPLE ? unpack(r, target, value)
                                          : set_attribute(r, target, value);
 }
 
@@ -191,13 +191,13 @@ rw_status rw_jinja_capture(struct rw_jinja_run *r, const struct rw_jinja_node *n
 
 static rw_status run_if(struct rw_jinja_run *r, tree node)
 {
-    for (; node != NULL && node->type == RW_NODE_IF; node = node->c) {
+    for (; node != NULL && node->type == RW_TREE_IF; node = node->c) {
         struct rw_jinja_value holds;
         rw_status status = rw_jinja_eval(r, node->a, &holds);
         if (status != RW_OK || rw_jinja_truth(&holds)) {
             return status == RW_OK ? rw_jinja_statements(r, node->b) : status;
         }
-        if (node->c == NULL || node->c->type != RW_NODE_IF || !node->c->flag) {
+        if (node->c == NULL || node->c->type != RW_TREE_IF || !node->c->flag) {
             return rw_jinja_statements(r, node->c);
         }
     }
@@ -223,7 +223,7 @@ static rw_status run_set(struct rw_jinja_run *r, tree node)
 {
     struct rw_jinja_value value;
     rw_status status =
-        node->type == RW_NODE_SET ? rw_jinja_eval(r, node->a, &value) : filtered(r, node, &value);
+        node->type == RW_TREE_SET ? rw_jinja_eval(r, node->a, &value) : filtered(r, node, &value);
     return status == RW_OK ? assign(r, node->d, &value) : status;
 }
 
@@ -260,35 +260,35 @@ static rw_status run_statement(struct rw_jinja_run *r, tree node)
     struct rw_jinja_value value = {0};
     rw_status status;
     switch (node->type) {
-    case RW_NODE_TEXT:
+    case RW_TREE_TEXT:
         return rw_jinja_write(r, r->out,
                               (struct rw_jinja_text){node->text.ptr, NULL, node->text.len});
-    case RW_NODE_OUTPUT:
+    case RW_TREE_OUTPUT:
         status = rw_jinja_eval(r, node->a, &value);
         return status == RW_OK ? write_value(r, &value) : status;
-    case RW_NODE_IF:
+    case RW_TREE_IF:
         return run_if(r, node);
-    case RW_NODE_FOR:
+    case RW_TREE_FOR:
         return run_for(r, node);
-    case RW_NODE_SET:
-    case RW_NODE_SET_BLOCK:
+    case RW_TREE_SET:
+    case RW_TREE_SET_BLOCK:
         return run_set(r, node);
-    case RW_NODE_MACRO:
+    case RW_TREE_MACRO:
         value.type = RW_JINJA_MACRO;
         value.macro.node = node;
         value.macro.scope = r->scope;
         return rw_jinja_bind(r, node->text, &value);
-    case RW_NODE_WITH:
+    case RW_TREE_WITH:
         return run_with(r, node);
-    case RW_NODE_FILTERED:
+    case RW_TREE_FILTERED:
         status = filtered(r, node, &value);
         return status == RW_OK ? write_value(r, &value) : status;
-    case RW_NODE_GENERATION:
+    case RW_TREE_GENERATION:
         return run_generation(r, node);
-    case RW_NODE_BREAK:
+    case RW_TREE_BREAK:
         r->broke = true;
         return RW_OK;
-    case RW_NODE_CONTINUE:
+    case RW_TREE_CONTINUE:
         r->continued = true;
         return RW_OK;
     default:

@@ -182,7 +182,7 @@ static void format_real(double value, char out[NUMBER_BYTES])
     do {
         snprintf(digits, sizeof digits, "%.*e", precision - 1, value);
     } while (precision++ < 17 && strtod(digits, NULL) != value);
-    int exponent = atoi(strchr(digits, 'e') + 1);
+    int exponent = (int)strtol(strchr(digits, 'e') + 1, NULL, 10);
     if (exponent < -4 || exponent >= 16) {
         char *e = strchr(digits, 'e');
         *e = '\0';
