@@ -161,16 +161,18 @@ def readmes(tree: Tree) -> Iterator[Finding]:
         ]
         if not own:
             continue
-        page = next((p for p in above(folder) if f"{p}/README.md" in tree.known), None)
-        own_page_needed = folder.startswith(("core/", "server")) or folder == "proto"
-        if page is None or (own_page_needed and page != folder):
+        pages = [p for p in above(folder) if f"{p}/README.md" in tree.known]
+        strict = (folder + "/").startswith(SOURCES)  # a folder of the product has its own
+        if strict:
+            pages = [p for p in pages if p == folder]
+        if not pages:
             yield Finding("readme", f"{folder}/README.md", 1, "this folder has no README")
             continue
-        names = readme_names(tree.text(f"{page}/README.md"))
+        names = {page: readme_names(tree.text(f"{page}/README.md")) for page in pages}
         for file in own:
-            if not lists(names, os.path.relpath(file, page)):
-                text = f"does not list {os.path.relpath(file, page)}"
-                yield Finding("readme", f"{page}/README.md", 1, text)
+            if not any(lists(names[page], os.path.relpath(file, page)) for page in pages):
+                text = f"does not list {os.path.relpath(file, pages[0])}"
+                yield Finding("readme", f"{pages[0]}/README.md", 1, text)
 
 
 def above(folder: str) -> Iterator[str]:
