@@ -42,7 +42,7 @@ static bool same_authority(struct rw_str a, struct rw_str b)
 
 static bool network_of(const struct rw_exchange *ex)
 {
-    return (rw_exchange_via(ex) & RW_VIA_NETWORK) != 0;
+    return (rw_exchange_via(ex) & (RW_VIA_NETWORK | RW_VIA_METRICS)) != 0;
 }
 
 static rw_status check_origin(const struct rw_service *s, struct rw_exchange *ex,
@@ -72,8 +72,9 @@ static rw_status check_host(const struct rw_service *s, const struct rw_exchange
 {
     struct rw_str host = rw_exchange_header(ex, RW_HEADER_HOST);
     bool open = ex->route != NULL && ex->route->open;
-    if (open || s->auth.n > 0 || host.ptr == NULL || (rw_exchange_via(ex) & RW_VIA_UNIX) != 0 ||
-        own_name(s, host, network_of(ex))) {
+    bool metrics = (rw_exchange_via(ex) & RW_VIA_METRICS) != 0;
+    if (open || (s->auth.n > 0 && !metrics) || host.ptr == NULL ||
+        (rw_exchange_via(ex) & RW_VIA_UNIX) != 0 || own_name(s, host, network_of(ex))) {
         return RW_OK; /* without a Host it is HTTP/1.0, and no browser */
     }
     rw_fail(err, RW_MISDIRECTED, "this server does not go by the name \"%.*s\"", RW_STR_ARG(host));

@@ -2,7 +2,9 @@
  * no curl. */
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/time.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <uv.h>
@@ -13,9 +15,24 @@ enum {
     WAIT_SECONDS = 5,
 };
 
+static int connect_unix(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+    if (fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof address) != 0) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
 static int connect_to(const char *host, uint16_t port)
 {
     struct sockaddr_storage address;
+    if (strncmp(host, "unix:", 5) == 0) {
+        return connect_unix(host + 5);
+    }
     bool any = strcmp(host, "0.0.0.0") == 0 || strcmp(host, "localhost") == 0;
     bool any6 = strcmp(host, "::") == 0;
     const char *target = any ? "127.0.0.1" : any6 ? "::1" : host;

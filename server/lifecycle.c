@@ -180,6 +180,15 @@ static void on_tick(uv_timer_t *timer)
     end_if_idle(d);
 }
 
+static int report(const struct rw_error *err)
+{
+    fprintf(stderr, "rewardd: %s\n", err->message);
+    if (err->hint[0] != '\0') {
+        fprintf(stderr, "hint: %s\n", err->hint);
+    }
+    return 1;
+}
+
 /* ---- the start ------------------------------------------------------------------------------- */
 
 static void print_models(struct daemon *d)
@@ -210,8 +219,12 @@ static void print_banner(struct daemon *d)
            rw_engine_threads(engine));
     print_models(d);
     for (size_t i = 0; i < d->listeners.n; i++) {
-        printf("listen   %s   %s\n", d->listeners.listener[i].url,
-               d->service.auth.n > 0 ? "API key needed" : "no API key");
+        const struct rw_listener *l = &d->listeners.listener[i];
+        bool metrics = (l->via & RW_VIA_METRICS) != 0;
+        printf("%s   %s   %s\n", metrics ? "metrics" : "listen", l->url,
+               metrics                 ? "probes and /metrics, no API key"
+               : d->service.auth.n > 0 ? "API key needed"
+                                       : "no API key");
     }
     printf("config   %s   (--print-config shows every value and its origin)\n",
            d->service.options->config != NULL ? d->service.options->config : "no file read");
@@ -226,17 +239,21 @@ static void on_loaded(void *ctx, rw_status status, const struct rw_error *err)
 {
     struct daemon *d = ctx;
     if (status != RW_OK) {
-        fprintf(stderr, "rewardd: %s\n", err->message);
-        if (err->hint[0] != '\0') {
-            fprintf(stderr, "hint: %s\n", err->hint);
-        }
+        report(err);
         end_at_once(d);
         return;
     }
-    if (d->service.phase == RW_SERVICE_LOADING) {
-        enter_phase(d, RW_SERVICE_READY);
-        print_banner(d);
+    if (d->service.phase != RW_SERVICE_LOADING) {
+        return;
     }
+    enter_phase(d, RW_SERVICE_READY);
+    struct rw_error refused = {0};
+    if (rw_listeners_begin(&d->listeners, 0, &refused) != RW_OK) {
+        report(&refused);
+        end_at_once(d);
+        return;
+    }
+    print_banner(d);
 }
 
 static void set_limits(struct rw_service *s)
@@ -324,7 +341,12 @@ static void init_service(struct daemon *d, const struct rw_options *options)
     clock_gettime(CLOCK_REALTIME, &now);
     s->metrics.started_unix = (double)now.tv_sec + (double)now.tv_nsec / 1e9;
     d->listeners.connections = &s->connections;
-    d->listeners.connections_max = options->connections_max;
+    d->listeners.connections_max = rw_listener_connections_max(options->connections_max);
+    if (d->listeners.connections_max < options->connections_max) {
+        rw_log(RW_LOG_INFO, "connections_limited", "connections_max=%llu open_files_allow=%llu",
+               (unsigned long long)options->connections_max,
+               (unsigned long long)d->listeners.connections_max);
+    }
 }
 
 static void init_loop(struct daemon *d)
@@ -372,21 +394,37 @@ static rw_status start_runs(struct daemon *d, struct rw_error *err)
     return status;
 }
 
-static rw_status open_listeners(struct daemon *d, struct rw_error *err)
+static rw_status open_listeners(struct daemon *d, const struct rw_text_list *list, unsigned via,
+                                struct rw_error *err)
 {
-    const struct rw_options *o = d->service.options;
     struct rw_arena arena;
     rw_status status = RW_OK;
     rw_arena_init(&arena, 64 * 1024);
-    for (size_t i = 0; i < o->listen.n && status == RW_OK; i++) {
+    for (size_t i = 0; i < list->n && status == RW_OK; i++) {
         const char *host;
         uint16_t port;
-        status = rw_options_address(o->listen.items[i], &arena, &host, &port, err);
+        status = rw_options_address(list->items[i], &arena, &host, &port, err);
         if (status == RW_OK) {
-            status = rw_listeners_open(&d->listeners, &d->loop, host, port, err);
+            status = rw_listeners_open(&d->listeners, &d->loop, host, port, via, err);
         }
     }
     rw_arena_fini(&arena);
+    return status;
+}
+
+static rw_status listen_at_start(struct daemon *d, struct rw_error *err)
+{
+    const struct rw_options *o = d->service.options;
+    rw_status status = open_listeners(d, &o->listen, 0, err);
+    if (status == RW_OK) {
+        status = open_listeners(d, &o->metrics_listen, RW_VIA_METRICS, err);
+    }
+    if (status == RW_OK) {
+        status = rw_listeners_begin(&d->listeners, RW_VIA_METRICS, err);
+    }
+    if (status == RW_OK && strcmp(o->listen_when, "start") == 0) {
+        status = rw_listeners_begin(&d->listeners, 0, err);
+    }
     return status;
 }
 
@@ -398,18 +436,9 @@ static rw_status start(struct daemon *d, struct rw_error *err)
         status = rw_auth_load(&d->service.auth, o->api_key_file, err);
     }
     if (status == RW_OK) {
-        status = open_listeners(d, err);
+        status = listen_at_start(d, err);
     }
     return status == RW_OK ? rw_bridge_load(d->service.scoring.bridge, err) : status;
-}
-
-static int report(const struct rw_error *err)
-{
-    fprintf(stderr, "rewardd: %s\n", err->message);
-    if (err->hint[0] != '\0') {
-        fprintf(stderr, "hint: %s\n", err->hint);
-    }
-    return 1;
 }
 
 int rw_lifecycle_run(const struct rw_options *options)
@@ -420,7 +449,6 @@ int rw_lifecycle_run(const struct rw_options *options)
         rw_fail(&err, RW_NO_MEMORY, "no memory");
         return report(&err);
     }
-    rw_listener_raise_files();
     init_service(d, options);
     init_loop(d);
     struct rw_bridge_events events = {on_loaded, d};

@@ -509,10 +509,23 @@ static bool dtype_is_known(struct rw_str value)
     return false;
 }
 
+static rw_status check_addresses(struct rw_options *options, const struct rw_text_list *list,
+                                 struct rw_error *err)
+{
+    rw_status status = RW_OK;
+    for (size_t i = 0; i < list->n && status == RW_OK; i++) {
+        const char *host;
+        uint16_t port;
+        status = rw_options_address(list->items[i], &options->arena, &host, &port, err);
+    }
+    return status;
+}
+
 static rw_status check_values(struct rw_options *options, struct rw_error *err)
 {
     static const char *const LEVEL[] = {"info", "debug", "warn", "error", "off"};
     static const char *const FORMAT[] = {"logfmt", "json"};
+    static const char *const WHEN[] = {"ready", "start"};
     static const char *const ACCESS[] = {"errors", "all", "off"};
     rw_status status = one_of("log-level", options->log_level, LEVEL, 5, err);
     if (status == RW_OK) {
@@ -522,16 +535,20 @@ static rw_status check_values(struct rw_options *options, struct rw_error *err)
         status = one_of("access-log", options->access_log, ACCESS, 3, err);
     }
     if (status == RW_OK) {
+        status = one_of("listen-when", options->listen_when, WHEN, 2, err);
+    }
+    if (status == RW_OK) {
         status = one_of("dtype", options->dtype, DTYPE, DTYPES, err);
     }
     for (size_t i = 0; i < options->model.n && status == RW_OK; i++) {
         struct rw_model_choice choice;
         status = rw_options_model(options->model.items[i], &options->arena, &choice, err);
     }
-    for (size_t i = 0; i < options->listen.n && status == RW_OK; i++) {
-        const char *host;
-        uint16_t port;
-        status = rw_options_address(options->listen.items[i], &options->arena, &host, &port, err);
+    if (status == RW_OK) {
+        status = check_addresses(options, &options->listen, err);
+    }
+    if (status == RW_OK) {
+        status = check_addresses(options, &options->metrics_listen, err);
     }
     if (status == RW_OK && (options->header_max < 1024 || options->header_max > (1 << 20))) {
         status = rw_fail(err, RW_CONFIG, "header-max: between 1k and 1M");
@@ -641,6 +658,11 @@ rw_status rw_options_address(const char *value, struct rw_arena *arena, const ch
                              uint16_t *port, struct rw_error *err)
 {
     struct rw_str text = rw_str_from(value);
+    if (rw_str_starts(text, RW_STR("unix:"))) {
+        *port = 0;
+        *host = rw_arena_copy(arena, text).ptr;
+        return *host != NULL ? RW_OK : rw_fail(err, RW_NO_MEMORY, "no memory for the options");
+    }
     size_t colon = text.len;
     while (colon > 0 && text.ptr[colon - 1] != ':') {
         colon--;
@@ -651,7 +673,7 @@ rw_status rw_options_address(const char *value, struct rw_arena *arena, const ch
     }
     unsigned long long number = 0;
     if (!rw_str_to_u64(rw_str_slice(text, colon, text.len), &number) || number > 65535) {
-        return rw_fail(err, RW_CONFIG, "listen: \"%s\" is not HOST:PORT", value);
+        return rw_fail(err, RW_CONFIG, "listen: \"%s\" is not HOST:PORT or unix:/path", value);
     }
     *port = (uint16_t)number;
     *host = name.len > 0 ? rw_arena_copy(arena, name).ptr : "127.0.0.1";

@@ -79,7 +79,7 @@ struct rw_model_choice {
 
 rw_status rw_options_model(const char *value, struct rw_arena *arena, struct rw_model_choice *out,
                            struct rw_error *err);
-/* "host:port", "[v6]:port", ":port" and "port". */
+/* "host:port", "[v6]:port", ":port", "port", and "unix:/path" (the whole text is the host). */
 rw_status rw_options_address(const char *value, struct rw_arena *arena, const char **host,
                              uint16_t *port, struct rw_error *err);
 

@@ -52,11 +52,11 @@ static const struct rw_route ROUTE[] = {
     {"GET, HEAD, POST, OPTIONS", "*", rw_handle_options,
      .open = true}, /* of the server, and of every route */
     {"GET, HEAD, POST, OPTIONS", "/", rw_handle_root, .open = true},
-    {GET_ONLY, "/livez", rw_handle_livez, .open = true},
-    {GET_ONLY, "/readyz", rw_handle_readyz, .open = true},
-    {GET_ONLY, "/healthz", rw_handle_readyz, .open = true},
-    {GET_ONLY, "/health", rw_handle_readyz, .open = true},
-    {GET_ONLY, "/metrics", rw_handle_metrics},
+    {GET_ONLY, "/livez", rw_handle_livez, .open = true, .metrics = true},
+    {GET_ONLY, "/readyz", rw_handle_readyz, .open = true, .metrics = true},
+    {GET_ONLY, "/healthz", rw_handle_readyz, .open = true, .metrics = true},
+    {GET_ONLY, "/health", rw_handle_readyz, .open = true, .metrics = true},
+    {GET_ONLY, "/metrics", rw_handle_metrics, .metrics = true},
     {GET_ONLY, "/openapi.json", rw_handle_openapi},
     {GET_ONLY, "/v1/models", rw_handle_models},
     {GET_ONLY, "/v1/runs", runs},
@@ -203,6 +203,12 @@ static rw_status route_method(struct rw_exchange *ex, struct rw_error *err)
     return RW_OK;
 }
 
+/* By --metrics-listen: probes and figures, and nothing that needs a key. */
+static bool for_metrics(const struct rw_exchange *ex)
+{
+    return (rw_exchange_via(ex) & RW_VIA_METRICS) != 0;
+}
+
 static rw_status route_request(struct rw_exchange *ex, struct rw_error *err)
 {
     struct rw_str target = ex->in->request.target;
@@ -214,6 +220,9 @@ static rw_status route_request(struct rw_exchange *ex, struct rw_error *err)
     }
     struct rw_str path = rw_str_slice(target, 0, rw_str_find(target, RW_STR("?"), 0));
     ex->route = find_route(path);
+    if (ex->route != NULL && for_metrics(ex) && !ex->route->metrics) {
+        ex->route = NULL;
+    }
     if (ex->route == NULL) {
         rw_fail(err, RW_NOT_FOUND, "there is nothing at %.*s", RW_STR_ARG(path));
         rw_error_hint(err, "POST /v1/rewards scores; /v1/models, /readyz, /metrics, /openapi.json");
@@ -237,7 +246,8 @@ static rw_status check_phase(struct rw_service *s, const struct rw_route *route,
 /* The key, before anything else is told: strangers do not learn the routes. */
 static rw_status check_key(struct rw_service *s, struct rw_exchange *ex, struct rw_error *err)
 {
-    if ((ex->route != NULL && ex->route->open) || rw_access_is_preflight(s, ex)) {
+    if ((ex->route != NULL && ex->route->open) || for_metrics(ex) ||
+        rw_access_is_preflight(s, ex)) {
         return RW_OK;
     }
     return rw_auth_check(&s->auth, rw_exchange_header(ex, RW_HEADER_AUTHORIZATION), err);

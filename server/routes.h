@@ -12,7 +12,8 @@ struct rw_route {
     const char *methods; /* "GET, HEAD" or "POST" */
     const char *path;    /* one segment may be {id} */
     void (*handle)(struct rw_service *service, struct rw_exchange *ex);
-    bool open;  /* no API key needed: probes */
+    bool open;    /* no API key needed: probes */
+    bool metrics; /* served by --metrics-listen too */
     bool ready; /* needs loaded models */
     bool body;  /* takes a JSON body */
     bool scoring;

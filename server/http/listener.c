@@ -1,12 +1,19 @@
 #include "server/http/listener.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "core/base/alloc.h"
 #include "core/base/log.h"
-#include "server/http/tcp.h"
+#include "core/base/util.h"
+
+#define UNIX RW_STR("unix:")
 
 struct client {
     struct rw_connection connection;
@@ -23,7 +30,7 @@ static void refuse(struct rw_listeners *all, struct client *client)
 {
     all->refused++;
     client->tcp.handle.data = client;
-    uv_close((uv_handle_t *)&client->tcp.handle, on_refused_close);
+    uv_close(&client->tcp.handle, on_refused_close);
 }
 
 static void on_connection(uv_stream_t *server, int status);
@@ -34,7 +41,7 @@ static void on_rejected(uv_handle_t *handle)
     l->rejecting = false;
     if (l->stalled && l->open) {
         l->stalled = false;
-        on_connection((uv_stream_t *)&l->handle, 0);
+        on_connection(&l->stream, 0);
     }
 }
 
@@ -46,13 +53,38 @@ static void reject(struct rw_listener *l)
         l->stalled = true; /* until that handle is free again */
         return;
     }
-    if (uv_tcp_init(l->handle.loop, &l->reject) != 0) {
+    if (rw_tcp_init(&l->reject, l->handle.loop, l->via) != 0) {
         return;
     }
     l->rejecting = true;
-    l->reject.data = l;
-    uv_accept((uv_stream_t *)&l->handle, (uv_stream_t *)&l->reject);
-    uv_close((uv_handle_t *)&l->reject, on_rejected);
+    l->reject.handle.data = l;
+    uv_accept(&l->stream, &l->reject.stream);
+    uv_close(&l->reject.handle, on_rejected);
+}
+
+/* Said once, until there is room again: a crowd must not fill the log. */
+static void log_full(struct rw_listeners *all, const char *reason)
+{
+    if (!all->full_logged) {
+        all->full_logged = true;
+        rw_log(RW_LOG_ERROR, "connections_full",
+               "reason=\"%s\" connections=%llu limit=%llu hint=\"raise the limit of open files "
+               "(ulimit -n) and --connections-max\"",
+               reason, (unsigned long long)all->connections->open,
+               (unsigned long long)all->connections_max);
+    }
+}
+
+static bool has_room(struct rw_listeners *all, const struct rw_listener *l)
+{
+    uint64_t open = all->connections->open;
+    bool probes = (l->via & RW_VIA_METRICS) != 0; /* a full house still tells how it is */
+    if (open < all->connections_max + (probes ? RW_PROBES_MAX : 0)) {
+        all->full_logged = all->full_logged && open + RW_PROBES_MAX >= all->connections_max;
+        return true;
+    }
+    log_full(all, "the limit of connections");
+    return false;
 }
 
 static void on_connection(uv_stream_t *server, int status)
@@ -62,25 +94,23 @@ static void on_connection(uv_stream_t *server, int status)
     struct client *client = status == 0 ? rw_alloc(sizeof *client) : NULL;
     if (client == NULL) {
         all->refused++;
-        rw_log(RW_LOG_WARN, "accept_failed", "reason=\"%s\"",
-               status != 0 ? uv_strerror(status) : "no memory");
+        log_full(all, status != 0 ? uv_strerror(status) : "no memory");
         if (status == 0) {
             reject(listener);
         }
         return;
     }
-    if (uv_tcp_init(server->loop, &client->tcp.handle) != 0) {
+    if (rw_tcp_init(&client->tcp, server->loop, listener->via) != 0) {
         rw_free(client);
         reject(listener);
         return;
     }
-    if (uv_accept(server, (uv_stream_t *)&client->tcp.handle) != 0 ||
-        all->connections->open >= all->connections_max) {
+    if (uv_accept(server, &client->tcp.stream) != 0 || !has_room(all, listener)) {
         refuse(all, client);
         return;
     }
     all->accepted++;
-    rw_tcp_accepted(&client->tcp, listener->via);
+    rw_tcp_accepted(&client->tcp);
     rw_connection_open(&client->connection, all->connections, &client->tcp.transport);
 }
 
@@ -91,8 +121,8 @@ void rw_listener_free_connection(struct rw_connection *c)
 
 bool rw_listener_is_loopback(const char *host)
 {
-    return strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0 ||
-           strcmp(host, "localhost") == 0;
+    return rw_str_starts(rw_str_from(host), UNIX) || strncmp(host, "127.", 4) == 0 ||
+           strcmp(host, "::1") == 0 || strcmp(host, "localhost") == 0;
 }
 
 static rw_status resolve(const char *host, uint16_t port, struct sockaddr_storage *out,
@@ -108,17 +138,21 @@ static rw_status resolve(const char *host, uint16_t port, struct sockaddr_storag
     return RW_CONFIG;
 }
 
-static void describe(struct rw_listener *l, const char *host)
+/* Fails with what bind found: libuv keeps "address in use" for later. */
+static int describe(struct rw_listener *l, const char *host)
 {
     struct sockaddr_storage name;
     int len = sizeof name;
     uint16_t port = 0;
-    if (uv_tcp_getsockname(&l->handle, (struct sockaddr *)&name, &len) == 0) {
-        port = name.ss_family == AF_INET ? ntohs(((struct sockaddr_in *)&name)->sin_port)
-                                         : ntohs(((struct sockaddr_in6 *)&name)->sin6_port);
+    int rc = uv_tcp_getsockname(&l->tcp, (struct sockaddr *)&name, &len);
+    if (rc != 0) {
+        return rc;
     }
+    port = name.ss_family == AF_INET ? ntohs(((struct sockaddr_in *)&name)->sin_port)
+                                     : ntohs(((struct sockaddr_in6 *)&name)->sin6_port);
     bool v6 = strchr(host, ':') != NULL;
     snprintf(l->url, sizeof l->url, "http://%s%s%s:%u", v6 ? "[" : "", host, v6 ? "]" : "", port);
+    return 0;
 }
 
 static const char *listen_hint(int rc)
@@ -135,37 +169,101 @@ static const char *listen_hint(int rc)
     }
 }
 
-rw_status rw_listeners_open(struct rw_listeners *all, uv_loop_t *loop, const char *host,
-                            uint16_t port, struct rw_error *err)
+static rw_status refused(const struct rw_listener *l, int rc, struct rw_error *err)
 {
-    if (all->n == RW_LISTENERS_MAX) {
-        return rw_fail(err, RW_CONFIG, "listen: at most %d addresses", RW_LISTENERS_MAX);
+    rw_fail(err, RW_IO, "listen %s: %s", l->url, uv_strerror(rc));
+    rw_error_hint(err, "%s", listen_hint(rc));
+    return RW_IO;
+}
+
+/* A socket file that nobody listens at is what a killed daemon left. */
+static void remove_stale(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct stat at;
+    if (strlen(path) >= sizeof address.sun_path || lstat(path, &at) != 0 || !S_ISSOCK(at.st_mode)) {
+        return;
     }
+    memcpy(address.sun_path, path, strlen(path) + 1);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+        return;
+    }
+    if (connect(fd, (const struct sockaddr *)&address, sizeof address) != 0 &&
+        errno == ECONNREFUSED) {
+        unlink(path);
+    }
+    close(fd);
+}
+
+static rw_status bind_unix(struct rw_listener *l, uv_loop_t *loop, const char *path,
+                           struct rw_error *err)
+{
+    if (path[0] == '\0' || strlen(path) >= sizeof((struct sockaddr_un *)0)->sun_path) {
+        return rw_fail(err, RW_CONFIG, "listen: the path of a Unix socket has 1 to %zu bytes",
+                       sizeof((struct sockaddr_un *)0)->sun_path - 1);
+    }
+    snprintf(l->url, sizeof l->url, "unix:%s", path);
+    l->via |= RW_VIA_UNIX;
+    remove_stale(path);
+    int rc = uv_pipe_init(loop, &l->pipe, 0);
+    l->open = rc == 0;
+    if (rc == 0) {
+        rc = uv_pipe_bind(&l->pipe, path);
+    }
+    return rc == 0 ? RW_OK : refused(l, rc, err);
+}
+
+static rw_status bind_tcp(struct rw_listener *l, uv_loop_t *loop, const char *host, uint16_t port,
+                          struct rw_error *err)
+{
     struct sockaddr_storage address;
     rw_status status = resolve(host, port, &address, err);
     if (status != RW_OK) {
         return status;
     }
-    struct rw_listener *l = &all->listener[all->n];
-    l->all = all;
-    l->via = rw_listener_is_loopback(host) ? 0 : RW_VIA_NETWORK;
-    int rc = uv_tcp_init(loop, &l->handle);
-    if (rc != 0) {
-        return rw_fail(err, RW_IO, "listen %s:%u: %s", host, port, uv_strerror(rc));
-    }
-    l->handle.data = l;
-    l->open = true;
-    all->n++;
-    rc = uv_tcp_bind(&l->handle, (const struct sockaddr *)&address, 0);
+    snprintf(l->url, sizeof l->url, "%s:%u", host, port);
+    l->via |= rw_listener_is_loopback(host) ? 0 : RW_VIA_NETWORK;
+    int rc = uv_tcp_init(loop, &l->tcp);
+    l->open = rc == 0;
     if (rc == 0) {
-        rc = uv_listen((uv_stream_t *)&l->handle, RW_LISTEN_BACKLOG, on_connection);
+        rc = uv_tcp_bind(&l->tcp, (const struct sockaddr *)&address, 0);
     }
-    if (rc != 0) {
-        rw_fail(err, RW_IO, "listen %s:%u: %s", host, port, uv_strerror(rc));
-        rw_error_hint(err, "%s", listen_hint(rc));
-        return RW_IO;
+    if (rc == 0) {
+        rc = describe(l, host);
     }
-    describe(l, host);
+    return rc == 0 ? RW_OK : refused(l, rc, err);
+}
+
+rw_status rw_listeners_open(struct rw_listeners *all, uv_loop_t *loop, const char *host,
+                            uint16_t port, unsigned via, struct rw_error *err)
+{
+    if (all->n == RW_LISTENERS_MAX) {
+        return rw_fail(err, RW_CONFIG, "listen: at most %d addresses", RW_LISTENERS_MAX);
+    }
+    struct rw_listener *l = &all->listener[all->n++];
+    l->all = all;
+    l->via = via;
+    struct rw_str text = rw_str_from(host);
+    rw_status status = rw_str_starts(text, UNIX) ? bind_unix(l, loop, host + UNIX.len, err)
+                                                 : bind_tcp(l, loop, host, port, err);
+    l->handle.data = l;
+    return status;
+}
+
+rw_status rw_listeners_begin(struct rw_listeners *all, unsigned via, struct rw_error *err)
+{
+    for (size_t i = 0; i < all->n; i++) {
+        struct rw_listener *l = &all->listener[i];
+        if ((l->via & RW_VIA_METRICS) != via || l->listening || !l->open) {
+            continue;
+        }
+        int rc = uv_listen(&l->stream, RW_LISTEN_BACKLOG, on_connection);
+        if (rc != 0) {
+            return refused(l, rc, err);
+        }
+        l->listening = true;
+    }
     return RW_OK;
 }
 
@@ -174,21 +272,26 @@ void rw_listeners_close(struct rw_listeners *all)
     for (size_t i = 0; i < all->n; i++) {
         if (all->listener[i].open) {
             all->listener[i].open = false;
-            uv_close((uv_handle_t *)&all->listener[i].handle, NULL);
+            uv_close(&all->listener[i].handle, NULL);
         }
     }
 }
 
-uint64_t rw_listener_raise_files(void)
+uint64_t rw_listener_connections_max(uint64_t wanted)
 {
+    enum {
+        KEPT_BACK = 64 /* epoll, signals, models, the runs database, /proc */
+    };
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
-        return 0;
+        return wanted;
     }
     if (limit.rlim_cur < limit.rlim_max) {
         limit.rlim_cur = limit.rlim_max;
         setrlimit(RLIMIT_NOFILE, &limit);
         getrlimit(RLIMIT_NOFILE, &limit);
     }
-    return limit.rlim_cur;
+    uint64_t files = limit.rlim_cur;
+    uint64_t fit = files > 4 * KEPT_BACK ? files - KEPT_BACK - RW_PROBES_MAX : files / 2;
+    return RW_MIN(wanted, RW_MAX(fit, UINT64_C(1)));
 }

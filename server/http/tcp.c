@@ -2,6 +2,7 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -25,13 +26,13 @@ static struct rw_tcp *from_transport(const struct rw_transport *t)
 
 static uv_stream_t *stream(struct rw_tcp *tcp)
 {
-    return (uv_stream_t *)&tcp->handle;
+    return &tcp->stream;
 }
 
 static int descriptor(const struct rw_tcp *tcp)
 {
     uv_os_fd_t fd = -1;
-    return uv_fileno((const uv_handle_t *)&tcp->handle, &fd) == 0 ? fd : -1;
+    return uv_fileno(&tcp->handle, &fd) == 0 ? fd : -1;
 }
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
@@ -57,7 +58,7 @@ static void on_read(uv_stream_t *from, ssize_t n, const uv_buf_t *buf)
 static void tcp_read_start(struct rw_transport *t)
 {
     struct rw_tcp *tcp = from_transport(t);
-    if (!uv_is_closing((uv_handle_t *)&tcp->handle)) {
+    if (!uv_is_closing(&tcp->handle)) {
         uv_read_start(stream(tcp), on_alloc, on_read);
     }
 }
@@ -111,7 +112,7 @@ static void on_close(uv_handle_t *handle)
 
 static void tcp_close(struct rw_transport *t)
 {
-    uv_close((uv_handle_t *)&from_transport(t)->handle, on_close);
+    uv_close(&from_transport(t)->handle, on_close);
 }
 
 static void tcp_quick_ack(struct rw_transport *t)
@@ -123,11 +124,21 @@ static void tcp_quick_ack(struct rw_transport *t)
     }
 }
 
+/* A Unix socket hangs up when the peer closed both sides, or is gone. */
+static bool unix_peer_lost(int fd)
+{
+    struct pollfd poll_fd = {.fd = fd};
+    return poll(&poll_fd, 1, 0) > 0 && (poll_fd.revents & (POLLHUP | POLLERR)) != 0;
+}
+
 static bool tcp_peer_lost(const struct rw_transport *t)
 {
     struct tcp_info info;
     socklen_t len = sizeof info;
     int fd = descriptor(from_transport(t));
+    if (fd >= 0 && (t->via & RW_VIA_UNIX) != 0) {
+        return unix_peer_lost(fd);
+    }
     return fd < 0 || getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0 ||
            info.tcpi_state == TCP_CLOSE;
 }
@@ -151,7 +162,7 @@ static void look_at_peer(struct rw_tcp *tcp)
 {
     struct sockaddr_storage peer;
     int len = sizeof peer;
-    if (uv_tcp_getpeername(&tcp->handle, (struct sockaddr *)&peer, &len) != 0) {
+    if (uv_tcp_getpeername(&tcp->tcp, (struct sockaddr *)&peer, &len) != 0) {
         return;
     }
     if (peer.ss_family == AF_INET) {
@@ -165,13 +176,21 @@ static void look_at_peer(struct rw_tcp *tcp)
     }
 }
 
-void rw_tcp_accepted(struct rw_tcp *tcp, unsigned via)
+int rw_tcp_init(struct rw_tcp *tcp, uv_loop_t *loop, unsigned via)
 {
-    tcp->transport.ops = &RW_TCP_OPS;
-    tcp->transport.via = via;
+    tcp->transport = (struct rw_transport){.ops = &RW_TCP_OPS, .via = via};
+    return (via & RW_VIA_UNIX) != 0 ? uv_pipe_init(loop, &tcp->pipe, 0)
+                                    : uv_tcp_init(loop, &tcp->tcp);
+}
+
+void rw_tcp_accepted(struct rw_tcp *tcp)
+{
+    bool local = (tcp->transport.via & RW_VIA_UNIX) != 0;
     tcp->handle.data = tcp;
-    tcp->loopback = false;
+    tcp->loopback = local;
     tcp->peer = 0;
-    look_at_peer(tcp);
-    uv_tcp_nodelay(&tcp->handle, 1);
+    if (!local) {
+        look_at_peer(tcp);
+        uv_tcp_nodelay(&tcp->tcp, 1);
+    }
 }

@@ -210,7 +210,11 @@ def test_loading_then_ready(start):
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]
-    daemon = start("--listen", f"127.0.0.1:{port}", models=["process:load800"], wait=False)
+    daemon = start(
+        *("--listen", f"127.0.0.1:{port}", "--listen-when", "start"),
+        models=["process:load800"],
+        wait=False,
+    )
     daemon.port = port
 
     def answers():
