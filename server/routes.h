@@ -14,8 +14,8 @@ struct rw_route {
     void (*handle)(struct rw_service *service, struct rw_exchange *ex);
     bool open;    /* no API key needed: probes */
     bool metrics; /* served by --metrics-listen too */
-    bool ready; /* needs loaded models */
-    bool body;  /* takes a JSON body */
+    bool ready;   /* needs loaded models */
+    bool body;    /* takes a JSON body */
     bool scoring;
 };
 
