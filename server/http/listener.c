@@ -79,8 +79,9 @@ static bool has_room(struct rw_listeners *all, const struct rw_listener *l)
 {
     uint64_t open = all->connections->open;
     bool probes = (l->via & RW_VIA_METRICS) != 0; /* a full house still tells how it is */
-    if (open < all->connections_max + (probes ? RW_PROBES_MAX : 0)) {
-        all->full_logged = all->full_logged && open + RW_PROBES_MAX >= all->connections_max;
+    if (open < all->connections_max + (probes ? RW_EXTRA_CONNECTIONS_MAX : 0)) {
+        all->full_logged =
+            all->full_logged && open + RW_EXTRA_CONNECTIONS_MAX >= all->connections_max;
         return true;
     }
     log_full(all, "the limit of connections");
@@ -292,6 +293,6 @@ uint64_t rw_listener_connections_max(uint64_t wanted)
         getrlimit(RLIMIT_NOFILE, &limit);
     }
     uint64_t files = limit.rlim_cur;
-    uint64_t fit = files > 4 * KEPT_BACK ? files - KEPT_BACK - RW_PROBES_MAX : files / 2;
+    uint64_t fit = files > 4 * KEPT_BACK ? files - KEPT_BACK - RW_EXTRA_CONNECTIONS_MAX : files / 2;
     return RW_MIN(wanted, RW_MAX(fit, UINT64_C(1)));
 }

@@ -19,7 +19,7 @@
 
 enum {
     RW_LISTENERS_MAX = 16,
-    RW_PROBES_MAX = 64,       /* connections of --metrics-listen beyond --connections-max */
+    RW_EXTRA_CONNECTIONS_MAX = 64, /* connections of --metrics-listen beyond --connections-max */
     RW_LISTEN_BACKLOG = 4096, /* trainers open a connection for every sample, thousands at once */
 };
 
@@ -63,7 +63,7 @@ void rw_listeners_close(struct rw_listeners *all);
 /* handlers->closed of connections that a listener made. */
 void rw_listener_free_connection(struct rw_connection *c);
 /* Raises the soft limit of open files to the hard one. At most this many connections fit under it,
- * with descriptors left for models, databases, and RW_PROBES_MAX. */
+ * with descriptors left for models, databases, and RW_EXTRA_CONNECTIONS_MAX. */
 uint64_t rw_listener_connections_max(uint64_t wanted);
 
 #endif
