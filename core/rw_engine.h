@@ -73,6 +73,7 @@ struct rw_model_options {
     uint32_t context_max; /* tokens; 0 = the model's own */
     bool language_head;   /* load it, for log-probabilities of answers; without one: refused */
     bool skip_self_test;
+    bool skip_agreement; /* of quantised weights with BF16, see rw_model_agreement */
     /* Called between parts of tensors by the threads that load, one at a time; may be NULL. */
     void (*progress)(void *ctx, uint64_t done_bytes, uint64_t total_bytes);
     void *progress_ctx;
@@ -82,6 +83,15 @@ enum rw_language_head {
     RW_LANGUAGE_NONE,       /* the checkpoint has none */
     RW_LANGUAGE_NOT_LOADED, /* it has one, which was not asked for */
     RW_LANGUAGE_LOADED,
+};
+
+/* Quantised weights against the same model in BF16, on a short text: core/engine/agreement.h. */
+struct rw_model_agreement {
+    uint32_t reads; /* rewards compared; 0 = not measured */
+    uint32_t equal; /* on the same side of 0.5 */
+    uint32_t tokens;
+    float worst; /* largest difference of two rewards */
+    double ms;
 };
 
 struct rw_model_info {
@@ -101,6 +111,7 @@ struct rw_model_info {
     double flops_per_token;       /* linear operations; attention grows with the position */
     double load_ms;
     uint32_t golden_vectors; /* checked at load */
+    struct rw_model_agreement agreement;
 };
 
 rw_status rw_engine_load(struct rw_engine *engine, const struct rw_model_options *options,

@@ -118,6 +118,23 @@ static void write_calibration(struct rw_buf *out, const struct rw_bank_slot *slo
     rw_emit_close(out, '}');
 }
 
+/* Quantised weights only; null elsewhere, and where it was not measured. */
+static void write_agreement(struct rw_buf *out, const struct rw_model_agreement *agreement)
+{
+    if (agreement->reads == 0) {
+        rw_emit_text_field(out, "bf16_agreement", NULL);
+        return;
+    }
+    rw_emit_name(out, "bf16_agreement");
+    rw_emit_open(out, '{');
+    rw_emit_unsigned_field(out, "reads", agreement->reads);
+    rw_emit_unsigned_field(out, "equal_verdicts", agreement->equal);
+    rw_emit_double_field(out, "worst_difference", (double)agreement->worst);
+    rw_emit_unsigned_field(out, "tokens", agreement->tokens);
+    rw_emit_double_field(out, "ms", agreement->ms);
+    rw_emit_close(out, '}');
+}
+
 static void write_model(struct rw_buf *out, const struct rw_model_info *info,
                         const struct rw_bank_slot *slot)
 {
@@ -142,6 +159,7 @@ static void write_model(struct rw_buf *out, const struct rw_model_info *info,
     rw_emit_text_field(out, "language_head", LANGUAGE[info->language_head]);
     rw_emit_unsigned_field(out, "language_head_bytes", info->language_head_bytes);
     rw_emit_unsigned_field(out, "golden_vectors", info->golden_vectors);
+    write_agreement(out, &info->agreement);
     write_calibration(out, slot);
     rw_emit_double_field(out, "load_ms", info->load_ms);
     rw_emit_close(out, '}');

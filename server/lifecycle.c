@@ -191,6 +191,20 @@ static int report(const struct rw_error *err)
 
 /* ---- the start ------------------------------------------------------------------------------- */
 
+static void print_agreement(const struct rw_model_info *info)
+{
+    const struct rw_model_agreement *a = &info->agreement;
+    if (a->reads == 0) {
+        return;
+    }
+    printf("         %s against bf16: %u of %u verdicts equal, rewards differ by at most %.3f "
+           "(%u tokens, %.0f ms)\n",
+           info->dtype, a->equal, a->reads, (double)a->worst, a->tokens, a->ms);
+    rw_log(a->equal == a->reads ? RW_LOG_INFO : RW_LOG_WARN, "quantised_agreement",
+           "name=%s dtype=%s verdicts_equal=%u of=%u worst=%.4f tokens=%u ms=%.0f", info->name,
+           info->dtype, a->equal, a->reads, (double)a->worst, a->tokens, a->ms);
+}
+
 static void print_models(struct daemon *d)
 {
     const struct rw_model *model[RW_SERVER_MODELS_MAX];
@@ -207,6 +221,7 @@ static void print_models(struct daemon *d)
             info->name, info->kind == RW_KIND_PROCESS ? "process" : "outcome", info->dtype,
             (double)info->weight_bytes / 1e6, language, info->load_ms, info->context_max,
             info->preset, info->evidence);
+        print_agreement(info);
         rw_log(RW_LOG_INFO, "model_loaded", "name=%s preset=%s evidence=\"%s\" digest=%.12s",
                info->name, info->preset, info->evidence, info->digest);
     }

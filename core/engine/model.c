@@ -5,6 +5,7 @@
 
 #include "core/base/alloc.h"
 #include "core/base/assert.h"
+#include "core/engine/agreement.h"
 #include "core/engine/radix.h"
 #include "core/model/binding.h"
 #include "core/model/flops.h"
@@ -145,6 +146,11 @@ static rw_status load(struct rw_model *m, const struct rw_model_host *host,
     if (status == RW_OK && !options->skip_self_test) {
         status = rw_model_self_test(m, host, err);
         m->info.golden_vectors = status == RW_OK ? (uint32_t)m->package->n_golden : 0;
+    }
+    if (status == RW_OK && rw_dtype_is_quantised(m->weights->dtype) && !options->skip_agreement) {
+        uint64_t begin_ns = rw_clock_now(host->clock);
+        status = rw_model_agreement(m, host, &m->info.agreement, err);
+        m->info.agreement.ms = (double)(rw_clock_now(host->clock) - begin_ns) / 1e6;
     }
     return status;
 }

@@ -19,6 +19,7 @@ struct maker {
     struct rw_bindings *out;
     uint32_t capacity;
     struct rw_error *err;
+    uint32_t first; /* layer of the checkpoint that is layer 0 of the weights */
 };
 
 /* One tensor of a layer or of the model; `bias` is bound when `has_bias` says so. */
@@ -95,7 +96,7 @@ static rw_status bind(struct maker *m, const char *name, const struct wish *w)
 static rw_status bind_linear(struct maker *m, const char *name, const struct wish *w, bool bias)
 {
     char full[RW_TENSOR_NAME_MAX];
-    snprintf(full, sizeof full, "model.layers.%u.%s.weight", w->layer, name);
+    snprintf(full, sizeof full, "model.layers.%u.%s.weight", m->first + w->layer, name);
     rw_status status = bind(m, full, w);
     if (status != RW_OK || !bias) {
         return status;
@@ -104,7 +105,7 @@ static rw_status bind_linear(struct maker *m, const char *name, const struct wis
     of_bias.target = (enum rw_target)(w->target + 1);
     of_bias.rows = 0;
     of_bias.cols = w->rows;
-    snprintf(full, sizeof full, "model.layers.%u.%s.bias", w->layer, name);
+    snprintf(full, sizeof full, "model.layers.%u.%s.bias", m->first + w->layer, name);
     return bind(m, full, &of_bias);
 }
 
@@ -112,7 +113,7 @@ static rw_status bind_vector(struct maker *m, uint32_t layer, const char *name,
                              enum rw_target target, uint32_t n)
 {
     char full[RW_TENSOR_NAME_MAX];
-    snprintf(full, sizeof full, "model.layers.%u.%s.weight", layer, name);
+    snprintf(full, sizeof full, "model.layers.%u.%s.weight", m->first + layer, name);
     return bind(m, full, &(struct wish){.target = target, .layer = layer, .cols = n});
 }
 
@@ -310,7 +311,7 @@ rw_status rw_bindings_make(const struct rw_config *config, const struct rw_recip
                            const struct rw_checkpoint *checkpoint, bool language,
                            struct rw_arena *arena, struct rw_bindings *out, struct rw_error *err)
 {
-    struct maker m = {config, recipe, checkpoint, language, out, 0, err};
+    struct maker m = {config, recipe, checkpoint, language, out, 0, err, 0};
     m.capacity = config->layers * BINDINGS_PER_LAYER_MAX + BINDINGS_GLOBAL_MAX;
     *out = (struct rw_bindings){.linears_bf16 = true};
     out->items = rw_arena_array(arena, m.capacity, sizeof *out->items);
@@ -318,6 +319,26 @@ rw_status rw_bindings_make(const struct rw_config *config, const struct rw_recip
         return rw_fail(err, RW_NO_MEMORY, "list of %u tensors", m.capacity);
     }
     return bind_all(&m);
+}
+
+rw_status rw_bindings_make_layer(const struct rw_config *config,
+                                 const struct rw_checkpoint *checkpoint, uint32_t layer,
+                                 struct rw_arena *arena, struct rw_bindings *out,
+                                 struct rw_error *err)
+{
+    struct maker m = {config, NULL, checkpoint, false, out, BINDINGS_PER_LAYER_MAX, err, layer};
+    bool internlm2 = config->backbone == RW_BACKBONE_INTERNLM2;
+    *out = (struct rw_bindings){.linears_bf16 = true};
+    out->items = rw_arena_array(arena, m.capacity, sizeof *out->items);
+    if (out->items == NULL) {
+        return rw_fail(err, RW_NO_MEMORY, "list of %u tensors", m.capacity);
+    }
+    return bind_layer(&m, 0, internlm2 ? &NAMES_INTERNLM2 : &NAMES_LLAMA);
+}
+
+const char *rw_embedding_tensor(const struct rw_config *config)
+{
+    return embedding_name(config);
 }
 
 /* InternLM2 stores per KV head: group query heads, one key head, one value head, each head_dim

@@ -68,6 +68,13 @@ rw_status rw_bindings_make(const struct rw_config *config, const struct rw_recip
                            const struct rw_checkpoint *checkpoint, bool language,
                            struct rw_arena *arena, struct rw_bindings *out, struct rw_error *err);
 
+/* The same for one layer of the checkpoint, as layer 0 of weights that have no other. */
+rw_status rw_bindings_make_layer(const struct rw_config *config,
+                                 const struct rw_checkpoint *checkpoint, uint32_t layer,
+                                 struct rw_arena *arena, struct rw_bindings *out,
+                                 struct rw_error *err);
+const char *rw_embedding_tensor(const struct rw_config *config);
+
 /* Tensor of the language head: what LM_ROWS reads, an output matrix of its own, or the tied
  * embedding of a causal model. NULL when there is none. A classifier that says its embeddings are
  * tied inherited the word from the model it was made of, and has no language head. */

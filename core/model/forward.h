@@ -44,6 +44,7 @@ struct rw_forward_batch {
      * rising order. */
     const uint32_t *wanted;
     uint32_t n_wanted;
+    bool before_norm; /* the wanted states are those before the last norm */
 };
 
 /* weights, kernels and team must outlive it. context_max: tokens of the longest sequence. */

@@ -375,7 +375,9 @@ static void run_share(struct member *m)
         gather_wanted(m);
         phase_attention(m, last, f->plan.wanted_tiles, share->wanted_tiles);
         phases_back(m, last, &wanted);
-        final_norm(m);
+        if (!f->batch->before_norm) {
+            final_norm(m);
+        }
     }
 }
 

@@ -10,6 +10,7 @@
 #include "core/io/json.h"
 #include "core/model/config_keys.h"
 #include "core/model/contradiction.h"
+#include "core/model/input.h"
 #include "core/model/manifest.h"
 #include "core/model/preset.h"
 #include "core/model/recognise.h"
@@ -479,6 +480,29 @@ static rw_status store_recipe(struct opening *o)
     return RW_OK;
 }
 
+/* A short input through the layout: a token of the template without an embedding is refused now,
+ * not for every trace. Whether a recipe takes such a text at all is not asked here. */
+static rw_status probe(struct opening *o)
+{
+    const struct rw_message question = {RW_ROLE_USER, RW_STR("1 + 1?")};
+    const struct rw_str step = RW_STR("2");
+    struct rw_trace_source source = {.messages = &question,
+                                     .n_messages = 1,
+                                     .steps = &step,
+                                     .n_steps = 1,
+                                     .steps_max = 1,
+                                     .tokens_max = o->package->context_max};
+    struct rw_input input;
+    struct rw_error found = {0};
+    rw_status status = rw_input_build(o->package, &source, &o->scratch, &input, &found);
+    if (status != RW_MODEL_CORRUPT && status != RW_NO_MEMORY) {
+        return RW_OK;
+    }
+    rw_fail(o->err, status, "%s", found.message);
+    rw_error_param(o->err, "vocab_size");
+    return status;
+}
+
 static rw_status open_all(struct opening *o, const char *preset)
 {
     struct rw_package *package = o->package;
@@ -515,6 +539,9 @@ static rw_status open_all(struct opening *o, const char *preset)
     }
     if (status == RW_OK) {
         status = store_recipe(o);
+    }
+    if (status == RW_OK) {
+        status = probe(o);
     }
     return status == RW_OK ? compute_digest(o) : status;
 }

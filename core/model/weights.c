@@ -148,6 +148,46 @@ rw_status rw_weights_load(const struct rw_weights_request *request, struct rw_we
     return RW_OK;
 }
 
+rw_status rw_weights_open_layer(const struct rw_weights_request *request, uint32_t rows,
+                                struct rw_weights **out, struct rw_error *err)
+{
+    *out = NULL;
+    struct rw_weights *w = rw_alloc_zero(1, sizeof *w);
+    if (w == NULL) {
+        return rw_fail(err, RW_NO_MEMORY, "record of the weights");
+    }
+    w->config = *request->config;
+    w->config.layers = 1;
+    w->config.vocab = rows;
+    w->dtype = RW_DTYPE_BF16;
+    w->embed_dtype = RW_DTYPE_F32;
+    rw_status status = allocate(w, request->recipe, false, err);
+    if (status != RW_OK) {
+        rw_weights_free(w);
+        return status;
+    }
+    *out = w;
+    return RW_OK;
+}
+
+rw_status rw_weights_fill_layer(const struct rw_weights_request *request, uint32_t layer,
+                                struct rw_weights *w, struct rw_error *err)
+{
+    struct rw_arena arena;
+    struct rw_bindings bindings;
+    const struct rw_config *whole = request->config;
+    w->config.window = layer >= whole->window_from_layer ? whole->window : 0;
+    w->config.window_from_layer = 0;
+    rw_arena_init(&arena, BINDING_LIST_BYTES_MAX);
+    rw_status status =
+        rw_bindings_make_layer(&w->config, request->checkpoint, layer, &arena, &bindings, err);
+    if (status == RW_OK) {
+        status = rw_weights_fill(request, &bindings, w, err);
+    }
+    rw_arena_fini(&arena);
+    return status;
+}
+
 void rw_weights_free(struct rw_weights *weights)
 {
     if (weights == NULL) {

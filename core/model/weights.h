@@ -65,6 +65,14 @@ struct rw_weights_request {
 /* MODEL_CORRUPT names the tensor and both shapes, MODEL_UNSUPPORTED its storage type. */
 rw_status rw_weights_load(const struct rw_weights_request *request, struct rw_weights **out,
                           struct rw_error *err);
+/* Weights of one layer that is filled anew for each layer of the checkpoint, in BF16: a model whose
+ * weights are kept smaller is compared with itself so, in the memory of a layer. `config` and
+ * `head` are the whole model's; the embedding is `rows` rows of float32 that the caller fills, the
+ * last norm is the caller's too. */
+rw_status rw_weights_open_layer(const struct rw_weights_request *request, uint32_t rows,
+                                struct rw_weights **out, struct rw_error *err);
+rw_status rw_weights_fill_layer(const struct rw_weights_request *request, uint32_t layer,
+                                struct rw_weights *weights, struct rw_error *err);
 void rw_weights_free(struct rw_weights *weights); /* NULL is fine */
 
 #endif

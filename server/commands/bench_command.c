@@ -163,6 +163,7 @@ static rw_status make_plan(const struct rw_bench_options *o, struct rw_bench_pla
         .prefix_cache_bytes = (size_t)o->kv_memory << 20,
         .chunk_tokens = (uint32_t)o->chunk_tokens,
     };
+    plan->model.skip_agreement = true;
     plan->model.dir = o->model != NULL ? o->model : RW_SYNTHETIC_DIR;
     plan->model.name = o->model != NULL ? NULL : o->shape;
     return rw_weights_dtype_named(rw_str_from(o->dtype), &plan->model.dtype)

@@ -48,7 +48,8 @@ static rw_status load(struct rw_offline *o, const struct rw_offline_options *opt
                                      .preset = choice.preset,
                                      .context_max = choice.context_max,
                                      .language_head = choice.language_head,
-                                     .skip_self_test = options->skip_self_test};
+                                     .skip_self_test = options->skip_self_test,
+                                     .skip_agreement = true};
     if (choice.dtype != NULL) {
         model.dtype = strcmp(choice.dtype, "f32") == 0 ? RW_WEIGHTS_F32 : RW_WEIGHTS_BF16;
     }

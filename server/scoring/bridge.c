@@ -142,6 +142,7 @@ static rw_status load_one(struct rw_bridge *b, const char *value, struct rw_erro
                                        .context_max = choice.context_max,
                                        .language_head = choice.language_head,
                                        .skip_self_test = b->options->skip_self_test,
+                                       .skip_agreement = b->options->skip_agreement,
                                        .progress = on_progress,
                                        .progress_ctx = b};
     const char *dtype = choice.dtype != NULL ? choice.dtype : b->options->dtype;

@@ -167,7 +167,8 @@ static void load(const char *shape_name, const char *dtype, unsigned threads)
     }
     struct rw_engine_options options = {
         .threads = threads, .kv_bytes_max = (size_t)1 << 30, .prefix_cache_bytes = (size_t)1 << 30};
-    struct rw_model_options model = {.dir = RW_SYNTHETIC_DIR, .name = "bench"};
+    struct rw_model_options model = {
+        .skip_agreement = true, .dir = RW_SYNTHETIC_DIR, .name = "bench"};
     if (!rw_weights_dtype_named(rw_str_from(dtype), &model.dtype)) {
         fail(dtype, NULL);
     }

@@ -102,7 +102,8 @@ static rw_status life(void *ctx, struct rw_error *err)
     if (status != RW_OK) {
         return status;
     }
-    struct rw_model_options load = {.dir = dir, .skip_self_test = ctx != NULL};
+    struct rw_model_options load = {
+        .skip_agreement = true, .dir = dir, .skip_self_test = ctx != NULL};
     const struct rw_model *model;
     status = rw_engine_load(engine, &load, &model, err);
     if (status == RW_OK && ctx == NULL) {
@@ -170,7 +171,8 @@ static rw_status life_of_an_answer(void *ctx, struct rw_error *err)
     if (status != RW_OK) {
         return status;
     }
-    struct rw_model_options load = {.dir = dir, .skip_self_test = true, .language_head = true};
+    struct rw_model_options load = {
+        .skip_agreement = true, .dir = dir, .skip_self_test = true, .language_head = true};
     const struct rw_model *model;
     status = rw_engine_adopt(engine, &load, package, NULL, &model, err);
     if (status == RW_OK) {

@@ -13,6 +13,8 @@
 
 #include "core/base/alloc.h"
 #include "core/base/assert.h"
+#include "core/engine/agreement.h"
+#include "core/engine/engine.h"
 #include "core/kernels/kernels.h"
 #include "tests/lib/case_json.h"
 #include "tests/lib/data.h"
@@ -118,6 +120,17 @@ static void open_golden(struct golden *g, const char *name, enum rw_weights_dtyp
                   err.message);
     ck_assert_str_eq(rw_model_info(g->model)->preset, preset);
     ck_assert_int_eq(rw_model_info(g->model)->kind, g->outcome ? RW_KIND_OUTCOME : RW_KIND_PROCESS);
+}
+
+/* The layered BF16 pass of the agreement against the loaded one: the same bits, on every family. */
+static void check_agreement(struct golden *g)
+{
+    struct rw_model_agreement agreement;
+    struct rw_error err = {0};
+    ck_assert_int_eq(rw_model_agreement(g->model, &g->engine->host, &agreement, &err), RW_OK);
+    ck_assert_uint_eq(agreement.equal, agreement.reads);
+    ck_assert_msg(agreement.worst == 0.0f, "%g", (double)agreement.worst);
+    ck_assert_uint_gt(agreement.reads, 0);
 }
 
 static void close_golden(struct golden *g)
@@ -290,6 +303,21 @@ START_TEST(bfloat16_is_near_the_oracle)
     printf("%-40s bf16 raw %.1e reward %.1e\n", names[_i], g.worst_raw, g.worst_reward);
     ck_assert_msg(g.worst_reward <= TOLERANCE_BF16, "%s: %g off on probabilities", names[_i],
                   g.worst_reward);
+    check_agreement(&g);
+    close_golden(&g);
+}
+END_TEST
+
+START_TEST(int8_says_how_far_it_agrees)
+{
+    struct golden g;
+    open_golden(&g, names[_i], RW_WEIGHTS_INT8, NULL);
+    const struct rw_model_agreement *agreement = &rw_model_info(g.model)->agreement;
+    ck_assert_uint_gt(agreement->reads, 0);
+    ck_assert_uint_le(agreement->equal, agreement->reads);
+    ck_assert_uint_le(agreement->tokens, 512);
+    ck_assert_msg(agreement->worst > 0.0f && agreement->worst < 0.2f, "%g",
+                  (double)agreement->worst);
     close_golden(&g);
 }
 END_TEST
@@ -309,6 +337,7 @@ int main(void)
     tcase_add_loop_test(tc, float32_is_the_oracle, 0, n_names);
     tcase_add_loop_test(tc, every_kernel_is_the_oracle, 0, n_names);
     tcase_add_loop_test(tc, bfloat16_is_near_the_oracle, 0, n_names);
+    tcase_add_loop_test(tc, int8_says_how_far_it_agrees, 0, n_names);
     suite_add_tcase(suite, tc);
     return rw_test_run(suite);
 }

@@ -66,6 +66,7 @@ static bool parse_arguments(int argc, char **argv, struct settings *s)
         }
     }
     s->model.dir = s->dir;
+    s->model.skip_agreement = true;
     return s->dir != NULL && s->batch > 0 && s->batch <= s->engine.jobs_max;
 }
 
