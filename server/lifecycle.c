@@ -287,7 +287,7 @@ static void set_limits(struct rw_service *s)
     rw_deadlines_set(t, RW_DEADLINE_HEADER, o->header_timeout);
     rw_deadlines_set(t, RW_DEADLINE_BODY, o->body_timeout);
     rw_deadlines_set(t, RW_DEADLINE_WRITE, o->write_timeout);
-    s->connections.body_bytes_max = o->bodies_memory;
+    rw_shares_init(&s->connections.bodies, o->bodies_memory);
 }
 
 static void init_scoring(struct rw_service *s)
@@ -298,7 +298,8 @@ static void init_scoring(struct rw_service *s)
                                      .response_marker = o->response_marker,
                                      .turns = &s->turns,
                                      .metrics = &s->metrics};
-    rw_admission_init(&s->scoring.admission, o->queue_tokens, rw_clock_now(s->clock));
+    rw_admission_init(&s->scoring.admission, o->queue_tokens, (double)o->queue_time / 1e3,
+                      rw_clock_now(s->clock));
 }
 
 /* ---- the loop's own time --------------------------------------------------------------------- */

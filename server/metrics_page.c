@@ -71,7 +71,7 @@ static void write_http(struct rw_buf *out, const struct rw_service *s)
     number(out, "rewardd_http_sent_bytes_total", "counter", "Bytes sent.",
            (double)s->connections.bytes_out);
     number(out, "rewardd_http_body_bytes", "gauge", "Bytes of request bodies in memory.",
-           (double)s->connections.body_bytes);
+           (double)s->connections.bodies.held);
     static const char *const KIND[] = {"none",  "idle",      "header", "body",
                                        "write", "heartbeat", "probe",  "linger"};
     head(out, "rewardd_http_timeouts_total", "counter",
@@ -174,9 +174,13 @@ static void write_engine(struct rw_buf *out, struct rw_service *s)
     number(out, "rewardd_queued_tokens", "gauge", "Tokens of jobs waiting for their first pass.",
            (double)stats.queued_tokens);
     number(out, "rewardd_admitted_tokens", "gauge", "Tokens admitted and not yet scored.",
-           (double)s->scoring.admission.tokens);
-    number(out, "rewardd_admitted_tokens_limit", "gauge", "--queue-tokens.",
-           (double)s->scoring.admission.tokens_max);
+           (double)s->scoring.admission.tokens.held);
+    number(out, "rewardd_admitted_tokens_limit", "gauge",
+           "What they may be: --queue-seconds at the rate measured, --queue-tokens at most.",
+           (double)s->scoring.admission.tokens.max);
+    number(out, "rewardd_scoring_tokens_per_second", "gauge",
+           "Admitted tokens scored per second of work; 0: not measured yet.",
+           s->scoring.admission.tokens_per_s);
     number(out, "rewardd_forward_passes_total", "counter", "Forward passes.",
            (double)stats.passes_total);
 }

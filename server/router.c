@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "core/base/hash.h"
 #include "core/base/log.h"
 #include "core/base/util.h"
 #include "proto/errors.h"
@@ -64,7 +65,8 @@ static const struct rw_route ROUTE[] = {
     {GET_ONLY, "/v1/runs/{id}/events", run_events},
     {POST_ONLY, "/v1/runs/{id}/acknowledge", run_acknowledge},
     {POST_ONLY, "/v1/rewards", rewards, .ready = true, .body = true, .scoring = true},
-    {POST_ONLY, "/get_reward", get_reward, .ready = true, .body = true, .scoring = true},
+    {POST_ONLY, "/get_reward", get_reward, .ready = true, .body = true, .scoring = true,
+     .patient = true},
 };
 
 /* ---- request ids ----------------------------------------------------------------------------- */
@@ -266,6 +268,15 @@ static rw_status check_head(struct rw_service *s, struct rw_exchange *ex, struct
     return status == RW_OK ? check_phase(s, ex->route, err) : status;
 }
 
+/* Who asks, for fairness: a key that was checked, else the address. */
+static uint64_t client_of(const struct rw_service *s, const struct rw_exchange *ex)
+{
+    struct rw_str key = rw_exchange_header(ex, RW_HEADER_AUTHORIZATION);
+    uint64_t peer = rw_exchange_peer(ex);
+    return s->auth.n > 0 && key.len > 0 ? rw_hash64(key.ptr, key.len, s->id_seed)
+                                        : rw_hash64(&peer, sizeof peer, s->id_seed);
+}
+
 static rw_status on_head(void *ctx, struct rw_exchange *ex, uint64_t *body_max,
                          struct rw_error *err)
 {
@@ -284,6 +295,8 @@ static rw_status on_head(void *ctx, struct rw_exchange *ex, uint64_t *body_max,
     if (status == RW_OK) {
         status = check_head(s, ex, err);
     }
+    ex->client = client_of(s, ex);
+    ex->patient = ex->route != NULL && ex->route->patient;
     *body_max =
         ex->route != NULL && ex->route->body ? s->scoring.limits.body_bytes_max : BODY_OF_GET_MAX;
     return status;

@@ -17,6 +17,7 @@ struct rw_route {
     bool ready;   /* needs loaded models */
     bool body;    /* takes a JSON body */
     bool scoring;
+    bool patient; /* its clients wait for room */
 };
 
 #endif

@@ -51,7 +51,9 @@ void rw_connection_arm(struct rw_connection *c, enum rw_deadline_kind kind)
 void rw_connection_check(const struct rw_connection *c)
 {
     bool idle = c->state == RW_CONNECTION_IDLE || c->state == RW_CONNECTION_LINGER;
-    rw_assert(c->ex.body_charge <= c->all->body_bytes);
+    rw_assert(c->ex.body_charge <= c->all->bodies.held);
+    rw_assert(!c->starved || (c->state == RW_CONNECTION_BODY && !c->reading));
+    rw_assert(!c->paused || !c->reading);
     rw_assert(!c->writing || c->flight.len > 0 || c->state == RW_CONNECTION_CLOSED);
     rw_assert(!idle || !c->ex.open);
     rw_assert(!idle || c->ex.work == NULL);
@@ -64,7 +66,7 @@ void rw_connection_check(const struct rw_connection *c)
 
 void rw_connection_reset_exchange(struct rw_connection *c)
 {
-    c->all->body_bytes -= c->ex.body_charge;
+    rw_shares_give(&c->all->bodies, c->ex.client, c->ex.body_charge);
     rw_buf_fini(&c->ex.body);
     c->ex = (struct rw_exchange){.connection = c, .in = &c->in};
     c->source_ended = false;
@@ -91,6 +93,7 @@ void rw_connection_close(struct rw_connection *c)
         return;
     }
     exchange_lost(c);
+    rw_connection_leave_starving(c);
     rw_connection_set_state(c, RW_CONNECTION_CLOSED);
     rw_deadline_disarm(&c->deadline);
     rw_turns_remove(c->all->turns, &c->turn);
@@ -256,6 +259,10 @@ static void expired(struct rw_connection *c, enum rw_deadline_kind kind)
         too_slow(c, "the request head did not arrive in time (--header-timeout)");
         break;
     case RW_DEADLINE_BODY:
+        if (c->starved) {
+            rw_connection_give_up_room(c);
+            break;
+        }
         if (c->in.body_bytes < c->progress + RW_BODY_PROGRESS_BYTES) {
             too_slow(c, "the request body did not arrive in time (--body-timeout)");
             break;
@@ -299,6 +306,11 @@ void rw_connections_tick(struct rw_connections *all)
     while ((deadline = rw_deadlines_expired(&all->deadlines, now, &kind)) != NULL) {
         expired(RW_CONTAINER_OF(deadline, struct rw_connection, deadline), kind);
     }
+    struct rw_connection *next;
+    for (struct rw_connection *c = all->first; all->starving > 0 && c != NULL; c = next) {
+        next = c->next;
+        rw_connection_seek_room(c);
+    }
 }
 
 /* ---- life ------------------------------------------------------------------------------------ */
@@ -319,11 +331,9 @@ void rw_connections_init(struct rw_connections *all, const struct rw_clock *cloc
                          struct rw_turns *turns, const struct rw_handlers *handlers,
                          size_t head_bytes_max)
 {
-    *all = (struct rw_connections){.clock = clock,
-                                   .turns = turns,
-                                   .handlers = handlers,
-                                   .head_bytes_max = head_bytes_max,
-                                   .body_bytes_max = UINT64_MAX};
+    *all = (struct rw_connections){
+        .clock = clock, .turns = turns, .handlers = handlers, .head_bytes_max = head_bytes_max};
+    rw_shares_init(&all->bodies, UINT64_MAX);
     rw_deadlines_init(&all->deadlines);
     rw_deadlines_set(&all->deadlines, RW_DEADLINE_HEARTBEAT, HEARTBEAT_MS);
     rw_deadlines_set(&all->deadlines, RW_DEADLINE_PROBE, PROBE_MS);

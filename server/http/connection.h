@@ -29,6 +29,7 @@
 
 #include "core/base/buf.h"
 #include "core/base/clock.h"
+#include "server/base/shares.h"
 #include "server/base/turns.h"
 #include "server/http/deadline.h"
 #include "server/http/exchange.h"
@@ -84,8 +85,8 @@ struct rw_connections {
     struct rw_connection *first; /* all open ones */
     uint64_t open;
     uint64_t timeouts[RW_DEADLINE_KINDS]; /* for the metrics */
-    uint64_t body_bytes;                  /* held by all requests together */
-    uint64_t body_bytes_max;              /* --bodies-memory */
+    struct rw_shares bodies;              /* bytes that have come, against --bodies-memory */
+    uint64_t starving;                    /* connections that wait for room in it */
     uint64_t round;                       /* of the turns, in which */
     uint64_t round_bytes;                 /* were read */
     uint64_t bytes_in;
@@ -101,6 +102,7 @@ struct rw_connection {
     enum rw_connection_state state;
     bool reading;
     bool paused;     /* reading stopped until its turn, for others' sake */
+    bool starved;    /* reading stopped until there is room for its body */
     bool peer_ended; /* EOF */
     bool writing;    /* a write is under way, from `flight` */
     bool pumping;    /* inside pull: wakes are no news */

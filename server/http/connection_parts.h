@@ -25,6 +25,11 @@ void rw_connection_reply_done(struct rw_connection *c);
 /* connection_read.c */
 /* Bytes that came, in any state. */
 void rw_connection_take(struct rw_connection *c, const char *bytes, size_t len);
+/* A body that waits for room: looks again; is refused, when it has waited long enough; or waits no
+ * longer, whatever becomes of it. */
+void rw_connection_seek_room(struct rw_connection *c);
+void rw_connection_give_up_room(struct rw_connection *c);
+void rw_connection_leave_starving(struct rw_connection *c);
 /* Counts them against the round's ration; a body that goes on beyond it pauses. */
 void rw_connection_ration(struct rw_connection *c, size_t len);
 /* Its turn: reads again, or true when this round has no bytes left either. */

@@ -6,34 +6,67 @@
 #include "server/http/connection_parts.h"
 
 enum {
-    BODY_FIRST_BYTES = 256 * 1024, /* believed of a Content-Length before bytes arrive */
+    BODY_FIRST_BYTES = 16 * 1024, /* believed of a Content-Length before bytes arrive */
 };
 
-/* Keeps the account of body memory equal to what is promised or held. */
-static bool charge_body(struct rw_connection *c, uint64_t bytes)
+/* ---- room for bodies ------------------------------------------------------------------------- */
+
+/* Bytes are charged when they have come: a length that is only declared costs nobody anything. */
+static bool charge_body(struct rw_connection *c)
 {
-    struct rw_connections *all = c->all;
-    if (bytes <= c->ex.body_charge) {
-        return true;
-    }
-    uint64_t more = bytes - c->ex.body_charge;
-    if (more > all->body_bytes_max || all->body_bytes > all->body_bytes_max - more) {
-        rw_fail(&all->error, RW_OVERLOADED,
-                "the bodies of all requests together are over %llu "
-                "bytes",
-                (unsigned long long)all->body_bytes_max);
-        rw_error_hint(&all->error, "--bodies-memory raises the limit");
+    struct rw_shares *bodies = &c->all->bodies;
+    uint64_t more = c->ex.body.len - c->ex.body_charge;
+    if (!rw_shares_has_room(bodies, more) || !rw_shares_is_fair(bodies, c->ex.client, more)) {
         return false;
     }
-    all->body_bytes += more;
-    c->ex.body_charge = bytes;
+    rw_shares_take(bodies, c->ex.client, more);
+    c->ex.body_charge = c->ex.body.len;
     return true;
+}
+
+static void no_room(const struct rw_connection *c, struct rw_error *err)
+{
+    bool all = !rw_shares_has_room(&c->all->bodies, 1);
+    rw_fail(err, RW_OVERLOADED, "the bodies of %s requests hold %llu of %llu bytes",
+            all ? "all" : "your", (unsigned long long)(c->all->bodies.held),
+            (unsigned long long)c->all->bodies.max);
+    rw_error_hint(err, "--bodies-memory sets the limit; one client gets a share of it");
+}
+
+void rw_connection_leave_starving(struct rw_connection *c)
+{
+    if (c->starved) {
+        c->starved = false;
+        c->all->starving--;
+    }
+}
+
+/* The peer's own buffers fill meanwhile, and nothing is lost. */
+static void starve(struct rw_connection *c)
+{
+    c->starved = true;
+    c->paused = false;
+    c->all->starving++;
+    if (c->reading) {
+        c->reading = false;
+        c->transport->ops->read_stop(c->transport);
+    }
+}
+
+void rw_connection_give_up_room(struct rw_connection *c)
+{
+    struct rw_error err = {0};
+    rw_connection_leave_starving(c);
+    no_room(c, &err);
+    rw_connection_refuse(c, &err);
 }
 
 /* A refusal while the client still sends: it hears the answer, then the end. */
 void rw_connection_refuse(struct rw_connection *c, const struct rw_error *error)
 {
     struct rw_error copy = *error;
+    rw_connection_leave_starving(c);
+    c->paused = false;
     c->ex.close_after = true;
     rw_exchange_fail(&c->ex, &copy);
 }
@@ -78,8 +111,12 @@ static rw_status decide(struct rw_connection *c, uint64_t *body_max)
         rw_error_hint(err, "send fewer traces per request, or raise --body-max");
         return RW_BODY_TOO_LARGE;
     }
-    if (status == RW_OK && in->request.has_length && !charge_body(c, in->request.content_length)) {
-        return RW_OVERLOADED;
+    if (status == RW_OK && in->request.has_length &&
+        in->request.content_length > c->all->bodies.max) {
+        rw_fail(err, RW_BODY_TOO_LARGE, "the body has %llu bytes, --bodies-memory is %llu",
+                (unsigned long long)in->request.content_length,
+                (unsigned long long)c->all->bodies.max);
+        return RW_BODY_TOO_LARGE;
     }
     return status;
 }
@@ -117,6 +154,35 @@ static void head_done(struct rw_connection *c, bool more)
     }
 }
 
+/* More of the body is here, or all of it. */
+static void take_body(struct rw_connection *c)
+{
+    if (charge_body(c)) {
+        if (c->in.state == RW_HTTP_IN_DONE) {
+            begin_work(c);
+        }
+    } else if (c->ex.patient) {
+        starve(c);
+    } else {
+        no_room(c, &c->all->error);
+        rw_connection_refuse(c, &c->all->error);
+    }
+}
+
+void rw_connection_seek_room(struct rw_connection *c)
+{
+    if (!c->starved || !charge_body(c)) {
+        return;
+    }
+    rw_connection_leave_starving(c);
+    rw_connection_arm(c, RW_DEADLINE_BODY);
+    if (c->in.state == RW_HTTP_IN_DONE) {
+        begin_work(c);
+    } else {
+        rw_connection_resume(c);
+    }
+}
+
 static void after_feed(struct rw_connection *c, bool more)
 {
     switch (c->in.state) {
@@ -127,12 +193,8 @@ static void after_feed(struct rw_connection *c, bool more)
         head_done(c, more);
         break;
     case RW_HTTP_IN_BODY:
-        if (!charge_body(c, c->ex.body.len)) {
-            rw_connection_refuse(c, &c->all->error);
-        }
-        break;
     case RW_HTTP_IN_DONE:
-        begin_work(c);
+        take_body(c);
         break;
     case RW_HTTP_IN_HEAD:
         break;
@@ -142,15 +204,16 @@ static void after_feed(struct rw_connection *c, bool more)
 static bool receiving(const struct rw_connection *c)
 {
     return c->state == RW_CONNECTION_IDLE || c->state == RW_CONNECTION_HEAD ||
-           c->state == RW_CONNECTION_BODY;
+           (c->state == RW_CONNECTION_BODY && !c->starved);
 }
 
 /* Bytes behind the current request wait; a client that will be cut off anyway is not listened to.
  */
 static void keep_ahead(struct rw_connection *c, const char *bytes, size_t len)
 {
-    bool answering = c->state == RW_CONNECTION_WORKING || c->state == RW_CONNECTION_REPLYING;
-    if (!answering || c->ex.close_after || len == 0) {
+    bool kept =
+        c->state == RW_CONNECTION_WORKING || c->state == RW_CONNECTION_REPLYING || c->starved;
+    if (!kept || c->ex.close_after || len == 0) {
         return;
     }
     if (!rw_buf_append(&c->ahead, bytes, len)) {
@@ -197,7 +260,7 @@ void rw_connection_cut_short(struct rw_connection *c)
 /* What became possible when a reply was done: the requests that waited behind it. */
 void rw_connection_resume(struct rw_connection *c)
 {
-    while (c->state == RW_CONNECTION_IDLE && c->ahead.len > 0) {
+    while (receiving(c) && c->ahead.len > 0) {
         struct rw_buf ahead = c->ahead;
         rw_buf_init(&c->ahead, ahead.max_bytes);
         consume(c, ahead.ptr, ahead.len);
@@ -209,7 +272,7 @@ void rw_connection_resume(struct rw_connection *c)
         } else {
             rw_connection_cut_short(c);
         }
-    } else if (!c->peer_ended && !c->reading && c->state != RW_CONNECTION_CLOSED &&
+    } else if (!c->peer_ended && !c->reading && c->state != RW_CONNECTION_CLOSED && !c->starved &&
                c->ahead.len < RW_AHEAD_BYTES_MAX) {
         c->reading = true;
         c->transport->ops->read_start(c->transport);

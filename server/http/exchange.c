@@ -3,7 +3,6 @@
 #include <stdio.h>
 
 #include "core/base/assert.h"
-#include "core/base/hash.h"
 #include "proto/errors.h"
 #include "server/http/connection_parts.h"
 #include "server/http/http_out.h"
@@ -93,7 +92,11 @@ void rw_exchange_fail(struct rw_exchange *ex, const struct rw_error *error)
                error->status == RW_DRAINING) {
         extra = "Retry-After: 1\r\n";
     }
-    rw_exchange_fail_as(ex, error, rw_error_entry(error->status)->http_status, extra);
+    int status = rw_error_entry(error->status)->http_status;
+    if (error->status == RW_OVERLOADED && ex->patient) {
+        status = 503; /* its clients take 429 for the end of their run */
+    }
+    rw_exchange_fail_as(ex, error, status, extra);
 }
 
 void rw_exchange_reply_buf(struct rw_exchange *ex, int status, const char *content_type,
@@ -167,9 +170,8 @@ bool rw_exchange_is_loopback(const struct rw_exchange *ex)
     return t->ops->is_loopback(t);
 }
 
-uint64_t rw_exchange_client(const struct rw_exchange *ex)
+uint64_t rw_exchange_peer(const struct rw_exchange *ex)
 {
-    struct rw_str key = rw_exchange_header(ex, RW_HEADER_AUTHORIZATION);
     const struct rw_transport *t = ex->connection->transport;
-    return key.len > 0 ? rw_hash64(key.ptr, key.len, 1) : t->ops->peer(t);
+    return t->ops->peer(t);
 }

@@ -44,7 +44,9 @@ struct rw_exchange {
     const struct rw_route *route; /* NULL until the head was routed, and for errors before that */
     const struct rw_http_in *in;  /* head of the request */
     struct rw_buf body;           /* whole body; a handler may take its memory */
-    uint64_t body_charge;         /* bytes reserved for it with admission */
+    uint64_t body_charge;         /* bytes of it in the account of all bodies */
+    uint64_t client;              /* whose they are: key or address; set with the route */
+    bool patient;                 /* waits for room where others are told to come back */
     char request_id[RW_REQUEST_ID_MAX];
     const char *allow; /* methods of the route, for 405 */
     uint64_t start_ns; /* first byte */
@@ -89,7 +91,7 @@ struct rw_str rw_exchange_header(const struct rw_exchange *ex, enum rw_header he
 /* Set of RW_VIA_: the listener it came by. */
 unsigned rw_exchange_via(const struct rw_exchange *ex);
 bool rw_exchange_is_loopback(const struct rw_exchange *ex);
-/* Who asks: the API key if one was given, else the address. For fairness, not for access. */
-uint64_t rw_exchange_client(const struct rw_exchange *ex);
+/* The address that asks, as a number. */
+uint64_t rw_exchange_peer(const struct rw_exchange *ex);
 
 #endif

@@ -14,6 +14,7 @@
 
 enum {
     READ_BYTES = 64 * 1024,
+    IPV6_SITE_BYTES = 8, /* one customer has all addresses behind them (RFC 6177) */
 };
 
 /* One buffer for all reads of the loop: bytes are used before the callback returns. */
@@ -172,7 +173,7 @@ static void look_at_peer(struct rw_tcp *tcp)
     } else if (peer.ss_family == AF_INET6) {
         const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&peer;
         tcp->loopback = IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
-        tcp->peer = rw_hash64(&v6->sin6_addr, sizeof v6->sin6_addr, 6);
+        tcp->peer = rw_hash64(&v6->sin6_addr, IPV6_SITE_BYTES, 6);
     }
 }
 

@@ -1,42 +1,62 @@
 /* Who may enter: a budget of tokens admitted and not yet scored, over all models.
  *
- * A request enters whole or not at all. One that is larger than the whole budget may enter when
- * nothing else is in. Trainers' routes wait in line (their clients treat 429 as the end of the
- * run); the native route is told to come back. While somebody waits, nobody overtakes.
- * Loop thread only. */
+ * What people feel is how long they wait, so the budget is seconds of work: what was scored per
+ * second while there was work, times --queue-seconds, and never over --queue-tokens. Clients share
+ * it (server/base/shares.h). A request enters whole or not at all; one that is larger than the
+ * whole budget may enter when nothing else is in.
+ *
+ * Trainers' routes wait in line (their clients treat 429 as the end of the run); the native route
+ * is told to come back. While somebody waits for room, nobody overtakes; who waits because of their
+ * own share holds up nobody else. Loop thread only. */
 #ifndef RW_SERVER_SCORING_ADMISSION_H
 #define RW_SERVER_SCORING_ADMISSION_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "server/base/shares.h"
+
+enum {
+    /* Until the first measurement, and never less: a few requests of a slow machine. */
+    RW_QUEUE_TOKENS_MIN = 64 * 1024,
+    RW_QUEUE_TOKENS_UNKNOWN = 512 * 1024,
+};
+
 struct rw_waiter {
     struct rw_waiter *prev;
     struct rw_waiter *next;
+    uint64_t client;
     uint64_t tokens;
     /* It is its turn: the waiter is out of the line and its tokens are taken. */
     void (*admitted)(struct rw_waiter *waiter);
 };
 
 struct rw_admission {
-    uint64_t tokens_max;
-    uint64_t tokens; /* admitted and not released */
+    struct rw_shares tokens;
+    uint64_t tokens_max; /* --queue-tokens */
+    double seconds;      /* --queue-seconds; 0 = tokens_max alone counts */
     uint64_t released_total;
     struct rw_waiter line; /* list head */
     uint64_t waiting;
     bool releasing;
-    /* scoring rate, for Retry-After */
+    /* scoring rate while there is work */
+    uint64_t busy_since_ns; /* begin of the measurement, moved on by idle time */
+    uint64_t idle_since_ns; /* 0 = there is work */
     uint64_t rate_tokens;
-    uint64_t rate_since_ns;
-    double tokens_per_s;
+    double tokens_per_s; /* 0 = not measured yet */
 };
 
-void rw_admission_init(struct rw_admission *a, uint64_t tokens_max, uint64_t now_ns);
+void rw_admission_init(struct rw_admission *a, uint64_t tokens_max, double seconds,
+                       uint64_t now_ns);
 /* Takes the tokens, or says no. */
-bool rw_admission_enter(struct rw_admission *a, uint64_t tokens);
+bool rw_admission_enter(struct rw_admission *a, uint64_t client, uint64_t tokens, uint64_t now_ns);
+/* Nothing of this client could enter now, however small: a look before the work of parsing it. */
+bool rw_admission_is_full(const struct rw_admission *a, uint64_t client);
 void rw_admission_wait(struct rw_admission *a, struct rw_waiter *waiter);
+/* Not in line: nothing. */
 void rw_admission_leave_line(struct rw_admission *a, struct rw_waiter *waiter);
-void rw_admission_release(struct rw_admission *a, uint64_t tokens, uint64_t now_ns);
+void rw_admission_release(struct rw_admission *a, uint64_t client, uint64_t tokens,
+                          uint64_t now_ns);
 /* Seconds until `tokens` may fit, by the rate seen so far; 1..60. */
 unsigned rw_admission_retry_after(const struct rw_admission *a, uint64_t tokens);
 

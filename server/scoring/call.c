@@ -338,16 +338,18 @@ static void refuse(struct rw_call *call)
     struct rw_admission *a = &call->scoring->admission;
     struct rw_error err = {0};
     rw_fail(&err, RW_OVERLOADED, "%llu tokens are waiting to be scored",
-            (unsigned long long)a->tokens);
-    rw_error_hint(&err, "try again in %u s; --queue-tokens sets the limit (%llu)",
-                  rw_call_retry_after(call), (unsigned long long)a->tokens_max);
+            (unsigned long long)a->tokens.held);
+    rw_error_hint(&err,
+                  "try again in %u s; the limit is %llu now, of which one client gets a share "
+                  "(--queue-seconds, --queue-tokens)",
+                  rw_call_retry_after(call), (unsigned long long)a->tokens.max);
     fail(call, &err);
 }
 
 static void admit(struct rw_call *call)
 {
     struct rw_scoring *s = call->scoring;
-    if (rw_admission_enter(&s->admission, call->tokens)) {
+    if (rw_admission_enter(&s->admission, call->client, call->tokens, rw_clock_now(s->clock))) {
         run(call);
     } else if (!call->dialect->hold) {
         refuse(call);
@@ -355,6 +357,7 @@ static void admit(struct rw_call *call)
         s->metrics->held++;
         rw_call_enter(call, RW_CALL_WAIT);
         call->wait_until_ns = rw_clock_now(s->clock) + s->hold_ms * RW_NS_PER_MS;
+        call->waiter.client = call->client;
         call->waiter.tokens = call->tokens;
         call->waiter.admitted = on_admitted;
         rw_admission_wait(&s->admission, &call->waiter);
@@ -405,7 +408,7 @@ static rw_status take_request(struct rw_call *call, struct rw_exchange *ex, stru
     struct rw_str accept = rw_exchange_header(ex, RW_HEADER_ACCEPT);
     call->ex = ex;
     call->start_ns = ex->start_ns;
-    call->client = rw_exchange_client(ex);
+    call->client = ex->client;
     memcpy(call->id, ex->request_id, sizeof call->id);
     call->body = ex->body;
     rw_buf_init(&ex->body, 0);
@@ -438,6 +441,10 @@ void rw_call_start(struct rw_scoring *scoring, struct rw_exchange *ex,
     call->task.done = prepared;
     if (take_request(call, ex, &err) != RW_OK) {
         fail(call, &err);
+        return;
+    }
+    if (!dialect->hold && rw_admission_is_full(&scoring->admission, call->client)) {
+        refuse(call); /* before the work of parsing it */
         return;
     }
     rw_call_sent(call, 1);

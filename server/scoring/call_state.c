@@ -80,7 +80,8 @@ void rw_call_give_tokens(struct rw_call *call, uint64_t tokens)
     tokens = RW_MIN(tokens, call->tokens_held);
     if (tokens > 0) {
         call->tokens_held -= tokens;
-        rw_admission_release(&call->scoring->admission, tokens, rw_clock_now(call->scoring->clock));
+        rw_admission_release(&call->scoring->admission, call->client, tokens,
+                             rw_clock_now(call->scoring->clock));
     }
 }
 

@@ -2,10 +2,10 @@
 
     python tests/bench/loop_stall.py REWARDD [MODEL...] [--load NAME...]
 
-Each load runs against a daemon of its own. Beside it /livez is asked on a new connection every 5 ms.
-The last column is the daemon's own figure, rewardd_loop_stall_seconds_max: without what this client
-and a full machine add. Then the daemon gets a signal while the load may still run: how long until
-it has ended."""
+Each load runs against a daemon of its own. Beside it /livez is asked on a new connection every
+5 ms. `loop max` is the daemon's own figure, rewardd_loop_stall_seconds_max: without what this
+client and a full machine add. Then the daemon gets two signals while the load may still run: how
+long until it has ended."""
 
 import argparse
 import http.client
@@ -24,9 +24,7 @@ GIVE_UP_S = 40  # of the load of sixty requests, which is minutes of work
 
 def body(traces, steps, text="2+3=5"):
     same = {"steps": [text] * steps}
-    return json.dumps(
-        {"prompt": "What is 2 + 3 * 4?", "traces": [same] * traces}
-    ).encode()
+    return json.dumps({"prompt": "What is 2 + 3 * 4?", "traces": [same] * traces}).encode()
 
 
 LOADS = {
@@ -94,8 +92,7 @@ def run(name, binary, models):
     prober = threading.Thread(target=probe, args=(port, waits, stop))
     prober.start()
     clients = [
-        threading.Thread(target=post, args=(port, b, replies), daemon=True)
-        for b in LOADS[name]
+        threading.Thread(target=post, args=(port, b, replies), daemon=True) for b in LOADS[name]
     ]
     for c in clients:
         c.start()
@@ -105,21 +102,20 @@ def run(name, binary, models):
     stop.set()
     prober.join()
     page = ask(port, "/metrics")[1]
-    longest = [
-        x for x in page.splitlines() if x.startswith("rewardd_loop_stall_seconds_max")
-    ]
+    longest = [x for x in page.splitlines() if x.startswith("rewardd_loop_stall_seconds_max")]
     begin = time.monotonic()
     process.send_signal(signal.SIGINT)
     process.send_signal(signal.SIGTERM)
     process.wait()
     waits.sort()
     good = [t for status, t in replies if status == 200]
+    p50, p99 = 1e3 * waits[len(waits) // 2], 1e3 * waits[len(waits) * 99 // 100]
+    stall = 1e3 * float(longest[0].split()[1]) if longest else -1
+    ended = 1e3 * (time.monotonic() - begin)
     print(
         f"{name:14} {len(good):2} of {len(LOADS[name]):2} in {max(good, default=0):5.1f} s   "
-        f"/livez p50 {1e3 * waits[len(waits) // 2]:.1f} p99 {1e3 * waits[len(waits) * 99 // 100]:.1f} "
-        f"max {1e3 * waits[-1]:.0f} ms   "
-        f"loop max {1e3 * float(longest[0].split()[1]) if longest else -1:.0f} ms   "
-        f"ended in {1e3 * (time.monotonic() - begin):.0f} ms",
+        f"/livez p50 {p50:.1f} p99 {p99:.1f} max {1e3 * waits[-1]:.0f} ms   "
+        f"loop max {stall:.0f} ms   ended in {ended:.0f} ms",
         flush=True,
     )
 
@@ -130,9 +126,7 @@ def main():
     parser.add_argument("models", nargs="*")
     parser.add_argument("--load", nargs="*", default=list(LOADS))
     args = parser.parse_args()
-    models = args.models or sorted(
-        p for p in MODELS.iterdir() if (p / "config.json").exists()
-    )
+    models = args.models or sorted(p for p in MODELS.iterdir() if (p / "config.json").exists())
     for name in args.load:
         run(name, os.path.abspath(args.rewardd), models)
 

@@ -490,7 +490,7 @@ def test_probes_end_with_their_client(start):
     body = json.dumps({**TRACE, "flags": "deep", "stream": True}).encode()
     with daemon.connect() as s:
         s.sendall(
-            b"POST /v1/rewards HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n"
+            b"POST /v1/rewards HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
             b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
         )
         while b'"event":"step"' not in s.recv(65536):
@@ -509,7 +509,7 @@ def test_admission_counts_the_probes(start):
     busy = json.dumps({**TRACE, "stream": True}).encode()
     with daemon.connect() as s:
         s.sendall(
-            b"POST /v1/rewards HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n"
+            b"POST /v1/rewards HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
             b"Content-Length: %d\r\n\r\n%s" % (len(busy), busy)
         )
         s.recv(1)  # admitted: it holds some of the 60 tokens

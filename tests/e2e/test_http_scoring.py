@@ -7,11 +7,22 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import textwrap
 
 import pytest
-from fake_daemon import DATA, TRACE, body_of, error_of, post, server, start, status  # noqa: F401 (fixtures)
+from fake_daemon import (  # noqa: F401 (fixtures)
+    DATA,
+    TRACE,
+    body_of,
+    error_of,
+    post,
+    read_all,
+    server,
+    start,
+    status,
+)
 
 CHAT = "<|im_start|>user\nq<|im_end|>\n<|im_start|>assistant\nan answer<|im_end|>"
 
@@ -412,25 +423,63 @@ def test_chunked_body_over_the_limit(start):
     assert status(reply) == 413 and "--body-max" in error_of(reply)["hint"]
 
 
-def test_bodies_together_are_bounded(start):
+def partial(daemon, declared, sent, source="127.0.0.1"):
+    """A request whose body never comes to its end."""
+    s = socket.create_connection(("127.0.0.1", daemon.port), timeout=5, source_address=(source, 0))
+    s.sendall(
+        b"POST /v1/rewards HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % declared
+        + b" " * sent
+    )
+    return s
+
+
+def test_declared_lengths_hold_nothing(start):
+    """33 connections of 160 bytes each took all of --bodies-memory once."""
     daemon = start("--bodies-memory", "1M")
-    held = []
-    try:
-        codes = []
-        for _ in range(8):
-            s = daemon.connect(timeout=1)
-            held.append(s)
-            s.sendall(
-                b"POST /v1/rewards HTTP/1.1\r\nHost: localhost\r\nContent-Length: 300000\r\n\r\n"
-            )
-            try:
-                codes.append(status(s.recv(4096)))
-            except TimeoutError:
-                codes.append(None)  # it waits for the body
-    finally:
+    held = [partial(daemon, 1000000, 1) for _ in range(33)]
+    assert status(daemon.ask(post(TRACE))) == 200
+    assert daemon.metrics()["rewardd_http_body_bytes"] == 33
+    for s in held:
+        s.close()
+    assert status(daemon.ask(partial_head(2000000))) == 413  # it would never fit
+
+
+def partial_head(declared):
+    return b"POST /v1/rewards HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % declared
+
+
+def test_who_takes_all_the_room_stops_nobody_else(start):
+    daemon = start("--bodies-memory", "1M")
+    held = [partial(daemon, 400000, 390000) for _ in range(4)]
+    refused = 0
+    for s in held:
+        s.settimeout(0.5)
+        try:
+            refused += status(s.recv(4096)) == 429
+        except TimeoutError:
+            pass  # it waits for the rest of its body
+    assert refused == 2
+    body = daemon.metrics()["rewardd_http_body_bytes"]
+    assert 700000 < body < 900000
+    padded = post(json.dumps(TRACE).encode() + b" " * 100000)
+    assert status(daemon.ask(padded)) == 429
+    assert b"Retry-After: " in daemon.ask(padded)
+    with socket.create_connection(
+        ("127.0.0.1", daemon.port), timeout=5, source_address=("127.0.0.2", 0)
+    ) as other:
+        other.sendall(padded)
+        assert status(read_all(other)) == 200
+    # a trainer waits for room: 429 would be the end of its run
+    query = json.dumps({"query": ["q a"], "prompts": ["q "]}).encode() + b" " * 100000
+    with daemon.connect() as trainer:
+        trainer.sendall(post(query, path="/get_reward"))
+        trainer.settimeout(0.5)
+        with pytest.raises(TimeoutError):
+            trainer.recv(1)
         for s in held:
             s.close()
-    assert codes == [None] * 3 + [429] * 5
+        trainer.settimeout(5)
+        assert status(read_all(trainer)) == 200
 
 
 def test_ten_thousand_steps(server):

@@ -70,9 +70,7 @@ def test_a_small_request_passes_a_large_one(daemon):
     """Fair between requests on the prepare threads too: one trace does not wait for 600."""
     load = Load(daemon)
     time.sleep(0.05)
-    small = daemon.post(
-        "/v1/rewards", {"prompt": "2+3?", "trace": {"steps": ["2 + 3 = 5"]}}
-    )
+    small = daemon.post("/v1/rewards", {"prompt": "2+3?", "trace": {"steps": ["2 + 3 = 5"]}})
     assert small["results"][0]["error"] is None
     assert load.is_alive()
     load.join()

@@ -170,7 +170,7 @@ static void run(struct peer *p, const char *bytes, size_t size, size_t piece)
     rw_connection_close(&p->connection);
     settle(p);
     rw_connection_on_closed(&p->connection);
-    rw_assert(p->gone && p->all.open == 0 && p->all.body_bytes == 0);
+    rw_assert(p->gone && p->all.open == 0 && p->all.bodies.held == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

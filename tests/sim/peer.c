@@ -179,7 +179,7 @@ void sim_init(struct sim *sim)
     sim->handlers = (struct rw_handlers){on_head, on_request, on_finished, on_closed, sim};
     rw_turns_init(&sim->turns, &sim->clock);
     rw_connections_init(&sim->all, &sim->clock, &sim->turns, &sim->handlers, 32 * 1024);
-    sim->all.body_bytes_max = 64 << 20;
+    rw_shares_init(&sim->all.bodies, SIM_BODIES_BYTES);
     rw_deadlines_set(&sim->all.deadlines, RW_DEADLINE_IDLE, 75000);
     rw_deadlines_set(&sim->all.deadlines, RW_DEADLINE_HEADER, 10000);
     rw_deadlines_set(&sim->all.deadlines, RW_DEADLINE_BODY, 30000);
@@ -286,7 +286,7 @@ void sim_fini(struct sim *sim)
 {
     rw_connections_close_all(&sim->all);
     sim_run(sim, SIM_TICK_MS);
-    rw_assert(sim->all.open == 0 && sim->all.body_bytes == 0 && sim->all.first == NULL);
+    rw_assert(sim->all.open == 0 && sim->all.bodies.held == 0 && sim->all.first == NULL);
     for (size_t i = 0; i < sim->n_peers; i++) {
         rw_assert(sim->peer[i].closed);
         rw_buf_fini(&sim->peer[i].seen);

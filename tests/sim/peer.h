@@ -10,6 +10,7 @@
 enum {
     SIM_PEERS_MAX = 32,
     SIM_TICK_MS = 100,
+    SIM_BODIES_BYTES = 64 << 20, /* of all requests together */
 };
 
 struct sim;

@@ -60,7 +60,7 @@ START_TEST(slow_body)
     ck_assert(sim_saw(slow, "HTTP/1.1 408 ") && sim_saw(slow, "--body-timeout") && slow->closed);
     ck_assert(sim_saw(steady, "HTTP/1.1 200 ") && !steady->closed);
     ck_assert_uint_eq(sim.requests, 1);
-    ck_assert_uint_eq(sim.all.body_bytes, 0);
+    ck_assert_uint_eq(sim.all.bodies.held, 0);
 }
 END_TEST
 
@@ -296,7 +296,7 @@ START_TEST(any_script_comes_to_an_end)
     }
     sim_run(&sim, 120000);
     ck_assert_uint_eq(sim.all.open, 0);
-    ck_assert_uint_eq(sim.all.body_bytes, 0);
+    ck_assert_uint_eq(sim.all.bodies.held, 0);
     ck_assert_uint_ge(sim.finished, sim.requests);
 }
 END_TEST

@@ -137,32 +137,32 @@ static void enter(struct rw_waiter *waiter)
     struct guest *g = (struct guest *)waiter;
     g->entered = ++entries;
     if (g->leave_at > 0) {
-        rw_admission_release(g->door, g->leave_at, 2 * SECOND);
+        rw_admission_release(g->door, g->waiter.client, g->leave_at, 2 * SECOND);
     }
 }
 
 static void queue(struct rw_admission *a, struct guest *g, uint64_t tokens)
 {
-    *g = (struct guest){.waiter = {.tokens = tokens, .admitted = enter}, .door = a};
+    *g = (struct guest){.waiter = {.client = 1, .tokens = tokens, .admitted = enter}, .door = a};
     rw_admission_wait(a, &g->waiter);
 }
 
 START_TEST(a_budget)
 {
     struct rw_admission a;
-    rw_admission_init(&a, 100, SECOND);
-    ck_assert(rw_admission_enter(&a, 60));
-    ck_assert(rw_admission_enter(&a, 40));
-    ck_assert(!rw_admission_enter(&a, 1));
-    rw_admission_release(&a, 40, 2 * SECOND);
-    ck_assert(rw_admission_enter(&a, 40));
-    rw_admission_release(&a, 60, 2 * SECOND);
-    rw_admission_release(&a, 40, 2 * SECOND);
-    ck_assert(rw_admission_enter(&a, 1000)); /* larger than all, but alone */
-    ck_assert(!rw_admission_enter(&a, 1));
-    ck_assert(!rw_admission_enter(&a, UINT64_MAX)); /* no overflow */
-    rw_admission_release(&a, 1000, 2 * SECOND);
-    ck_assert_uint_eq(a.tokens, 0);
+    rw_admission_init(&a, 100, 0, SECOND);
+    ck_assert(rw_admission_enter(&a, 1, 60, SECOND));
+    ck_assert(rw_admission_enter(&a, 1, 40, SECOND));
+    ck_assert(!rw_admission_enter(&a, 1, 1, SECOND));
+    rw_admission_release(&a, 1, 40, 2 * SECOND);
+    ck_assert(rw_admission_enter(&a, 1, 40, SECOND));
+    rw_admission_release(&a, 1, 60, 2 * SECOND);
+    rw_admission_release(&a, 1, 40, 2 * SECOND);
+    ck_assert(rw_admission_enter(&a, 1, 1000, SECOND)); /* larger than all, but alone */
+    ck_assert(!rw_admission_enter(&a, 1, 1, SECOND));
+    ck_assert(!rw_admission_enter(&a, 1, UINT64_MAX, SECOND)); /* no overflow */
+    rw_admission_release(&a, 1, 1000, 2 * SECOND);
+    ck_assert_uint_eq(a.tokens.held, 0);
     ck_assert_uint_eq(a.released_total, 1140);
 }
 END_TEST
@@ -172,23 +172,24 @@ START_TEST(the_line_is_in_order)
     struct rw_admission a;
     struct guest g[4];
     entries = 0;
-    rw_admission_init(&a, 100, SECOND);
-    ck_assert(rw_admission_enter(&a, 90));
+    rw_admission_init(&a, 100, 0, SECOND);
+    ck_assert(rw_admission_enter(&a, 1, 90, SECOND));
     for (int i = 0; i < 4; i++) {
         queue(&a, &g[i], i == 0 ? 80 : 10);
+        g[i].waiter.client = 10 + (uint64_t)i;
     }
-    ck_assert(!rw_admission_enter(&a, 5)); /* it would fit, but nobody overtakes */
-    rw_admission_release(&a, 20, 2 * SECOND);
+    ck_assert(!rw_admission_enter(&a, 1, 5, SECOND)); /* it would fit, but nobody overtakes */
+    rw_admission_release(&a, 1, 20, 2 * SECOND);
     ck_assert_int_eq(entries, 0); /* the first needs 80: the small ones wait behind it */
     rw_admission_leave_line(&a, &g[2].waiter);
     rw_admission_leave_line(&a, &g[2].waiter); /* twice is once */
-    rw_admission_release(&a, 70, 2 * SECOND);
+    rw_admission_release(&a, 1, 70, 2 * SECOND);
     ck_assert_int_eq(g[0].entered, 1);
     ck_assert_int_eq(g[1].entered, 2);
     ck_assert_int_eq(g[2].entered, 0);
     ck_assert_int_eq(g[3].entered, 3);
     ck_assert_uint_eq(a.waiting, 0);
-    ck_assert_uint_eq(a.tokens, 100);
+    ck_assert_uint_eq(a.tokens.held, 100);
 }
 END_TEST
 
@@ -198,28 +199,103 @@ START_TEST(release_from_inside_a_turn)
     struct rw_admission a;
     struct guest g[3];
     entries = 0;
-    rw_admission_init(&a, 10, SECOND);
-    ck_assert(rw_admission_enter(&a, 10));
+    rw_admission_init(&a, 10, 0, SECOND);
+    ck_assert(rw_admission_enter(&a, 1, 10, SECOND));
     for (int i = 0; i < 3; i++) {
         queue(&a, &g[i], 10);
         g[i].leave_at = 10;
     }
-    rw_admission_release(&a, 10, 2 * SECOND);
+    rw_admission_release(&a, 1, 10, 2 * SECOND);
     ck_assert_int_eq(entries, 3);
-    ck_assert_uint_eq(a.tokens, 0);
+    ck_assert_uint_eq(a.tokens.held, 0);
 }
 END_TEST
 
 START_TEST(retry_after_follows_the_rate)
 {
     struct rw_admission a;
-    rw_admission_init(&a, 1000, 0);
+    rw_admission_init(&a, 1000, 0, 0);
     ck_assert_uint_eq(rw_admission_retry_after(&a, 5000), 1); /* no rate is known */
-    ck_assert(rw_admission_enter(&a, 1000));
-    rw_admission_release(&a, 400, 4 * SECOND); /* 100 tokens/s */
+    ck_assert(rw_admission_enter(&a, 1, 1000, 0));
+    rw_admission_release(&a, 1, 400, 4 * SECOND); /* 100 tokens/s */
     ck_assert_uint_eq(rw_admission_retry_after(&a, 300), 1);
     ck_assert_uint_eq(rw_admission_retry_after(&a, 900), 6); /* 500 over */
     ck_assert_uint_eq(rw_admission_retry_after(&a, 1000000), 60);
+}
+END_TEST
+
+/* The budget is seconds of work at the rate of the time when there was work. */
+START_TEST(the_budget_follows_the_rate)
+{
+    struct rw_admission a;
+    rw_admission_init(&a, 10 * 1000 * 1000, 30, SECOND);
+    ck_assert_uint_eq(a.tokens.max, RW_QUEUE_TOKENS_UNKNOWN);
+    ck_assert(rw_admission_enter(&a, 1, 40000, 10 * SECOND)); /* nine seconds of nothing before */
+    rw_admission_release(&a, 1, 40000, 14 * SECOND);          /* 10,000 tokens/s */
+    ck_assert_uint_eq(a.tokens.max, 300000);
+    ck_assert(rw_admission_enter(&a, 1, 200000, 100 * SECOND));
+    ck_assert(!rw_admission_enter(&a, 2, 101000, 100 * SECOND));
+    rw_admission_release(&a, 1, 80000, 104 * SECOND); /* 20,000/s: half of it counts */
+    ck_assert_uint_eq(a.tokens.max, 450000);
+    rw_admission_release(&a, 1, 120000, 1000 * SECOND);
+    rw_admission_init(&a, 10 * 1000 * 1000, 30, SECOND);
+    ck_assert(rw_admission_enter(&a, 1, 100, SECOND));
+    rw_admission_release(&a, 1, 100, 11 * SECOND); /* ten a second, but never under the least */
+    ck_assert_uint_eq(a.tokens.max, RW_QUEUE_TOKENS_MIN);
+}
+END_TEST
+
+START_TEST(a_greedy_client_stops_itself)
+{
+    struct rw_admission a;
+    struct guest greedy[2];
+    struct guest modest;
+    int in = 0;
+    entries = 0;
+    rw_admission_init(&a, 100000, 0, SECOND);
+    while (rw_admission_enter(&a, 1, 100, SECOND)) {
+        in++;
+    }
+    ck_assert_int_eq(in, 800); /* four fifths */
+    ck_assert(rw_admission_is_full(&a, 1));
+    ck_assert(!rw_admission_is_full(&a, 2));
+    queue(&a, &greedy[0], 1000);
+    queue(&a, &greedy[1], 10);
+    ck_assert(rw_admission_enter(&a, 2, 100, SECOND)); /* who waits for their share blocks nobody */
+    queue(&a, &modest, 10);
+    modest.waiter.client = 2;
+    rw_admission_release(&a, 2, 100, SECOND);
+    ck_assert_int_eq(modest.entered, 1);
+    ck_assert_int_eq(greedy[1].entered, 0); /* behind its own larger one */
+    rw_admission_release(&a, 1, 2000, SECOND);
+    ck_assert_int_eq(greedy[0].entered, 2);
+    ck_assert_int_eq(greedy[1].entered, 3);
+}
+END_TEST
+
+START_TEST(shares_leave_room_for_who_comes_next)
+{
+    static struct rw_shares s; /* 8 kB */
+    uint64_t of[5] = {0};
+    rw_shares_init(&s, 1000000);
+    for (int round = 0; round < 100000; round++) {
+        uint64_t client = (uint64_t)round % 4;
+        if (rw_shares_has_room(&s, 100) && rw_shares_is_fair(&s, client, 100)) {
+            rw_shares_take(&s, client, 100);
+            of[client] += 100;
+        }
+    }
+    for (int client = 0; client < 4; client++) { /* 4 / 17 each */
+        ck_assert_uint_gt(of[client], 234000);
+        ck_assert_uint_lt(of[client], 236000);
+    }
+    ck_assert(rw_shares_is_fair(&s, 4, 200000));
+    ck_assert(!rw_shares_is_fair(&s, 0, 200));
+    ck_assert(!rw_shares_is_fair(&s, 4, UINT64_MAX));
+    rw_shares_give(&s, 1, of[1]);
+    ck_assert(rw_shares_is_fair(&s, 0, 200)); /* what one gives back is the others' */
+    rw_shares_init(&s, UINT64_MAX);
+    ck_assert(rw_shares_is_fair(&s, 1, UINT64_MAX - 1));
 }
 END_TEST
 
@@ -269,6 +345,9 @@ int main(void)
     tcase_add_test(tc, the_line_is_in_order);
     tcase_add_test(tc, release_from_inside_a_turn);
     tcase_add_test(tc, retry_after_follows_the_rate);
+    tcase_add_test(tc, the_budget_follows_the_rate);
+    tcase_add_test(tc, a_greedy_client_stops_itself);
+    tcase_add_test(tc, shares_leave_room_for_who_comes_next);
     tcase_add_test(tc, deadlines_expire_in_order);
     suite_add_tcase(suite, tc);
     return rw_test_run(suite);
