@@ -64,6 +64,19 @@ enum rw_reply_verified {
     RW_REPLY_VERIFIED_RIGHT,
 };
 
+/* How it came about; all borrowed. */
+struct rw_reply_verdict {
+    enum rw_reply_verified verified;
+    const char *rule;     /* NULL: nothing was asked */
+    const char *message;  /* the rule in words */
+    const char *evidence; /* what made the text an answer: "box", ... */
+    struct rw_str answer;
+    struct rw_str reference;
+    int64_t step;   /* -1: no answer was read */
+    uint32_t begin; /* its bytes in the step */
+    uint32_t end;
+};
+
 /* What the gates that the client asked for made of the trace's reward. */
 struct rw_reply_gated {
     bool scored;    /* else `error` says why */
@@ -92,7 +105,7 @@ struct rw_reply_trace {
     float outcome_raw;
     const struct rw_error *outcome_error;
     bool has_reference; /* outcome is written for `verified` even without an outcome model */
-    enum rw_reply_verified verified;
+    struct rw_reply_verdict verdict;
     const struct rw_reply_gated *gated; /* NULL = no gate was asked for */
     bool split;                         /* the trace was text: the steps' spans are the split */
     struct rw_str separator;            /* that cut it; empty: a list, or a text that is one step */

@@ -4,6 +4,7 @@
 #include "proto/emit.h"
 #include "proto/errors.h"
 #include "proto/reply_internal.h"
+#include "proto/verify.h"
 
 static void write_model(struct rw_buf *out, const char *member, const struct rw_reply_model *model)
 {
@@ -86,16 +87,6 @@ static void write_process(struct rw_buf *out, const struct rw_reply_trace *trace
     rw_emit_close(out, '}');
 }
 
-static void write_verified(struct rw_buf *out, enum rw_reply_verified verified)
-{
-    rw_emit_name(out, "verified");
-    if (verified == RW_REPLY_VERIFIED_UNKNOWN) {
-        rw_emit_raw(out, "null");
-    } else {
-        rw_emit_bool(out, verified == RW_REPLY_VERIFIED_RIGHT);
-    }
-}
-
 static void write_outcome(struct rw_buf *out, const struct rw_reply_trace *trace)
 {
     static const struct rw_error NO_MODEL = {.status = RW_MODEL_NOT_FOUND,
@@ -109,7 +100,7 @@ static void write_outcome(struct rw_buf *out, const struct rw_reply_trace *trace
     rw_emit_open(out, '{');
     write_float_or_null(out, "reward", scored, trace->outcome_reward);
     write_float_or_null(out, "raw", scored, trace->outcome_raw);
-    write_verified(out, trace->verified);
+    rw_verify_emit(out, "verified", "verified_reason", &trace->verdict);
     write_error_or_null(out, trace->has_outcome ? trace->outcome_error : &NO_MODEL);
     rw_emit_close(out, '}');
 }

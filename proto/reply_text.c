@@ -175,7 +175,15 @@ static void write_outcome_line(struct rw_buf *out, const struct rw_reply_trace *
         }
     }
     if (trace->has_reference) {
-        rw_buf_printf(out, "  %s", VERIFIED[trace->verified]);
+        const struct rw_reply_verdict *v = &trace->verdict;
+        rw_buf_printf(out, "  %s", VERIFIED[v->verified]);
+        if (v->rule != NULL && v->step >= 0) {
+            rw_buf_append(out, ": ", 2);
+            write_one_line(out, v->answer, TEXT_CELLS);
+        }
+        if (v->rule != NULL) {
+            rw_buf_printf(out, " (%s)", v->message);
+        }
     }
     rw_buf_append_char(out, '\n');
 }

@@ -56,6 +56,7 @@ void rw_handle_root(struct rw_service *service, struct rw_exchange *ex)
                      "rewardd " RW_VERSION " is running.\n\n"
                      "POST /v1/rewards    score traces, step by step\n"
                      "POST /get_reward    the same for OpenRLHF\n"
+                     "POST /v1/verify     answers beside references, without a model\n"
                      "GET  /v1/models     what is loaded\n"
                      "GET  /v1/runs       training runs that are watched\n"
                      "GET  /readyz        may traffic come?\n"

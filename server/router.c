@@ -19,6 +19,11 @@ enum {
 #define GET_ONLY  "GET, HEAD, OPTIONS"
 #define POST_ONLY "POST, OPTIONS"
 
+static void verify(struct rw_service *s, struct rw_exchange *ex)
+{
+    rw_verify_start(&s->scoring, ex);
+}
+
 static void rewards(struct rw_service *s, struct rw_exchange *ex)
 {
     rw_rewards_start(&s->scoring, ex);
@@ -65,6 +70,7 @@ static const struct rw_route ROUTE[] = {
     {GET_ONLY, "/v1/runs/{id}/events", run_events},
     {POST_ONLY, "/v1/runs/{id}/acknowledge", run_acknowledge},
     {POST_ONLY, "/v1/rewards", rewards, .ready = true, .body = true, .scoring = true},
+    {POST_ONLY, "/v1/verify", verify, .body = true},
     {POST_ONLY, "/get_reward", get_reward, .ready = true, .body = true, .scoring = true,
      .patient = true},
 };

@@ -296,7 +296,9 @@ static bool choose_marked(const struct rw_found *f, struct rw_arena *arena, stru
 static struct rw_str counted(const struct rw_found *f, size_t step)
 {
     struct rw_str text = f->steps[step];
-    return step + 1 == f->n_steps ? rw_str_slice(text, 0, RW_MIN(f->last_end, text.len)) : text;
+    size_t end = step + 1 == f->n_steps ? RW_MIN(f->last_end, text.len) : text.len;
+    size_t begin = step == f->first ? RW_MIN(f->first_begin, end) : 0;
+    return rw_str_slice(text, begin, end);
 }
 
 /* Behind the thinking, the last step that has text. */
@@ -320,10 +322,11 @@ static bool choose_unmarked(const struct rw_found *f, struct choice *out)
     if (found.len == 0) {
         return false;
     }
+    size_t begin = (size_t)(found.ptr - f->steps[step].ptr);
     *out = (struct choice){.evidence = RW_ANSWER_UNMARKED,
                            .step = (int64_t)step,
-                           .begin = (size_t)(found.ptr - text.ptr),
-                           .end = (size_t)(found.ptr - text.ptr) + found.len,
+                           .begin = begin,
+                           .end = begin + found.len,
                            .guessed = true,
                            .math = out->math};
     return true;

@@ -160,6 +160,23 @@ static size_t box(struct finder *f, size_t mark, size_t name)
     return end;
 }
 
+static bool is_end_token(struct rw_str s, size_t at)
+{
+    static const char *const END[] = {"<|im_end|>",
+                                      "<|endoftext|>",
+                                      "<|eot_id|>",
+                                      "</s>",
+                                      "<|end_of_text|>",
+                                      "<eos>",
+                                      "<|end|>",
+                                      "<end_of_turn>",
+                                      "<|EOT|>",
+                                      "<|im_start|>",
+                                      "<\xEF\xBD\x9C"
+                                      "end"};
+    return ONE_OF(s, at, END) > 0;
+}
+
 /* ---- sentences ------------------------------------------------------------------------------- */
 
 /* "E. coli", "sq. ft.": the point of an abbreviation ends no sentence. */
@@ -175,7 +192,10 @@ static bool abbreviation(struct rw_str s, size_t begin, size_t at)
         next++;
     }
     char c = char_at(s, next);
-    bool small = (c >= 'a' && c <= 'z') || rw_scan_digit(c);
+    char only = s.ptr[at > 0 ? at - 1 : 0];
+    bool choice = letters == 1 && at == begin + 1 && only >= 'A' && only <= 'J' && c != 0 &&
+                  c != '\n'; /* "A. Einstein" */
+    bool small = (c >= 'a' && c <= 'z') || rw_scan_digit(c) || choice;
     return letters > 0 && letters <= ABBREVIATION_MAX && small && next > at + 1;
 }
 
@@ -208,7 +228,7 @@ static size_t sentence_end(struct rw_str s, size_t begin)
             break;
         }
         if (rw_str_starts(rw_str_slice(s, end, s.len), RW_STR("\xE3\x80\x82")) ||
-            word_at(s, end, "</")) {
+            (s.ptr[end] == '<' && (word_at(s, end, "</") || is_end_token(s, end)))) {
             break;
         }
     }
@@ -359,23 +379,6 @@ static bool opens_thinking(struct rw_str s, size_t at, size_t *bytes)
     return *bytes > 0;
 }
 
-static bool is_end_token(struct rw_str s, size_t at)
-{
-    static const char *const END[] = {"<|im_end|>",
-                                      "<|endoftext|>",
-                                      "<|eot_id|>",
-                                      "</s>",
-                                      "<|end_of_text|>",
-                                      "<eos>",
-                                      "<|end|>",
-                                      "<end_of_turn>",
-                                      "<|EOT|>",
-                                      "<|im_start|>",
-                                      "<\xEF\xBD\x9C"
-                                      "end"};
-    return ONE_OF(s, at, END) > 0;
-}
-
 static size_t tag(struct finder *f, size_t at)
 {
     size_t bytes;
@@ -384,6 +387,7 @@ static size_t tag(struct finder *f, size_t at)
             forget(f);
             f->out->thought = true;
             f->out->first = f->step;
+            f->out->first_begin = at + bytes;
         }
         f->thinking = false;
         return at + bytes;

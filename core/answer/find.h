@@ -33,9 +33,10 @@ struct rw_found {
     size_t n_steps;             /* up to the end token or the next question */
     struct rw_place place[RW_FIND_PLACES_MAX]; /* in the order of the text */
     size_t n;
-    bool thought;    /* there is thinking text, and it does not count */
-    size_t first;    /* the step the answer's text begins in, behind the thinking */
-    size_t last_end; /* bytes of the last step that count */
+    bool thought;       /* there is thinking text, and it does not count */
+    size_t first;       /* the step the answer's text begins in, behind the thinking */
+    size_t first_begin; /* and its byte in that step */
+    size_t last_end;    /* bytes of the last step that count */
 };
 
 /* False: no memory. */

@@ -561,6 +561,15 @@ static void above_ascii(struct lexer *l)
 
 /* ---- all ------------------------------------------------------------------------------------- */
 
+/* A full-width point or comma between full-width digits. */
+static bool inside_number(struct rw_str text, size_t at, size_t bytes)
+{
+    size_t unused;
+    int32_t before = at >= 3 ? rw_utf8_decode(text, at - 3, &unused) : 0;
+    int32_t after = at + bytes < text.len ? rw_utf8_decode(text, at + bytes, &unused) : 0;
+    return before >= 0xFF10 && before <= 0xFF19 && after >= 0xFF10 && after <= 0xFF19;
+}
+
 /* Full-width forms and their like become the ASCII characters they stand for; never longer. */
 static bool copy(struct rw_str text, struct rw_lexemes *out)
 {
@@ -574,7 +583,8 @@ static bool copy(struct rw_str text, struct rw_lexemes *out)
             struct rw_lexeme_character c = rw_lexeme_character(rw_utf8_decode(text, i, &bytes));
             if (c.kind == RW_CHARACTER_ASCII) {
                 out->bytes[n++] = (char)c.value;
-                for (size_t k = 1; k < bytes && !rw_scan_word((char)c.value); k++) {
+                bool inner = rw_scan_word((char)c.value) || inside_number(text, i, bytes);
+                for (size_t k = 1; k < bytes && !inner; k++) {
                     out->bytes[n++] = ' '; /* so that offsets stay, but for letters and digits */
                 }
                 i += bytes;

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "core/base/utf8.h"
+#include "server/verify/verdict.h"
 
 static void view_flag(const struct rw_flag *flag, const struct rw_reply_trace *trace,
                       struct rw_reply_flag *out)
@@ -97,16 +98,13 @@ static void view_gates(const struct rw_call_trace *trace, struct rw_reply_trace 
 void rw_call_view_flags(const struct rw_call_trace *trace, struct rw_reply_trace *out)
 {
     static struct rw_reply_flag flags[RW_FLAGS + 1]; /* loop thread */
-    static const enum rw_reply_verified VERIFIED[] = {
-        [RW_VERIFIED_UNKNOWN] = RW_REPLY_VERIFIED_UNKNOWN,
-        [RW_VERIFIED_RIGHT] = RW_REPLY_VERIFIED_RIGHT,
-        [RW_VERIFIED_WRONG] = RW_REPLY_VERIFIED_WRONG,
-    };
     const struct rw_trace_flags *of = trace->flags;
     const struct rw_call *call = trace->call;
     out->has_reference = call->dialect->flags && trace->request->reference.ptr != NULL;
     out->flags = flags;
-    out->verified = of != NULL ? VERIFIED[of->verified] : RW_REPLY_VERIFIED_UNKNOWN;
+    if (of != NULL && out->has_reference) {
+        rw_verdict_view(&of->verdict, &out->verdict);
+    }
     if (trace->flags_lost && !call->flags.off) {
         view_lack(of, RW_FLAG_SHORTCUT, RW_NO_MEMORY, &flags[out->n_flags++]);
     } else if (of != NULL && !call->flags.off && of->error.status != RW_OK) {

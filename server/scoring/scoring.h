@@ -34,5 +34,7 @@ void rw_scoring_tick(struct rw_scoring *scoring, uint64_t now_ns);
 /* POST /v1/rewards, POST /get_reward. */
 void rw_rewards_start(struct rw_scoring *scoring, struct rw_exchange *ex);
 void rw_get_reward_start(struct rw_scoring *scoring, struct rw_exchange *ex);
+/* POST /v1/verify. */
+void rw_verify_start(struct rw_scoring *scoring, struct rw_exchange *ex);
 
 #endif

@@ -353,6 +353,7 @@ static void keep_shown(struct rw_trace_flags *flags, const struct rw_flag_result
 static void keep(struct rw_trace_flags *flags, const struct rw_flag_result *result)
 {
     flags->verified = result->verified;
+    flags->verdict = result->verdict;
     flags->states = result->states;
     flags->error = result->error;
     flags->computed = true;

@@ -85,6 +85,7 @@ struct rw_trace_flags {
     struct rw_flags_work *work;  /* COMPUTING; NULL before a thread has begun it */
     bool computed;
     enum rw_verified verified;
+    struct rw_verdict verdict;  /* its slices are of the request and of the trace's steps */
     struct rw_signals *signals; /* NULL unless keep_signals */
     struct rw_error error;      /* the flags as a whole could not be computed */
     struct rw_flag *flag;       /* what the reply shows */

@@ -75,6 +75,10 @@ ARROWS: dict[str, dict[str, str]] = {
         "proto": "writes JSON",
         "server/http": "answers go into exchanges",
     },
+    "server/verify": {
+        "core/answer": "verdicts on answers",
+        "proto": "verdicts on the wire",
+    },
     "server/scoring": {
         "core": "jobs in, rewards out",
         "core/base": "clock, arenas",
@@ -84,6 +88,7 @@ ARROWS: dict[str, dict[str, str]] = {
         "server/base": "everything long is a turn, and counted",
         "server/http": "dialects answer an exchange",
         "server/runs": "a scored trace is observed",
+        "server/verify": "verdicts in replies",
     },
     "server/commands": {
         "core": "audit and calibrate score without a server",
@@ -94,6 +99,7 @@ ARROWS: dict[str, dict[str, str]] = {
         "core/probe": "flags of samples",
         "core/shortcut": "banks are made here",
         "proto": "writes JSON",
+        "server/verify": "`rewardd verify-answers`",
     },
     "server": {
         "core": "rw_engine.h",

@@ -250,26 +250,39 @@ START_TEST(verified_gated_and_a_flag_without_a_value)
     struct rw_reply_trace trace = scored_trace();
     trace.has_outcome = trace.outcome_scored = trace.has_reference = true;
     trace.outcome_reward = 0.7F;
-    trace.verified = RW_REPLY_VERIFIED_WRONG;
+    trace.verdict = (struct rw_reply_verdict){.verified = RW_REPLY_VERIFIED_WRONG,
+                                              .rule = "number",
+                                              .message = "numbers, compared exactly",
+                                              .evidence = "box",
+                                              .answer = RW_STR("7"),
+                                              .reference = RW_STR("8"),
+                                              .step = 1,
+                                              .begin = 3,
+                                              .end = 4};
     trace.gated = &gated;
     flag.fired = false;
     flag.error = RW_DEADLINE;
     flag.value = NAN; /* must not be written */
     rw_reply_trace(&out, RW_REPLY_JSON, &trace, true);
-    ck_assert(strstr(text(), "\"outcome\":{\"reward\":0.7,\"raw\":0,\"verified\":false,"
-                             "\"error\":null},\"gated\":{\"reward\":0,\"ungated\":0.7,"
-                             "\"of\":\"outcome\",\"by\":[\"answer_first\",\"min_process\"],"
-                             "\"error\":null}") != NULL);
+    ck_assert(strstr(text(),
+                     "\"outcome\":{\"reward\":0.7,\"raw\":0,\"verified\":false,"
+                     "\"verified_reason\":{\"rule\":\"number\",\"message\":"
+                     "\"numbers, compared exactly\",\"evidence\":\"box\","
+                     "\"answer\":\"7\",\"reference\":\"8\",\"step\":1,"
+                     "\"bytes\":[3,4]},\"error\":null},\"gated\":{\"reward\":0,\"ungated\":0.7,"
+                     "\"of\":\"outcome\",\"by\":[\"answer_first\",\"min_process\"],"
+                     "\"error\":null}") != NULL);
     ck_assert(strstr(text(), "\"value\":null,") != NULL);
     ck_assert(strstr(text(), "\"error\":\"deadline_exceeded\"}") != NULL);
     rw_buf_clear(&out);
     gated = (struct rw_reply_gated){.of = "process"};
     rw_fail(&gated.error, RW_NOT_CALIBRATED, "shape has no bank");
     trace.has_outcome = false;
-    trace.verified = RW_REPLY_VERIFIED_RIGHT;
+    trace.verdict = (struct rw_reply_verdict){.verified = RW_REPLY_VERIFIED_RIGHT};
     rw_reply_trace(&out, RW_REPLY_JSON, &trace, true);
-    ck_assert(strstr(text(), "\"outcome\":{\"reward\":null,\"raw\":null,\"verified\":true,"
-                             "\"error\":{\"code\":\"model_not_found\"") != NULL);
+    ck_assert(strstr(text(),
+                     "\"outcome\":{\"reward\":null,\"raw\":null,\"verified\":true,"
+                     "\"verified_reason\":null,\"error\":{\"code\":\"model_not_found\"") != NULL);
     ck_assert(strstr(text(), "\"gated\":{\"reward\":null,\"ungated\":null,\"of\":\"process\","
                              "\"by\":[],\"error\":{\"code\":\"not_calibrated\"") != NULL);
     rw_buf_clear(&out);

@@ -12,8 +12,23 @@ from typing import Any, Callable, Generic, TypeVar, cast
 from urllib.parse import quote
 
 from . import _wire
-from ._options import GroupOptions, ManyOptions, ScoreOptions, StreamOptions, Trace
-from ._types import RewarddError, RewardUnavailable, Score, Scores, StreamBroken, TraceError
+from ._options import (
+    GroupOptions,
+    ManyOptions,
+    ScoreOptions,
+    StreamOptions,
+    Trace,
+    VerifyOptions,
+)
+from ._types import (
+    RewarddError,
+    RewardUnavailable,
+    Score,
+    Scores,
+    StreamBroken,
+    TraceError,
+    Verdict,
+)
 
 T = TypeVar("T")
 REWARDS = "/v1/rewards"
@@ -100,6 +115,18 @@ def read_object(data: bytes) -> dict[str, Any]:
 
 def read_list(data: bytes) -> list[dict[str, Any]]:
     return cast("list[dict[str, Any]]", json.loads(data)["data"])
+
+
+def verify(items: Iterable[Mapping[str, Any]], options: VerifyOptions) -> Call[list[Verdict]]:
+    def read(data: bytes) -> list[Verdict]:
+        return [Verdict.parse(result) for result in json.loads(data)["results"]]
+
+    body: dict[str, Any] = {"items": [dict(item) for item in items]}
+    given = {name: value for name, value in options.items() if value is not None}
+    if given:
+        body["options"] = given
+    text = json.dumps(body, allow_nan=False, separators=(",", ":"))
+    return Call("POST", "/v1/verify", read, text.encode())
 
 
 def models() -> Call[dict[str, Any]]:

@@ -41,6 +41,17 @@ class Options(TypedDict, total=False):
     run: Run | None
 
 
+class VerifyOptions(TypedDict, total=False):
+    """Of `verify`. What is None or absent is not sent; all False is the default."""
+
+    tolerance: float | None
+    rounding: bool | None
+    ordered: bool | None
+    units: bool | None
+    any_box: bool | None
+    read_thinking: bool | None
+
+
 class StreamOptions(Options, total=False):
     """Of `stream`."""
 

@@ -131,6 +131,40 @@ class Gated:
 
 
 @dataclass(frozen=True)
+class Reason:
+    """How a verdict on an answer came about."""
+
+    rule: str  # that decided, or why nothing did: "number", "rounding", "unread", ...
+    message: str  # the rule in words
+    evidence: str  # what made the text an answer: "box", "announced", ...
+    answer: str | None  # as it was read
+    reference: str | None
+    step: int | None = None  # the step the answer is a part of
+    bytes: tuple[int, int] | None = None  # its bytes in that step
+
+    @classmethod
+    def parse(cls, data: dict[str, Any] | None) -> Reason | None:
+        if not data:
+            return None
+        known = {name: data[name] for name in cls.__dataclass_fields__ if name in data}
+        if known.get("bytes") is not None:
+            known["bytes"] = (known["bytes"][0], known["bytes"][1])
+        return cls(**known)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether an answer equals its reference. `verified` is None where that was not decided."""
+
+    verified: bool | None
+    reason: Reason | None = None
+
+    @classmethod
+    def parse(cls, data: dict[str, Any]) -> Verdict:
+        return cls(verified=data["verified"], reason=Reason.parse(data.get("reason")))
+
+
+@dataclass(frozen=True)
 class Score:
     """One trace. `reward` is the process aggregate, or the outcome reward if only that exists."""
 
@@ -149,6 +183,7 @@ class Score:
     separator: str | None = None  # that cut the text into steps
     truncated: bool = False
     verified: bool | None = None  # the final answer equals the reference
+    verified_reason: Reason | None = None  # how that came about
     gated: Gated | None = None  # when gates were asked for; `reward` stays as it is
 
     @property
@@ -185,6 +220,7 @@ class Score:
             separator=data.get("separator"),
             truncated=bool(data.get("truncated", False)),
             verified=outcome.get("verified"),
+            verified_reason=Reason.parse(outcome.get("verified_reason")),
             gated=Gated.parse(data.get("gated")),
         )
 

@@ -9,8 +9,15 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import _calls, _wire
-from ._options import GroupOptions, ManyOptions, ScoreOptions, StreamOptions, Trace
-from ._types import RewardUnavailable, Score, Scores
+from ._options import (
+    GroupOptions,
+    ManyOptions,
+    ScoreOptions,
+    StreamOptions,
+    Trace,
+    VerifyOptions,
+)
+from ._types import RewardUnavailable, Score, Scores, Verdict
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -244,6 +251,14 @@ class AsyncClient(_wire.Configured):
 
     async def models(self) -> dict[str, Any]:
         return await self._do(_calls.models())
+
+    async def verify(
+        self, items: Iterable[Mapping[str, Any]], **options: Unpack[VerifyOptions]
+    ) -> list[Verdict]:
+        """Answers beside references, without a model. An item has `text` or `steps` (a trace) or
+        `answer` (an answer and nothing else), and `reference`. A verdict that was not reached is
+        None, and its `reason` says why."""
+        return await self._do(_calls.verify(items, options))
 
     async def runs(self) -> list[dict[str, Any]]:
         return await self._do(_calls.runs())

@@ -13,8 +13,15 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import _calls, _wire
-from ._options import GroupOptions, ManyOptions, ScoreOptions, StreamOptions, Trace
-from ._types import RewardUnavailable, Score, Scores
+from ._options import (
+    GroupOptions,
+    ManyOptions,
+    ScoreOptions,
+    StreamOptions,
+    Trace,
+    VerifyOptions,
+)
+from ._types import RewardUnavailable, Score, Scores, Verdict
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -152,6 +159,14 @@ class Client(_wire.Configured):
         return self._do(_calls.models())
 
     # ---- training runs ----
+
+    def verify(
+        self, items: Iterable[Mapping[str, Any]], **options: Unpack[VerifyOptions]
+    ) -> list[Verdict]:
+        """Answers beside references, without a model. An item has `text` or `steps` (a trace) or
+        `answer` (an answer and nothing else), and `reference`. A verdict that was not reached is
+        None, and its `reason` says why."""
+        return self._do(_calls.verify(items, options))
 
     def runs(self) -> list[dict[str, Any]]:
         """The runs this server knows, the latest first."""

@@ -6,6 +6,7 @@ import time
 import pytest
 from conftest import result
 
+import rewardd
 from rewardd import AsyncClient, Client, RewarddError, RewardUnavailable, StreamBroken, _wire
 from rewardd.trl import reward_function
 
@@ -33,7 +34,10 @@ FLAGGED = {
     "trace": 0,
     "error": None,
     "process": {"reward": 0.9, "aggregate": "min", "stopped": False, "error": None},
-    "outcome": {"reward": 0.8, "raw": 1.4, "verified": False, "error": None},
+    "outcome": {"reward": 0.8, "raw": 1.4, "verified": False, "error": None,
+                "verified_reason": {"rule": "number", "message": "", "evidence": "box",
+                                    "answer": "41", "reference": "42", "step": 1,
+                                    "bytes": [3, 5]}},
     "gated": {"reward": 0, "ungated": 0.8, "of": "outcome", "by": ["answer_first"], "error": None},
     "split": False,
     "truncated": False,
@@ -56,6 +60,7 @@ def check_flagged(score, body):
     reference = body["items"][0]["reference"] if "items" in body else body["reference"]
     assert reference == 42 and body["gate"] == ["answer_first"] and body["domain"] == "d"
     assert score.reward == 0.9 and score.verified is False
+    assert score.verified_reason.answer == "41" and score.verified_reason.bytes == (3, 5)
     assert (score.gated.reward, score.gated.ungated, score.gated.of) == (0, 0.8, "outcome")
     assert score.gated.by == ["answer_first"] and score.gated.error is None
     assert score.fired == ["answer_first"]
@@ -325,3 +330,65 @@ def test_bad_arguments():
         client.score_many([{"prompt": "p", "completion": "t"}])
     with pytest.raises(ValueError):
         Client("ftp://x")
+
+
+VERDICTS = {
+    "id": "1",
+    "object": "verify",
+    "results": [
+        {
+            "verified": True,
+            "reason": {
+                "rule": "number",
+                "message": "numbers, compared exactly",
+                "evidence": "box",
+                "answer": "1/2",
+                "reference": "0.5",
+                "step": 0,
+                "bytes": [10, 13],
+            },
+        },
+        {"verified": None, "reason": None},
+    ],
+}
+
+
+def verdicts(handler, body):
+    handler.reply(200, VERDICTS)
+
+
+def check_verdicts(found, sent):
+    assert sent == {
+        "items": [{"text": "So \\boxed{1/2}", "reference": 0.5}, {"answer": "x"}],
+        "options": {"tolerance": 0.01},
+    }
+    assert [verdict.verified for verdict in found] == [True, None]
+    reason = found[0].reason
+    assert (reason.rule, reason.evidence, reason.step) == ("number", "box", 0)
+    assert (reason.answer, reason.reference, reason.bytes) == ("1/2", "0.5", (10, 13))
+    assert found[1].reason is None
+
+
+ANSWERS = [{"text": "So \\boxed{1/2}", "reference": 0.5}, {"answer": "x"}]
+
+
+def test_verify(server):
+    server.plan = [verdicts]
+    with Client(server.url) as client:
+        found = client.verify(ANSWERS, tolerance=0.01, ordered=None)
+    check_verdicts(found, server.requests[-1][1])
+
+
+def test_verify_without_a_client(server):
+    server.plan = [verdicts]
+    check_verdicts(rewardd.verify(ANSWERS, url=server.url, tolerance=0.01), server.requests[-1][1])
+
+
+def test_verify_async(server):
+    server.plan = [verdicts]
+
+    async def ask():
+        async with AsyncClient(server.url) as client:
+            return await client.verify(ANSWERS, tolerance=0.01)
+
+    check_verdicts(asyncio.run(ask()), server.requests[-1][1])

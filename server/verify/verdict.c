@@ -1,0 +1,44 @@
+#include "server/verify/verdict.h"
+
+void rw_verdict_view(const struct rw_verdict *verdict, struct rw_reply_verdict *out)
+{
+    static const enum rw_reply_verified VERIFIED[] = {
+        [RW_VERIFIED_UNKNOWN] = RW_REPLY_VERIFIED_UNKNOWN,
+        [RW_VERIFIED_RIGHT] = RW_REPLY_VERIFIED_RIGHT,
+        [RW_VERIFIED_WRONG] = RW_REPLY_VERIFIED_WRONG,
+    };
+    *out = (struct rw_reply_verdict){
+        .verified = VERIFIED[verdict->verified],
+        .rule = rw_answer_rule_name(verdict->rule),
+        .message = rw_answer_rule_sentence(verdict->rule),
+        .evidence = rw_answer_evidence_name(verdict->evidence),
+        .answer = verdict->answer,
+        .reference = verdict->reference,
+        .step = verdict->step,
+        .begin = (uint32_t)verdict->begin,
+        .end = (uint32_t)verdict->end,
+    };
+}
+
+void rw_verdict_of(const struct rw_verify_request *request, const struct rw_verify_item *item,
+                   struct rw_reply_verdict *out)
+{
+    const struct rw_answer_options options = {.tolerance = request->tolerance,
+                                              .rounding = request->rounding,
+                                              .ordered = request->ordered,
+                                              .units = request->units,
+                                              .any_box = request->any_box,
+                                              .read_thinking = request->read_thinking};
+    struct rw_verdict verdict = {.step = -1};
+    if (item->given) {
+        verdict = (struct rw_verdict){.evidence = RW_ANSWER_GIVEN,
+                                      .answer = item->steps[0],
+                                      .end = item->steps[0].len,
+                                      .reference = item->reference};
+        verdict.verified =
+            rw_answer_equal_by(item->steps[0], item->reference, &options, &verdict.rule);
+    } else {
+        rw_answer_verify(item->steps, item->n_steps, item->reference, &options, &verdict);
+    }
+    rw_verdict_view(&verdict, out);
+}
