@@ -46,12 +46,10 @@ def test_curl(server):
     body = json.dumps(TRACE)
     plain = json.loads(curl(server.url + "/v1/rewards", "-d", body))
     assert [s["index"] for s in plain["results"][0]["steps"]] == [0, 1]
-    table = curl(server.url + "/v1/rewards", "-H", "Accept: text/plain", "--json", body)
-    # --json sends an Accept of its own; the last one given wins in curl
-    assert (
-        "2 + 12 = 15" in curl(server.url + "/v1/rewards", "-d", body, "-H", "Accept: text/plain")
-        and table
-    )
+    as_json = curl(server.url + "/v1/rewards", "--json", body)  # with an Accept of its own
+    assert json.loads(as_json)["results"] == plain["results"]
+    table = curl(server.url + "/v1/rewards", "-d", body, "-H", "Accept: text/plain")
+    assert "2 + 12 = 15" in table and not table.startswith("{")
     assert "event: done" in curl(
         "-N", server.url + "/v1/rewards", "-d", body, "-H", "Accept: text/event-stream"
     )
@@ -157,7 +155,7 @@ def test_eventsource_parser(server, tmp_path):
         ["step", "0.0.1", "step"],
         ["trace", None, "trace"],
         ["done", None, "done"],
-    ] or [e[2] for e in json.loads(out)] == ["start", "step", "step", "trace", "done"]
+    ]
 
 
 # ---- scoring ----------------------------------------------------------------
@@ -166,9 +164,6 @@ def test_eventsource_parser(server, tmp_path):
 def test_forms_agree(server):
     _, whole = score(server, TRACE)
     reply = server.ask(post({**TRACE, "stream": True}))
-    lines = b"".join(
-        p.split(b"\r\n", 1)[1] if b"\r\n" in p else b"" for p in [body_of(reply)]
-    )  # one chunk or more: decode properly below
     text, rest = b"", body_of(reply)
     while rest:
         size, rest = rest.split(b"\r\n", 1)
@@ -180,7 +175,7 @@ def test_forms_agree(server):
         for e in events
         if e["event"] == "step"
     ]
-    assert steps == whole["results"][0]["steps"] and lines is not None
+    assert steps == whole["results"][0]["steps"]
 
 
 def test_batch_one_bad_trace(server):
@@ -235,7 +230,7 @@ def test_deadline(start):
     assert code == 200
     result = reply["results"][0]
     assert result["error"]["code"] == "deadline_exceeded"
-    assert result.get("process") is None or result["process"]["reward"] is None
+    assert result["process"]["reward"] is None
 
 
 def test_overlong(start):
@@ -259,8 +254,7 @@ def test_models_chosen(server):
     code, reply = score(server, {**TRACE, "model": "fake-pmr"})
     assert code == 404 and "fake-prm" in reply["error"]["hint"]
     code, reply = score(server, {**TRACE, "model": "fake-orm"})
-    assert code == 422 or code == 400
-    assert reply["error"]["code"] == "model_kind"
+    assert code == 422 and reply["error"]["code"] == "model_kind"
 
 
 def test_text_rules(server):
@@ -337,7 +331,7 @@ def test_invalid_utf8(server, bad):
 
 def test_unknown_field(server):
     code, reply = score(server, {"prompt": "p", "trase": {"steps": ["a"]}})
-    assert code in (400, 422) and "trace" in reply["error"]["hint"]
+    assert code == 400 and "trace" in reply["error"]["hint"]
 
 
 @pytest.mark.parametrize(
