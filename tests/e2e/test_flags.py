@@ -493,8 +493,8 @@ def test_probes_end_with_their_client(start):
             b"POST /v1/rewards HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
             b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
         )
-        while b'"event":"step"' not in s.recv(65536):
-            pass
+        while b'"event":"step"' not in (piece := s.recv(65536)):
+            assert piece, "the server hung up before the first step"
         time.sleep(0.3)
     end = time.monotonic() + 10
     while daemon.metrics()["rewardd_requests_in_flight"] > 0 and time.monotonic() < end:
