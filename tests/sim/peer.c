@@ -5,6 +5,7 @@
 
 #include "core/base/assert.h"
 #include "core/base/clock.h"
+#include "core/base/hash.h"
 #include "core/base/util.h"
 
 enum {
@@ -99,6 +100,9 @@ static rw_status on_head(void *ctx, struct rw_exchange *ex, uint64_t *body_max,
 {
     (void)ctx;
     *body_max = BODY_MAX;
+    struct rw_str target = ex->in->request.target;
+    ex->client = rw_hash64(target.ptr, target.len, 0); /* of another target: somebody else */
+    ex->patient = rw_str_is(target, "/patient");
     return rw_str_is(ex->in->request.target, "/no") ? rw_fail(err, RW_NOT_FOUND, "no") : RW_OK;
 }
 
@@ -127,6 +131,12 @@ static void heartbeat(void *ctx, struct rw_buf *out)
     rw_buf_append_str(out, RW_STR(":heartbeat\n"));
 }
 
+static void lose(void *ctx, struct rw_buf *out, const struct rw_error *err)
+{
+    (void)ctx;
+    rw_buf_printf(out, ":lost, %s\n", rw_status_code(err->status));
+}
+
 static void on_request(void *ctx, struct rw_exchange *ex)
 {
     struct sim *sim = ctx;
@@ -139,7 +149,8 @@ static void on_request(void *ctx, struct rw_exchange *ex)
         ex->gone = on_gone;
     }
     if (rw_str_is(ex->in->request.target, "/stream")) {
-        struct rw_stream_source source = {.pull = pull, .heartbeat = heartbeat, .ctx = sim};
+        struct rw_stream_source source = {
+            .pull = pull, .heartbeat = heartbeat, .lose = lose, .ctx = sim};
         rw_exchange_stream(ex, "text/event-stream", &source, NULL);
     } else if (rw_str_is(ex->in->request.target, "/large")) {
         memset(large, 'x', sizeof large);

@@ -2,12 +2,15 @@
  */
 #include <check.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/base/util.h"
 #include "tests/lib/suite.h"
 #include "tests/sim/peer.h"
 
-#define GET(path)  "GET " path " HTTP/1.1\r\nHost: localhost\r\n\r\n"
+#define GET(path) "GET " path " HTTP/1.1\r\nHost: localhost\r\n\r\n"
+#define POST_TO(path, size) \
+    "POST " path " HTTP/1.1\r\nHost: localhost\r\nContent-Length: " size "\r\n\r\n"
 #define POST(size) "POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: " size "\r\n\r\n"
 
 static struct sim sim;
@@ -124,6 +127,138 @@ START_TEST(stream_is_pulled_as_the_reader_reads)
     ck_assert_uint_eq(sim.pieces_left, 0);
     ck_assert_uint_eq(sim.finished, 1);
     ck_assert_uint_ge(p->seen.len, 5000 * 1000);
+}
+END_TEST
+
+/* As the transport would, and nothing of what the server put off is done yet. */
+static void arrive(struct sim_peer *p, const char *text)
+{
+    rw_connection_on_read(&p->connection, text, strlen(text));
+}
+
+static void arrive_zeros(struct sim_peer *p, size_t n)
+{
+    static const char ZEROS[1 << 20] = {0};
+    rw_connection_on_read(&p->connection, ZEROS, n);
+}
+
+/* A reader that takes everything at once does not get the loop for itself. */
+START_TEST(a_large_stream_lets_others_in)
+{
+    struct sim_peer *large = sim_connect(&sim);
+    struct sim_peer *small = sim_connect(&sim);
+    sim.pieces_left = 5000; /* 5 MB */
+    sim.stream_ends = true;
+    arrive(large, GET("/stream"));
+    ck_assert_uint_lt(large->seen.len, RW_PUMP_BYTES + RW_OUT_SOFT_BYTES + 4096);
+    ck_assert(rw_turns_any(&sim.turns));
+    arrive(small, GET("/"));
+    ck_assert(sim_saw(small, "hello\n"));
+    ck_assert_uint_gt(sim.pieces_left, 4000);
+    size_t rounds = 0;
+    while (rw_turns_run(&sim.turns)) {
+        rounds++;
+    }
+    ck_assert_uint_ge(rounds, 15);
+    ck_assert_uint_eq(sim.pieces_left, 0);
+    ck_assert_uint_eq(sim.finished, 2);
+}
+END_TEST
+
+/* Bodies together get a ration per round; beyond it they wait for their turn. */
+START_TEST(large_bodies_are_read_in_turn)
+{
+    struct sim_peer *first = sim_connect(&sim);
+    struct sim_peer *second = sim_connect(&sim);
+    struct sim_peer *small = sim_connect(&sim);
+    arrive(first, POST("1000000"));
+    arrive(second, POST("1000000"));
+    arrive_zeros(first, 700000);
+    ck_assert(first->reading);
+    arrive_zeros(second, 400000);
+    ck_assert(!second->reading);
+    arrive(small, GET("/"));
+    ck_assert(sim_saw(small, "hello\n"));
+    ck_assert(!rw_turns_run(&sim.turns)); /* a new round, a new ration */
+    ck_assert(second->reading);
+    arrive_zeros(first, 300000);
+    arrive_zeros(second, 600000);
+    ck_assert(sim_saw(first, "hello\n"));
+    ck_assert(sim_saw(second, "hello\n"));
+}
+END_TEST
+
+/* What has come is charged, to whom it came from; the declared length is nobody's. */
+START_TEST(a_share_of_the_room_for_bodies)
+{
+    struct sim_peer *greedy = sim_connect(&sim);
+    struct sim_peer *other = sim_connect(&sim);
+    rw_shares_init(&sim.all.bodies, 100000);
+    sim_send(greedy, POST_TO("/greedy", "95000"));
+    ck_assert_uint_eq(sim.all.bodies.held, 0);
+    sim_send_bytes(greedy, 78000);
+    ck_assert_uint_eq(sim.all.bodies.held, 78000);
+    sim_send(other, POST_TO("/other", "15000"));
+    sim_send_bytes(other, 15000);
+    ck_assert(sim_saw(other, "hello\n"));
+    sim_send_bytes(greedy, 5000); /* four times what is left is less */
+    ck_assert(sim_saw(greedy, "HTTP/1.1 429 "));
+    sim_send(other, POST_TO("/other", "100001"));
+    ck_assert(sim_saw(other, "HTTP/1.1 413 ")); /* more than all there is */
+    sim_run(&sim, 10000);
+    ck_assert_uint_eq(sim.all.bodies.held, 0);
+}
+END_TEST
+
+START_TEST(patient_requests_wait_for_room)
+{
+    struct sim_peer *holder = sim_connect(&sim);
+    struct sim_peer *waits = sim_connect(&sim);
+    struct sim_peer *given_up = sim_connect(&sim);
+    rw_shares_init(&sim.all.bodies, 100000);
+    sim_send(holder, POST_TO("/work", "78000"));
+    sim_send_bytes(holder, 78000);
+    sim_send(waits, POST_TO("/patient", "60000"));
+    sim_send_bytes(waits, 24000); /* a transport that stops reading keeps the rest */
+    ck_assert(!waits->reading);
+    ck_assert(waits->connection.starved);
+    sim_send(given_up, POST_TO("/patient", "60000"));
+    sim_send_bytes(given_up, 24000);
+    sim_reply(&sim); /* and its room is free */
+    ck_assert(sim_saw(holder, "done\n"));
+    sim_run(&sim, SIM_TICK_MS);
+    ck_assert(waits->reading);
+    sim_send_bytes(waits, 60000 - 24000 + 4096);
+    ck_assert(sim_saw(waits, "hello\n"));
+    sim_run(&sim, 31000);
+    ck_assert(sim_saw(given_up, "HTTP/1.1 "));
+    ck_assert(!sim_saw(given_up, " 429 "));
+    ck_assert_uint_eq(sim.all.starving, 0);
+}
+END_TEST
+
+/* From outside: each hears why, in the form that is left to it. */
+START_TEST(exchanges_that_are_aborted)
+{
+    struct sim_peer *waiting = sim_connect(&sim);
+    struct sim_peer *streaming = sim_connect(&sim);
+    struct sim_peer *idle = sim_connect(&sim);
+    struct rw_error err = {0};
+    rw_fail(&err, RW_DRAINING, "over");
+    sim_send(waiting, GET("/work"));
+    sim.pieces_left = 1;
+    sim_send(streaming, GET("/stream"));
+    rw_connections_abort_all(&sim.all, &err);
+    sim_run(&sim, SIM_TICK_MS);
+    ck_assert(sim_saw(waiting, "HTTP/1.1 503 "));
+    ck_assert(sim_saw(waiting, "Connection: close\r\n"));
+    ck_assert(sim_saw(streaming, "HTTP/1.1 200 "));
+    ck_assert(sim_saw(streaming, "\r\n:lost, draining\n\r\n0\r\n\r\n"));
+    ck_assert_uint_eq(sim.gone, 2);
+    ck_assert_uint_eq(idle->seen.len, 0);
+    ck_assert(waiting->closed);
+    ck_assert(streaming->closed);
+    ck_assert(idle->closed);
 }
 END_TEST
 
@@ -311,6 +446,11 @@ int main(void)
     tcase_add_test(tc, idle_connections);
     tcase_add_test(tc, slow_reader);
     tcase_add_test(tc, stream_is_pulled_as_the_reader_reads);
+    tcase_add_test(tc, a_large_stream_lets_others_in);
+    tcase_add_test(tc, large_bodies_are_read_in_turn);
+    tcase_add_test(tc, a_share_of_the_room_for_bodies);
+    tcase_add_test(tc, patient_requests_wait_for_room);
+    tcase_add_test(tc, exchanges_that_are_aborted);
     tcase_add_test(tc, heartbeat_of_a_silent_stream);
     tcase_add_test(tc, half_closed);
     tcase_add_test(tc, client_that_left_a_silent_stream);
