@@ -101,6 +101,9 @@ static void destroy(struct rw_call *call)
 /* A step of ENDING; false when it is over, or goes on when the last job is back. */
 static bool let_go(struct rw_call *call)
 {
+    if (call->preparing) {
+        return false; /* its turn comes again with the thread's return */
+    }
     size_t weight = 0;
     while (weight < SLICE_WEIGHT && call->let_go < call->n_traces) {
         weight += TRACE_WEIGHT;
@@ -392,6 +395,7 @@ static void prepared(struct rw_task *task)
 {
     struct rw_call *call = RW_CONTAINER_OF(task, struct rw_call, task);
     rw_histogram_add(&call->scoring->metrics->prepare, (double)call->prepare_ns / RW_NS_PER_S);
+    call->preparing = false;
     rw_call_back(call);
     if (call->phase == RW_CALL_ENDING) {
         return; /* the client left meanwhile; its turn frees it */
@@ -448,10 +452,12 @@ void rw_call_start(struct rw_scoring *scoring, struct rw_exchange *ex,
         return;
     }
     rw_call_sent(call, 1);
+    call->preparing = true;
     if (call->body.len <= INLINE_BODY_MAX) {
         run_prepare(&call->task);
         prepared(&call->task);
     } else if (rw_prepare_body(scoring->prepare, &call->lane, &call->task, &err) != RW_OK) {
+        call->preparing = false;
         rw_call_back(call);
         fail(call, &err);
     }

@@ -21,6 +21,11 @@ static const struct rw_machine CALL = {"call", CALL_PHASE, RW_COUNT(CALL_PHASE)}
 
 void rw_call_check(const struct rw_call *call)
 {
+    rw_assert(!call->preparing || call->out == 1);
+    rw_assert(!call->preparing || call->tokens_held == 0);
+    if (call->preparing) {
+        return; /* the rest is with the thread */
+    }
     rw_assert(call->n_complete <= call->n_traces);
     rw_assert(call->n_failed <= call->n_complete);
     rw_assert(call->tokens_held <= call->tokens || call->tokens == 0);

@@ -85,6 +85,9 @@ struct rw_call {
     enum rw_call_phase phase;
     bool begun; /* the dialect was told that it runs */
     size_t out; /* jobs and tasks that may still write here */
+    /* A thread has the request and how it is scored (all below but ex's affairs, the tokens held
+     * and flags.gone): the loop does not even look, not when the client leaves meanwhile. */
+    bool preparing;
     /* the request */
     struct rw_buf body;
     struct rw_arena arena;

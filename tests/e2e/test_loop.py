@@ -101,3 +101,18 @@ def test_a_client_that_leaves_leaves_nothing(daemon):
 def test_the_loop_says_how_long_it_worked(daemon):
     assert metric(daemon, "rewardd_loop_stall_seconds_count") > 0
     assert 0 < metric(daemon, "rewardd_loop_stall_seconds_max") < 5
+
+
+def test_clients_that_leave_while_their_body_is_parsed(daemon):
+    """The thread that parses owns the request; the loop only notes that nobody waits for it."""
+    body = json.dumps({"prompt": "p", "traces": [{"steps": ["1 + 1 = 2"] * 50}] * 2000})
+    for wait in (0, 0.01, 0.02, 0.05) * 3:
+        c = http.client.HTTPConnection("127.0.0.1", daemon.port, timeout=30)
+        c.request("POST", "/v1/rewards", body, {"Content-Type": "application/json"})
+        time.sleep(wait)
+        c.close()
+    end = time.monotonic() + 60
+    while metric(daemon, "rewardd_requests_in_flight") > 0:
+        assert time.monotonic() < end
+    assert metric(daemon, "rewardd_admitted_tokens") == 0
+    assert metric(daemon, "rewardd_http_body_bytes") == 0
