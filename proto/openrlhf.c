@@ -181,8 +181,11 @@ static rw_status read_query(struct reader *r, size_t i, const cJSON *query, cons
     if (status == RW_OK) {
         status = split_query(r, text, before, &path, item, &response);
     }
+    bool ended = false;
     if (status == RW_OK) {
-        response = rw_chat_strip_end(response);
+        struct rw_str whole = response;
+        response = rw_chat_strip_end(whole);
+        ended = rw_str_trim(rw_str_slice(whole, response.len, whole.len)).len > 0;
         status = check_texts(r, item, response, &path);
     }
     item->traces = status == RW_OK ? rw_arena_array(r->arena, 1, sizeof *item->traces) : NULL;
@@ -190,7 +193,7 @@ static rw_status read_query(struct reader *r, size_t i, const cJSON *query, cons
         return status == RW_OK ? no_memory(r) : status;
     }
     item->traces[0] = (struct rw_request_trace){
-        .is_text = true, .text = response, .hidden_texts = rw_tree_hidden(query)};
+        .is_text = true, .text = response, .ended = ended, .hidden_texts = rw_tree_hidden(query)};
     item->n_traces = 1;
     if (cJSON_IsString(label)) {
         item->reference = rw_str_from(label->valuestring);

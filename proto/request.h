@@ -28,6 +28,7 @@ struct rw_request_message {
 
 struct rw_request_trace {
     bool is_text; /* else steps */
+    bool ended;   /* the text had the policy's end token behind it, which was taken off */
     struct rw_str text;
     struct rw_str *steps;
     size_t n_steps;

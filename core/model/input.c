@@ -236,6 +236,9 @@ static rw_status take_response(struct rw_composer *c)
     } else {
         size_t bytes = 1;
         for (size_t i = 0; i < source->n_steps; i++) {
+            if (source->steps[i].len == 0) {
+                return rw_composer_empty(c, "the step is empty", i, true);
+            }
             bytes += source->steps[i].len + c->layout->join.len;
         }
         char *to = rw_arena_alloc(c->arena, bytes);

@@ -38,6 +38,7 @@ struct rw_trace_source {
     size_t n_messages;
     bool is_text; /* `text` is to be split by the model's rule, else `steps` is used */
     struct rw_str text;
+    bool ended; /* the policy's end token stood directly behind `text` */
     const struct rw_str *steps;
     size_t n_steps;
     bool no_question;   /* an empty prompt is meant: the model is asked what it says without one */

@@ -155,7 +155,7 @@ static rw_status end_with_eos(struct rw_composer *c, bool spaced)
         for (size_t i = 0; i < eos.len; i++) {
             drop_byte(c);
         }
-    } else if (spaced) {
+    } else if (spaced && !c->source->ended) {
         status = rw_composer_text(c, RW_STR(" "), true);
     }
     return status == RW_OK ? rw_composer_text(c, eos, true) : status;

@@ -95,6 +95,7 @@ static void build_part(struct rw_call_trace *trace, int which, const struct rw_m
         .n_messages = trace->request_item->n_messages,
         .is_text = trace->request->is_text,
         .text = trace->request->text,
+        .ended = trace->request->ended,
         .steps = trace->request->steps,
         .n_steps = trace->request->n_steps,
         .parse_special = call->request.allow_special_tokens,

@@ -205,3 +205,24 @@ def test_tokens_that_tokenizer_json_lacks(rewardd_bin, tmp_path, file):
     change(folder, "tokenizer_config.json", added_tokens_decoder=extra_wrong)
     code, text = check(rewardd_bin, folder)
     assert code != 0 and "<calc>" in text
+
+
+def test_empty_steps_where_the_recipe_scores_them(rewardd_bin, tmp_path):
+    """Skywork puts a newline behind each line, and reads a reward there, also of empty ones."""
+    keeps = folder_of("Skywork-o1-Open-PRM-Qwen-2.5-1.5B", tmp_path / "keeps")
+    drops = folder_of("PURE-PRM-7B", tmp_path / "drops")
+    outcome = folder_of("my-trl-rm", tmp_path / "outcome")
+    steps = {"prompt": "q?", "trace": {"steps": ["a", "", "b"]}}
+    text = {"prompt": "q?", "trace": {"text": "a\n\nb"}}
+    with Daemon([keeps, drops, outcome]) as d:
+        d.wait_ready()
+        rewards = [
+            [s["raw"] for s in d.post("/v1/rewards", dict(b, model="keeps"))["results"][0]["steps"]]
+            for b in (steps, text)
+        ]
+        assert len(rewards[0]) == 3 and rewards[0] == rewards[1]
+        for name, field in (("drops", "model"), ("outcome", "outcome_model")):
+            result = d.post("/v1/rewards", dict(steps, **{field: name}))["results"][0]
+            part = result["process" if field == "model" else "outcome"]
+            assert part["error"]["code"] == "empty_trace"
+            assert part["error"]["param"].endswith("steps[1]")
