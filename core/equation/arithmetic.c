@@ -19,13 +19,13 @@ enum {
 /* An exact number and how it was written. */
 struct value {
     int64_t num;
-    int64_t den;      /* > 0 */
-    int operators;    /* 0: a number alone */
-    int decimals;     /* of the number alone */
-    bool percent;     /* a % occurs; it may stand for 1/100 or be said of the result */
-    uint64_t units;   /* which units occur, as bits of a hash */
-    uint64_t near;    /* and those of the words behind the side */
-    uint32_t classes; /* RW_WORD_* of the units and of the words behind the side */
+    int64_t den;           /* > 0 */
+    int operators;         /* 0: a number alone */
+    int decimals;          /* of the number alone */
+    bool percent;          /* a % occurs; it may stand for 1/100 or be said of the result */
+    struct rw_units units; /* which units occur */
+    struct rw_units near;  /* and those of the words behind the side */
+    uint32_t classes;      /* RW_WORD_* of the units and of the words behind the side */
 };
 
 struct reader {
@@ -35,6 +35,44 @@ struct reader {
     int depth;
     bool hundredth; /* % is 1/100, else it is 1 */
 };
+
+/* ---- sets of units --------------------------------------------------------------------------- */
+
+static void units_add(struct rw_units *set, uint16_t unit)
+{
+    if (unit > 0) {
+        set->bits[(unit - 1) / 64] |= UINT64_C(1) << ((unit - 1) % 64);
+    }
+}
+
+static void units_join(struct rw_units *set, const struct rw_units *other)
+{
+    for (size_t i = 0; i < RW_COUNT(set->bits); i++) {
+        set->bits[i] |= other->bits[i];
+    }
+}
+
+static bool units_same(const struct rw_units *a, const struct rw_units *b)
+{
+    return memcmp(a, b, sizeof *a) == 0;
+}
+
+static bool units_none(const struct rw_units *set)
+{
+    static const struct rw_units NONE;
+    return units_same(set, &NONE);
+}
+
+static bool units_disjoint(const struct rw_units *a, const struct rw_units *b)
+{
+    uint64_t common = 0;
+    for (size_t i = 0; i < RW_COUNT(a->bits); i++) {
+        common |= a->bits[i] & b->bits[i];
+    }
+    return common == 0;
+}
+
+/* ---- numbers --------------------------------------------------------------------------------- */
 
 static int64_t gcd(int64_t a, int64_t b)
 {
@@ -86,13 +124,13 @@ static bool apply(struct value *a, const struct value *b, enum rw_token_kind sig
     a->percent = a->percent || b->percent;
     a->classes |= b->classes;
     if (sign == RW_TOKEN_PLUS || sign == RW_TOKEN_MINUS) {
-        if (a->units != 0 && b->units != 0 && a->units != b->units) {
+        if (!units_none(&a->units) && !units_none(&b->units) && !units_same(&a->units, &b->units)) {
             return false; /* 8 feet + 2 inches */
         }
-        a->units |= b->units;
+        units_join(&a->units, &b->units);
         return plus(a, b, sign == RW_TOKEN_MINUS);
     }
-    a->units |= b->units;
+    units_join(&a->units, &b->units);
     if (sign == RW_TOKEN_OVER) {
         right.num = b->den;
         right.den = b->num;
@@ -133,16 +171,16 @@ static bool group(struct reader *r, struct value *out)
 static void unit(struct reader *r, struct value *out)
 {
     size_t at = r->at;
-    uint64_t bits = 0;
+    struct rw_units units = {{0}};
     uint32_t classes = 0;
     while (kind(r, at) == RW_TOKEN_WORD && !r->token[at].fresh && at - r->at < UNIT_WORDS_MAX &&
            (r->token[at].classes & NO_UNIT) == 0) {
         classes |= r->token[at].classes;
-        bits |= r->token[at++].unit;
+        units_add(&units, r->token[at++].unit);
     }
     if (at > r->at && (operator_at(r, at) || kind(r, at) == RW_TOKEN_CLOSE || at == r->end)) {
         r->at = at;
-        out->units |= bits;
+        units_join(&out->units, &units);
         out->classes |= classes;
     }
 }
@@ -162,11 +200,9 @@ static bool primary(struct reader *r, struct value *out)
     *out = (struct value){.den = 1};
     if (kind(r, r->at) == RW_TOKEN_NUMBER) {
         const struct rw_token *t = &r->token[r->at++];
-        *out = (struct value){.num = t->num,
-                              .den = t->den,
-                              .decimals = t->decimals,
-                              .units = t->unit,
-                              .classes = t->classes};
+        *out = (struct value){
+            .num = t->num, .den = t->den, .decimals = t->decimals, .classes = t->classes};
+        units_add(&out->units, t->unit);
         fine = settle(out) && (t->classes & RW_WORD_BINDS) == 0;
         if (kind(r, r->at) == RW_TOKEN_PERCENT) {
             const struct value hundred = {.num = 100, .den = 1};
@@ -359,13 +395,15 @@ static bool right_side(const struct rw_token *token, size_t n, size_t at, bool h
             return false;
         }
         /* "$300 left" has its unit. */
-        out->units |= out->units == 0 || (token[r.at].classes & unit) != 0 ? token[r.at].unit : 0;
+        if (units_none(&out->units) || (token[r.at].classes & unit) != 0) {
+            units_add(&out->units, token[r.at].unit);
+        }
     }
     out->near = out->units;
     for (size_t i = r.at; i < n && i < r.at + UNIT_WORDS_MAX && token[i].kind == RW_TOKEN_WORD &&
                           (token[i].classes & NO_UNIT) == 0;
          i++) {
-        out->near |= token[i].unit;
+        units_add(&out->near, token[i].unit);
         out->classes |= token[i].classes;
     }
     return true;
@@ -395,21 +433,16 @@ static bool equal(const struct value *a, const struct value *b)
            (a->operators == 0 && rounded(b, a));
 }
 
-static bool disjoint(uint64_t a, uint64_t b)
-{
-    return (uint32_t)(a & b) == 0 || (a & b) >> 32 == 0;
-}
-
 /* 90 minutes = 1.5 hours: with units on a side the same quantity may have another number. */
 static bool converted(const struct value *left, const struct value *right)
 {
     static const int64_t RATIOS[] = {3,    4,    7,    8,     12,    16,    24,     36,   52,
                                      60,   100,  10,   14,    30,    365,   144,    1000, 1760,
                                      2000, 3600, 5280, 10000, 43560, 86400, 1000000};
-    if (left->units == right->units) {
+    if (units_same(&left->units, &right->units)) {
         return false;
     }
-    bool other = disjoint(left->units, right->near);
+    bool other = units_disjoint(&left->units, &right->near);
     if ((left->classes & RW_WORD_COUNT) != 0 ||
         (other && (left->classes & right->classes & RW_WORD_QUANTITY) != 0)) {
         return true; /* 2 fives + 1 = 11; 1 mile + 1 mile = 3.2 km */
@@ -424,7 +457,8 @@ static bool converted(const struct value *left, const struct value *right)
     }
     bool apart =
         (left->classes & RW_WORD_QUANTITY) != 0 && (right->classes & RW_WORD_QUANTITY) != 0;
-    if (other && !apart && left->units != 0 && right->units != 0 && whole && ratio.num > 0) {
+    if (other && !apart && !units_none(&left->units) && !units_none(&right->units) && whole &&
+        ratio.num > 0) {
         return true; /* 3 packs + 2 packs = 30 pencils */
     }
     for (size_t i = 0; i < RW_COUNT(RATIOS); i++) {

@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include "core/base/hash.h"
 #include "core/base/scan.h"
 #include "core/base/util.h"
 #include "core/equation/arithmetic_word.h"
@@ -11,6 +10,7 @@ enum {
     DIGITS_MAX = 15,
     WORD_MAX = 40,     /* bytes of a word that are looked at */
     FORMULA_MAX = 200, /* and of a formula between dollar signs */
+    STEM_SLOTS = 2 * RW_TOKENS_MAX,
 };
 
 struct lexer {
@@ -19,6 +19,9 @@ struct lexer {
     struct rw_token *token;
     size_t n;
     bool fresh; /* a formula was opened just before */
+    size_t n_stems;
+    struct rw_str stem[RW_TOKENS_MAX]; /* of the units of this piece */
+    uint16_t slot[STEM_SLOTS];         /* hash table of them: number, 0 = free */
 };
 
 static char peek(const struct lexer *l, size_t ahead)
@@ -45,22 +48,46 @@ static bool is_one_of(struct rw_str word, const char *const *list)
     return false;
 }
 
-/* A bit in each half for a unit: "hour" and "hours" have the same. */
-static uint64_t unit_bits(struct rw_str word)
+/* The bytes of a word that name its unit: "hour" and "hours" have the same. */
+static size_t stem_bytes(struct rw_str word)
 {
-    char low[WORD_MAX];
-    size_t n = 0;
-    while (n < word.len && n < sizeof low) {
-        low[n] = rw_scan_lower(word.ptr[n]);
-        n++;
-    }
-    if (n > 2 && low[n - 1] == 's') {
-        n -= n > 3 && low[n - 2] == 'e' ? 2 : 1;
-    } else if (n > 3 && low[n - 1] == 'e') {
+    size_t n = RW_MIN(word.len, (size_t)WORD_MAX);
+    char last = n > 0 ? rw_scan_lower(word.ptr[n - 1]) : 0;
+    if (n > 2 && last == 's') {
+        n -= n > 3 && rw_scan_lower(word.ptr[n - 2]) == 'e' ? 2 : 1;
+    } else if (n > 3 && last == 'e') {
         n--;
     }
-    uint64_t hash = rw_hash64(low, n, 0);
-    return UINT64_C(1) << (hash & 31) | UINT64_C(1) << (32 + (hash >> 5 & 31));
+    return n;
+}
+
+static uint32_t stem_hash(struct rw_str stem)
+{
+    uint32_t h = 2166136261U;
+    for (size_t i = 0; i < stem.len; i++) {
+        h = (h ^ (unsigned char)rw_scan_lower(stem.ptr[i])) * 16777619U;
+    }
+    return h ^ (h >> 15);
+}
+
+/* The number of the word's unit in this piece. Stems are kept and compared: two bits of a hash, as
+ * it was once, took "dogs" and "fish" for one unit by luck. */
+static uint16_t unit_of(struct lexer *l, struct rw_str word)
+{
+    struct rw_str stem = rw_str_slice(word, 0, stem_bytes(word));
+    uint32_t at = stem_hash(stem) % STEM_SLOTS;
+    while (l->slot[at] != 0) {
+        if (rw_scan_equal(l->stem[l->slot[at] - 1], stem)) {
+            return l->slot[at];
+        }
+        at = (at + 1) % STEM_SLOTS;
+    }
+    if (l->n_stems == RW_TOKENS_MAX) {
+        return 0; /* there are fewer tokens than that */
+    }
+    l->stem[l->n_stems++] = stem;
+    l->slot[at] = (uint16_t)l->n_stems;
+    return l->slot[at];
 }
 
 /* Units that are written without a space behind their number; other letters there are variables. */
@@ -110,7 +137,7 @@ static void word(struct lexer *l)
     struct rw_token *t = emit(l, RW_TOKEN_WORD, text.len);
     t->unit = is_one_of(text, (const char *const[]){"per", "degree", "degrees", NULL})
                   ? 0
-                  : unit_bits(text);
+                  : unit_of(l, text);
     t->classes = rw_word_class(text);
     if (text.len == 1 || (touches && l->n > 1 && l->token[l->n - 2].kind == RW_TOKEN_CLOSE)) {
         t->classes |= RW_WORD_BINDS; /* "a"; \frac{1}{2}mnp */
@@ -186,7 +213,7 @@ static void currency(struct lexer *l, size_t bytes)
     l->fresh = l->fresh || (bytes == 1 && !rw_scan_space(peek(l, 0)));
     if (rw_scan_digit(peek(l, 0)) || (peek(l, 0) == '.' && rw_scan_digit(peek(l, 1)))) {
         number(l);
-        l->token[l->n - 1].unit = money ? unit_bits(RW_STR("dollars")) : 0;
+        l->token[l->n - 1].unit = money ? unit_of(l, RW_STR("dollars")) : 0;
         l->token[l->n - 1].classes |= money ? RW_WORD_MONEY : 0;
     }
 }
@@ -325,7 +352,13 @@ static void symbol_token(struct lexer *l)
 
 size_t rw_tokens_read(struct rw_str step, size_t *at, struct rw_token token[RW_TOKENS_MAX])
 {
-    struct lexer l = {.text = step, .at = *at, .token = token};
+    struct lexer l; /* its stems need no zero */
+    memset(l.slot, 0, sizeof l.slot);
+    l.text = step;
+    l.at = *at;
+    l.token = token;
+    l.n = l.n_stems = 0;
+    l.fresh = false;
     bool line_start = *at == 0 || step.ptr[*at - 1] == '\n';
     while (l.at < step.len && l.n + 1 < RW_TOKENS_MAX) {
         char c = step.ptr[l.at];

@@ -11,6 +11,11 @@ enum {
     RW_TOKENS_MAX = 512, /* read at a time; a piece ends at a break when it can */
 };
 
+/* Units of a piece, each by its number there. */
+struct rw_units {
+    uint64_t bits[RW_TOKENS_MAX / 64];
+};
+
 enum rw_token_kind {
     RW_TOKEN_BREAK, /* ends a clause: . , ; : ? line ends, "=>" */
     RW_TOKEN_BAD,   /* a letter that is a variable, a power, any sign not known here */
@@ -34,7 +39,7 @@ struct rw_token {
     int64_t num; /* NUMBER: num / den, den a power of ten */
     int64_t den;
     int decimals;
-    uint64_t unit; /* WORD, NUMBER with a currency: a bit in each half that stands for its unit */
+    uint16_t unit; /* WORD, NUMBER with a currency: its number in the piece, from 1; 0 = none */
     /* WORD: RW_WORD_*. NUMBER: BINDS when it is none ("0730"), MONEY. BREAK: DENIES when "?". */
     uint32_t classes;
     bool fresh; /* \( or \[ or $ stands before it: it does not go on with what was before */

@@ -505,12 +505,32 @@ START_TEST(false_equations_are_found)
 }
 END_TEST
 
+/* Units are told apart by their stems: two that a hash took for one made alarms by luck. */
+START_TEST(unlike_units_are_undecided)
+{
+    static const char *const UNIT[] = {"dogs", "cats",  "fish",  "pens",    "miles", "tickets",
+                                       "days", "forks", "rocks", "minutes", "books", "boxes",
+                                       "eggs", "cakes", "coins", "apples",  "birds", "cups"};
+    for (size_t a = 0; a < RW_COUNT(UNIT); a++) {
+        for (size_t b = 0; b < RW_COUNT(UNIT); b++) {
+            char text[128];
+            snprintf(text, sizeof text, "3 %s + 2 %s = 12 legs.", UNIT[a], UNIT[b]);
+            ck_assert_msg(a == b || checked(text).wrong == 0, "%s", text);
+            snprintf(text, sizeof text, "3 %s + 2 %s = 12 %s.", UNIT[a], UNIT[a], UNIT[a]);
+            ck_assert_msg(checked(text).wrong == 1, "%s", text);
+        }
+    }
+    ck_assert_uint_eq(checked("3 hour + 2 hours = 12 hours.").wrong, 1);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("shortcut");
     TCase *tc = tcase_create("shortcut");
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, the_table_is_sound);
+    tcase_add_test(tc, unlike_units_are_undecided);
     tcase_add_test(tc, without_a_bank_only_text_rules_fire);
     tcase_add_test(tc, hostile_traces);
     tcase_add_test(tc, ranks);
