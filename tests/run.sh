@@ -3,6 +3,7 @@
 #
 #   sh tests/run.sh               gcc, clang, ASan+UBSan; all suites; format and rules
 #   sh tests/run.sh --quick       gcc only, the unit suite
+#   sh tests/run.sh --long        also what takes a build of its own (the stranger's test)
 #   sh tests/run.sh --no-install  what is missing is skipped
 #
 # Ends with one line: N passed, N failed, N skipped. Build folders and logs: build-test/ in the tree.
@@ -17,9 +18,10 @@ install=yes
 for argument in "$@"; do
     case $argument in
     --quick) quick=yes ;;
+    --long) export REWARDD_LONG=1 ;;
     --no-install) install= ;;
     *)
-        echo "usage: run.sh [--quick] [--no-install]" >&2
+        echo "usage: run.sh [--quick | --long] [--no-install]" >&2
         exit 2
         ;;
     esac

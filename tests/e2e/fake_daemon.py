@@ -13,7 +13,7 @@ import pytest
 
 BUILD = os.environ.get("REWARDD_BUILD", "")
 FAKE = os.environ.get("REWARDD_FAKE_BIN") or (BUILD and f"{BUILD}/server/rewardd-fake") or ""
-DATA = Path(os.environ.get("REWARDD_DATA") or Path(__file__).parents[2] / "../shared/data")
+VECTORS = Path(__file__).resolve().parents[1] / "vectors"
 
 TRACE = {"prompt": "What is 2 + 3 * 4?", "trace": {"steps": ["3 * 4 = 12", "2 + 12 = 15"]}}
 
