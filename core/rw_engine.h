@@ -68,6 +68,7 @@ unsigned rw_engine_threads(const struct rw_engine *engine);
 struct rw_model_options {
     const char *name; /* alias clients use; NULL = base name of dir */
     const char *dir;
+    const char *base;   /* folder of the base of a lone LoRA adapter; NULL otherwise */
     const char *preset; /* NULL = recognise */
     enum rw_weights_dtype dtype;
     uint32_t context_max; /* tokens; 0 = the model's own */

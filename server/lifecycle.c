@@ -547,6 +547,7 @@ rw_status rw_lifecycle_check_models(const struct rw_options *options, struct rw_
             break;
         }
         struct rw_model_options model = {.dir = choice.dir,
+                                         .base = choice.base,
                                          .preset = choice.preset,
                                          .context_max = choice.context_max,
                                          .language_head = choice.language_head};

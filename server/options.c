@@ -608,6 +608,8 @@ static rw_status model_part(struct rw_str part, struct rw_arena *arena, struct r
     unsigned long long number = 0;
     if (value.len > 0 && rw_str_is(key, "preset")) {
         out->preset = text;
+    } else if (value.len > 0 && rw_str_is(key, "base")) {
+        out->base = text;
     } else if (value.len > 0 && rw_str_is(key, "name")) {
         out->name = text;
     } else if (rw_str_is(key, "dtype") && dtype_is_known(value)) {
@@ -620,8 +622,9 @@ static rw_status model_part(struct rw_str part, struct rw_arena *arena, struct r
         out->language_head = rw_str_is(value, "true");
     } else {
         rw_fail(err, RW_CONFIG, "model: cannot use \"%.*s\"", RW_STR_ARG(part));
-        rw_error_hint(err, "known are name=TEXT, preset=TEXT, dtype=auto|f32|bf16|int8|q4, "
-                           "context=N, language_head=true|false");
+        rw_error_hint(err,
+                      "known are name=TEXT, base=DIR, preset=TEXT, dtype=auto|f32|bf16|int8|q4, "
+                      "context=N, language_head=true|false");
         return RW_CONFIG;
     }
     return RW_OK;

@@ -71,6 +71,7 @@ void rw_options_fini(struct rw_options *options);
 struct rw_model_choice {
     const char *dir;
     const char *name;   /* NULL = base name of dir */
+    const char *base;   /* of a lone LoRA adapter; NULL for others */
     const char *preset; /* NULL = recognise */
     const char *dtype;  /* NULL = as --dtype says */
     uint32_t context_max;

@@ -13,7 +13,8 @@ rw_status rw_engine_load(struct rw_engine *engine, const struct rw_model_options
 {
     *out = NULL;
     struct rw_package *package;
-    rw_status status = rw_package_open(options->dir, options->preset, &package, err);
+    rw_status status =
+        rw_package_open_on(options->dir, options->base, options->preset, &package, err);
     if (status != RW_OK) {
         return status;
     }
@@ -45,7 +46,8 @@ rw_status rw_model_check(const struct rw_model_options *options, struct rw_model
                          struct rw_error *err)
 {
     struct rw_package *package;
-    rw_status status = rw_package_open(options->dir, options->preset, &package, err);
+    rw_status status =
+        rw_package_open_on(options->dir, options->base, options->preset, &package, err);
     if (status != RW_OK) {
         return status;
     }

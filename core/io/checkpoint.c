@@ -1,5 +1,6 @@
 #include "core/io/checkpoint.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -8,30 +9,24 @@
 #include "core/base/file.h"
 #include "core/base/half.h"
 #include "core/base/util.h"
+#include "core/io/adapter.h"
+#include "core/io/checkpoint_parts.h"
 #include "core/io/json.h"
-#include "core/io/safetensors.h"
+#include "core/io/tensor_names.h"
 
 enum {
-    PATH_BYTES_MAX = 4096,
+    PATH_BYTES_MAX = RW_CHECKPOINT_PATH_MAX,
     INDEX_BYTES_MAX = 16 * 1024 * 1024,       /* the index of a 70B model has 60 kB */
     INDEX_TREE_BYTES_MAX = 256 * 1024 * 1024, /* its parsed form, with the text */
     TENSORS_BYTES_MAX = 256 * 1024 * 1024,    /* records and names of all tensors */
     CONVERT_BYTES = 16 * 1024,                /* read at once, on the stack of the caller */
     SAMPLE_BYTES = 4096,                      /* digest: bytes per sample */
     SAMPLES_PER_TENSOR = 4,                   /* digest: first, last and two between */
-    NAME_SHOWN_MAX = 100,                     /* bytes of a name in a message */
+    NAME_SHOWN_MAX = RW_CHECKPOINT_NAME_SHOWN,
 };
 
 #define SINGLE_FILE "model.safetensors"
 #define INDEX_FILE  "model.safetensors.index.json"
-
-struct rw_checkpoint {
-    struct rw_arena arena;         /* everything below, and the names */
-    struct rw_safetensors *shards; /* in order of file name */
-    size_t shard_count;
-    struct rw_tensor *tensors; /* of all shards, sorted by name */
-    size_t count;
-};
 
 static rw_status no_memory(struct rw_error *err)
 {
@@ -43,8 +38,8 @@ static int shown(struct rw_str name)
     return name.len < NAME_SHOWN_MAX ? (int)name.len : NAME_SHOWN_MAX;
 }
 
-static rw_status join(const char *dir, struct rw_str name, char path[PATH_BYTES_MAX],
-                      struct rw_error *err)
+rw_status rw_checkpoint_path(const char *dir, struct rw_str name, char path[PATH_BYTES_MAX],
+                             struct rw_error *err)
 {
     int n = snprintf(path, PATH_BYTES_MAX, "%s/%.*s", dir, (int)name.len, name.ptr);
     if (n < 0 || n >= PATH_BYTES_MAX) {
@@ -108,7 +103,7 @@ static int by_bytes(const void *left, const void *right)
     return order != 0 ? order : (a->len > b->len) - (a->len < b->len);
 }
 
-static int by_name(const void *left, const void *right)
+int rw_checkpoint_by_name(const void *left, const void *right)
 {
     const struct rw_tensor *a = left;
     const struct rw_tensor *b = right;
@@ -119,14 +114,14 @@ static int by_name(const void *left, const void *right)
 static rw_status open_shards(struct rw_checkpoint *checkpoint, const char *dir,
                              const struct shard_names *names, struct rw_error *err)
 {
-    checkpoint->shards =
-        rw_arena_array(&checkpoint->arena, names->count, sizeof *checkpoint->shards);
+    checkpoint->shards = rw_arena_array(
+        &checkpoint->arena, names->count + RW_CHECKPOINT_EXTRA_SHARDS, sizeof *checkpoint->shards);
     if (checkpoint->shards == NULL) {
         return no_memory(err);
     }
     for (size_t i = 0; i < names->count; i++) {
         char path[PATH_BYTES_MAX];
-        rw_status status = join(dir, names->name[i], path, err);
+        rw_status status = rw_checkpoint_path(dir, names->name[i], path, err);
         if (status == RW_OK) {
             status = rw_safetensors_open(path, &checkpoint->arena, &checkpoint->shards[i], err);
         }
@@ -135,6 +130,21 @@ static rw_status open_shards(struct rw_checkpoint *checkpoint, const char *dir,
         }
         checkpoint->shard_count++;
         checkpoint->count += checkpoint->shards[i].count;
+    }
+    return RW_OK;
+}
+
+rw_status rw_checkpoint_sort(struct rw_checkpoint *checkpoint, struct rw_error *err)
+{
+    struct rw_tensor *all = checkpoint->tensors;
+    qsort(all, checkpoint->count, sizeof *all, rw_checkpoint_by_name);
+    for (size_t i = 1; i < checkpoint->count; i++) {
+        if (rw_str_equal(all[i - 1].name, all[i].name)) {
+            return rw_fail(err, RW_MODEL_CORRUPT, "tensor \"%.*s\" is in %s and in %s",
+                           shown(all[i].name), all[i].name.ptr,
+                           checkpoint->shards[all[i - 1].shard].file.name,
+                           checkpoint->shards[all[i].shard].file.name);
+        }
     }
     return RW_OK;
 }
@@ -154,25 +164,16 @@ static rw_status merge_tensors(struct rw_checkpoint *checkpoint, struct rw_error
             all[used++].shard = (uint32_t)shard;
         }
     }
-    qsort(all, used, sizeof *all, by_name);
-    for (size_t i = 1; i < used; i++) {
-        if (rw_str_equal(all[i - 1].name, all[i].name)) {
-            return rw_fail(err, RW_MODEL_CORRUPT, "tensor \"%.*s\" is in %s and in %s",
-                           shown(all[i].name), all[i].name.ptr,
-                           checkpoint->shards[all[i - 1].shard].file.name,
-                           checkpoint->shards[all[i].shard].file.name);
-        }
-    }
     checkpoint->tensors = all;
-    return RW_OK;
+    return rw_checkpoint_sort(checkpoint, err);
 }
 
-static const struct rw_tensor *find(const struct rw_checkpoint *checkpoint, struct rw_str name)
+struct rw_tensor *rw_checkpoint_lookup(const struct rw_checkpoint *checkpoint, struct rw_str name)
 {
     struct rw_tensor wanted = {.name = name};
-    return checkpoint->count == 0
-               ? NULL
-               : bsearch(&wanted, checkpoint->tensors, checkpoint->count, sizeof wanted, by_name);
+    return checkpoint->count == 0 ? NULL
+                                  : bsearch(&wanted, checkpoint->tensors, checkpoint->count,
+                                            sizeof wanted, rw_checkpoint_by_name);
 }
 
 static rw_status check_index(const struct rw_checkpoint *checkpoint,
@@ -180,7 +181,7 @@ static rw_status check_index(const struct rw_checkpoint *checkpoint,
                              struct rw_error *err)
 {
     RW_JSON_EACH (file, weight_map) {
-        const struct rw_tensor *tensor = find(checkpoint, file->key);
+        const struct rw_tensor *tensor = rw_checkpoint_lookup(checkpoint, file->key);
         if (tensor == NULL || !rw_str_equal(names->name[tensor->shard], file->text)) {
             return rw_fail(err, RW_MODEL_CORRUPT,
                            INDEX_FILE ": tensor \"%.*s\" is not in its shard \"%.*s\"",
@@ -248,14 +249,14 @@ static rw_status load_single(struct rw_checkpoint *checkpoint, const char *dir,
 static rw_status load(struct rw_checkpoint *checkpoint, const char *dir, struct rw_error *err)
 {
     char path[PATH_BYTES_MAX];
-    rw_status status = join(dir, RW_STR(SINGLE_FILE), path, err);
+    rw_status status = rw_checkpoint_path(dir, RW_STR(SINGLE_FILE), path, err);
     if (status != RW_OK) {
         return status;
     }
     if (rw_file_exists(path)) {
         return load_single(checkpoint, dir, err);
     }
-    status = join(dir, RW_STR(INDEX_FILE), path, err);
+    status = rw_checkpoint_path(dir, RW_STR(INDEX_FILE), path, err);
     if (status != RW_OK) {
         return status;
     }
@@ -268,7 +269,96 @@ static rw_status load(struct rw_checkpoint *checkpoint, const char *dir, struct 
     return RW_NOT_FOUND;
 }
 
+rw_status rw_checkpoint_add_file(struct rw_checkpoint *checkpoint, const char *path,
+                                 struct rw_error *err)
+{
+    rw_status status = rw_safetensors_open(path, &checkpoint->arena,
+                                           &checkpoint->shards[checkpoint->shard_count], err);
+    checkpoint->shard_count += status == RW_OK;
+    return status;
+}
+
+void rw_checkpoint_say(struct rw_checkpoint *checkpoint, const char *format, ...)
+{
+    size_t used = strlen(checkpoint->note);
+    char *to = checkpoint->note + used;
+    size_t room = sizeof checkpoint->note - used;
+    int n = used > 0 ? snprintf(to, room, "; ") : 0;
+    va_list arguments;
+    va_start(arguments, format);
+    if (n >= 0 && (size_t)n < room) {
+        vsnprintf(to + n, room - (size_t)n, format, arguments);
+    }
+    va_end(arguments);
+}
+
+/* LLaMA-Factory keeps the head of a reward model in a file of its own. */
+static rw_status add_value_head(struct rw_checkpoint *checkpoint, const char *dir,
+                                struct rw_error *err)
+{
+    static const char *const FILES[] = {"value_head.safetensors", "value_head.bin"};
+    char path[PATH_BYTES_MAX];
+    for (size_t i = 0; i < RW_COUNT(FILES); i++) {
+        rw_status status = rw_checkpoint_path(dir, rw_str_from(FILES[i]), path, err);
+        if (status != RW_OK || !rw_file_exists(path)) {
+            if (status != RW_OK) {
+                return status;
+            }
+            continue;
+        }
+        status = rw_checkpoint_add_file(checkpoint, path, err);
+        if (status == RW_OK) {
+            const struct rw_safetensors *head = &checkpoint->shards[checkpoint->shard_count - 1];
+            checkpoint->count += head->count;
+            rw_checkpoint_say(checkpoint, "%s: %zu tensors added", FILES[i], head->count);
+            status = merge_tensors(checkpoint, err);
+        }
+        return status;
+    }
+    return RW_OK;
+}
+
+bool rw_checkpoint_is_adapter(const char *dir)
+{
+    char path[PATH_BYTES_MAX];
+    return rw_checkpoint_path(dir, RW_STR("adapter_config.json"), path, NULL) == RW_OK &&
+           rw_file_exists(path);
+}
+
+enum rw_checkpoint_task rw_checkpoint_task(const struct rw_checkpoint *checkpoint)
+{
+    return checkpoint->task;
+}
+
+const char *rw_checkpoint_note(const struct rw_checkpoint *checkpoint)
+{
+    return checkpoint->note;
+}
+
+static rw_status load_all(struct rw_checkpoint *checkpoint, const char *dir,
+                          const char *adapter_dir, struct rw_error *err)
+{
+    rw_status status = load(checkpoint, dir, err);
+    if (status == RW_OK) {
+        status = add_value_head(checkpoint, dir, err);
+    }
+    if (status == RW_OK) {
+        status = rw_tensor_names_normalise(checkpoint, err);
+    }
+    if (status == RW_OK && adapter_dir == NULL && rw_checkpoint_is_adapter(dir)) {
+        adapter_dir = dir;
+    }
+    return status == RW_OK && adapter_dir != NULL ? rw_adapter_attach(checkpoint, adapter_dir, err)
+                                                  : status;
+}
+
 rw_status rw_checkpoint_open(const char *dir, struct rw_checkpoint **out, struct rw_error *err)
+{
+    return rw_checkpoint_open_adapted(dir, NULL, out, err);
+}
+
+rw_status rw_checkpoint_open_adapted(const char *dir, const char *adapter_dir,
+                                     struct rw_checkpoint **out, struct rw_error *err)
 {
     *out = NULL;
     struct rw_checkpoint *checkpoint = rw_alloc_zero(1, sizeof *checkpoint);
@@ -276,7 +366,7 @@ rw_status rw_checkpoint_open(const char *dir, struct rw_checkpoint **out, struct
         return no_memory(err);
     }
     rw_arena_init(&checkpoint->arena, TENSORS_BYTES_MAX);
-    rw_status status = load(checkpoint, dir, err);
+    rw_status status = load_all(checkpoint, dir, adapter_dir, err);
     if (status != RW_OK) {
         rw_checkpoint_close(checkpoint);
         return status;
@@ -299,7 +389,7 @@ void rw_checkpoint_close(struct rw_checkpoint *checkpoint)
 
 const struct rw_tensor *rw_checkpoint_find(const struct rw_checkpoint *checkpoint, const char *name)
 {
-    return find(checkpoint, rw_str_from(name));
+    return rw_checkpoint_lookup(checkpoint, rw_str_from(name));
 }
 
 size_t rw_checkpoint_count(const struct rw_checkpoint *checkpoint)
@@ -326,9 +416,8 @@ static void convert(enum rw_tensor_type type, const uint16_t *from, size_t count
     }
 }
 
-rw_status rw_checkpoint_read_f32(const struct rw_checkpoint *checkpoint,
-                                 const struct rw_tensor *tensor, uint64_t first, uint64_t count,
-                                 float *to, struct rw_error *err)
+static rw_status read_stored(const struct rw_checkpoint *checkpoint, const struct rw_tensor *tensor,
+                             uint64_t first, uint64_t count, float *to, struct rw_error *err)
 {
     rw_assert(first <= tensor->elements && count <= tensor->elements - first);
     if (tensor->type == RW_TENSOR_OTHER) {
@@ -356,6 +445,45 @@ rw_status rw_checkpoint_read_f32(const struct rw_checkpoint *checkpoint,
         count -= n;
     }
     return RW_OK;
+}
+
+/* Adds scale * B A to elements [first, first + count): one row of A at a time, and the rows of B
+ * that these elements lie in. */
+static rw_status add_delta(const struct rw_checkpoint *checkpoint, const struct rw_tensor *tensor,
+                           uint64_t first, uint64_t count, float *to, struct rw_error *err)
+{
+    const struct rw_delta *d = tensor->delta;
+    uint64_t cols = tensor->shape[1];
+    uint64_t row = first / cols, rows = (first + count - 1) / cols - row + 1;
+    float *a = rw_alloc_array(cols + rows * d->rank, sizeof *a);
+    if (a == NULL) {
+        return rw_fail(err, RW_NO_MEMORY, "no memory for a row of the adapter");
+    }
+    float *b = a + cols;
+    rw_status status = read_stored(checkpoint, d->b, row * d->rank, rows * d->rank, b, err);
+    for (uint64_t k = 0; k < d->rank && status == RW_OK; k++) {
+        status = read_stored(checkpoint, d->a, k * cols, cols, a, err);
+        for (uint64_t r = 0; r < rows && status == RW_OK; r++) {
+            uint64_t begin = RW_MAX((row + r) * cols, first);
+            uint64_t end = RW_MIN((row + r + 1) * cols, first + count);
+            float factor = d->scale * b[r * d->rank + k];
+            for (uint64_t i = begin; i < end; i++) {
+                to[i - first] += factor * a[i - (row + r) * cols];
+            }
+        }
+    }
+    rw_free(a);
+    return status;
+}
+
+rw_status rw_checkpoint_read_f32(const struct rw_checkpoint *checkpoint,
+                                 const struct rw_tensor *tensor, uint64_t first, uint64_t count,
+                                 float *to, struct rw_error *err)
+{
+    rw_status status = read_stored(checkpoint, tensor, first, count, to, err);
+    return status == RW_OK && tensor->delta != NULL && count > 0
+               ? add_delta(checkpoint, tensor, first, count, to, err)
+               : status;
 }
 
 static rw_status sample_tensor(const struct rw_file *file, const struct rw_tensor *tensor,
@@ -393,6 +521,15 @@ rw_status rw_checkpoint_digest(const struct rw_checkpoint *checkpoint, char out[
             return status;
         }
     }
+    for (size_t i = 0; i < checkpoint->factor_count; i++) {
+        const struct rw_tensor *factor = &checkpoint->factors[i];
+        rw_status status =
+            sample_tensor(&checkpoint->shards[factor->shard].file, factor, &sha, err);
+        if (status != RW_OK) {
+            return status;
+        }
+    }
+    rw_sha256_update(&sha, checkpoint->adapter_text.ptr, checkpoint->adapter_text.len);
     rw_sha256_final(&sha, digest);
     rw_hex(digest, sizeof digest, out);
     return RW_OK;

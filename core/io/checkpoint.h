@@ -9,6 +9,7 @@
 #ifndef RW_IO_CHECKPOINT_H
 #define RW_IO_CHECKPOINT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/base/status.h"
@@ -18,12 +19,28 @@ enum {
     RW_SHARDS_MAX = 512,
 };
 
+/* The class an adapter was trained under (task_type), where its base has another. */
+enum rw_checkpoint_task {
+    RW_CHECKPOINT_TASK_NONE,
+    RW_CHECKPOINT_TASK_SEQUENCE,
+    RW_CHECKPOINT_TASK_TOKEN,
+};
+
 struct rw_checkpoint;
 
 /* NOT_FOUND when the folder has no safetensors weights, MODEL_CORRUPT when a rule above is broken,
  * INVALID_JSON or INVALID_UTF8 for a header or index that is not JSON, LIMIT_EXCEEDED, IO,
  * NO_MEMORY. */
 rw_status rw_checkpoint_open(const char *dir, struct rw_checkpoint **out, struct rw_error *err);
+/* With a LoRA adapter (adapter_config.json and its weights) of another folder over it. One beside
+ * the weights is always laid over them: rw_checkpoint_open does that too. */
+rw_status rw_checkpoint_open_adapted(const char *dir, const char *adapter_dir,
+                                     struct rw_checkpoint **out, struct rw_error *err);
+/* True when the folder has an adapter_config.json. */
+bool rw_checkpoint_is_adapter(const char *dir);
+enum rw_checkpoint_task rw_checkpoint_task(const struct rw_checkpoint *checkpoint);
+/* What was changed while opening (prefixes, adapter, value head), for the log; "" when nothing. */
+const char *rw_checkpoint_note(const struct rw_checkpoint *checkpoint);
 void rw_checkpoint_close(struct rw_checkpoint *checkpoint); /* NULL is fine */
 
 /* NULL when absent. */

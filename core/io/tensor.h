@@ -17,6 +17,15 @@ enum rw_tensor_type {
     RW_TENSOR_OTHER, /* present in the file, not readable as weights (or over 4 dimensions) */
 };
 
+/* A low-rank addition of a LoRA adapter: W[out, in] + scale * B[out, rank] A[rank, in], made row by
+ * row while W is read. */
+struct rw_delta {
+    const struct rw_tensor *a;
+    const struct rw_tensor *b;
+    uint32_t rank;
+    float scale;
+};
+
 struct rw_tensor {
     struct rw_str name;
     enum rw_tensor_type type;
@@ -26,6 +35,7 @@ struct rw_tensor {
     uint32_t shard;
     uint64_t offset_bytes; /* in the shard's file */
     uint64_t bytes;
+    const struct rw_delta *delta; /* NULL for nearly all */
 };
 
 #endif

@@ -32,6 +32,7 @@ struct rw_golden {
 struct rw_package {
     struct rw_arena arena; /* owns all strings and arrays below */
     const char *dir;
+    const char *base; /* of a lone adapter; NULL for others */
     struct rw_config config;
     struct rw_recipe recipe;
     const struct rw_layout *layout;
@@ -48,6 +49,10 @@ struct rw_package {
 /* preset: NULL to recognise it; otherwise a name of rw_preset_names(). */
 rw_status rw_package_open(const char *dir, const char *preset, struct rw_package **out,
                           struct rw_error *err);
+/* The same for a LoRA adapter whose base lies in another folder (NULL: it does not). Files that the
+ * adapter's folder lacks (config.json, tokenizer) are the base's. */
+rw_status rw_package_open_on(const char *dir, const char *base, const char *preset,
+                             struct rw_package **out, struct rw_error *err);
 void rw_package_close(struct rw_package *package); /* NULL is fine */
 
 #endif

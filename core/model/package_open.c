@@ -1,15 +1,18 @@
 #include "core/model/package.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "core/base/alloc.h"
 #include "core/base/assert.h"
 #include "core/base/file.h"
 #include "core/base/hash.h"
 #include "core/base/log.h"
+#include "core/base/util.h"
 #include "core/io/json.h"
 #include "core/model/config_keys.h"
 #include "core/model/contradiction.h"
+#include "core/model/folder.h"
 #include "core/model/input.h"
 #include "core/model/manifest.h"
 #include "core/model/preset.h"
@@ -43,11 +46,15 @@ static rw_status read_file(struct opening *o, const char *name, size_t max, bool
                            struct rw_arena *arena, struct rw_str *out)
 {
     char path[PATH_BYTES_MAX];
+    const char *places[] = {o->package->dir, o->package->base};
+    rw_status status = RW_NOT_FOUND;
     *out = (struct rw_str){0};
-    if ((size_t)snprintf(path, sizeof path, "%s/%s", o->package->dir, name) >= sizeof path) {
-        return rw_fail(o->err, RW_LIMIT_EXCEEDED, "the path of the model is too long");
+    for (size_t i = 0; i < RW_COUNT(places) && places[i] != NULL && status == RW_NOT_FOUND; i++) {
+        if ((size_t)snprintf(path, sizeof path, "%s/%s", places[i], name) >= sizeof path) {
+            return rw_fail(o->err, RW_LIMIT_EXCEEDED, "the path of the model is too long");
+        }
+        status = rw_file_read_all(path, max, arena, out, o->err);
     }
-    rw_status status = rw_file_read_all(path, max, arena, out, o->err);
     return status == RW_NOT_FOUND && optional ? RW_OK : status;
 }
 
@@ -503,15 +510,54 @@ static rw_status probe(struct opening *o)
     return status;
 }
 
+/* An adapter's folder often has the tokenizer it was trained with. */
+static const char *tokenizer_dir(const struct rw_package *package)
+{
+    static const char *const FILES[] = {"tokenizer.json", "tokenizer.model"};
+    char path[PATH_BYTES_MAX];
+    for (size_t i = 0; package->base != NULL && i < RW_COUNT(FILES); i++) {
+        if ((size_t)snprintf(path, sizeof path, "%s/%s", package->dir, FILES[i]) < sizeof path &&
+            rw_file_exists(path)) {
+            return package->dir;
+        }
+    }
+    return package->base != NULL ? package->base : package->dir;
+}
+
+/* A classifier trained by peft on a causal base: the base's config.json still names the causal
+ * class, the adapter's task_type says which class the model was given. */
+static void take_task(struct rw_package *package)
+{
+    static const char *const ENDS[] = {[RW_CHECKPOINT_TASK_SEQUENCE] = "ForSequenceClassification",
+                                       [RW_CHECKPOINT_TASK_TOKEN] = "ForTokenClassification"};
+    enum rw_checkpoint_task task = rw_checkpoint_task(package->checkpoint);
+    char *name = package->config.architecture;
+    size_t room = sizeof package->config.architecture;
+    char *end = strstr(name, "ForCausalLM");
+    if (task != RW_CHECKPOINT_TASK_NONE && end != NULL && end[sizeof "ForCausalLM" - 1] == '\0') {
+        snprintf(end, room - (size_t)(end - name), "%s", ENDS[task]);
+    }
+}
+
 static rw_status open_all(struct opening *o, const char *preset)
 {
     struct rw_package *package = o->package;
     rw_status status = read_config(o);
     if (status == RW_OK) {
-        status = rw_tokenizer_open(package->dir, &package->tokenizer, o->err);
+        status = rw_tokenizer_open(tokenizer_dir(package), &package->tokenizer, o->err);
+    }
+    if (status == RW_OK && package->base != NULL) {
+        status =
+            rw_checkpoint_open_adapted(package->base, package->dir, &package->checkpoint, o->err);
+    } else if (status == RW_OK) {
+        status = rw_checkpoint_open(package->dir, &package->checkpoint, o->err);
     }
     if (status == RW_OK) {
-        status = rw_checkpoint_open(package->dir, &package->checkpoint, o->err);
+        take_task(package);
+        const char *note = rw_checkpoint_note(package->checkpoint);
+        if (note[0] != '\0') {
+            rw_log(RW_LOG_INFO, "checkpoint", "dir=\"%s\" note=\"%s\"", package->dir, note);
+        }
     }
     if (status == RW_OK) {
         status = read_chat(o);
@@ -560,8 +606,42 @@ static void check_package(const struct rw_package *package)
     rw_assert(strlen(package->digest) == sizeof package->digest - 1);
 }
 
+/* Paths and their copies, then everything else. */
+static rw_status open_resolved(struct opening *o, const char *dir, const char *base,
+                               const char *preset)
+{
+    struct rw_package *package = o->package;
+    struct rw_arena *arena = &package->arena;
+    struct rw_str copy = rw_arena_copy(arena, rw_str_from(dir));
+    if (copy.ptr == NULL) {
+        return rw_fail(o->err, RW_NO_MEMORY, "no memory for the model package");
+    }
+    rw_status status = rw_folder_resolve(copy.ptr, arena, &package->dir, o->err);
+    if (status == RW_OK && base != NULL) {
+        copy = rw_arena_copy(arena, rw_str_from(base));
+        status = copy.ptr != NULL
+                     ? rw_folder_resolve(copy.ptr, arena, &package->base, o->err)
+                     : rw_fail(o->err, RW_NO_MEMORY, "no memory for the model package");
+    }
+    if (status == RW_OK && base != NULL && !rw_checkpoint_is_adapter(package->dir)) {
+        return rw_fail(o->err, RW_CONFIG,
+                       "base= is for LoRA adapters, %s has no adapter_config.json", package->dir);
+    }
+    if (status != RW_OK) {
+        return status;
+    }
+    status = open_all(o, preset);
+    return rw_folder_diagnose(base != NULL ? package->base : package->dir, status, o->err);
+}
+
 rw_status rw_package_open(const char *dir, const char *preset, struct rw_package **out,
                           struct rw_error *err)
+{
+    return rw_package_open_on(dir, NULL, preset, out, err);
+}
+
+rw_status rw_package_open_on(const char *dir, const char *base, const char *preset,
+                             struct rw_package **out, struct rw_error *err)
 {
     struct opening o = {.err = err};
     o.package = rw_alloc_zero(1, sizeof *o.package);
@@ -571,14 +651,7 @@ rw_status rw_package_open(const char *dir, const char *preset, struct rw_package
     }
     rw_arena_init(&o.package->arena, ARENA_BYTES_MAX);
     rw_arena_init(&o.scratch, ARENA_BYTES_MAX);
-    rw_status status;
-    struct rw_str copy = rw_arena_copy(&o.package->arena, rw_str_from(dir));
-    if (copy.ptr == NULL) {
-        status = rw_fail(err, RW_NO_MEMORY, "no memory for the model package");
-    } else {
-        o.package->dir = copy.ptr;
-        status = open_all(&o, preset);
-    }
+    rw_status status = open_resolved(&o, dir, base, preset);
     rw_arena_fini(&o.scratch);
     if (status != RW_OK) {
         rw_package_close(o.package);

@@ -45,6 +45,7 @@ static rw_status load(struct rw_offline *o, const struct rw_offline_options *opt
     }
     struct rw_model_options model = {.name = choice.name,
                                      .dir = choice.dir,
+                                     .base = choice.base,
                                      .preset = choice.preset,
                                      .context_max = choice.context_max,
                                      .language_head = choice.language_head,

@@ -138,6 +138,7 @@ static rw_status load_one(struct rw_bridge *b, const char *value, struct rw_erro
     }
     struct rw_model_options options = {.name = choice.name,
                                        .dir = choice.dir,
+                                       .base = choice.base,
                                        .preset = choice.preset,
                                        .context_max = choice.context_max,
                                        .language_head = choice.language_head,

@@ -41,7 +41,9 @@ static bool parse_arguments(int argc, char **argv, struct settings *s)
     };
     for (int i = 2; i + 1 < argc; i += 2) {
         const char *value = argv[i + 1];
-        if (strcmp(argv[i], "--preset") == 0) {
+        if (strcmp(argv[i], "--base") == 0) {
+            s->model.base = value;
+        } else if (strcmp(argv[i], "--preset") == 0) {
             s->model.preset = value;
         } else if (strcmp(argv[i], "--dtype") == 0) {
             if (!rw_weights_dtype_named(rw_str_from(value), &s->model.dtype)) {
