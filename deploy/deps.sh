@@ -36,11 +36,11 @@ install_packages() {
 # package would bring several GB of CUDA. Without a package index the suites that need it are skipped.
 install_python() {
     [ -x "$cache/venv/bin/python" ] || python3 -m venv "$cache/venv"
-    if ! "$cache/venv/bin/python" -c 'import torch, transformers, trl, pytest, aiohttp, requests, jsonschema, scipy, sklearn, openapi_spec_validator, prometheus_client, ruff, mypy' \
+    if ! "$cache/venv/bin/python" -c 'import torch, transformers, trl, peft, pytest, aiohttp, requests, jsonschema, scipy, sklearn, openapi_spec_validator, prometheus_client, ruff, mypy' \
         >/dev/null 2>&1; then
         echo "installing the Python environment of the tests (once)"
         "$cache/venv/bin/pip" install -q torch==2.13.0 &&
-            "$cache/venv/bin/pip" install -q transformers tokenizers safetensors numpy trl datasets \
+            "$cache/venv/bin/pip" install -q transformers tokenizers safetensors numpy trl peft datasets \
                 requests aiohttp pytest jsonschema openapi-spec-validator prometheus-client scipy scikit-learn \
                 ruff==0.17.6 mypy==2.4.1 ||
             echo "Python packages are not to be had: the suites that need them are skipped"
