@@ -17,6 +17,17 @@ struct rw_runs_observation {
     struct rw_run_trace trace;
 };
 
+/* Under the lock, wherever a queue changes. */
+static void check_queues(const struct rw_runs *r)
+{
+    rw_assert((r->first == NULL) == (r->queued == 0));
+    rw_assert((r->first == NULL) == (r->end == &r->first));
+    rw_assert((r->task_first == NULL) == (r->task_end == &r->task_first));
+    rw_assert(r->task_first == NULL || r->tasks > 0);
+    rw_assert(r->queued <= RW_RUNS_QUEUE_MAX);
+    rw_assert(r->tasks <= RW_RUNS_TASKS_MAX);
+}
+
 /* ---- work ------------------------------------------------------------------------------------ */
 
 static void tell_events(struct rw_runs *r, struct rw_runs_entry *e)
@@ -201,6 +212,7 @@ static void thread(void *ctx)
         r->first = NULL;
         r->end = &r->first;
         r->queued = 0;
+        check_queues(r);
         r->task_first = NULL;
         r->task_end = &r->task_first;
         uv_mutex_unlock(&r->lock);
@@ -261,6 +273,7 @@ bool rw_runs_observe(struct rw_runs *r, struct rw_str id, const struct rw_run_tr
         *r->end = o;
         r->end = &o->next;
         r->queued++;
+        check_queues(r);
         uv_cond_signal(&r->work);
     } else {
         r->stats.dropped++;
@@ -291,6 +304,7 @@ rw_status rw_runs_ask(struct rw_runs *r, struct rw_runs_task *task, struct rw_er
         *r->task_end = task;
         r->task_end = &task->next;
         r->tasks++;
+        check_queues(r);
         uv_cond_signal(&r->work);
     }
     uv_mutex_unlock(&r->lock);

@@ -305,6 +305,15 @@ static rw_status load(struct rw_runs *r, struct rw_runs_entry *e, bool create, s
     return status;
 }
 
+/* The shelf after a run came onto it: a run in memory always has its monitor. */
+static void check_shelf(const struct rw_runs *r, const struct rw_runs_entry *e)
+{
+    rw_assert(r->entries <= r->options.memory_max);
+    rw_assert(e->run != NULL);
+    rw_assert(e->name_len > 0 && e->name_len <= RW_RUN_ID_MAX);
+    rw_assert(e->used == r->turn);
+}
+
 rw_status rw_runs_shelf_find(struct rw_runs *r, struct rw_str id, bool create,
                              struct rw_runs_entry **out, struct rw_error *err)
 {
@@ -331,6 +340,7 @@ rw_status rw_runs_shelf_find(struct rw_runs *r, struct rw_str id, bool create,
         return status;
     }
     r->entry[r->entries++] = e;
+    check_shelf(r, e);
     *out = e;
     return RW_OK;
 }
