@@ -175,6 +175,8 @@ static rw_status read_run_id(const cJSON *node, const struct rw_path *path, stru
     for (size_t i = 0; status == RW_OK && i < out->len; i++) {
         control = control || (unsigned char)out->ptr[i] < 0x20 || out->ptr[i] == 0x7F;
     }
+    /* U+0000 and lone surrogates have become U+FFFD (proto/guard.c): two ids would be one. */
+    control = control || rw_str_find(*out, RW_STR("\xEF\xBF\xBD"), 0) < out->len;
     if (status == RW_OK && (control || out->len > RW_REQUEST_RUN_ID_MAX)) {
         return rw_path_fail(path, err, RW_INVALID_REQUEST,
                             "a run id has %d bytes at most and no control characters",

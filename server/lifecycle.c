@@ -19,6 +19,7 @@
 
 enum {
     TICK_MS = 100,
+    KEYS_LOOK_MS = 1000, /* between looks at the key file */
 };
 
 struct daemon {
@@ -35,6 +36,7 @@ struct daemon {
     uint64_t round_ns;   /* when it last waited */
     uint64_t idle_ns;    /* how long it has waited, ever */
     uint64_t start_ns;
+    uint64_t keys_seen_ns;
     int exit_code;
     bool ended;
 };
@@ -154,19 +156,34 @@ static void on_stop_signal(uv_signal_t *handle, int number)
     drain(d, number == SIGTERM ? d->service.options->drain_delay : 0);
 }
 
+static void load_keys(struct daemon *d)
+{
+    struct rw_error err = {0};
+    if (rw_auth_load(&d->service.auth, d->service.options->api_key_file, &err) != RW_OK) {
+        rw_log(RW_LOG_ERROR, "keys_kept", "reason=\"%s\"", err.message);
+    } else {
+        rw_log(RW_LOG_INFO, "keys_loaded", "keys=%zu", d->service.auth.n);
+    }
+}
+
 static void on_hangup(uv_signal_t *handle, int number)
 {
     (void)number;
     struct daemon *d = handle->data;
-    const char *path = d->service.options->api_key_file;
-    struct rw_error err = {0};
-    if (path == NULL) {
-        return;
+    if (d->service.options->api_key_file != NULL) {
+        load_keys(d);
     }
-    if (rw_auth_load(&d->service.auth, path, &err) != RW_OK) {
-        rw_log(RW_LOG_ERROR, "keys_kept", "reason=\"%s\"", err.message);
-    } else {
-        rw_log(RW_LOG_INFO, "keys_loaded", "keys=%zu", d->service.auth.n);
+}
+
+/* Whoever replaces a file, or the Secret behind a folder, does not always send a signal. */
+static void look_at_keys(struct daemon *d, uint64_t now_ns)
+{
+    const char *path = d->service.options->api_key_file;
+    if (path != NULL && now_ns - d->keys_seen_ns >= KEYS_LOOK_MS * (uint64_t)RW_NS_PER_MS) {
+        d->keys_seen_ns = now_ns;
+        if (rw_auth_changed(&d->service.auth, path)) {
+            load_keys(d);
+        }
     }
 }
 
@@ -177,6 +194,7 @@ static void on_tick(uv_timer_t *timer)
     rw_scoring_tick(&d->service.scoring, rw_clock_now(d->service.clock));
     d->service.accepted = d->listeners.accepted;
     d->service.refused = d->listeners.refused;
+    look_at_keys(d, rw_clock_now(d->service.clock));
     end_if_idle(d);
 }
 
@@ -386,6 +404,7 @@ static void init_loop(struct daemon *d)
     d->sigint.data = d;
     d->sighup.data = d;
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file at its size limit is EFBIG, which the run store reports */
     uv_timer_start(&d->tick, on_tick, TICK_MS, TICK_MS);
     uv_signal_start(&d->sigterm, on_stop_signal, SIGTERM);
     uv_signal_start(&d->sigint, on_stop_signal, SIGINT);

@@ -1,10 +1,12 @@
 #include "server/metrics_page.h"
 
 #include <dirent.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "core/base/file.h"
+#include "core/base/util.h"
 #include "server/service.h"
 #include "server/version.h"
 
@@ -20,18 +22,63 @@ static void number(struct rw_buf *out, const char *name, const char *type, const
     rw_buf_printf(out, "%s %.17g\n", name, value);
 }
 
+/* A label's value: backslash, quote and line feed would end it (exposition format, "Comments, help
+ * text, and type information"); what is not UTF-8 or another control byte never gets here. */
+static void label(struct rw_buf *out, const char *name, const char *value)
+{
+    rw_buf_printf(out, "%s=\"", name);
+    for (; *value != '\0'; value++) {
+        if (*value == '\n') {
+            rw_buf_append(out, "\\n", 2);
+        } else {
+            if (*value == '"' || *value == '\\') {
+                rw_buf_append_char(out, '\\');
+            }
+            rw_buf_append_char(out, *value);
+        }
+    }
+    rw_buf_append_char(out, '"');
+}
+
+/* One series of a histogram; `key` NULL = without a label. */
+static void series(struct rw_buf *out, const char *name, const char *key, const char *value,
+                   enum rw_metric_scale scale, const struct rw_histogram *h)
+{
+    struct rw_buf text;
+    rw_buf_init(&text, 4096);
+    if (key != NULL) {
+        label(&text, key, value);
+    }
+    const char *comma = key != NULL ? "," : "";
+    uint64_t below = 0;
+    for (size_t i = 0; i < RW_METRIC_BUCKETS && RW_METRIC_BOUND[scale][i] > 0; i++) {
+        below += h->bucket[i];
+        rw_buf_printf(out, "%s_bucket{%.*s%sle=\"%g\"} %llu\n", name, RW_STR_ARG(rw_buf_str(&text)),
+                      comma, RW_METRIC_BOUND[scale][i], (unsigned long long)below);
+    }
+    rw_buf_printf(out, "%s_bucket{%.*s%sle=\"+Inf\"} %llu\n", name, RW_STR_ARG(rw_buf_str(&text)),
+                  comma, (unsigned long long)h->count);
+    const char *open = key != NULL ? "{" : "";
+    const char *close = key != NULL ? "}" : "";
+    rw_buf_printf(out, "%s_sum%s%.*s%s %.9g\n%s_count%s%.*s%s %llu\n", name, open,
+                  RW_STR_ARG(rw_buf_str(&text)), close, h->sum, name, open,
+                  RW_STR_ARG(rw_buf_str(&text)), close, (unsigned long long)h->count);
+    rw_buf_fini(&text);
+}
+
 static void histogram(struct rw_buf *out, const char *name, const char *help,
                       const struct rw_histogram *h)
 {
-    uint64_t below = 0;
     head(out, name, "histogram", help);
-    for (size_t i = 0; i < RW_METRIC_BUCKETS; i++) {
-        below += h->bucket[i];
-        rw_buf_printf(out, "%s_bucket{le=\"%g\"} %llu\n", name, RW_METRIC_BOUND[i],
-                      (unsigned long long)below);
-    }
-    rw_buf_printf(out, "%s_bucket{le=\"+Inf\"} %llu\n%s_sum %.9g\n%s_count %llu\n", name,
-                  (unsigned long long)h->count, name, h->sum, name, (unsigned long long)h->count);
+    series(out, name, NULL, NULL, RW_METRIC_SECONDS, h);
+}
+
+static void labelled(struct rw_buf *out, const char *name, const char *key, const char *value,
+                     double number)
+{
+    rw_buf_printf(out, "%s{", name);
+    label(out, key, value);
+    rw_buf_printf(out, "} %.17g\n", number);
 }
 
 static const char *route_name(const struct rw_service *s, size_t route)
@@ -125,8 +172,14 @@ static void write_scoring(struct rw_buf *out, const struct rw_service *s)
            "Trainers' requests that had to wait for room.", (double)m->held);
     number(out, "rewardd_requests_in_flight", "gauge", "Scoring requests being worked on.",
            (double)s->scoring.calls);
-    histogram(out, "rewardd_request_duration_seconds",
-              "Scoring requests, first byte received to last byte sent.", &m->duration);
+    head(out, "rewardd_request_duration_seconds", "histogram",
+         "Scoring requests, first byte received to last byte sent.");
+    for (size_t r = 0; r < s->n_routes; r++) {
+        if (s->routes[r].scoring) {
+            series(out, "rewardd_request_duration_seconds", "route", route_name(s, r),
+                   RW_METRIC_SECONDS, &m->duration[r]);
+        }
+    }
     histogram(out, "rewardd_queue_duration_seconds", "Jobs, submitted to first pass.", &m->queue);
     histogram(out, "rewardd_prepare_duration_seconds", "Parsing and tokenising a request.",
               &m->prepare);
@@ -227,9 +280,10 @@ static void write_process(struct rw_buf *out, struct rw_service *s)
     head(out, "rewardd_model_info", "gauge", "Models in memory.");
     for (size_t i = 0; i < n; i++) {
         const struct rw_model_info *info = rw_model_info(model[i]);
-        rw_buf_printf(out, "rewardd_model_info{model=\"%s\",kind=\"%s\",digest=\"%.12s\"} 1\n",
-                      info->name, info->kind == RW_KIND_PROCESS ? "process" : "outcome",
-                      info->digest);
+        rw_buf_printf(out, "rewardd_model_info{");
+        label(out, "model", info->name);
+        rw_buf_printf(out, ",kind=\"%s\",digest=\"%.12s\"} 1\n",
+                      info->kind == RW_KIND_PROCESS ? "process" : "outcome", info->digest);
     }
     number(out, "rewardd_ready", "gauge", "1 while /readyz says yes.",
            s->phase == RW_SERVICE_READY ? 1 : 0);
@@ -237,6 +291,74 @@ static void write_process(struct rw_buf *out, struct rw_service *s)
            s->metrics.started_unix);
     number(out, "process_resident_memory_bytes", "gauge", "Resident memory.", resident_bytes());
     number(out, "process_open_fds", "gauge", "Open file descriptors.", open_files());
+}
+
+/* One family per figure, one series per model: the distributions of what was scored. */
+static void write_models(struct rw_buf *out, struct rw_service *s)
+{
+    static const struct {
+        const char *name;
+        const char *help;
+        enum rw_metric_scale scale;
+        size_t offset;
+    } FAMILY[] = {
+        {"rewardd_reward", "Rewards of steps; of an outcome model: of traces.", RW_METRIC_REWARD,
+         offsetof(struct rw_model_metrics, reward)},
+        {"rewardd_trace_steps", "Scores of a trace.", RW_METRIC_COUNT,
+         offsetof(struct rw_model_metrics, steps)},
+        {"rewardd_trace_tokens", "Tokens of a trace with its prompt.", RW_METRIC_COUNT,
+         offsetof(struct rw_model_metrics, tokens)},
+    };
+    const struct rw_model *model[RW_SERVER_MODELS_MAX];
+    size_t n = rw_bridge_models(s->scoring.bridge, model);
+    n = RW_MIN(n, (size_t)RW_METRIC_MODELS_MAX);
+    for (size_t f = 0; f < RW_COUNT(FAMILY); f++) {
+        head(out, FAMILY[f].name, "histogram", FAMILY[f].help);
+        for (size_t i = 0; i < n; i++) {
+            const char *at = (const char *)&s->metrics.model[i] + FAMILY[f].offset;
+            series(out, FAMILY[f].name, "model", rw_model_info(model[i])->name, FAMILY[f].scale,
+                   (const struct rw_histogram *)at);
+        }
+    }
+    head(out, "rewardd_model_traces_total", "counter", "Traces that a model was asked about.");
+    for (size_t i = 0; i < n; i++) {
+        labelled(out, "rewardd_model_traces_total", "model", rw_model_info(model[i])->name,
+                 (double)s->metrics.model[i].traces);
+    }
+    head(out, "rewardd_model_failed_total", "counter", "Of them, those it could not score.");
+    for (size_t i = 0; i < n; i++) {
+        labelled(out, "rewardd_model_failed_total", "model", rw_model_info(model[i])->name,
+                 (double)s->metrics.model[i].failed);
+    }
+}
+
+static void write_keys(struct rw_buf *out, const struct rw_auth *auth)
+{
+    static const struct {
+        const char *name;
+        const char *type;
+        const char *help;
+        size_t offset;
+    } FAMILY[] = {
+        {"rewardd_key_requests_total", "counter", "Scoring requests let in, by key.",
+         offsetof(struct rw_account, requests)},
+        {"rewardd_key_refused_total", "counter", "Scoring requests over a limit of the key.",
+         offsetof(struct rw_account, refused)},
+        {"rewardd_key_tokens_total", "counter", "Tokens scored, by key.",
+         offsetof(struct rw_account, tokens)},
+        {"rewardd_key_requests_in_flight", "gauge", "Scoring requests being worked on, by key.",
+         offsetof(struct rw_account, in_flight)},
+    };
+    for (size_t f = 0; f < RW_COUNT(FAMILY); f++) {
+        head(out, FAMILY[f].name, FAMILY[f].type, FAMILY[f].help);
+        for (size_t i = 0; i < auth->accounts; i++) {
+            const struct rw_account *account = &auth->account[i];
+            const char *at = (const char *)account + FAMILY[f].offset;
+            if (account->live || account->held > 0) {
+                labelled(out, FAMILY[f].name, "key", account->name, (double)*(const uint64_t *)at);
+            }
+        }
+    }
 }
 
 /* Of the loop between two waits for events; /livez waits as long as one of these. */
@@ -275,6 +397,8 @@ static void write_runs(struct rw_buf *out, struct rw_service *s)
            "Traces that a run monitor refused.", (double)runs.failed);
     number(out, "rewardd_run_event_streams", "gauge", "Open event streams of runs.",
            (double)s->desk.n_subscribers);
+    number(out, "rewardd_run_alarms_open", "gauge",
+           "Alarms of the runs that nobody has acknowledged.", (double)runs.open_alarms);
     head(out, "rewardd_run_alarms_total", "counter", "Alarms of run monitors, by rule.");
     for (int i = 0; i < RW_RUN_RULES; i++) {
         rw_buf_printf(out, "rewardd_run_alarms_total{rule=\"%s\"} %llu\n",
@@ -291,6 +415,8 @@ void rw_metrics_write(struct rw_buf *out, struct rw_service *service)
     write_errors(out, &service->metrics);
     write_flags(out, &service->metrics);
     write_engine(out, service);
+    write_models(out, service);
+    write_keys(out, &service->auth);
     write_runs(out, service);
     write_loop(out, &service->watch);
 }

@@ -258,7 +258,14 @@ static rw_status check_key(struct rw_service *s, struct rw_exchange *ex, struct 
         rw_access_is_preflight(s, ex)) {
         return RW_OK;
     }
-    return rw_auth_check(&s->auth, rw_exchange_header(ex, RW_HEADER_AUTHORIZATION), err);
+    struct rw_account *account = NULL;
+    rw_status status =
+        rw_auth_check(&s->auth, rw_exchange_header(ex, RW_HEADER_AUTHORIZATION), &account, err);
+    ex->account = account;
+    if (account != NULL) {
+        account->held++;
+    }
+    return status;
 }
 
 static rw_status check_head(struct rw_service *s, struct rw_exchange *ex, struct rw_error *err)
@@ -271,16 +278,36 @@ static rw_status check_head(struct rw_service *s, struct rw_exchange *ex, struct
     if (status == RW_OK && ex->route->body) {
         status = check_media(ex, err);
     }
-    return status == RW_OK ? check_phase(s, ex->route, err) : status;
+    if (status == RW_OK) {
+        status = check_phase(s, ex->route, err);
+    }
+    if (status == RW_OK && ex->route->scoring && ex->account != NULL) {
+        status = rw_account_enter(ex->account, rw_clock_now(s->clock), err);
+        ex->entered = status == RW_OK;
+        ex->retry_after_s = ex->entered ? 0 : (unsigned)rw_account_wait_s(ex->account);
+    }
+    return status;
 }
 
-/* Who asks, for fairness: a key that was checked, else the address. */
+static void leave_account(const struct rw_exchange *ex)
+{
+    struct rw_account *account = ex->account;
+    if (account != NULL) {
+        account->held--;
+        if (ex->entered) {
+            rw_account_leave(account, ex->tally.tokens);
+        }
+    }
+}
+
+/* Who asks, for fairness: the account of a key, whichever of its spellings came; else the address.
+ */
 static uint64_t client_of(const struct rw_service *s, const struct rw_exchange *ex)
 {
-    struct rw_str key = rw_exchange_header(ex, RW_HEADER_AUTHORIZATION);
+    const struct rw_account *account = ex->account;
     uint64_t peer = rw_exchange_peer(ex);
-    return s->auth.n > 0 && key.len > 0 ? rw_hash64(key.ptr, key.len, s->id_seed)
-                                        : rw_hash64(&peer, sizeof peer, s->id_seed);
+    return account != NULL ? rw_hash64(account->name, strlen(account->name), s->id_seed)
+                           : rw_hash64(&peer, sizeof peer, s->id_seed);
 }
 
 static rw_status on_head(void *ctx, struct rw_exchange *ex, uint64_t *body_max,
@@ -368,6 +395,7 @@ static void log_access(struct rw_service *s, const struct rw_exchange *ex, bool 
 static void on_finished(void *ctx, const struct rw_exchange *ex, bool lost)
 {
     struct rw_service *s = ctx;
+    leave_account(ex);
     if (lost && ex->route == NULL) {
         return; /* a connection that ended inside a request head */
     }
@@ -375,7 +403,7 @@ static void on_finished(void *ctx, const struct rw_exchange *ex, bool lost)
     double seconds = (double)(rw_clock_now(s->clock) - ex->start_ns) / 1e9;
     rw_metrics_request(&s->metrics, route, ex->status, lost);
     if (ex->route != NULL && ex->route->scoring && ex->status == 200 && !lost) {
-        rw_histogram_add(&s->metrics.duration, seconds);
+        rw_histogram_add(&s->metrics.duration[route], RW_METRIC_SECONDS, seconds);
     }
     log_access(s, ex, lost, seconds * 1e3);
 }

@@ -12,7 +12,8 @@
 
 enum {
     RW_METRIC_ROUTES_MAX = 32,
-    RW_METRIC_BUCKETS = 12,
+    RW_METRIC_MODELS_MAX = 16,
+    RW_METRIC_BUCKETS = 17,
 };
 
 /* Classes of HTTP status the counters tell apart. */
@@ -20,18 +21,37 @@ enum {
     RW_METRIC_CODES = 25,
 };
 
+/* What a histogram counts; each has its bounds. */
+enum rw_metric_scale {
+    RW_METRIC_SECONDS, /* 1-2-5 from 1 ms to 180 s: a cached trace to the longest hold */
+    RW_METRIC_REWARD,  /* finest near 0 and 1, where rewards pile up */
+    RW_METRIC_COUNT,   /* 1-2-5 from 1 */
+    RW_METRIC_SCALES,
+};
+
 struct rw_histogram {
     uint64_t bucket[RW_METRIC_BUCKETS + 1]; /* last one: +Inf */
     uint64_t count;
-    double sum; /* seconds */
+    double sum;
+};
+
+/* Of one loaded model, in the order of loading. */
+struct rw_model_metrics {
+    uint64_t traces;
+    uint64_t failed;
+    struct rw_histogram reward; /* of steps; of an outcome model: of traces */
+    struct rw_histogram steps;  /* of a trace */
+    struct rw_histogram tokens; /* of a trace with its prompt */
 };
 
 struct rw_metrics {
     uint64_t requests[RW_METRIC_ROUTES_MAX][RW_METRIC_CODES];
     uint64_t lost[RW_METRIC_ROUTES_MAX]; /* the client went away before the reply ended */
-    struct rw_histogram duration;        /* of scoring requests, first byte to last */
-    struct rw_histogram queue;           /* of jobs: submit to first chunk */
-    struct rw_histogram prepare;         /* parse and tokenise */
+    struct rw_histogram duration[RW_METRIC_ROUTES_MAX]; /* of scoring requests, first byte to last
+                                                         */
+    struct rw_model_metrics model[RW_METRIC_MODELS_MAX];
+    struct rw_histogram queue;   /* of jobs: submit to first chunk */
+    struct rw_histogram prepare; /* parse and tokenise */
     uint64_t traces_scored;
     uint64_t traces_failed;
     uint64_t steps_scored;
@@ -49,10 +69,11 @@ struct rw_metrics {
     double started_unix;              /* seconds */
 };
 
-extern const double RW_METRIC_BOUND[RW_METRIC_BUCKETS]; /* seconds */
+/* [scale][n]; 0 behind the last bound of a scale that has fewer. */
+extern const double RW_METRIC_BOUND[RW_METRIC_SCALES][RW_METRIC_BUCKETS];
 extern const int RW_METRIC_CODE[RW_METRIC_CODES];
 
-void rw_histogram_add(struct rw_histogram *h, double seconds);
+void rw_histogram_add(struct rw_histogram *h, enum rw_metric_scale scale, double value);
 void rw_metrics_request(struct rw_metrics *m, size_t route, int status, bool lost);
 
 #endif

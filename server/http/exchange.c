@@ -1,8 +1,10 @@
 #include "server/http/exchange.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "core/base/assert.h"
+#include "core/base/util.h"
 #include "proto/errors.h"
 #include "server/http/connection_parts.h"
 #include "server/http/http_out.h"
@@ -63,6 +65,8 @@ void rw_exchange_fail_as(struct rw_exchange *ex, const struct rw_error *error, i
                          const char *extra_headers)
 {
     struct rw_buf body;
+    ex->tally.error = error->status;
+    memcpy(ex->tally.param, error->param, sizeof ex->tally.param);
     rw_buf_init(&body, ERROR_BODY_MAX);
     rw_error_write_body(&body, error, ex->request_id[0] != '\0' ? ex->request_id : NULL);
     rw_buf_append_char(&body, '\n');
@@ -90,7 +94,8 @@ void rw_exchange_fail(struct rw_exchange *ex, const struct rw_error *error)
         extra = "WWW-Authenticate: Bearer realm=\"rewardd\", Basic realm=\"rewardd\"\r\n";
     } else if (error->status == RW_OVERLOADED || error->status == RW_NOT_READY ||
                error->status == RW_DRAINING) {
-        extra = "Retry-After: 1\r\n";
+        snprintf(allow, sizeof allow, "Retry-After: %u\r\n", RW_MAX(ex->retry_after_s, 1U));
+        extra = allow;
     }
     int status = rw_error_entry(error->status)->http_status;
     if (error->status == RW_OVERLOADED && ex->patient) {

@@ -39,6 +39,17 @@ struct rw_stream_source {
     void *ctx;
 };
 
+/* What became of it, for the access log and the key's account: written by whoever answers. */
+struct rw_exchange_tally {
+    uint64_t traces;
+    uint64_t failed; /* of them */
+    uint64_t tokens; /* that entered a forward pass */
+    char run[64];    /* id, cut */
+    size_t run_len;
+    rw_status error; /* of the reply as a whole; RW_OK = none */
+    char param[RW_ERROR_PARAM_MAX];
+};
+
 struct rw_exchange {
     struct rw_connection *connection;
     const struct rw_route *route; /* NULL until the head was routed, and for errors before that */
@@ -48,8 +59,12 @@ struct rw_exchange {
     uint64_t client;              /* whose they are: key or address; set with the route */
     bool patient;                 /* waits for room where others are told to come back */
     char request_id[RW_REQUEST_ID_MAX];
-    const char *allow; /* methods of the route, for 405 */
-    uint64_t start_ns; /* first byte */
+    void *account; /* of the key (server/auth.h); NULL = none */
+    bool entered;  /* the account counts this request as being worked on */
+    struct rw_exchange_tally tally;
+    unsigned retry_after_s; /* of a refusal; 0 = the usual second */
+    const char *allow;      /* methods of the route, for 405 */
+    uint64_t start_ns;      /* first byte */
     uint64_t reply_bytes;
     int status; /* of the reply; 0 = none yet */
     bool open;  /* a byte of the request has come, and `finished` was not called yet */

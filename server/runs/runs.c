@@ -70,19 +70,43 @@ static void take_observation(struct rw_runs *r, const struct rw_runs_observation
 }
 
 struct listing {
+    struct rw_runs *runs;
     struct rw_buf *out;
 };
 
+/* A run in memory may know more than its row, and have no row at all while the disk is full. */
 static void list_one(void *ctx, struct rw_str name, const struct rw_store_run *run)
 {
-    rw_run_json_entry(((struct listing *)ctx)->out, name, run);
+    struct listing *l = ctx;
+    for (size_t i = 0; i < l->runs->entries; i++) {
+        const struct rw_runs_entry *e = l->runs->entry[i];
+        if (e->torn && rw_str_equal(name, (struct rw_str){e->name, e->name_len})) {
+            return; /* listed already */
+        }
+    }
+    rw_run_json_entry(l->out, name, run);
+}
+
+static void list_unwritten(struct rw_runs *r, struct rw_buf *out)
+{
+    for (size_t i = 0; i < r->entries; i++) {
+        const struct rw_runs_entry *e = r->entry[i];
+        if (e->torn) {
+            struct rw_run_view v;
+            struct rw_store_run row = e->row;
+            rw_run_view(e->run, &v);
+            row.traces = v.traces;
+            rw_run_json_entry(out, (struct rw_str){e->name, e->name_len}, &row);
+        }
+    }
 }
 
 static void answer_list(struct rw_runs *r, struct rw_runs_task *t)
 {
-    struct listing listing = {&t->reply};
+    struct listing listing = {r, &t->reply};
     rw_runs_shelf_flush(r);
     rw_buf_append_str(&t->reply, RW_STR("{\"object\":\"list\",\"data\":["));
+    list_unwritten(r, &t->reply);
     t->status = rw_store_list(r->store, RW_RUNS_LIST_MAX, list_one, &listing, &t->error);
     rw_buf_append_str(&t->reply, RW_STR("]}\n"));
 }
@@ -183,9 +207,11 @@ static void after_work(struct rw_runs *r)
 
 static void count_stored(struct rw_runs *r)
 {
-    uint64_t stored = rw_store_count(r->store);
+    uint64_t open = 0;
+    uint64_t stored = rw_store_count(r->store, &open);
     uv_mutex_lock(&r->lock);
     r->stats.stored = stored;
+    r->stats.open_alarms = open;
     uv_mutex_unlock(&r->lock);
 }
 
@@ -345,7 +371,8 @@ rw_status rw_runs_start(uv_loop_t *loop, const struct rw_runs_options *options,
         return status;
     }
     r->stats.durable = rw_store_durable(r->store);
-    r->stats.stored = rw_store_count(r->store);
+    r->latest = rw_store_latest(r->store);
+    r->stats.stored = rw_store_count(r->store, &r->stats.open_alarms);
     if (uv_mutex_init(&r->lock) != 0 || uv_cond_init(&r->work) != 0 ||
         uv_async_init(loop, &r->wake, on_wake) != 0 ||
         uv_thread_create(&r->thread, thread, r) != 0) {

@@ -68,6 +68,7 @@ struct rw_runs_stats {
     uint64_t failed;  /* observations that the monitor or the database refused */
     uint64_t in_memory;
     uint64_t stored;
+    uint64_t open_alarms; /* not acknowledged, over all runs */
     uint64_t alarms[RW_RUN_RULES];
     bool durable;
 };

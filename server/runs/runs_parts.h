@@ -51,6 +51,8 @@ struct rw_runs {
     struct rw_runs_entry **entry;
     size_t entries;
     uint64_t turn;
+    double latest; /* time of the last update, of this and of earlier daemons */
+    bool clock_complained;
     struct rw_buf scratch;
     struct rw_run_news happened;
     bool had_events;

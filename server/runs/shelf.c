@@ -12,11 +12,23 @@ enum {
     SNAPSHOT_EVERY = 1024, /* observations: what a restart replays at most */
 };
 
-static double unix_now(void)
+/* Never behind what is stored: where a clock was set back, the run just written would be the one
+ * "updated longest ago" and the first to be removed. */
+static double unix_now(struct rw_runs *r)
 {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+    double seconds = (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+    if (seconds < r->latest) {
+        if (!r->clock_complained) {
+            rw_log(RW_LOG_WARN, "clock_went_back", "seconds=%.0f", r->latest - seconds);
+        }
+        r->clock_complained = true;
+        return r->latest;
+    }
+    r->clock_complained = false;
+    r->latest = seconds;
+    return seconds;
 }
 
 /* ---- writing --------------------------------------------------------------------------------- */
@@ -117,7 +129,7 @@ void rw_runs_shelf_flush(struct rw_runs *r)
 {
     struct rw_error err = {0};
     rw_status status = RW_OK;
-    double now = unix_now();
+    double now = unix_now(r);
     for (size_t i = 0; i < r->entries && status == RW_OK; i++) {
         struct rw_runs_entry *e = r->entry[i];
         if (!e->changed) {
@@ -182,6 +194,8 @@ static rw_status restore(struct rw_runs *r, struct rw_runs_entry *e, struct rw_e
                          ? RW_OK
                          : rw_fail(err, RW_IO, "a stored run has the state of another one");
         }
+    } else if (status == RW_OK && e->row.snapshot > 0) {
+        status = rw_fail(err, RW_IO, "a stored run says it has a state, and has none");
     } else if (status == RW_OK) {
         e->run = rw_run_create(name, &r->options.run);
         status = e->run != NULL ? RW_OK : rw_fail(err, RW_NO_MEMORY, "no memory for a run");
@@ -229,7 +243,7 @@ static rw_status begin_anew(struct rw_runs *r, struct rw_runs_entry *e, const st
            why->message);
     rw_status status = rw_store_set_aside(r->store, name, &e->row, err);
     if (status == RW_OK) {
-        status = rw_store_insert(r->store, name, unix_now(), &e->row, err);
+        status = rw_store_insert(r->store, name, unix_now(r), &e->row, err);
     }
     rw_run_destroy(e->run);
     e->run = rw_run_create(name, &r->options.run);
@@ -260,7 +274,8 @@ static struct rw_runs_entry *in_memory(struct rw_runs *r, struct rw_str id)
 static void trim(struct rw_runs *r)
 {
     struct rw_error err = {0};
-    for (uint64_t n = rw_store_count(r->store); n > r->options.kept_max; n--) {
+    uint64_t open = 0;
+    for (uint64_t n = rw_store_count(r->store, &open); n > r->options.kept_max; n--) {
         rw_runs_shelf_flush(r); /* the times of update */
         int64_t row = rw_store_oldest(r->store);
         for (size_t i = 0; i < r->entries; i++) {
@@ -285,7 +300,7 @@ static rw_status load(struct rw_runs *r, struct rw_runs_entry *e, bool create, s
     if (status == RW_NOT_FOUND && create) {
         *err = (struct rw_error){0};
         e->run = rw_run_create(id, &r->options.run);
-        status = e->run != NULL ? rw_store_insert(r->store, id, unix_now(), &e->row, err)
+        status = e->run != NULL ? rw_store_insert(r->store, id, unix_now(r), &e->row, err)
                                 : rw_fail(err, RW_NO_MEMORY, "no memory for a run");
         if (status == RW_OK && rw_store_durable(r->store)) {
             status = snapshot(r, e, err); /* its options are part of the state */

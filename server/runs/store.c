@@ -28,6 +28,7 @@ enum statement {
     EVENTS,
     LIST,
     COUNT_RUNS,
+    LATEST,
     BEGIN,
     COMMIT,
     STATEMENTS
@@ -56,7 +57,8 @@ static const char *const SQL[STATEMENTS] = {
                "ORDER BY number LIMIT ?3",
     [LIST] = "SELECT name, id, snapshot, events, created, updated, traces, alarms FROM runs "
              "ORDER BY updated DESC, id DESC LIMIT ?1",
-    [COUNT_RUNS] = "SELECT count(*) FROM runs",
+    [COUNT_RUNS] = "SELECT count(*), coalesce(sum(alarms), 0) FROM runs",
+    [LATEST] = "SELECT coalesce(max(updated), 0) FROM runs",
     [BEGIN] = "BEGIN IMMEDIATE",
     [COMMIT] = "COMMIT",
 };
@@ -189,13 +191,15 @@ rw_status rw_store_open(const char *path, struct rw_store **out, struct rw_error
     if (s == NULL) {
         return rw_fail(err, RW_NO_MEMORY, "no memory for the runs database");
     }
-    s->durable = path != NULL;
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
     if (sqlite3_open_v2(path != NULL ? path : ":memory:", &s->db, flags, NULL) != SQLITE_OK) {
         status = rw_fail(err, RW_CONFIG, "the runs database %s cannot be opened: %s",
                          path != NULL ? path : "in memory", sqlite3_errmsg(s->db));
     }
     if (status == RW_OK) {
+        /* SQLite's own names for a database in memory (":memory:", "") have no file. */
+        const char *file = sqlite3_db_filename(s->db, "main");
+        s->durable = file != NULL && file[0] != '\0';
         sqlite3_limit(s->db, SQLITE_LIMIT_LENGTH, RW_STORE_RECORD_MAX);
         status = check_file(s, path != NULL ? path : "in memory", err);
     }
@@ -387,10 +391,19 @@ rw_status rw_store_remove(struct rw_store *s, int64_t row, struct rw_error *err)
     return status == RW_OK ? remove_part(s, DELETE_RUN, row, err) : status;
 }
 
-uint64_t rw_store_count(struct rw_store *s)
+double rw_store_latest(struct rw_store *s)
+{
+    sqlite3_stmt *st = use(s, LATEST);
+    double latest = sqlite3_step(st) == SQLITE_ROW ? sqlite3_column_double(st, 0) : 0;
+    sqlite3_reset(st);
+    return latest;
+}
+
+uint64_t rw_store_count(struct rw_store *s, uint64_t *open_alarms)
 {
     sqlite3_stmt *st = use(s, COUNT_RUNS);
     uint64_t n = sqlite3_step(st) == SQLITE_ROW ? column_number(st, 0) : 0;
+    *open_alarms = n > 0 ? column_number(st, 1) : 0;
     sqlite3_reset(st);
     return n;
 }

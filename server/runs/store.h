@@ -95,6 +95,9 @@ rw_status rw_store_events(struct rw_store *store, int64_t row, uint64_t after, s
 rw_status rw_store_list(struct rw_store *store, size_t max,
                         void (*each)(void *ctx, struct rw_str name, const struct rw_store_run *run),
                         void *ctx, struct rw_error *err);
-uint64_t rw_store_count(struct rw_store *store);
+/* Runs, and the alarms of all of them that nobody acknowledged. */
+uint64_t rw_store_count(struct rw_store *store, uint64_t *open_alarms);
+/* When any run was updated last, seconds since 1970; 0 = no run. */
+double rw_store_latest(struct rw_store *store);
 
 #endif

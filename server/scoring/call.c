@@ -394,7 +394,8 @@ static void run_prepare(struct rw_task *task)
 static void prepared(struct rw_task *task)
 {
     struct rw_call *call = RW_CONTAINER_OF(task, struct rw_call, task);
-    rw_histogram_add(&call->scoring->metrics->prepare, (double)call->prepare_ns / RW_NS_PER_S);
+    rw_histogram_add(&call->scoring->metrics->prepare, RW_METRIC_SECONDS,
+                     (double)call->prepare_ns / RW_NS_PER_S);
     call->preparing = false;
     rw_call_back(call);
     if (call->phase == RW_CALL_ENDING) {

@@ -1,6 +1,7 @@
 #include "server/scoring/call_state.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "core/base/alloc.h"
 #include "core/base/assert.h"
@@ -101,10 +102,13 @@ void rw_call_account(struct rw_call *call, const struct rw_job_cost *cost)
     call->usage.cpu_ms += (double)cost->cpu_ns / RW_NS_PER_MS;
     call->queue_ns_max = RW_MAX(cost->queue_ns, call->queue_ns_max);
     m->scored_tokens += cost->tokens;
+    if (call->ex != NULL) {
+        call->ex->tally.tokens += cost->tokens;
+    }
     m->cached_tokens += cost->cached_tokens;
     m->flops += cost->flops;
     m->cpu_seconds += (double)cost->cpu_ns / RW_NS_PER_S;
-    rw_histogram_add(&m->queue, (double)cost->queue_ns / RW_NS_PER_S);
+    rw_histogram_add(&m->queue, RW_METRIC_SECONDS, (double)cost->queue_ns / RW_NS_PER_S);
 }
 
 void rw_call_mark_fresh(struct rw_call_trace *trace)
@@ -117,6 +121,46 @@ void rw_call_mark_fresh(struct rw_call_trace *trace)
         call->fresh_end = &trace->next_fresh;
     }
     rw_turns_add(call->scoring->turns, &call->turn);
+}
+
+/* The distributions of a model, for the metrics. */
+static void count_part(struct rw_call *call, int p, const struct rw_call_part *part)
+{
+    const struct rw_model *loaded[RW_SERVER_MODELS_MAX];
+    size_t n = part->asked ? rw_bridge_models(call->scoring->bridge, loaded) : 0;
+    for (size_t i = 0; i < n && i < RW_METRIC_MODELS_MAX; i++) {
+        if (loaded[i] != call->model[p]) {
+            continue;
+        }
+        struct rw_model_metrics *m = &call->scoring->metrics->model[i];
+        m->traces++;
+        if (part->error != NULL || part->job == NULL) {
+            m->failed++;
+            return;
+        }
+        const struct rw_score *score = rw_job_scores(part->job);
+        for (uint32_t k = 0; k < part->view.scores_ready; k++) {
+            rw_histogram_add(&m->reward, RW_METRIC_REWARD, (double)score[k].reward);
+        }
+        rw_histogram_add(&m->steps, RW_METRIC_COUNT, (double)part->view.scores_ready);
+        rw_histogram_add(&m->tokens, RW_METRIC_COUNT, (double)part->input.n_tokens);
+    }
+}
+
+/* For the access log and the account of the key, which see the exchange only. */
+static void note(struct rw_call *call, bool failed)
+{
+    if (call->ex == NULL) {
+        return;
+    }
+    struct rw_exchange_tally *tally = &call->ex->tally;
+    struct rw_str run = call->request.run.id;
+    tally->traces++;
+    tally->failed += failed ? 1 : 0;
+    if (run.len > 0 && tally->run_len == 0) {
+        tally->run_len = RW_MIN(run.len, sizeof tally->run);
+        memcpy(tally->run, run.ptr, tally->run_len);
+    }
 }
 
 void rw_call_end_trace(struct rw_call_trace *trace)
@@ -139,6 +183,10 @@ void rw_call_end_trace(struct rw_call_trace *trace)
     m->traces_scored += failed ? 0 : 1;
     m->traces_failed += failed ? 1 : 0;
     m->steps_scored += rw_call_steps_ready(trace);
+    note(call, failed);
+    for (int p = 0; p < RW_PARTS; p++) {
+        count_part(call, p, &trace->part[p]);
+    }
     rw_call_mark_fresh(trace);
     rw_call_check(call);
 }

@@ -19,7 +19,15 @@ TRACE = {"prompt": "What is 2 + 3 * 4?", "trace": {"steps": ["3 * 4 = 12", "2 + 
 
 
 class Daemon:
-    def __init__(self, *options, models=("process", "outcome"), binary=FAKE, env=None, wait=True):
+    def __init__(
+        self,
+        *options,
+        models=("process", "outcome"),
+        binary=FAKE,
+        env=None,
+        wait=True,
+        preexec=None,
+    ):
         words = [binary, "--log-level", "warn"]
         if "--listen" not in options:
             words += ["--listen", "127.0.0.1:0"]
@@ -31,6 +39,7 @@ class Daemon:
             stderr=subprocess.PIPE,
             text=True,
             env={**os.environ, **(env or {})},
+            preexec_fn=preexec,
         )
         self.port = None
         self.banner = []

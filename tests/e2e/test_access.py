@@ -1,7 +1,10 @@
 """Who may ask: names, origins, keys."""
 
+import base64
 import json
+import os
 import re
+import time
 
 import pytest
 from fake_daemon import (
@@ -11,6 +14,7 @@ from fake_daemon import (
     server,  # noqa: F401 (fixture)
     start,  # noqa: F401 (fixture)
     status,
+    wait_for,
 )
 
 
@@ -148,3 +152,102 @@ def test_allowed_origin_may_be_any(start):
     assert status(reply) == 200
     assert header(reply, b"Access-Control-Allow-Origin") == "https://a.example"
     assert json.loads(reply.split(b"\r\n\r\n", 1)[1])["results"]
+
+
+# ---- keys -------------------------------------------------------------------
+
+
+def with_key(daemon, key, body=TRACE):
+    return status(daemon.ask(post(body, headers=[f"Authorization: Bearer {key}"])))
+
+
+def test_named_keys_and_their_figures(start, tmp_path):
+    keys = tmp_path / "keys"
+    keys.write_text(
+        "\ufeff# who\n\nalice:alice-key-1\nalice:alice-key-2\nbob  bob-key-12345\nnameless-key\n"
+    )
+    daemon = start("--api-key-file", str(keys))
+    for key in ["alice-key-1", "alice-key-2", "bob-key-12345", "nameless-key"]:
+        assert with_key(daemon, key) == 200
+    assert with_key(daemon, "alice:alice-key-1") == 401
+    basic = base64.b64encode(b"any:bob-key-12345").decode()
+    assert status(daemon.ask(post(TRACE, headers=[f"Authorization: Basic {basic}"]))) == 200
+    page = daemon.ask(get("/metrics", "x", "Authorization: Bearer bob-key-12345")).decode()
+    for name, n in [("alice", 2), ("bob", 2), ("key-4", 1)]:
+        assert f'rewardd_key_requests_total{{key="{name}"}} {n}\n' in page
+        tokens = re.search(rf'rewardd_key_tokens_total{{key="{name}"}} (\d+)', page)
+        assert int(tokens.group(1)) > 0
+    assert "alice-key" not in page and "nameless" not in page
+
+
+def test_folder_of_keys(start, tmp_path):
+    """As Kubernetes mounts a Secret: a link to a folder of links, replaced as a whole."""
+    secret = tmp_path / "secret"
+    secret.mkdir()
+
+    def fill(version, keys):
+        (secret / version).mkdir()
+        for name, key in keys.items():
+            (secret / version / name).write_text(key)
+            if not (secret / name).is_symlink():
+                (secret / name).symlink_to(f"..data/{name}")
+        (secret / "..new").symlink_to(version)
+        os.rename(secret / "..new", secret / "..data")
+
+    fill("..1", {"carol": "carol-key-1", "dave": "dave-key-1\n"})
+    daemon = start("--api-key-file", str(secret))
+    assert with_key(daemon, "carol-key-1") == 200 and with_key(daemon, "dave-key-1") == 200
+    fill("..2", {"carol": "carol-key-2", "dave": "dave-key-1\n"})
+    assert wait_for(lambda: with_key(daemon, "carol-key-2") == 200)  # without a signal
+    assert with_key(daemon, "carol-key-1") == 401 and with_key(daemon, "dave-key-1") == 200
+    page = daemon.ask(get("/metrics", "x", "Authorization: Bearer carol-key-2")).decode()
+    assert 'rewardd_key_requests_total{key="carol"} 2' in page
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        bytes(range(256)) * 4,
+        b"good-key-1\nbad\x00key-12\n",
+        b"bad\xc3\xa9key-12\n",
+        b"bad\x7fkey-1234\n",
+        b"\xff\xfeb\x00a\x00d\x00",
+        b"na\x01me:good-key-1\n",
+        b"",
+    ],
+)
+def test_a_file_that_holds_no_keys_changes_nothing(start, tmp_path, content):
+    keys = tmp_path / "keys"
+    keys.write_text("good-key-0\n")
+    daemon = start("--api-key-file", str(keys))
+    keys.write_bytes(content)
+    time.sleep(1.5)
+    assert with_key(daemon, "good-key-0") == 200 and with_key(daemon, "good-key-1") == 401
+    daemon.terminate()
+    assert daemon.process.communicate(timeout=20)[1].count("keys_kept") == 1
+
+
+def test_limits_of_a_key(start, tmp_path):
+    keys = tmp_path / "keys"
+    keys.write_text(
+        "few:few-key-12345 concurrency=2\nmany:many-key-1234\npoor:poor-key-1234 tokens=20\n"
+    )
+    daemon = start("--api-key-file", str(keys), models=["process:step5000"])
+    long = {"prompt": "p", "trace": {"steps": ["a"] * 300}}
+    held = []
+    for _ in range(2):
+        held.append(daemon.connect())
+        held[-1].sendall(post(long, headers=["Authorization: Bearer few-key-12345"]))
+    time.sleep(0.3)
+    reply = daemon.ask(post(TRACE, headers=["Authorization: Bearer few-key-12345"]))
+    assert status(reply) == 429 and '"few"' in error_of(reply)["message"]
+    assert with_key(daemon, "many-key-1234") == 200  # its own account
+    for s in held:
+        s.close()
+    assert wait_for(lambda: with_key(daemon, "few-key-12345") == 200)
+    answers = [
+        daemon.ask(post(TRACE, headers=["Authorization: Bearer poor-key-1234"])) for _ in range(4)
+    ]
+    assert status(answers[0]) == 200 and status(answers[-1]) == 429
+    wait = int(header(answers[-1], b"Retry-After"))
+    assert 1 <= wait <= 120 and "tokens per minute" in error_of(answers[-1])["message"]

@@ -95,3 +95,31 @@ def test_the_rules_find_something(server):
                 as_openmetrics(text + bad + "rewardd_wait_ms 2\n")
             )
         )
+
+
+# 1-2-5 from a millisecond to the longest hold
+BOUNDS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 180]
+BOUNDS.append(float("inf"))
+
+
+@pytest.mark.parametrize("name", ['a"b', "back\\slash", "end\\", "a{b}", "ä\u2028ö", 'x"} 1'])
+def test_any_model_name(start, name):
+    daemon = start(models=[f"process,name={name}"])
+    assert b" 200 " in daemon.ask(post(TRACE))[:16]
+    text = body_of(daemon.ask(b"GET /metrics HTTP/1.0\r\n\r\n")).decode()
+    for page in (
+        parser.text_string_to_metric_families(text),
+        openmetrics.text_string_to_metric_families(as_openmetrics(text)),
+    ):
+        families = {f.name: f for f in page}
+        seen = {s.labels["model"] for s in families["rewardd_reward"].samples}
+        assert seen == {name}
+        count = [
+            s.value for s in families["rewardd_trace_steps"].samples if s.name.endswith("_count")
+        ]
+        assert count == [1]
+        route = families["rewardd_request_duration_seconds"].samples
+        assert "/v1/rewards" in {s.labels["route"] for s in route}
+        bounds = {s.labels["le"] for s in route if "le" in s.labels}
+        assert sorted(map(float, bounds)) == BOUNDS
+        assert families["rewardd_run_alarms_open"].samples[0].value == 0

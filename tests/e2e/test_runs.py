@@ -4,6 +4,7 @@ of the engine without arithmetic; figures of real models are in test_run_collaps
 import contextlib
 import json
 import os
+import resource
 import signal
 import sqlite3
 import sys
@@ -115,7 +116,7 @@ def test_ids_are_any_text_without_controls():
         for run in ("a/b c", "100%", "übung-1", "x" * 128, "?#&"):
             post(d, {"id": run}, [1])
             assert show(d, run)["id"] == run
-        for bad in ("", "a\nb", "x" * 129, "a\u0000b" + "y" * 200):
+        for bad in ("", "a\nb", "x" * 129, "a\0b", "a\ufffdb", "\ud800"):
             with pytest.raises(urllib.error.HTTPError) as refused:
                 post(d, {"id": bad}, [1])
             assert refused.value.code == 400
@@ -299,6 +300,59 @@ def test_a_damaged_run_is_set_aside(tmp_path):
         assert next(client.run_events("bad"))["event"] == "restart"
         names = [r["id"] for r in client.runs()]
         assert len(names) == 3 and any(n.startswith("bad (damaged") for n in names)
+
+
+def test_a_row_without_its_state_is_set_aside(tmp_path):
+    db = tmp_path / "runs.db"
+    with Daemon("--runs-db", str(db), "--runs-window", "64", "--drain-delay", "0") as d:
+        post(d, {"id": "bad"}, range(100))
+        show(d, "bad", 200)
+        d.terminate()
+        d.wait()
+    with database(db) as file:
+        file.execute("update runs set state=x'' where name='bad'")
+        assert file.execute("select snapshot from runs").fetchone()[0] > 0
+    with Daemon("--runs-db", str(db)) as d:
+        assert show(d, "bad")["traces"] == 0  # begun anew, not half a history
+        names = [r["id"] for r in get(d, "/v1/runs")["data"]]
+        assert len(names) == 2 and any(n.startswith("bad (damaged") for n in names)
+        d.terminate()
+        assert d.process.communicate(timeout=20)[1].count("event=run_damaged") == 1
+
+
+def test_a_clock_that_went_back_removes_nothing_new(tmp_path):
+    db = tmp_path / "runs.db"
+    with Daemon("--runs-db", str(db), "--drain-delay", "0") as d:
+        for k in range(3):
+            post(d, {"id": f"old {k}"}, range(2))
+            show(d, f"old {k}", 4)
+        d.terminate()
+        d.wait()
+    with database(db) as file:  # as if they had been written before the clock was set back
+        file.execute("update runs set updated = updated + 86400 + id")
+    with Daemon("--runs-db", str(db), "--runs-kept", "3", "--runs-memory", "3") as d:
+        post(d, {"id": "new"}, range(2))
+        show(d, "new", 4)
+        assert {r["id"] for r in get(d, "/v1/runs")["data"]} == {"old 1", "old 2", "new"}
+
+
+def test_memory_is_not_durable():
+    with Daemon("--runs-db", ":memory:") as d:
+        post(d, {"id": "a"}, range(2))
+        assert show(d, "a", 4)["durable"] is False
+
+
+def test_a_file_at_its_size_limit(tmp_path):
+    """SIGXFSZ would end the daemon; a full disk stops the history on disk and nothing else."""
+    db = tmp_path / "runs.db"
+    limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+    with Daemon("--runs-db", str(db), "--runs-window", "64", preexec=limit) as d:
+        for k in range(8):
+            post(d, {"id": f"run {k % 2}"}, range(100))
+        assert show(d, "run 0", 800)["durable"] is False
+        listed = {r["id"]: r["traces"] for r in get(d, "/v1/runs")["data"]}
+        assert listed == {"run 0": 800, "run 1": 800}
+        assert d.process.poll() is None
 
 
 def test_runs_leave_memory_and_come_back(tmp_path):

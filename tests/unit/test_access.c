@@ -42,7 +42,8 @@ static rw_status load(const char *text)
 static rw_status check(const char *header)
 {
     memset(&err, 0, sizeof err);
-    return rw_auth_check(&auth, rw_str_from(header), &err);
+    struct rw_account *account = NULL;
+    return rw_auth_check(&auth, rw_str_from(header), &account, &err);
 }
 
 START_TEST(without_keys_everyone_may)
