@@ -448,9 +448,25 @@ static size_t at_hash(struct finder *f, size_t at)
     return end - at == 4 ? announce(f, RW_ANSWER_HASHES, at, end) : end;
 }
 
+/* Bytes from here on that begin nothing: most of a text. */
+static size_t idle(struct rw_str s, size_t at)
+{
+    static const bool BEGINS[256] = {['\\'] = true, ['#'] = true, ['<'] = true,  ['['] = true,
+                                     ['a'] = true,  ['A'] = true, [0xE7] = true, ['\n'] = true};
+    size_t n = 0;
+    while (at + n < s.len && !BEGINS[(unsigned char)s.ptr[at + n]]) {
+        n++;
+    }
+    return n;
+}
+
 static void scan(struct finder *f)
 {
     for (size_t at = 0; at < f->text.len && !f->ended;) {
+        at += at > 0 && f->text.ptr[at - 1] != '\n' ? idle(f->text, at) : 0;
+        if (at == f->text.len) {
+            break;
+        }
         char c = f->text.ptr[at];
         if (runs_on(f, at)) {
             f->ended = true;

@@ -54,6 +54,10 @@ bool rw_parse_unit_follows(const struct rw_parser *p, size_t at);
 
 /* parse_quantity.c: the whole range [begin, end) as a quantity; NULL when it is none. */
 struct rw_node *rw_parse_quantity(struct rw_parser *p, size_t begin, size_t end);
+/* parse_literal.c: 3:4; "May 6, 2024"; 2024-05-06 and digits that are no number. NULL: no such. */
+struct rw_node *rw_parse_ratio(struct rw_parser *p, size_t begin, size_t end);
+struct rw_node *rw_parse_month_date(struct rw_parser *p, size_t begin, size_t end);
+struct rw_node *rw_parse_literal(struct rw_parser *p, size_t begin, size_t end);
 /* parse_item.c: the range as one item or several. */
 struct rw_node *rw_parse_item(struct rw_parser *p, size_t begin, size_t end);
 struct rw_node *rw_parse_list(struct rw_parser *p, size_t begin, size_t end);

@@ -78,31 +78,34 @@ static rw_status flush(struct verifying *v)
 
 /* ---- the file -------------------------------------------------------------------------------- */
 
-static rw_status take_line(struct verifying *v, size_t len)
+static rw_status take_line(struct verifying *v, char *text, size_t len)
 {
-    rw_status status = RW_OK;
     v->line++;
-    if (rw_str_trim((struct rw_str){v->pending.ptr, len}).len > 0) {
-        judge(v, v->pending.ptr, len);
-        status = flush(v);
+    if (rw_str_trim((struct rw_str){text, len}).len == 0) {
+        return RW_OK;
     }
-    rw_buf_consume(&v->pending, RW_MIN(len + 1, v->pending.len));
-    v->scanned = 0;
-    return status;
+    judge(v, text, len);
+    return flush(v);
 }
 
+/* Whole lines of what is pending; the rest moves to the front once, not line by line. */
 static rw_status take_lines(struct verifying *v)
 {
     rw_status status = RW_OK;
-    while (status == RW_OK && v->pending.len > v->scanned) {
-        const char *from = v->pending.ptr + v->scanned;
-        const char *end = memchr(from, '\n', v->pending.len - v->scanned);
+    size_t begin = 0;
+    while (status == RW_OK && v->scanned < v->pending.len) {
+        char *from = v->pending.ptr + v->scanned;
+        char *end = memchr(from, '\n', v->pending.len - v->scanned);
         if (end == NULL) {
             v->scanned = v->pending.len;
             break;
         }
-        status = take_line(v, (size_t)(end - v->pending.ptr));
+        size_t at = (size_t)(end - v->pending.ptr);
+        status = take_line(v, v->pending.ptr + begin, at - begin);
+        begin = v->scanned = at + 1;
     }
+    rw_buf_consume(&v->pending, begin);
+    v->scanned -= begin;
     return status;
 }
 
@@ -121,7 +124,8 @@ static rw_status read_all(struct verifying *v)
     if (status == RW_OK && ferror(v->in)) {
         return rw_fail(&v->err, RW_IO, "%s: %s", v->path, strerror(errno));
     }
-    return status == RW_OK && v->pending.len > 0 ? take_line(v, v->pending.len) : status;
+    return status == RW_OK && v->pending.len > 0 ? take_line(v, v->pending.ptr, v->pending.len)
+                                                 : status;
 }
 
 /* ---- the command ----------------------------------------------------------------------------- */
