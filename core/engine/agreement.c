@@ -11,7 +11,7 @@ enum {
     TEXTS = 8,
     STEPS = 3,
     READS_MAX = TEXTS * STEPS,
-    TOKENS_MAX = 512, /* of all texts together; what does not fit is left out */
+    TOKENS_MAX = 384, /* of all texts together; what does not fit is left out */
     ARENA_BYTES_MAX = 8 << 20,
 };
 
