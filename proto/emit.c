@@ -35,12 +35,6 @@ void rw_emit_name(struct rw_buf *out, const char *name)
     rw_buf_append(out, "\":", 2);
 }
 
-void rw_emit_name_text(struct rw_buf *out, struct rw_str name)
-{
-    rw_emit_text(out, name);
-    rw_buf_append_char(out, ':');
-}
-
 void rw_emit_raw(struct rw_buf *out, const char *literal)
 {
     comma_if_due(out);
@@ -99,7 +93,8 @@ void rw_emit_text(struct rw_buf *out, struct rw_str text)
     rw_buf_append_char(out, '"');
 }
 
-void rw_emit_text_or_null(struct rw_buf *out, const char *text)
+/* bytes that are not UTF-8: U+FFFD */
+static void emit_text_or_null(struct rw_buf *out, const char *text)
 {
     if (text != NULL) {
         rw_emit_text(out, rw_str_from(text));
@@ -289,7 +284,7 @@ void rw_emit_double(struct rw_buf *out, double value)
 void rw_emit_text_field(struct rw_buf *out, const char *name, const char *text)
 {
     rw_emit_name(out, name);
-    rw_emit_text_or_null(out, text);
+    emit_text_or_null(out, text);
 }
 
 void rw_emit_unsigned_field(struct rw_buf *out, const char *name, uint64_t value)
@@ -302,12 +297,6 @@ void rw_emit_double_field(struct rw_buf *out, const char *name, double value)
 {
     rw_emit_name(out, name);
     rw_emit_double(out, value);
-}
-
-void rw_emit_float_field(struct rw_buf *out, const char *name, float value)
-{
-    rw_emit_name(out, name);
-    rw_emit_float(out, value);
 }
 
 void rw_emit_bool_field(struct rw_buf *out, const char *name, bool value)

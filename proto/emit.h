@@ -21,12 +21,9 @@ void rw_emit_open(struct rw_buf *out, char bracket);  /* '{' or '['; a comma bef
 void rw_emit_close(struct rw_buf *out, char bracket); /* '}' or ']' */
 /* "name": with a comma before if due; `name` is a literal that needs no escape. */
 void rw_emit_name(struct rw_buf *out, const char *name);
-/* The same for a name that may need escapes. */
-void rw_emit_name_text(struct rw_buf *out, struct rw_str name);
 
 /* Values; each puts a comma before itself if due. */
-void rw_emit_text(struct rw_buf *out, struct rw_str text); /* bytes that are not UTF-8: U+FFFD */
-void rw_emit_text_or_null(struct rw_buf *out, const char *text);
+void rw_emit_text(struct rw_buf *out, struct rw_str text);
 void rw_emit_unsigned(struct rw_buf *out, uint64_t value);
 void rw_emit_signed(struct rw_buf *out, int64_t value);
 void rw_emit_float(struct rw_buf *out, float value);
@@ -39,7 +36,6 @@ void rw_emit_span(struct rw_buf *out, uint32_t begin, uint32_t end); /* [begin,e
 void rw_emit_text_field(struct rw_buf *out, const char *name, const char *text); /* NULL: null */
 void rw_emit_unsigned_field(struct rw_buf *out, const char *name, uint64_t value);
 void rw_emit_double_field(struct rw_buf *out, const char *name, double value);
-void rw_emit_float_field(struct rw_buf *out, const char *name, float value);
 void rw_emit_bool_field(struct rw_buf *out, const char *name, bool value);
 
 /* The shortest decimal that strtof gives back as `value`, with a NUL; returns its length. */

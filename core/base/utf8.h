@@ -10,7 +10,6 @@
 
 enum {
     RW_UTF8_MAX_BYTES = 4,
-    RW_UTF8_REPLACEMENT = 0xFFFD,
 };
 
 /* Offset of the first byte that is not part of a valid sequence, or text.len when all is valid. */

@@ -61,8 +61,3 @@ rw_status rw_bench_shape_parse(const char *text, struct rw_bench_shape *out, str
     *out = s;
     return check(out, err);
 }
-
-const char *const *rw_bench_shape_names(void)
-{
-    return NAMES;
-}

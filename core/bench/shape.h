@@ -19,7 +19,5 @@ struct rw_bench_shape {
 
 /* A name of rw_bench_shape_names(), or H,L,I,heads,kv,head_dim. CONFIG otherwise. */
 rw_status rw_bench_shape_parse(const char *text, struct rw_bench_shape *out, struct rw_error *err);
-/* NULL-terminated. */
-const char *const *rw_bench_shape_names(void);
 
 #endif

@@ -86,7 +86,8 @@ static int compare_floats(const void *a, const void *b)
     return x < y ? -1 : x > y ? 1 : 0;
 }
 
-double rw_quantile(const float *sorted, size_t n, double q)
+/* Linear-interpolation quantile (numpy's default) of ascending values; n > 0. */
+static double own_quantile(const float *sorted, size_t n, double q)
 {
     rw_assert(n > 0);
     double at = q * (double)(n - 1);
@@ -116,7 +117,7 @@ int rw_coverage_radii(const struct rw_nearest *loo, size_t n, double radii[RW_CO
         return 0;
     }
     for (size_t k = 0; k < RW_COVERAGE_RADII; k++) {
-        radii[k] = rw_quantile(scratch, finite, LEVEL[k]);
+        radii[k] = own_quantile(scratch, finite, LEVEL[k]);
     }
     return 1;
 }
@@ -328,7 +329,7 @@ void rw_coverage_measure(const struct rw_nearest *nearest, const uint64_t *promp
         hit[i] = (float)hits(nearest[i].first, radii);
     }
     size_t finite = sorted_distances(nearest, n, scratch);
-    out->r95 = finite > 0 ? rw_quantile(scratch, finite, 0.95) : NAN;
+    out->r95 = finite > 0 ? own_quantile(scratch, finite, 0.95) : NAN;
     out->jackknife_variance = jackknife(nearest, n, radii, folds);
     out->eta_bar = rw_bootstrap_mean(hit, prompt, n, order, seed);
     double boot = out->eta_bar.error;
@@ -385,7 +386,15 @@ static size_t scatter(const struct rw_points *p, int32_t without, double *mean, 
     return n;
 }
 
-double rw_participation_ratio(const struct rw_points *p, int32_t without, double *scratch)
+/* Participation ratio (tr C)^2 / tr C^2 of the covariance C behind n sampled points, with the
+ * closed-form correction for small n (Gaussian moments; Chen and Qin, Annals of Statistics 2010,
+ * have the same estimators of tr C^2):
+ *
+ *      t2 = (n-1)^2 / ((n-2)(n+1)) * (tr S^2 - (tr S)^2 / (n-1)),   t1 = (tr S)^2 - 2 t2 / (n-1)
+ *
+ * S is the sample covariance with n-1. Points of fold `without` are left out (-1: none). NaN when
+ * n < 4 or t2 <= 0. scratch[d + d*d]. */
+static double participation_ratio(const struct rw_points *p, int32_t without, double *scratch)
 {
     double *s = scratch + p->d;
     size_t count = scatter(p, without, scratch, s);
@@ -410,7 +419,7 @@ double rw_participation_ratio(const struct rw_points *p, int32_t without, double
 
 struct rw_interval rw_participation_jackknife(const struct rw_points *p, double *scratch)
 {
-    struct rw_interval out = {rw_participation_ratio(p, -1, scratch), NAN};
+    struct rw_interval out = {participation_ratio(p, -1, scratch), NAN};
     bool used[RW_COVERAGE_FOLDS] = {false};
     double value[RW_COVERAGE_FOLDS];
     double folds = 0;
@@ -419,7 +428,7 @@ struct rw_interval rw_participation_jackknife(const struct rw_points *p, double 
         used[rw_coverage_fold(p->prompt[i])] = true;
     }
     for (int32_t g = 0; g < RW_COVERAGE_FOLDS; g++) {
-        value[g] = used[g] ? rw_participation_ratio(p, g, scratch) : NAN;
+        value[g] = used[g] ? participation_ratio(p, g, scratch) : NAN;
         folds += isnan(value[g]) ? 0 : 1;
         mean += isnan(value[g]) ? 0 : value[g];
     }

@@ -51,8 +51,6 @@ static inline uint32_t rw_coverage_fold(uint64_t prompt)
  * prompt count (leave-one-out inside one set). */
 void rw_coverage_nearest(const struct rw_points *b, const struct rw_points *w, int other_prompts,
                          struct rw_nearest *out);
-/* Linear-interpolation quantile (numpy's default) of ascending values; n > 0. */
-double rw_quantile(const float *sorted, size_t n, double q);
 /* Bit g: the set has a point of fold g. */
 uint32_t rw_coverage_folds(const struct rw_points *p);
 /* Radii from the leave-one-out distances of B; scratch[n]. False when fewer than two prompts. */
@@ -85,15 +83,6 @@ struct rw_interval rw_cluster_mean(const double *values, const uint64_t *prompt,
 struct rw_interval rw_bootstrap_mean(const float *values, const uint64_t *prompt, size_t n,
                                      const uint32_t *order, uint64_t seed);
 
-/* Participation ratio (tr C)^2 / tr C^2 of the covariance C behind n sampled points, with the
- * closed-form correction for small n (Gaussian moments; Chen and Qin, Annals of Statistics 2010,
- * have the same estimators of tr C^2):
- *
- *      t2 = (n-1)^2 / ((n-2)(n+1)) * (tr S^2 - (tr S)^2 / (n-1)),   t1 = (tr S)^2 - 2 t2 / (n-1)
- *
- * S is the sample covariance with n-1. Points of fold `without` are left out (-1: none). NaN when
- * n < 4 or t2 <= 0. scratch[d + d*d]. */
-double rw_participation_ratio(const struct rw_points *p, int32_t without, double *scratch);
 /* With the delete-a-fold jackknife error. */
 struct rw_interval rw_participation_jackknife(const struct rw_points *p, double *scratch);
 

@@ -21,7 +21,7 @@ static uint64_t hash_id(struct rw_str id)
     return rw_mix(h, 0);
 }
 
-void rw_run_reset(struct rw_run *run)
+static void run_reset(struct rw_run *run)
 {
     memset(run->rang, 0, sizeof run->rang);
     memset(run->group, 0, sizeof run->group);
@@ -58,7 +58,7 @@ struct rw_run *rw_run_create(struct rw_str id, const struct rw_run_options *opti
     run->seed = hash_id(id);
     run->options = *options;
     run->step = -1;
-    rw_run_reset(run);
+    run_reset(run);
     return run;
 }
 
@@ -73,7 +73,7 @@ void rw_run_acknowledge(struct rw_run *run)
         run->alarm[i].acknowledged = true;
     }
     run->epoch++;
-    rw_run_reset(run);
+    run_reset(run);
 }
 
 /* ---- one trace per prompt group -------------------------------------------------------------- */

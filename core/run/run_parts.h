@@ -102,14 +102,11 @@ rw_status rw_run_close_window(struct rw_run *run, struct rw_error *err);
 double rw_run_alarm_capital(enum rw_run_score score); /* log */
 void rw_run_check_martingale(struct rw_run *run, enum rw_run_score score, struct rw_run_news *news);
 void rw_run_check_window(struct rw_run *run, struct rw_run_news *news);
-/* Standard normal quantile of 1 - alpha. */
-double rw_run_z(double alpha);
 
 /* run.c */
 /* What holds between two observations. rw_run_decode refuses stored bytes in which it does not; an
  * observation asserts it. */
 bool rw_run_is_sound(const struct rw_run *run);
-void rw_run_reset(struct rw_run *run);
 void rw_run_feed(struct rw_run *run, struct rw_run_group *group, struct rw_run_news *news);
 
 #endif

@@ -47,7 +47,7 @@ double rw_run_alarm_capital(enum rw_run_score score)
 }
 
 /* Bisection on erfc: called a few times per window, and needs no table of coefficients. */
-double rw_run_z(double alpha)
+static double run_z(double alpha)
 {
     double low = 0;
     double high = 40;
@@ -349,7 +349,7 @@ void rw_run_check_window(struct rw_run *run, struct rw_run_news *news)
                          .now = &run->history[(run->history_count - 1) % RW_RUN_HISTORY],
                          .looks = (double)(run->windows - 1),
                          .news = news};
-        l.z = rw_run_z(RULE_ALPHA / (l.looks * (l.looks + 1)));
+        l.z = run_z(RULE_ALPHA / (l.looks * (l.looks + 1)));
         check_collapse(&l);
         check_divergence(&l);
         check_gap(&l);

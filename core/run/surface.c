@@ -102,12 +102,3 @@ void rw_surface_measure(const struct rw_str *steps, size_t n, double out[RW_SURF
     out[RW_SURFACE_EQUALS] = log1p(c.equals / count);
     out[RW_SURFACE_DISTINCT] = w.seen > 0 ? (double)w.distinct / (double)w.seen : 1;
 }
-
-const char *rw_surface_name(enum rw_surface which)
-{
-    static const char *const NAME[RW_SURFACE_DIM] = {
-        "log_steps", "log_bytes", "log_step_bytes", "largest_share", "digits",
-        "letters",   "spaces",    "markup",         "log_equals",    "distinct_words",
-    };
-    return NAME[which];
-}

@@ -26,6 +26,5 @@ enum {
 };
 
 void rw_surface_measure(const struct rw_str *steps, size_t n, double out[RW_SURFACE_DIM]);
-const char *rw_surface_name(enum rw_surface which);
 
 #endif

@@ -118,8 +118,11 @@ static bool absolute_rule(enum rw_flag_id id, double value)
     }
 }
 
-double rw_flag_p(enum rw_flag_id id, const struct rw_signals *signals, const struct rw_bank *bank,
-                 const struct rw_bank_place *place, enum rw_signal_id *best, uint64_t *n_cal)
+/* The smallest conformal p of a flag's signals, times their number (Bonferroni), at most 1; NaN
+ * when none is known and calibrated. `best` (may be NULL) is the signal of the smallest. */
+static double flag_p(enum rw_flag_id id, const struct rw_signals *signals,
+                     const struct rw_bank *bank, const struct rw_bank_place *place,
+                     enum rw_signal_id *best, uint64_t *n_cal)
 {
     enum rw_signal_id ids[2];
     size_t n = signals_of(id, signals, ids);
@@ -239,7 +242,7 @@ static bool ranked(enum rw_flag_id id, const struct rw_signals *signals,
     enum rw_signal_id best = ids[0];
     if (options->bank != NULL) {
         const struct rw_bank_place place = {.domain = options->domain};
-        flag->p = rw_flag_p(id, signals, options->bank, &place, &best, &flag->n_cal);
+        flag->p = flag_p(id, signals, options->bank, &place, &best, &flag->n_cal);
     }
     double alpha = options->alpha > 0 ? options->alpha : RW_FLAG_ALPHA_DEFAULT;
     copy_place(&signals->of[best], flag);

@@ -116,10 +116,6 @@ struct rw_flag_options {
 size_t rw_flags_evaluate(struct rw_signals *signals, const struct rw_flag_options *options,
                          struct rw_flag out[RW_FLAGS]);
 
-/* The smallest conformal p of a flag's signals, times their number (Bonferroni), at most 1; NaN
- * when none is known and calibrated. `best` (may be NULL) is the signal of the smallest. */
-double rw_flag_p(enum rw_flag_id id, const struct rw_signals *signals, const struct rw_bank *bank,
-                 const struct rw_bank_place *place, enum rw_signal_id *best, uint64_t *n_cal);
 /* Sum over the flags up to `tier` (shortcut and deep ones left out) of max(0, rarity - 1/2), where
  * rarity is -log10 p, continued beyond the bank (rw_bank_rank), and RW_BANK_RARITY_MAX for an
  * equation that is false. prompt_gap takes part by its first two steps: what every request has.

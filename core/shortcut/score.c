@@ -11,7 +11,9 @@ static const double OUTCOME_HIGH = 0.5;
 static const double ABLATION_SMALL = 0.1; /* logit: a step whose loss moves less decorates */
 static const double FORMAT_FLOOR = 0.1;   /* logit, in the denominator */
 
-double rw_score_logit(float probability)
+/* log(p / (1 - p)) with p held in [1/512, 511/512]: beyond, bf16 scores are only rounding, and one
+ * saturated step would drown the others. */
+static double score_logit(float probability)
 {
     double p = (double)probability;
     p = p < PROBABILITY_MIN ? PROBABILITY_MIN : p;
@@ -38,7 +40,7 @@ static double mean_logit(struct rw_step_scores pass)
 {
     double sum = 0;
     for (size_t t = 0; t < pass.n; t++) {
-        sum += rw_score_logit(pass.probability[t]);
+        sum += score_logit(pass.probability[t]);
     }
     return sum / (double)pass.n;
 }
@@ -47,7 +49,7 @@ static double min_logit_from(struct rw_step_scores pass, size_t first)
 {
     double min = INFINITY;
     for (size_t t = first; t < pass.n; t++) {
-        double logit = rw_score_logit(pass.probability[t]);
+        double logit = score_logit(pass.probability[t]);
         min = RW_MIN(logit, min);
     }
     return min;
@@ -134,7 +136,7 @@ static void prompt_gap(const struct rw_signal_trace *trace, struct rw_signals *o
     int64_t lowest = 0;
     int64_t highest = 0;
     for (size_t t = 0; t < n; t++) {
-        double gap = rw_score_logit(own.probability[t]) - rw_score_logit(bare.probability[t]);
+        double gap = score_logit(own.probability[t]) - score_logit(bare.probability[t]);
         first = t == 0 ? gap : first;
         two += t < 2 ? gap : 0;
         sum += gap;
@@ -230,8 +232,8 @@ static void ablation(const struct rw_signal_trace *trace, struct rw_signals *out
         }
         double moved = 0;
         for (size_t t = edited->step + 1; t < n; t++) {
-            moved += rw_score_logit(trace->own.probability[t]) -
-                     rw_score_logit(edited->pass.probability[t - 1]);
+            moved += score_logit(trace->own.probability[t]) -
+                     score_logit(edited->pass.probability[t - 1]);
         }
         moved /= (double)(n - edited->step - 1);
         tried++;

@@ -6,10 +6,6 @@
 
 #include "core/shortcut/signal.h"
 
-/* log(p / (1 - p)) with p held in [1/512, 511/512]: beyond, bf16 scores are only rounding, and one
- * saturated step would drown the others. */
-double rw_score_logit(float probability);
-
 /* MIN_LOGIT, MEAN_LOGIT, first_error, outcome_high, ENSEMBLE. */
 void rw_score_own(const struct rw_signal_trace *trace, struct rw_signals *out);
 /* GAP_*: g_t = logit r_t(q, s) - logit r_t(no q, s). EARLY_COMMIT. */

@@ -6,11 +6,10 @@
 #include "core/shortcut/signal.h"
 
 enum {
-    RW_TEXT_DUPLICATE_MIN = 12,    /* bytes after normalisation: "So:" may come twice */
-    RW_TEXT_TOKENS_MAX = 1 << 18,  /* words and signs looked at for repetition */
-    RW_TEXT_GRAMS_MIN = 8,         /* fewer 4-grams say nothing */
-    RW_TEXT_ANSWER_MIN = 3,        /* bytes of an answer that counts wherever it stands */
-    RW_TEXT_SCRATCH_MAX = 5 << 20, /* bytes of the arena, without 24 per step */
+    RW_TEXT_DUPLICATE_MIN = 12,   /* bytes after normalisation: "So:" may come twice */
+    RW_TEXT_TOKENS_MAX = 1 << 18, /* words and signs looked at for repetition */
+    RW_TEXT_GRAMS_MIN = 8,        /* fewer 4-grams say nothing */
+    RW_TEXT_ANSWER_MIN = 3,       /* bytes of an answer that counts wherever it stands */
 };
 
 /* Share of steps that equal an earlier one when case, spaces and closing punctuation are ignored;

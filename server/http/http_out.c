@@ -40,7 +40,7 @@ static const struct reason REASON[] = {
     {507, "Insufficient Storage"},
 };
 
-const char *rw_http_reason(int status)
+static const char *http_reason(int status)
 {
     for (size_t i = 0; i < RW_COUNT(REASON); i++) {
         if (REASON[i].status == status) {
@@ -75,7 +75,7 @@ static const char *date_now(void)
 void rw_http_out_head(struct rw_buf *out, const struct rw_http_head *head)
 {
     rw_assert(head->status >= 200 && head->status <= 599);
-    rw_buf_printf(out, "HTTP/1.1 %d %s\r\nDate: %s\r\n", head->status, rw_http_reason(head->status),
+    rw_buf_printf(out, "HTTP/1.1 %d %s\r\nDate: %s\r\n", head->status, http_reason(head->status),
                   date_now());
     if (head->content_type != NULL) {
         rw_buf_printf(out, "Content-Type: %s\r\n", head->content_type);

@@ -27,6 +27,5 @@ struct rw_http_head {
 };
 
 void rw_http_out_head(struct rw_buf *out, const struct rw_http_head *head);
-const char *rw_http_reason(int status);
 
 #endif

@@ -12,7 +12,7 @@ from rules.tree import Finding, Tree, blank, identifiers, line_of
 
 TAG = re.compile(r"\b(struct|union|enum)\s+(\w+)\s*\{")
 DEFINE = re.compile(r"^[ \t]*#[ \t]*define[ \t]+(\w+)", re.M)
-ENUM = re.compile(r"\benum\s*\w*\s*\{([^{}]*)\}")
+ENUM = re.compile(r"\benum\s*(\w*)\s*\{([^{}]*)\}")
 # A prototype begins in column 0 of a header and ends in ");".
 PROTOTYPE = re.compile(
     r"^(?!typedef|#|static|struct \w+ \{)[a-z][\w \t*]*?[ *](\w+)\([^;{}]*?\)[^;{}()]*"
@@ -28,14 +28,14 @@ FUNCTION_FIELD = re.compile(r"\(\*(\w+)\)\(")
 PREFIXES: dict[str, dict[str, str]] = {}
 
 
-def enum_constants(code: str) -> Iterator[tuple[str, int]]:
+def enum_constants(code: str) -> Iterator[tuple[str, int, str]]:
     code = re.sub(r"^[ \t]*#(?:.*\\\n)*.*$", lambda line: blank(line[0]), code, flags=re.M)
     for hit in ENUM.finditer(code):
-        at = hit.start(1)
-        for part in hit[1].split(","):
+        at = hit.start(2)
+        for part in hit[2].split(","):
             name = re.match(r"\s*(?:#[^\n]*\n\s*)*([A-Za-z_]\w*)\s*(=|$)", part)
             if name is not None:
-                yield name[1], line_of(code, at + name.start(1))
+                yield name[1], line_of(code, at + name.start(1)), hit[1]
             at += len(part) + 1
 
 
@@ -43,15 +43,15 @@ def header_names(tree: Tree, file: str) -> Iterator[tuple[str, str, int]]:
     """(kind, name, line) of tags, macros and enumeration constants."""
     code = tree.code(file)
     for hit in TAG.finditer(code):
-        yield "tag", hit[2], line_of(code, hit.start())
+        yield f"{hit[1]} tag", hit[2], line_of(code, hit.start())
     gone = set(re.findall(r"#[ \t]*undef[ \t]+(\w+)", code))
     guard = True
     for hit in DEFINE.finditer(code):
         if not guard and hit[1] not in gone:
             yield "constant", hit[1], line_of(code, hit.start(1))
         guard = False
-    for name, line in enum_constants(code):
-        yield "constant", name, line
+    for name, line, of in enum_constants(code):
+        yield "enumerator" if of else "constant", name, line
 
 
 def twice(tree: Tree) -> Iterator[Finding]:
@@ -60,7 +60,8 @@ def twice(tree: Tree) -> Iterator[Finding]:
         if file.endswith(".inc.h"):
             continue  # included once per instruction set: its names are that file's own
         for kind, name, line in header_names(tree, file):
-            first = seen.setdefault((kind, name), (file, line))
+            space = "tag" if kind.endswith("tag") else "constant"  # of names, in C
+            first = seen.setdefault((space, name), (file, line))
             if first[0] != file:
                 text = f"{name} means another thing in {first[0]}:{first[1]}"
                 yield Finding("twice", file, line, text)
@@ -90,12 +91,16 @@ def unused(tree: Tree) -> Iterator[Finding]:
                 if not any(f.endswith(".c") or f != file for f in where[name]):
                     yield Finding("unused", file, line, f"{name} is declared and nothing else")
             for kind, name, line in header_names(tree, file):
+                if kind == "enum tag" or kind == "enumerator":
+                    continue  # a set is whole, whether or not each member is spoken of
                 if counts[name] == 1 and not name.startswith(pasted):
                     yield Finding("unused", file, line, f"nobody uses the {kind} {name}")
             for name, line in fields(code):
                 if counts[name] == 1:
                     yield Finding("unused", file, line, f"nobody uses the field {name}")
         for function in tree.functions(file):
+            if file.endswith(".inc.h"):
+                continue  # static by the macro that defines it
             if function.static or function.name == "main":
                 continue
             others = {
