@@ -5,25 +5,18 @@
  * (ImmutableSandboxedEnvironment with trim_blocks, lstrip_blocks, loopcontrols and its own tojson,
  * raise_exception, strftime_now and generation tags).
  *
- * What is understood
- *   statements  if elif else, for (filter, else, tuple targets, loop.*), break, continue, set (also
- * of blocks, of tuples and of namespace attributes), macro, with, filter, generation, raw
- *   expressions or and not, comparisons (chained, in, not in), + - * / // % ** ~, conditional,
- *               literals of text, number, list, tuple, dict; attributes, items, slices, calls
- *   filters     see FILTER in jinja_filter.c
- *   tests       see TEST there
- *   methods     of text and dicts: see jinja_method.c
- *   functions   namespace dict range raise_exception strftime_now
- * Anything else (import, include, extends, block, call, recursive loops, unknown filters) is
- * refused when the template is parsed, with its line.
+ * What is understood is listed in core/text/template.h; anything else is refused when the template
+ * is parsed, with its line. What only a value shows (a sum of text and number, upper case beyond
+ * ASCII, a printed function) refuses the input.
  *
  * Where text comes from. Every byte of a text carries its origin: 0 for what the template wrote,
- * else the number that the caller gave to the byte of a message. Slices, concatenations, strip,
+ * else the number that the caller gave to the byte of a message, or UINT32_MAX for a character made
+ * from a message's (an escape). Slices, concatenations, strip,
  * replace, split and the rest keep it. So the caller knows which bytes of the result a policy wrote
  * (special tokens in them stay plain text) and where in the result the bytes of a trace lie.
  *
- * Templates and messages are hostile: depth, steps, bytes and memory are bounded below; a template
- * that goes beyond them fails its input, never the process. */
+ * Templates and messages are hostile: depth, steps, bytes and memory are bounded (RW_TEMPLATE_...,
+ * template.h); a template that goes beyond them fails its input, never the process. */
 #ifndef RW_TEXT_JINJA_H
 #define RW_TEXT_JINJA_H
 
@@ -36,13 +29,6 @@
 #include "core/base/status.h"
 #include "core/base/str.h"
 #include "core/io/json.h"
-
-enum {
-    RW_JINJA_TEMPLATE_MAX = 1 << 20, /* bytes of a template */
-    RW_JINJA_DEPTH_MAX = 64,         /* nested statements, expressions and calls */
-    RW_JINJA_STEPS_MAX = 4 << 20,    /* nodes evaluated, and elements looked at, in one rendering */
-    RW_JINJA_OUTPUT_MAX = 64 << 20,  /* bytes */
-};
 
 struct rw_jinja;
 

@@ -1,0 +1,188 @@
+/* The interpreter as models use it: values made from outside, a template, its text with origins. */
+#include "core/text/jinja.h"
+
+#include "core/text/template.h"
+
+struct rw_jinja {
+    struct rw_template *parsed;
+};
+
+struct rw_jinja_value {
+    struct rw_tval value;
+    struct rw_tlist *list; /* of a LIST, while it grows */
+    size_t size;
+};
+
+rw_status rw_jinja_parse(struct rw_str source, struct rw_arena *arena, const struct rw_jinja **out,
+                         struct rw_error *err)
+{
+    struct rw_jinja *jinja = rw_arena_alloc(arena, sizeof *jinja);
+    *out = NULL;
+    if (jinja == NULL) {
+        return rw_fail(err, RW_NO_MEMORY, "no memory for the chat template");
+    }
+    rw_status status = rw_template_parse(source, arena, &jinja->parsed, err);
+    *out = status == RW_OK ? jinja : NULL;
+    return status;
+}
+
+static struct rw_jinja_value *wrap(struct rw_arena *arena, struct rw_tval value)
+{
+    struct rw_jinja_value *out = rw_arena_alloc(arena, sizeof *out);
+    if (out != NULL) {
+        out->value = value;
+    }
+    return out;
+}
+
+struct rw_jinja_value *rw_jinja_none(struct rw_arena *arena)
+{
+    return wrap(arena, RW_TVAL_OF_NONE);
+}
+
+struct rw_jinja_value *rw_jinja_bool(struct rw_arena *arena, bool value)
+{
+    return wrap(arena, RW_TVAL_OF_BOOL(value));
+}
+
+struct rw_jinja_value *rw_jinja_str(struct rw_arena *arena, struct rw_str text, uint32_t origin)
+{
+    struct rw_tval value;
+    struct rw_str copy = rw_arena_copy(arena, text);
+    return copy.ptr != NULL && rw_tval_string(arena, copy, origin, &value) ? wrap(arena, value)
+                                                                           : NULL;
+}
+
+struct rw_jinja_value *rw_jinja_text_value(struct rw_arena *arena, struct rw_jinja_text text)
+{
+    struct rw_tbuild b;
+    struct rw_tstr *s = rw_arena_alloc(arena, sizeof *s);
+    rw_tbuild_init(&b, arena);
+    for (size_t begin = 0, end; begin < text.len; begin = end) {
+        uint32_t first = text.origin != NULL ? text.origin[begin] : 0;
+        for (end = begin + 1; end < text.len; end++) {
+            uint32_t next = text.origin != NULL ? text.origin[end] : 0;
+            if (next != (first == 0 ? 0 : first + (uint32_t)(end - begin))) {
+                break;
+            }
+        }
+        rw_tbuild_bytes(&b, (struct rw_str){text.ptr + begin, end - begin}, first);
+    }
+    if (s == NULL || b.failed) {
+        return NULL;
+    }
+    *s = rw_tbuild_take(&b);
+    return wrap(arena, (struct rw_tval){.type = RW_TVAL_STRING, .string = s});
+}
+
+struct rw_jinja_value *rw_jinja_list(struct rw_arena *arena)
+{
+    struct rw_jinja_value *out = wrap(arena, RW_TVAL_OF_NONE);
+    struct rw_tlist *list = rw_arena_alloc(arena, sizeof *list);
+    if (out == NULL || list == NULL) {
+        return NULL;
+    }
+    out->list = list;
+    out->value = (struct rw_tval){.type = RW_TVAL_LIST, .list = list};
+    return out;
+}
+
+struct rw_jinja_value *rw_jinja_dict(struct rw_arena *arena)
+{
+    struct rw_tval value;
+    return rw_tval_dict(arena, &value) ? wrap(arena, value) : NULL;
+}
+
+bool rw_jinja_append(struct rw_arena *arena, struct rw_jinja_value *list,
+                     const struct rw_jinja_value *item)
+{
+    if (list == NULL || item == NULL) {
+        return false;
+    }
+    struct rw_tlist *to = list->list;
+    if (to->count == list->size) {
+        size_t size = list->size == 0 ? 8 : 2 * list->size;
+        struct rw_tval *more = rw_arena_array(arena, size, sizeof *more);
+        if (more == NULL) {
+            return false;
+        }
+        if (to->count > 0) {
+            memcpy(more, to->items, to->count * sizeof *more);
+        }
+        to->items = more;
+        list->size = size;
+    }
+    to->items[to->count++] = item->value;
+    return true;
+}
+
+bool rw_jinja_put(struct rw_arena *arena, struct rw_jinja_value *dict, const char *key,
+                  const struct rw_jinja_value *value)
+{
+    return dict != NULL && value != NULL && rw_tval_put(arena, dict->value, key, value->value);
+}
+
+static struct rw_jinja_value *from_members(struct rw_arena *arena, const struct rw_json *json)
+{
+    bool array = json->type == RW_JSON_ARRAY;
+    struct rw_jinja_value *out = array ? rw_jinja_list(arena) : rw_jinja_dict(arena);
+    bool good = out != NULL;
+    RW_JSON_EACH (child, json) {
+        struct rw_jinja_value *item = good ? rw_jinja_from_json(arena, child) : NULL;
+        struct rw_tval key;
+        good =
+            item != NULL && (array ? rw_jinja_append(arena, out, item)
+                                   : rw_tval_string(arena, child->key, RW_ORIGIN_TEMPLATE, &key) &&
+                                         rw_tval_set(arena, out->value.dict, key, item->value));
+    }
+    return good ? out : NULL;
+}
+
+struct rw_jinja_value *rw_jinja_from_json(struct rw_arena *arena, const struct rw_json *json)
+{
+    int64_t whole;
+    switch (json->type) {
+    case RW_JSON_NULL:
+        return rw_jinja_none(arena);
+    case RW_JSON_FALSE:
+    case RW_JSON_TRUE:
+        return rw_jinja_bool(arena, json->type == RW_JSON_TRUE);
+    case RW_JSON_NUMBER:
+        return wrap(arena, rw_json_i64(json, &whole) ? RW_TVAL_OF_INT(whole)
+                                                     : RW_TVAL_OF_FLOAT(json->number));
+    case RW_JSON_STRING:
+        return rw_jinja_str(arena, json->text, RW_ORIGIN_TEMPLATE);
+    default:
+        return from_members(arena, json);
+    }
+}
+
+static uint32_t *origins(struct rw_arena *arena, const struct rw_tstr *text)
+{
+    uint32_t *origin = rw_arena_array(arena, text->len + 1, sizeof *origin);
+    size_t begin = 0;
+    for (size_t i = 0; origin != NULL && i < (text->n_runs > 0 ? text->n_runs : 1); i++) {
+        size_t end = text->n_runs > 0 ? text->runs[i].end : text->len;
+        uint32_t first = text->n_runs > 0 ? text->runs[i].origin : text->origin;
+        bool counts = first != RW_ORIGIN_TEMPLATE && first != RW_ORIGIN_CLIENT;
+        for (size_t at = begin; at < end; at++) {
+            origin[at] = counts ? first + (uint32_t)(at - begin) : first;
+        }
+        begin = end;
+    }
+    return origin;
+}
+
+rw_status rw_jinja_render(const struct rw_jinja *jinja, const struct rw_jinja_context *context,
+                          struct rw_arena *arena, struct rw_jinja_text *out, struct rw_error *err)
+{
+    struct rw_template_input input = {context->globals->value, context->now};
+    struct rw_tstr text;
+    rw_status status = rw_template_render(jinja->parsed, &input, arena, &text, err);
+    *out = (struct rw_jinja_text){0};
+    if (status != RW_OK) {
+        return status;
+    }
+    *out = (struct rw_jinja_text){text.ptr, origins(arena, &text), text.len};
+    return out->origin != NULL ? RW_OK : rw_fail(err, RW_NO_MEMORY, "no memory for a chat");
+}
