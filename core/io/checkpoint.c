@@ -13,6 +13,7 @@
 #include "core/io/checkpoint_parts.h"
 #include "core/io/json.h"
 #include "core/io/tensor_names.h"
+#include "core/io/torch_file.h"
 
 enum {
     PATH_BYTES_MAX = RW_CHECKPOINT_PATH_MAX,
@@ -25,8 +26,15 @@ enum {
     NAME_SHOWN_MAX = RW_CHECKPOINT_NAME_SHOWN,
 };
 
-#define SINGLE_FILE "model.safetensors"
-#define INDEX_FILE  "model.safetensors.index.json"
+#define INDEX_SUFFIX ".index.json"
+
+/* In the order of transformers: safetensors before pickles, the single file before the index. */
+static const struct format {
+    const char *single; /* its index is called so too, with INDEX_SUFFIX behind */
+} FORMATS[] = {
+    {"model.safetensors"},
+    {"pytorch_model.bin"},
+};
 
 static rw_status no_memory(struct rw_error *err)
 {
@@ -53,8 +61,9 @@ rw_status rw_checkpoint_path(const char *dir, struct rw_str name, char path[PATH
 static bool is_shard_name(const struct rw_json *file)
 {
     return file->type == RW_JSON_STRING && file->text.len < PATH_BYTES_MAX &&
-           rw_str_ends(file->text, RW_STR(".safetensors")) && file->text.ptr[0] != '.' &&
-           memchr(file->text.ptr, '/', file->text.len) == NULL &&
+           (rw_str_ends(file->text, RW_STR(".safetensors")) ||
+            rw_str_ends(file->text, RW_STR(".bin"))) &&
+           file->text.ptr[0] != '.' && memchr(file->text.ptr, '/', file->text.len) == NULL &&
            memchr(file->text.ptr, '\\', file->text.len) == NULL;
 }
 
@@ -79,15 +88,14 @@ static rw_status collect_shards(const struct rw_json *weight_map, struct shard_n
     RW_JSON_EACH (file, weight_map) {
         if (!is_shard_name(file)) {
             return rw_fail(err, RW_MODEL_CORRUPT,
-                           INDEX_FILE ": tensor \"%.*s\" has no plain .safetensors file name",
+                           "index: tensor \"%.*s\" has no plain .safetensors or .bin file name",
                            shown(file->key), file->key.ptr);
         }
         if (knows(names, file->text)) {
             continue;
         }
         if (names->count == RW_SHARDS_MAX) {
-            return rw_fail(err, RW_LIMIT_EXCEEDED, INDEX_FILE ": more than %d shards",
-                           RW_SHARDS_MAX);
+            return rw_fail(err, RW_LIMIT_EXCEEDED, "index: more than %d shards", RW_SHARDS_MAX);
         }
         names->name[names->count++] = file->text;
     }
@@ -110,6 +118,15 @@ int rw_checkpoint_by_name(const void *left, const void *right)
     return by_bytes(&a->name, &b->name);
 }
 
+/* By its name: safetensors, or what torch.save writes. */
+static rw_status open_file(const char *path, struct rw_arena *arena, struct rw_safetensors *out,
+                           struct rw_error *err)
+{
+    return rw_str_ends(rw_str_from(path), RW_STR(".bin"))
+               ? rw_torch_file_open(path, arena, out, err)
+               : rw_safetensors_open(path, arena, out, err);
+}
+
 /* Opens all shards; what was opened before a failure is counted, and closed with the checkpoint. */
 static rw_status open_shards(struct rw_checkpoint *checkpoint, const char *dir,
                              const struct shard_names *names, struct rw_error *err)
@@ -123,7 +140,7 @@ static rw_status open_shards(struct rw_checkpoint *checkpoint, const char *dir,
         char path[PATH_BYTES_MAX];
         rw_status status = rw_checkpoint_path(dir, names->name[i], path, err);
         if (status == RW_OK) {
-            status = rw_safetensors_open(path, &checkpoint->arena, &checkpoint->shards[i], err);
+            status = open_file(path, &checkpoint->arena, &checkpoint->shards[i], err);
         }
         if (status != RW_OK) {
             return status;
@@ -184,8 +201,8 @@ static rw_status check_index(const struct rw_checkpoint *checkpoint,
         const struct rw_tensor *tensor = rw_checkpoint_lookup(checkpoint, file->key);
         if (tensor == NULL || !rw_str_equal(names->name[tensor->shard], file->text)) {
             return rw_fail(err, RW_MODEL_CORRUPT,
-                           INDEX_FILE ": tensor \"%.*s\" is not in its shard \"%.*s\"",
-                           shown(file->key), file->key.ptr, shown(file->text), file->text.ptr);
+                           "index: tensor \"%.*s\" is not in its shard \"%.*s\"", shown(file->key),
+                           file->key.ptr, shown(file->text), file->text.ptr);
         }
     }
     return RW_OK;
@@ -202,12 +219,12 @@ static rw_status read_index(const char *path, struct rw_arena *scratch,
     const struct rw_json *root;
     status = rw_json_parse(scratch, text, &root, err);
     if (status != RW_OK) {
-        rw_error_prefix(err, INDEX_FILE);
+        rw_error_prefix(err, "index");
         return status;
     }
     *weight_map = rw_json_get(root, "weight_map");
     if (*weight_map == NULL || (*weight_map)->type != RW_JSON_OBJECT || (*weight_map)->count == 0) {
-        return rw_fail(err, RW_MODEL_CORRUPT, INDEX_FILE " has no weight_map");
+        return rw_fail(err, RW_MODEL_CORRUPT, "the index has no weight_map");
     }
     return RW_OK;
 }
@@ -237,43 +254,52 @@ static rw_status load_indexed(struct rw_checkpoint *checkpoint, const char *dir,
     return status;
 }
 
-static rw_status load_single(struct rw_checkpoint *checkpoint, const char *dir,
+static rw_status load_single(struct rw_checkpoint *checkpoint, const char *dir, const char *file,
                              struct rw_error *err)
 {
-    struct shard_names names = {.name = {RW_STR(SINGLE_FILE)}, .count = 1};
+    struct shard_names names = {.name = {rw_str_from(file)}, .count = 1};
     rw_status status = open_shards(checkpoint, dir, &names, err);
     return status == RW_OK ? merge_tensors(checkpoint, err) : status;
 }
 
-/* The order of transformers: the single file wins over the index. */
 static rw_status load(struct rw_checkpoint *checkpoint, const char *dir, struct rw_error *err)
 {
     char path[PATH_BYTES_MAX];
-    rw_status status = rw_checkpoint_path(dir, RW_STR(SINGLE_FILE), path, err);
-    if (status != RW_OK) {
-        return status;
+    for (size_t i = 0; i < RW_COUNT(FORMATS); i++) {
+        rw_status status = rw_checkpoint_path(dir, rw_str_from(FORMATS[i].single), path, err);
+        if (status != RW_OK) {
+            return status;
+        }
+        if (rw_file_exists(path)) {
+            return load_single(checkpoint, dir, FORMATS[i].single, err);
+        }
+        char index[64];
+        int n = snprintf(index, sizeof index, "%s" INDEX_SUFFIX, FORMATS[i].single);
+        status = rw_checkpoint_path(dir, (struct rw_str){index, (size_t)n}, path, err);
+        if (status != RW_OK) {
+            return status;
+        }
+        if (rw_file_exists(path)) {
+            rw_status loaded = load_indexed(checkpoint, dir, path, err);
+            if (loaded != RW_OK) {
+                rw_error_prefix(err, "%s", index);
+            }
+            return loaded;
+        }
     }
-    if (rw_file_exists(path)) {
-        return load_single(checkpoint, dir, err);
-    }
-    status = rw_checkpoint_path(dir, RW_STR(INDEX_FILE), path, err);
-    if (status != RW_OK) {
-        return status;
-    }
-    if (rw_file_exists(path)) {
-        return load_indexed(checkpoint, dir, path, err);
-    }
-    rw_fail(err, RW_NOT_FOUND, "%s has neither " SINGLE_FILE " nor " INDEX_FILE, dir);
-    rw_error_hint(err, "weights in other formats (pytorch_model.bin, GGUF) must be converted to "
-                       "safetensors first");
+    rw_fail(err, RW_NOT_FOUND,
+            "%s has neither model.safetensors nor pytorch_model.bin, nor an index of one", dir);
+    rw_error_hint(err,
+                  "weights in other formats (GGUF, .pth, .pt) must be converted to safetensors "
+                  "first: save_pretrained of transformers does");
     return RW_NOT_FOUND;
 }
 
 rw_status rw_checkpoint_add_file(struct rw_checkpoint *checkpoint, const char *path,
                                  struct rw_error *err)
 {
-    rw_status status = rw_safetensors_open(path, &checkpoint->arena,
-                                           &checkpoint->shards[checkpoint->shard_count], err);
+    rw_status status =
+        open_file(path, &checkpoint->arena, &checkpoint->shards[checkpoint->shard_count], err);
     checkpoint->shard_count += status == RW_OK;
     return status;
 }

@@ -147,6 +147,82 @@ START_TEST(mutated_indexes)
 }
 END_TEST
 
+/* Archives of torch.save under mutation; the corpus of the fuzz target is where they begin. */
+START_TEST(mutated_pickles)
+{
+    static const char *const FILES[] = {"state.bin", "nested.bin", "strided.bin", "module.bin"};
+    unsigned char whole[RW_COUNT(FILES)][FILE_BYTES_MAX];
+    size_t len[RW_COUNT(FILES)];
+    struct rw_arena arena;
+    rw_arena_init(&arena, 1 << 20);
+    for (size_t i = 0; i < RW_COUNT(FILES); i++) {
+        char path[RW_TEST_PATH_MAX];
+        char name[64];
+        snprintf(name, sizeof name, "tests/fuzz/corpus/pickle/%s", FILES[i]);
+        rw_test_source_path(name, path);
+        struct rw_str text = rw_test_read(path, &arena);
+        ck_assert_uint_le(text.len, FILE_BYTES_MAX);
+        memcpy(whole[i], text.ptr, text.len);
+        len[i] = text.len;
+    }
+    rw_arena_fini(&arena);
+    int accepted = 0;
+    for (int i = 0; i < FILE_MUTATIONS; i++) {
+        size_t kind = (size_t)i % RW_COUNT(FILES);
+        unsigned char bytes[FILE_BYTES_MAX];
+        struct rw_mutator mutator = {.state = (uint64_t)i};
+        memcpy(bytes, whole[kind], len[kind]);
+        size_t n = i < (int)RW_COUNT(FILES) ? len[kind]
+                                            : rw_mutate(&mutator, bytes, len[kind], sizeof bytes);
+        rw_test_write(dir, "pytorch_model.bin", bytes, n);
+        accepted += try_folder();
+    }
+    printf("mutated pickles: %d, accepted %d\n", FILE_MUTATIONS, accepted);
+    ck_assert_int_gt(accepted, FILE_MUTATIONS / 100);
+    ck_assert_int_lt(accepted, FILE_MUTATIONS / 2);
+}
+END_TEST
+
+/* Bytes of a base and of an adapter for it; the mutation goes into the config or the weights. */
+START_TEST(mutated_adapters)
+{
+    static const char BASE[] = "{\"model.a.weight\":" T("F32", "[2,3]", "0", "24") "}";
+    static const char FACTORS[] = "{\"base_model.model.model.a.lora_A.weight\":" T(
+        "F32", "[1,3]", "0",
+        "12") ",\"base_model.model.model.a.lora_B.weight\":" T("F32", "[2,1]", "12",
+                                                               "20") ",\"base_model.model."
+                                                                     "score.weight\":" T(
+                                                                         "F32", "[1]", "20",
+                                                                         "24") "}";
+    static const char CONFIG[] =
+        "{\"peft_type\":\"LORA\",\"task_type\":\"SEQ_CLS\",\"r\":1,\"lora_alpha\":2,"
+        "\"target_modules\":[\"a\"],\"modules_to_save\":[\"score\"],\"rank_pattern\":{\"a\":1},"
+        "\"alpha_pattern\":{\".*[a-c]\\\\.?x+\":4},\"use_dora\":false}";
+    unsigned char bytes[FILE_BYTES_MAX];
+    rw_test_write(dir, "model.safetensors", bytes, make_file(BASE, bytes));
+    int accepted = 0;
+    for (int i = 0; i < FILE_MUTATIONS; i++) {
+        struct rw_mutator mutator = {.state = (uint64_t)i};
+        unsigned char config[FILE_BYTES_MAX];
+        size_t len = make_file(FACTORS, bytes), config_len = sizeof CONFIG - 1;
+        memcpy(config, CONFIG, config_len);
+        if (i > 0 && i % 2 == 0) {
+            len = rw_mutate(&mutator, bytes, len, sizeof bytes);
+        } else if (i > 0) {
+            config_len = rw_mutate(&mutator, config, config_len, sizeof config);
+        }
+        rw_test_write(dir, "adapter_model.safetensors", bytes, len);
+        rw_test_write(dir, "adapter_config.json", config, config_len);
+        bool whole = try_folder();
+        ck_assert(whole || i > 0);
+        accepted += whole;
+    }
+    printf("mutated adapters: %d, accepted %d\n", FILE_MUTATIONS, accepted);
+    ck_assert_int_gt(accepted, FILE_MUTATIONS / 100);
+    ck_assert_int_lt(accepted, FILE_MUTATIONS / 2);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("mutations");
@@ -154,6 +230,8 @@ int main(void)
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, mutated_files);
     tcase_add_test(tc, mutated_indexes);
+    tcase_add_test(tc, mutated_pickles);
+    tcase_add_test(tc, mutated_adapters);
     suite_add_tcase(suite, tc);
     return rw_test_run(suite);
 }
