@@ -1,6 +1,9 @@
 #include "core/model/chat.h"
 
+#include <string.h>
+
 #include "core/base/util.h"
+#include "core/text/jinja.h"
 
 /* Sections only; system_default and begin are added from the template. */
 static const char CHATML[] =
@@ -64,104 +67,101 @@ static const struct {
     {"bare", "{" BARE},
 };
 
-static bool has(struct rw_str text, const char *needle)
+/* ---- what the folder's template renders ------------------------------------------------------ */
+
+/* The templates' date where nobody said another: a reward must not change overnight. */
+const struct tm RW_CHAT_DATE = {
+    .tm_year = 124, .tm_mon = 6, .tm_mday = 26, .tm_wday = 5, .tm_yday = 207};
+
+rw_status rw_chat_evaluate(const struct rw_chat *chat, struct rw_arena *arena,
+                           struct rw_layout *layout, struct rw_error *err)
 {
-    return rw_str_find(text, rw_str_from(needle), 0) < text.len;
+    layout->n_special = chat->n_special;
+    memcpy(layout->special, chat->special, sizeof layout->special);
+    rw_status status = rw_jinja_parse(chat->template_text, arena, &layout->jinja, err);
+    if (status == RW_MODEL_UNSUPPORTED) {
+        rw_error_hint(err, "write the layout into rewardd.json (core/MODEL.md section 4)");
+    }
+    return status;
 }
 
-/* What a quoted literal of the template means: \n, \\, \' and \" are escapes. */
-static struct rw_str unescape(struct rw_str raw, struct rw_arena *arena)
+/* A conversation of one question "u", as the folder's template renders it; ptr NULL: not at all. */
+static struct rw_str render_question(const struct rw_chat *chat, struct rw_arena *arena)
 {
-    struct rw_str copy = rw_arena_copy(arena, raw);
-    char *to = (char *)copy.ptr;
-    if (to == NULL) {
-        return copy;
+    struct rw_layout layout = {0};
+    struct rw_error err = {0};
+    struct rw_jinja_text text = {0};
+    struct rw_jinja_value *globals = rw_jinja_dict(arena);
+    struct rw_jinja_value *messages = rw_jinja_list(arena);
+    struct rw_jinja_value *message = rw_jinja_dict(arena);
+    bool good = chat->template_text.len > 0 &&
+                rw_chat_evaluate(chat, arena, &layout, &err) == RW_OK &&
+                rw_jinja_put(arena, message, "role", rw_jinja_str(arena, RW_STR("user"), 0)) &&
+                rw_jinja_put(arena, message, "content", rw_jinja_str(arena, RW_STR("u"), 0)) &&
+                rw_jinja_append(arena, messages, message) &&
+                rw_jinja_put(arena, globals, "messages", messages) &&
+                rw_jinja_put(arena, globals, "tools", rw_jinja_none(arena)) &&
+                rw_jinja_put(arena, globals, "documents", rw_jinja_none(arena)) &&
+                rw_jinja_put(arena, globals, "add_generation_prompt", rw_jinja_bool(arena, false));
+    for (size_t i = 0; i < chat->n_special && good; i++) {
+        good = rw_jinja_put(arena, globals, chat->special[i].name,
+                            rw_jinja_str(arena, chat->special[i].text, 0));
     }
-    size_t n = 0;
-    for (size_t i = 0; i < raw.len; i++) {
-        char c = raw.ptr[i];
-        if (c == '\\' && i + 1 < raw.len) {
-            char next = raw.ptr[++i];
-            c = next == 'n' ? '\n' : next == 't' ? '\t' : next;
-        }
-        to[n++] = c;
-    }
-    copy.len = n;
-    return copy;
+    const struct rw_jinja_context context = {globals, &RW_CHAT_DATE};
+    good = good && rw_jinja_render(layout.jinja, &context, arena, &text, &err) == RW_OK;
+    return good ? (struct rw_str){text.ptr, text.len} : (struct rw_str){NULL, 0};
 }
 
-/* ChatML templates hold their default as a literal '<|im_start|>system\nTEXT<|im_end|>\n'. The
- * text runs to the first <|im_end|> and must not leave the literal (a quote would end it). */
+/* Without the BOS that a template may begin with. */
+static struct rw_str without_bos(const struct rw_chat *chat, struct rw_str text)
+{
+    bool there = chat->bos_token.len > 0 && rw_str_starts(text, chat->bos_token);
+    return there ? rw_str_slice(text, chat->bos_token.len, text.len) : text;
+}
+
+/* The system text that a ChatML template adds by itself. */
 static bool find_system_default(struct rw_str text, struct rw_str *out)
 {
-    static const struct rw_str OPEN = {"<|im_start|>system", 18};
-    static const struct rw_str END = {"<|im_end|>", 10};
-    for (size_t at = rw_str_find(text, OPEN, 0); at < text.len; at = rw_str_find(text, OPEN, at)) {
-        char quote = at > 0 ? text.ptr[at - 1] : '\0';
-        at += OPEN.len;
-        size_t newline = at < text.len && text.ptr[at] == '\n' ? 1 : 2; /* raw, or \n as written */
-        size_t end = rw_str_find(text, END, at);
-        if (end == text.len || at + newline > end) {
-            return false;
-        }
-        struct rw_str inside = rw_str_slice(text, at + newline, end);
-        if ((quote == '\'' || quote == '"') && inside.len > 0 &&
-            memchr(inside.ptr, quote, inside.len) == NULL) {
-            *out = inside;
-            return true;
-        }
+    const struct rw_str open = RW_STR("<|im_start|>system\n");
+    const struct rw_str end = RW_STR("<|im_end|>\n<|im_start|>user\nu<|im_end|>\n");
+    if (!rw_str_starts(text, open) || !rw_str_ends(text, end) || text.len < open.len + end.len) {
+        return false;
     }
-    return false;
+    *out = rw_str_slice(text, open.len, text.len - end.len);
+    return true;
 }
 
-static rw_status unknown_template(const struct rw_chat *chat, struct rw_error *err)
+#define QUESTION "<|start_header_id|>user<|end_header_id|>\n\nu<|eot_id|>"
+
+static rw_status choose_llama3(const struct rw_chat *chat, struct rw_arena *arena,
+                               struct rw_str *name, struct rw_error *err)
 {
+    struct rw_str text = without_bos(chat, render_question(chat, arena));
+    if (rw_str_is(text, QUESTION)) {
+        *name = RW_STR("llama3");
+        return RW_OK;
+    }
+    if (rw_str_is(text, "<|start_header_id|>system<|end_header_id|>\n\nCutting Knowledge Date: "
+                        "December 2023\nToday Date: 26 Jul 2024\n\n<|eot_id|>" QUESTION)) {
+        *name = RW_STR("llama3-dated");
+        return RW_OK;
+    }
     rw_fail(err, RW_MODEL_UNSUPPORTED,
-            "the chat template of the model (%zu bytes) is of no family that we know",
-            chat->template_text.len);
+            "this recipe is written for the chat template of Llama 3 or 3.1, and the folder's "
+            "renders otherwise");
     rw_error_param(err, "chat_template");
-    rw_error_hint(err, "known: chatml, chatml-think, llama3, llama3-dated, plain, plain-eos, bare. "
-                       "Write the layout "
-                       "into rewardd.json (core/MODEL.md section 4)");
     return RW_MODEL_UNSUPPORTED;
-}
-
-/* Marks of other families would be lost without a word: a template that has them is unknown. */
-static const char *recognise(struct rw_str text)
-{
-    if (text.len == 0) {
-        return "plain";
-    }
-    bool chatml = has(text, "<|im_start|>") && has(text, "<|im_end|>");
-    bool llama = has(text, "<|start_header_id|>") && has(text, "<|eot_id|>");
-    if (chatml == llama) {
-        return NULL;
-    }
-    if (llama) {
-        if (!has(text, "trim")) {
-            return NULL;
-        }
-        return has(text, "Cutting Knowledge Date: December 2023") ? "llama3-dated"
-               : has(text, "Cutting Knowledge")                   ? NULL
-                                                                  : "llama3";
-    }
-    if (has(text, "<think>")) {
-        return has(text, "reasoning_content") && has(text, "last_query_index") ? "chatml-think"
-                                                                               : NULL;
-    }
-    return has(text, "| trim") || has(text, "|trim") ? NULL : "chatml";
 }
 
 rw_status rw_chat_resolve(const struct rw_chat *chat, struct rw_str name, struct rw_arena *arena,
                           struct rw_chat_family *out, struct rw_error *err)
 {
     *out = (struct rw_chat_family){0};
-    if (rw_str_is(name, "auto")) {
-        const char *found = recognise(chat->template_text);
-        if (found == NULL) {
-            return unknown_template(chat, err);
+    if (rw_str_is(name, "llama3-auto")) {
+        rw_status status = choose_llama3(chat, arena, &name, err);
+        if (status != RW_OK) {
+            return status;
         }
-        name = rw_str_from(found);
     }
     for (size_t i = 0; i < RW_COUNT(FAMILY); i++) {
         if (rw_str_is(name, FAMILY[i].name)) {
@@ -173,15 +173,11 @@ rw_status rw_chat_resolve(const struct rw_chat *chat, struct rw_str name, struct
         return rw_fail(err, RW_MODEL_CORRUPT, "chat family \"%.*s\" is not known",
                        RW_STR_ARG(name));
     }
-    struct rw_str text = chat->template_text;
-    struct rw_str raw;
-    if (strcmp(out->name, "chatml") == 0 && find_system_default(text, &raw)) {
-        out->has_system_default = true;
-        out->system_default = unescape(raw, arena);
-        if (out->system_default.ptr == NULL) {
-            return rw_fail(err, RW_NO_MEMORY, "no memory for the chat template");
-        }
+    if (out->layout == CHATML) {
+        struct rw_str text = render_question(chat, arena);
+        struct rw_str bare = without_bos(chat, text);
+        out->bos = bare.len < text.len;
+        out->has_system_default = find_system_default(bare, &out->system_default);
     }
-    out->bos = out->layout == CHATML && has(text, "bos_token");
     return RW_OK;
 }

@@ -1,23 +1,31 @@
-/* Chat templates without a template engine: families are recognised, and rendered as layouts.
+/* Chat templates: the folder's own, and families by name.
  *
- * A family is a rewardd.json layout with its sections; what differs inside a family (the default
- * system text, a leading BOS) is read out of the folder's template. An unknown template is refused:
- * a wrong prompt gives wrong rewards without any sign of it. */
+ * "auto" is the folder's template, evaluated (core/text/jinja.h). A family is a rewardd.json layout
+ * with its sections, for recipes whose authors wrote their own text; what differs inside a family
+ * (the default system text, a leading BOS) is seen in what the folder's template renders. */
 #ifndef RW_MODEL_CHAT_H
 #define RW_MODEL_CHAT_H
+
+#include <time.h>
 
 #include "core/base/arena.h"
 #include "core/base/status.h"
 #include "core/base/str.h"
 #include "core/io/json.h"
+#include "core/model/layout.h"
 
 /* What tokenizer_config.json (or chat_template.jinja) says. */
 struct rw_chat {
     struct rw_str template_text; /* empty = none */
     struct rw_str bos_token;     /* empty = none */
     struct rw_str eos_token;
+    struct rw_special special[RW_SPECIALS_MAX]; /* those that are set */
+    size_t n_special;
     const char *missing; /* why there is no template where a folder should have one; NULL = none */
 };
+
+/* 26 July 2024. */
+extern const struct tm RW_CHAT_DATE;
 
 struct rw_chat_family {
     const char *name;   /* "chatml" */
@@ -27,7 +35,12 @@ struct rw_chat_family {
     bool bos; /* the template begins with bos_token */
 };
 
-/* By name, or from the template when name is "auto". MODEL_UNSUPPORTED when unknown. */
+/* The folder's template and its special tokens, into the layout. MODEL_UNSUPPORTED with the line of
+ * what the interpreter does not understand. */
+rw_status rw_chat_evaluate(const struct rw_chat *chat, struct rw_arena *arena,
+                           struct rw_layout *layout, struct rw_error *err);
+/* By name; "llama3-auto" is the one of its two families that renders as the folder's template does.
+ * MODEL_UNSUPPORTED when neither does. */
 rw_status rw_chat_resolve(const struct rw_chat *chat, struct rw_str name, struct rw_arena *arena,
                           struct rw_chat_family *out, struct rw_error *err);
 

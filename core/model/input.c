@@ -69,13 +69,6 @@ static rw_status refuse_message(struct rw_composer *c, size_t index, const char 
     return RW_INVALID_REQUEST;
 }
 
-/* Special tokens typed inside content are reported, whether or not they are parsed. */
-static rw_status count_special(struct rw_composer *c, struct rw_str text)
-{
-    return rw_tokenizer_count_special(c->package->tokenizer, text, &c->out->special_token_texts,
-                                      c->err);
-}
-
 static rw_status add_message(struct rw_composer *c, size_t index)
 {
     static const enum rw_section_id SECTION[] = {
@@ -91,7 +84,7 @@ static rw_status add_message(struct rw_composer *c, size_t index)
     if (message->role == RW_ROLE_SYSTEM && index > 0) {
         return refuse_message(c, index, "a system message must come first");
     }
-    rw_status status = count_special(c, message->content);
+    rw_status status = rw_composer_count_special(c, message->content);
     return status == RW_OK ? add_section(c, id, message->content, c->source->parse_special, 0)
                            : status;
 }
@@ -131,7 +124,7 @@ static rw_status add_conversation(struct rw_composer *c)
     if (status != RW_OK) {
         return status;
     }
-    status = count_special(c, c->prompt);
+    status = rw_composer_count_special(c, c->prompt);
     if (status != RW_OK) {
         return status;
     }
@@ -170,7 +163,7 @@ static rw_status add_step(struct rw_composer *c, size_t index)
     if (!c->layout->keep_empty_steps && step_is_empty(c, id, step)) {
         return rw_composer_empty(c, "the step is empty", index, true);
     }
-    rw_status status = count_special(c, step);
+    rw_status status = rw_composer_count_special(c, step);
     if (status == RW_OK && index > 0) {
         status = add_section(c, RW_SECTION_BETWEEN, (struct rw_str){0}, false, index);
     }
@@ -270,17 +263,18 @@ static rw_status add_trace(struct rw_composer *c)
         status = add_step(c, i);
     }
     if (status == RW_OK && c->response.len > 0) {
-        status = count_special(c, c->response);
+        status = rw_composer_count_special(c, c->response);
     }
     if (status == RW_OK && c->response.len > 0) {
         status = add_section(c, RW_SECTION_RESPONSE, c->response, c->source->parse_special, 0);
     }
-    if (status == RW_OK) {
-        status = add_section(c, RW_SECTION_CLOSE, (struct rw_str){0}, false, 0);
-    }
-    if (status == RW_OK) {
-        status = rw_composer_end(c);
-    }
+    return status == RW_OK ? add_section(c, RW_SECTION_CLOSE, (struct rw_str){0}, false, 0)
+                           : status;
+}
+
+static rw_status add_end(struct rw_composer *c)
+{
+    rw_status status = rw_composer_end(c);
     if (status == RW_OK) {
         status = rw_composer_around(c, false);
     }
@@ -315,11 +309,14 @@ static rw_status compose(struct rw_composer *c)
         return rw_composer_no_memory(c);
     }
     status = rw_composer_around(c, true);
-    if (status == RW_OK) {
+    if (status == RW_OK && c->layout->jinja != NULL) {
+        status = rw_composer_template(c);
+    } else if (status == RW_OK) {
         status = add_conversation(c);
+        status = status == RW_OK ? add_trace(c) : status;
     }
     if (status == RW_OK) {
-        status = add_trace(c);
+        status = add_end(c);
     }
     return status == RW_OK ? rw_composer_finish(c) : status;
 }

@@ -32,6 +32,12 @@ rw_status rw_composer_empty(struct rw_composer *c, const char *message, size_t s
     return RW_EMPTY_TRACE;
 }
 
+rw_status rw_composer_count_special(struct rw_composer *c, struct rw_str text)
+{
+    return rw_tokenizer_count_special(c->package->tokenizer, text, &c->out->special_token_texts,
+                                      c->err);
+}
+
 /* ---- runs ------------------------------------------------------------------------------------ */
 
 static void set_position(struct rw_composer *c, const struct rw_composer_mark *mark, size_t tokens)

@@ -45,6 +45,10 @@ rw_status rw_composer_text(struct rw_composer *c, struct rw_str text, bool trust
 rw_status rw_composer_token(struct rw_composer *c, int32_t id);
 /* A reward of `step` is read at the token that ends here, or the first step begins here. */
 rw_status rw_composer_mark(struct rw_composer *c, bool is_score, size_t step);
+/* Special tokens typed inside content are reported, whether or not they are parsed. */
+rw_status rw_composer_count_special(struct rw_composer *c, struct rw_str text);
+/* Conversation and trace, as the folder's chat template lays them out (input_template.c). */
+rw_status rw_composer_template(struct rw_composer *c);
 /* What the layout does to the end of the whole text. */
 rw_status rw_composer_end(struct rw_composer *c);
 /* Tokens of the tokenizer's post-processor, before (or behind) everything. */

@@ -82,7 +82,24 @@ struct rw_section {
     bool present;
 };
 
+/* A name that templates know a special token by ("bos_token"), and its text. */
+struct rw_special {
+    const char *name;
+    struct rw_str text;
+};
+
+enum {
+    RW_SPECIALS_MAX = 7,
+};
+
+struct rw_jinja;
+
 struct rw_layout {
+    /* The folder's chat template, which lays out everything but the steps; NULL: the sections do.
+     */
+    const struct rw_jinja *jinja;
+    struct rw_special special[RW_SPECIALS_MAX];
+    size_t n_special;
     struct rw_section section[RW_SECTION_COUNT];
     bool has_system_default;
     struct rw_str system_default;

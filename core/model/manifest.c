@@ -282,8 +282,11 @@ rw_status rw_manifest_check(const struct rw_manifest *m, struct rw_error *err)
                                "needs kind, head, post and layout (or a preset)");
     }
     bool steps = layout->section[RW_SECTION_STEP].present;
-    bool response = layout->section[RW_SECTION_RESPONSE].present;
-    if (!layout->section[RW_SECTION_PROMPT].present && !layout->section[RW_SECTION_USER].present) {
+    /* A template takes a whole answer as it takes any assistant's turn. */
+    bool response =
+        layout->section[RW_SECTION_RESPONSE].present || (layout->jinja != NULL && !steps);
+    if (layout->jinja == NULL && !layout->section[RW_SECTION_PROMPT].present &&
+        !layout->section[RW_SECTION_USER].present) {
         return rw_manifest_bad(err, "layout", "needs prompt or user");
     }
     size_t in_step = count_scores(layout, RW_SECTION_STEP);

@@ -202,6 +202,9 @@ static rw_status apply_chat(struct rw_manifest *m, const struct rw_json *value,
         }
         name = bare->text;
     }
+    if (rw_str_is(name, "auto")) {
+        return rw_chat_evaluate(m->chat, m->arena, &m->layout, err);
+    }
     rw_status status = rw_chat_resolve(m->chat, name, m->arena, &family, err);
     if (status == RW_OK) {
         status = rw_json_parse(m->arena, rw_str_from(family.layout), &root, err);
@@ -295,6 +298,31 @@ static rw_status apply_layout_switch(struct rw_manifest *m, const struct rw_json
     return rw_manifest_bad(err, key, "unknown key");
 }
 
+/* A template lays out everything but what stands around the steps. */
+static rw_status check_template(const struct rw_manifest *m, struct rw_error *err)
+{
+    for (int id = 0; m->layout.jinja != NULL && id < RW_SECTION_COUNT; id++) {
+        const struct rw_section *section = &m->layout.section[id];
+        bool steps =
+            id == RW_SECTION_FIRST_STEP || id == RW_SECTION_STEP || id == RW_SECTION_BETWEEN;
+        const char *name = rw_section_name((enum rw_section_id)id);
+        if (section->present && !steps) {
+            return rw_manifest_bad(err, name,
+                                   "has no place beside \"chat\":\"auto\", which is the "
+                                   "folder's own template");
+        }
+        for (size_t i = 0; i < section->count; i++) {
+            enum rw_piece_type type = section->pieces[i].type;
+            if (type != RW_PIECE_TEXT && type != RW_PIECE_CONTENT && type != RW_PIECE_SCORE) {
+                return rw_manifest_bad(err, name,
+                                       "holds a piece that a text cannot hold, beside "
+                                       "\"chat\":\"auto\"");
+            }
+        }
+    }
+    return RW_OK;
+}
+
 rw_status rw_manifest_apply_layout(struct rw_manifest *m, const struct rw_json *value,
                                    struct rw_error *err)
 {
@@ -318,5 +346,5 @@ rw_status rw_manifest_apply_layout(struct rw_manifest *m, const struct rw_json *
         }
     }
     m->has_layout = true;
-    return status;
+    return status == RW_OK ? check_template(m, err) : status;
 }

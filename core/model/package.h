@@ -7,6 +7,8 @@
 #ifndef RW_MODEL_PACKAGE_H
 #define RW_MODEL_PACKAGE_H
 
+#include <time.h>
+
 #include "core/base/arena.h"
 #include "core/base/status.h"
 #include "core/io/checkpoint.h"
@@ -42,6 +44,7 @@ struct rw_package {
     size_t n_golden;
     float golden_tolerance;                 /* absolute, on raw, float32 path */
     uint32_t context_max;                   /* tokens: the smaller of config and rewardd.json */
+    struct tm now;                          /* what a template that asks for the date is told */
     char evidence[RW_PACKAGE_EVIDENCE_MAX]; /* what decided how it is scored, for people */
     char digest[65]; /* SHA-256 over weights' digest, config, tokenizer, recipe and layout */
 };

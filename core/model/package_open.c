@@ -115,6 +115,19 @@ static struct rw_str template_text(const struct rw_json *value, const char **mis
     return value != NULL && value->type == RW_JSON_STRING ? value->text : (struct rw_str){0};
 }
 
+/* The names that templates know special tokens by, as transformers' special_tokens_map has them. */
+static void read_special(const struct rw_json *root, struct rw_chat *chat)
+{
+    static const char *const NAME[RW_SPECIALS_MAX] = {
+        "bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"};
+    for (size_t i = 0; i < RW_SPECIALS_MAX; i++) {
+        struct rw_str text = token_text(rw_json_get(root, NAME[i]));
+        if (text.len > 0) {
+            chat->special[chat->n_special++] = (struct rw_special){NAME[i], text};
+        }
+    }
+}
+
 /* transformers 5 keeps the template in a file of its own. */
 static rw_status read_chat(struct opening *o)
 {
@@ -128,6 +141,7 @@ static rw_status read_chat(struct opening *o)
         if (status == RW_OK) {
             o->chat.bos_token = token_text(rw_json_get(root, "bos_token"));
             o->chat.eos_token = token_text(rw_json_get(root, "eos_token"));
+            read_special(root, &o->chat);
             o->chat.template_text =
                 template_text(rw_json_get(root, "chat_template"), &o->chat.missing);
         }
@@ -649,6 +663,7 @@ rw_status rw_package_open_on(const char *dir, const char *base, const char *pres
     if (o.package == NULL) {
         return rw_fail(err, RW_NO_MEMORY, "no memory for the model package");
     }
+    o.package->now = RW_CHAT_DATE;
     rw_arena_init(&o.package->arena, ARENA_BYTES_MAX);
     rw_arena_init(&o.scratch, ARENA_BYTES_MAX);
     rw_status status = open_resolved(&o, dir, base, preset);

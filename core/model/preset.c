@@ -52,7 +52,7 @@ static const struct rw_preset PRESET[] = {
     {"rlhflow-orm",
      "{\"kind\":\"outcome\",\"head\":{\"type\":\"lm_rows\",\"rows\":[\"+\",\"-\"]},"
      "\"post\":{\"type\":\"softmax\",\"good\":0},\"aggregate\":\"last\",\"layout\":{"
-     "\"chat\":\"auto\",\"prompt\":[\"<|start_header_id|>user<|end_header_id|>\\n\\n\",{"
+     "\"chat\":\"llama3-auto\",\"prompt\":[\"<|start_header_id|>user<|end_header_id|>\\n\\n\",{"
      "\"content\":\"prompt\",\"trim\":\"left\"},\" \"],\"open\":[],\"response\":[{"
      "\"content\":\"response\",\"trim\":\"right\"},"
      "\"<|eot_id|><|start_header_id|>assistant<|end_header_id|>\\n\\n\",{\"score\":true},"

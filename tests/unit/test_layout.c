@@ -55,6 +55,12 @@ static rw_status open_layout(const char *tokenizer, const char *text)
     return status;
 }
 
+#define CHATML_TURNS \
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+#define LLAMA3_TURNS                                                                             \
+    "{{ bos_token }}{% for m in messages %}<|start_header_id|>{{ m.role }}<|end_header_id|>\n\n" \
+    "{{ m.content | trim }}<|eot_id|>{% endfor %}"
+
 static void open_preset(const char *tokenizer, const char *name)
 {
     const struct rw_preset *preset = rw_preset_find(rw_str_from(name));
@@ -111,15 +117,17 @@ START_TEST(every_preset_is_read)
     static const char *const LLAMA[] = {"rlhflow-prm-mistral", "rlhflow-prm-deepseek",
                                         "versaprm-llama", "rlhflow-orm"};
     size_t n = 0;
-    chat = (struct rw_chat){.template_text = RW_STR("<|im_start|><|im_end|>"),
-                            .eos_token = RW_STR("<|im_end|>")};
+    chat =
+        (struct rw_chat){.template_text = RW_STR(CHATML_TURNS), .eos_token = RW_STR("<|im_end|>")};
     for (size_t i = 0; i < RW_COUNT(QWEN); i++, n++) {
         open_preset("qwen", QWEN[i]);
         rw_tokenizer_close(package.tokenizer);
     }
     for (size_t i = 0; i < RW_COUNT(LLAMA); i++, n++) {
-        chat = (struct rw_chat){.template_text = RW_STR("<|start_header_id|> | trim <|eot_id|>"),
-                                .bos_token = RW_STR("<|begin_of_text|>")};
+        chat = (struct rw_chat){.template_text = RW_STR(LLAMA3_TURNS),
+                                .bos_token = RW_STR("<|begin_of_text|>"),
+                                .special = {{"bos_token", RW_STR("<|begin_of_text|>")}},
+                                .n_special = 1};
         open_preset("llama3", LLAMA[i]);
         rw_tokenizer_close(package.tokenizer);
     }
@@ -372,7 +380,7 @@ START_TEST(outcome_is_read_at_the_last_token_that_is_not_padding)
 {
     const struct rw_str steps[] = {RW_STR("a"), RW_STR("b")};
     struct rw_trace_source source = source_of(steps, 2);
-    chat.template_text = RW_STR("'<|im_start|>' + '<|im_end|>'");
+    chat.template_text = RW_STR(CHATML_TURNS);
     open_preset("qwen", "seqcls");
     ck_assert_int_eq(build(&source), RW_OK);
     ck_assert_uint_eq(input.outcome_position, input.n_tokens - 1);
@@ -460,42 +468,165 @@ START_TEST(manifests_that_are_not_understood_are_refused)
 }
 END_TEST
 
-START_TEST(chat_templates)
+/* What a family takes from the folder's template is what that renders. */
+START_TEST(families_see_what_the_template_renders)
 {
     static const struct {
+        const char *name;
         const char *text;
         const char *family; /* NULL = refused */
         const char *system; /* default */
     } CASE[] = {
-        {"", "plain", NULL},
-        {"{{ '<|im_start|>system\\nBe \\'x\\\\y\\'.<|im_end|>\\n' }}", "chatml", NULL},
-        {"{{ \"<|im_start|>system\\nBe x\\\\y.<|im_end|>\\n\" }}", "chatml", "Be x\\y."},
-        {"{{ '<|im_start|>system\nBe.<|im_end|>\n' }}", "chatml", "Be."},
-        {"'<|im_start|>system\\n' + m + '<|im_end|>' '<|im_start|>system\\nB<|im_end|>'", "chatml",
-         "B"},
-        {"'<|im_start|>' + role + '<|im_end|>'", "chatml", NULL},
-        {"<|im_start|><|im_end|><think>", NULL, NULL},
-        {"<|im_start|><|im_end|><think> reasoning_content last_query_index", "chatml-think", NULL},
-        {"<|start_header_id|> | trim <|eot_id|>", "llama3", NULL},
-        {"<|start_header_id|> | trim <|eot_id|> Cutting Knowledge Date: December 2023",
+        {"plain", "", "plain", NULL},
+        {"chatml", CHATML_TURNS, "chatml", NULL},
+        {"chatml",
+         "{% set d = 'Be \\'x\\\\y\\'.' %}<|im_start|>system\n{{ d }}<|im_end|>\n" CHATML_TURNS,
+         "chatml", "Be 'x\\y'."},
+        {"chatml",
+         "{% if messages[0].role != 'system' %}<|im_start|>system\nBe.<|im_end|>\n{% endif "
+         "%}" CHATML_TURNS,
+         "chatml", "Be."},
+        {"chatml", "[INST] {{ messages[0].content }} [/INST]", "chatml", NULL},
+        {"llama3-auto", LLAMA3_TURNS, "llama3", NULL},
+        {"llama3-auto",
+         "{{ bos_token }}<|start_header_id|>system<|end_header_id|>\n\nCutting Knowledge Date: "
+         "December 2023\nToday Date: {{ strftime_now('%d %b %Y') }}\n\n<|eot_id|>{% for m in "
+         "messages %}<|start_header_id|>{{ m.role }}<|end_header_id|>\n\n{{ m.content }}<|eot_id|>"
+         "{% endfor %}",
          "llama3-dated", NULL},
-        {"<|start_header_id|> | trim <|eot_id|> Cutting Knowledge Date: 2031", NULL, NULL},
-        {"[INST] {{ m }} [/INST]", NULL, NULL},
+        {"llama3-auto", LLAMA3_TURNS "<|start_header_id|>assistant<|end_header_id|>\n\n", NULL,
+         NULL},
+        {"llama3-auto", "{{ messages|nosuch }}", NULL, NULL},
     };
     for (size_t i = 0; i < RW_COUNT(CASE); i++) {
         struct rw_chat_family family;
         chat.template_text = rw_str_from(CASE[i].text);
-        rw_status status = rw_chat_resolve(&chat, RW_STR("auto"), &arena, &family, &err);
+        rw_status status = rw_chat_resolve(&chat, rw_str_from(CASE[i].name), &arena, &family, &err);
         ck_assert_msg(status == (CASE[i].family ? RW_OK : RW_MODEL_UNSUPPORTED), "%s",
                       CASE[i].text);
         if (status != RW_OK) {
-            ck_assert_ptr_nonnull(strstr(err.hint, "rewardd.json"));
             continue;
         }
         ck_assert_str_eq(family.name, CASE[i].family);
         ck_assert_msg(family.has_system_default == (CASE[i].system != NULL), "%s", CASE[i].text);
         ck_assert(CASE[i].system == NULL || rw_str_is(family.system_default, CASE[i].system));
     }
+}
+END_TEST
+
+/* The ids of a text whose special tokens count. */
+static void check_ids(const char *text)
+{
+    struct rw_tokens tokens;
+    const struct rw_segment segment = {rw_str_from(text), true};
+    rw_tokens_init(&tokens, 4096);
+    ck_assert_int_eq(rw_tokenizer_encode(package.tokenizer, &segment, 1, &tokens, &err), RW_OK);
+    ck_assert_msg(tokens.count == input.n_tokens, "%u ids, not %zu: %s", input.n_tokens,
+                  tokens.count, text);
+    ck_assert_int_eq(memcmp(tokens.ids, input.ids, tokens.count * sizeof *tokens.ids), 0);
+    rw_tokens_fini(&tokens);
+}
+
+START_TEST(a_template_lays_out_an_outcome_trace)
+{
+    chat.template_text =
+        RW_STR("{% if messages[0].role != 'system' %}<|im_start|>system\nBe.<|im_end|>\n"
+               "{% endif %}" CHATML_TURNS);
+    open_preset("qwen", "seqcls");
+    ck_assert_int_eq(build_text("It is 36."), RW_OK);
+    check_ids("<|im_start|>system\nBe.<|im_end|>\n<|im_start|>user\nHow many pens?<|im_end|>\n"
+              "<|im_start|>assistant\nIt is 36.<|im_end|>\n");
+    /* A special token that a policy typed is text: more ids than where it counts. */
+    ck_assert_int_eq(build_text("x<|im_end|>"), RW_OK);
+    ck_assert_uint_eq(input.special_token_texts, 1);
+    uint32_t typed = input.n_tokens;
+    ck_assert_int_eq(build_text("x"), RW_OK);
+    ck_assert_uint_gt(typed, input.n_tokens + 1);
+}
+END_TEST
+
+/* A template may strip or split an answer; it may not lose or double it. */
+START_TEST(what_a_template_does_to_an_answer)
+{
+    static const struct {
+        const char *answer; /* how it writes the assistant's content */
+        const char *text;
+        rw_status status;
+        const char *rendered;
+    } CASE[] = {
+        {"{{ m.content | trim }}", "  5 \n", RW_OK, "5"},
+        {"{{ m.content.split('</think>')[-1].lstrip('\n') }}", "<think>a</think>\n\n5", RW_OK, "5"},
+        {"<think>\n\n</think>\n\n{{ m.content }}", "5", RW_OK, "<think>\n\n</think>\n\n5"},
+        {"{{ m.content }}{{ m.content }}", "5", RW_INVALID_REQUEST, NULL},
+        {"nothing", "5", RW_INVALID_REQUEST, NULL},
+        {"{{ raise_exception('no answers here') }}", "5", RW_INVALID_REQUEST, NULL},
+    };
+    for (size_t i = 0; i < RW_COUNT(CASE); i++) {
+        char text[512], wanted[512];
+        snprintf(text, sizeof text,
+                 "{%% for m in messages %%}{%% if m.role == 'assistant' %%}A: %s{%% else %%}Q: {{ "
+                 "m.content }}\n{%% endif %%}{%% endfor %%}",
+                 CASE[i].answer);
+        chat.template_text = rw_str_from(text);
+        open_preset("qwen", "seqcls");
+        ck_assert_msg(build_text(CASE[i].text) == CASE[i].status, "%s: %s", CASE[i].answer,
+                      err.message);
+        if (CASE[i].status == RW_OK) {
+            snprintf(wanted, sizeof wanted, "Q: How many pens?\nA: %s", CASE[i].rendered);
+            check_ids(wanted);
+        }
+        rw_tokenizer_close(package.tokenizer);
+    }
+    package.tokenizer = NULL;
+}
+END_TEST
+
+#define MARKED                                                                                    \
+    "{\"kind\":\"process\",\"head\":{\"type\":\"linear\",\"weight\":\"w\"},\"post\":{\"type\":"   \
+    "\"sigmoid\"},\"layout\":{\"chat\":\"auto\",\"step\":[{\"content\":\"step\"},\"<extra_0>\",{" \
+    "\"score\":true}],\"marker\":\"<extra_0>\",\"count_marker\":true,\"split\":[\"\\n\\n\"]}}"
+
+/* Marks of steps are found in what the template made of them. */
+START_TEST(a_template_lays_out_steps)
+{
+    const struct rw_str steps[] = {RW_STR("one"), RW_STR("two <extra_0>"), RW_STR("three")};
+    struct rw_trace_source source = source_of(steps, 3);
+    chat.template_text = RW_STR(CHATML_TURNS);
+    ck_assert_msg(open_layout("qwen", MARKED) == RW_OK, "%s", err.message);
+    ck_assert_int_eq(build(&source), RW_OK);
+    ck_assert_uint_eq(input.n_scored_steps, 3);
+    for (size_t i = 0; i < 3; i++) {
+        ck_assert_int_eq(input.ids[input.steps[i].position], manifest.layout.marker);
+    }
+    rw_tokenizer_close(package.tokenizer);
+    /* the last marker is white space to strip, or is cut off: its reward would be read elsewhere */
+    chat.template_text = RW_STR("{% for m in messages %}{{ m.content[:12] }}\n{% endfor %}");
+    ck_assert_msg(open_layout("qwen", MARKED) == RW_OK, "%s", err.message);
+    ck_assert_int_ne(build(&source), RW_OK);
+    rw_tokenizer_close(package.tokenizer);
+    /* sections beside a template, and pieces that a text cannot hold */
+    ck_assert_int_eq(open_layout("qwen",
+                                 "{\"kind\":\"outcome\",\"layout\":{\"chat\":\"auto\",\"close\":"
+                                 "[\"x\"]}}"),
+                     RW_MODEL_CORRUPT);
+    ck_assert_str_eq(err.param, "close");
+    rw_tokenizer_close(package.tokenizer);
+    ck_assert_int_eq(open_layout("qwen",
+                                 "{\"kind\":\"process\",\"layout\":{\"chat\":\"auto\",\"step\":"
+                                 "[{\"content\":\"step\"},{\"cut\":true},{\"score\":true}]}}"),
+                     RW_MODEL_CORRUPT);
+    ck_assert_str_eq(err.param, "step");
+}
+END_TEST
+
+START_TEST(a_template_that_is_not_understood_is_refused)
+{
+    chat.template_text = RW_STR("a\n{{ b | nosuchfilter }}");
+    const struct rw_preset *preset = rw_preset_find(RW_STR("seqcls"));
+    ck_assert_int_eq(open_layout("qwen", preset->text), RW_MODEL_UNSUPPORTED);
+    ck_assert_ptr_nonnull(strstr(err.message, "line 2"));
+    ck_assert_ptr_nonnull(strstr(err.message, "nosuchfilter"));
+    ck_assert_ptr_nonnull(strstr(err.hint, "rewardd.json"));
 }
 END_TEST
 
@@ -531,7 +662,11 @@ int main(void)
     tcase_add_test(tcase, outcome_is_read_at_the_last_token_that_is_not_padding);
     tcase_add_test(tcase, a_response_of_markers_alone_is_empty);
     tcase_add_test(tcase, manifests_that_are_not_understood_are_refused);
-    tcase_add_test(tcase, chat_templates);
+    tcase_add_test(tcase, families_see_what_the_template_renders);
+    tcase_add_test(tcase, a_template_lays_out_an_outcome_trace);
+    tcase_add_test(tcase, what_a_template_does_to_an_answer);
+    tcase_add_test(tcase, a_template_lays_out_steps);
+    tcase_add_test(tcase, a_template_that_is_not_understood_is_refused);
     tcase_add_test(tcase, trims_as_python_does);
     suite_add_tcase(suite, tcase);
     return rw_test_run(suite);
