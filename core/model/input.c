@@ -134,6 +134,9 @@ static rw_status add_conversation(struct rw_composer *c)
     if (status == RW_OK) {
         status = add_section(c, RW_SECTION_OPEN, (struct rw_str){0}, false, 0);
     }
+    if (status == RW_OK && c->layout->cut_answer) {
+        status = rw_composer_flush(c);
+    }
     return status == RW_OK ? rw_composer_mark(c, false, 0) : status;
 }
 

@@ -112,6 +112,7 @@ struct rw_layout {
     struct rw_str remove;      /* everywhere in a response */
     struct rw_str join;        /* between the steps of a list, for RESPONSE */
     enum rw_end end;           /* outcome */
+    bool cut_answer;           /* prompt and answer are tokenised apart */
     bool post_processor;       /* what the tokenizer's own post-processor puts around a text */
     struct rw_str eos_text;    /* with an `end` that needs it */
     int32_t eos;

@@ -277,6 +277,7 @@ static rw_status apply_layout_switch(struct rw_manifest *m, const struct rw_json
         {"keep_empty_steps", &layout->keep_empty_steps, NULL},
         {"last_not_pad", &layout->last_not_pad, NULL},
         {"post_processor", &layout->post_processor, NULL},
+        {"cut_answer", &layout->cut_answer, NULL},
         {"drop_suffix", NULL, &layout->drop_suffix},
         {"remove", NULL, &layout->remove},
         {"join", NULL, &layout->join},

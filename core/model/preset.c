@@ -115,7 +115,8 @@ static const struct rw_preset PRESET[] = {
     {"llamafactory-rm",
      "{\"kind\":\"outcome\",\"head\":{\"type\":\"linear\",\"weight\":"
      "\"v_head.summary.weight\",\"bias\":\"v_head.summary.bias\"},\"post\":{\"type\":"
-     "\"sigmoid\"},\"aggregate\":\"last\",\"layout\":{\"chat\":\"auto\",\"end\":"
+     "\"sigmoid\"},\"aggregate\":\"last\",\"layout\":{\"chat\":\"auto\",\"cut_answer\":true,"
+     "\"end\":"
      "\"eos_if_bare\"}}"},
     {"internlm2-reward",
      "{\"kind\":\"outcome\",\"head\":{\"type\":\"linear\",\"weight\":\"v_head.weight\"},"

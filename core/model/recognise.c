@@ -103,6 +103,11 @@ static const struct situation {
      1,
      SOLE_OUTSIDE_MISTRAL,
      {{"verl-rm", "", NULL}, {"math-minos", "*math-minos*", NULL}}},
+    {"*ForCausalLM", /* LLaMA-Factory's, or a critic of some other trainer */
+     "v_head.summary.weight",
+     1,
+     SOLE_NEVER,
+     {{"llamafactory-rm", "", NULL}}},
     {"LlamaForCausalLM",
      NULL,
      0,

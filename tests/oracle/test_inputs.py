@@ -144,6 +144,28 @@ def test_layout(folders, name):
     assert exact > 60  # the others hold a marker, or nothing
 
 
+def test_llamafactory(tmp_path):
+    """Template.encode_oneturn of LLaMA-Factory: turns are tokenised apart, the reward is read at
+    the last token of the answer slot."""
+    spec = dict(
+        checkpoints.SPECS["openrlhf-qwen"],
+        preset="llamafactory-rm",
+        architecture="Qwen2ForCausalLM",
+        extra={"v_head.summary.weight": (1, "H"), "v_head.summary.bias": (1,)},
+    )
+    path = os.path.join(checkpoints.TOKENIZERS, "qwen", "tokenizer.json")
+    folder = str(tmp_path / "model")
+    checkpoints.write(folder, "llamafactory", layouts.Tokenizer.from_file(path), spec=spec)
+    tok, meta = layouts.load(folder)
+    cases = [dict(c, steps=c["steps"]) for c in layouts.TEXTS + list(random_cases(3, 60))]
+    for case, got in zip(cases, run(folder, cases, "llamafactory-rm")):
+        prompt = layouts.render(meta, case["messages"]) + "<|im_start|>assistant\n"
+        ids = layouts.enc(tok, prompt) + layouts.enc(tok, layouts.answer(case) + "<|im_end|>\n")
+        assert got["ids"] == ids, case
+        assert got["positions"] == [len(ids) - 1]
+    assert subprocess.run([DRIVER, folder], input=b"", capture_output=True).returncode != 0
+
+
 REAL_VOCAB = {
     "qwen2_5": 152064,
     "llama3_1": 128256,
