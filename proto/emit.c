@@ -299,6 +299,12 @@ void rw_emit_double_field(struct rw_buf *out, const char *name, double value)
     rw_emit_double(out, value);
 }
 
+void rw_emit_float_field(struct rw_buf *out, const char *name, float value)
+{
+    rw_emit_name(out, name);
+    rw_emit_float(out, value);
+}
+
 void rw_emit_bool_field(struct rw_buf *out, const char *name, bool value)
 {
     rw_emit_name(out, name);

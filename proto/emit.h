@@ -36,6 +36,7 @@ void rw_emit_span(struct rw_buf *out, uint32_t begin, uint32_t end); /* [begin,e
 void rw_emit_text_field(struct rw_buf *out, const char *name, const char *text); /* NULL: null */
 void rw_emit_unsigned_field(struct rw_buf *out, const char *name, uint64_t value);
 void rw_emit_double_field(struct rw_buf *out, const char *name, double value);
+void rw_emit_float_field(struct rw_buf *out, const char *name, float value);
 void rw_emit_bool_field(struct rw_buf *out, const char *name, bool value);
 
 /* The shortest decimal that strtof gives back as `value`, with a NUL; returns its length. */

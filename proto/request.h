@@ -26,9 +26,21 @@ struct rw_request_message {
     struct rw_str content;
 };
 
+/* Input as the model itself reads it, in place of messages and steps. */
+enum rw_request_raw {
+    RW_RAW_NONE,
+    RW_RAW_IDS,
+    RW_RAW_TEXT, /* special tokens in it are meant */
+};
+
 struct rw_request_trace {
-    bool is_text; /* else steps */
-    bool ended;   /* the text had the policy's end token behind it, which was taken off */
+    enum rw_request_raw raw;
+    const int32_t *ids; /* [n_ids], of RW_RAW_IDS */
+    size_t n_ids;
+    bool add_special; /* RW_RAW_TEXT: what the tokenizer puts around a text, never twice */
+    bool every_token; /* a process model is read at every token, not at its markers */
+    bool is_text;     /* else steps */
+    bool ended;       /* the text had the policy's end token behind it, which was taken off */
     struct rw_str text;
     struct rw_str *steps;
     size_t n_steps;
@@ -62,6 +74,23 @@ enum {
     RW_GATES_MAX = 32,        /* of a request */
     RW_DOMAIN_BYTES_MAX = 64, /* of a domain tag */
 };
+/* A wire with room for one value: the other kind of model takes no part where this one is loaded.
+ */
+enum rw_request_only {
+    RW_REQUEST_ONLY_NONE,
+    RW_REQUEST_ONLY_PROCESS,
+    RW_REQUEST_ONLY_OUTCOME,
+};
+
+/* What becomes of a conversation the model has no place for. */
+enum rw_request_system {
+    RW_REQUEST_SYSTEM_POLICY, /* as sent: a turn without a place is an error */
+    /* As the references of these models do, which take a question only: the model's own system text
+     * stays, another one is left out where there is no place, and earlier turns that have none
+     * stand before the question as text. */
+    RW_REQUEST_SYSTEM_AUTO,
+};
+
 enum rw_overlong_policy {
     RW_REQUEST_OVERLONG_ERROR,
     RW_REQUEST_OVERLONG_DROP_STEPS
@@ -86,9 +115,11 @@ struct rw_request {
     size_t n_traces;             /* over all items */
     struct rw_str model;         /* ptr NULL = the default process model */
     struct rw_str outcome_model; /* ptr NULL = the default outcome model, if any is loaded */
-    bool no_process;             /* "model": null */
-    bool no_outcome;             /* "outcome_model": null */
-    struct rw_str aggregate;     /* ptr NULL = the model's default; else min|product|mean|last */
+    struct rw_str any_model;     /* of either kind: it alone takes part; ptr NULL when absent */
+    enum rw_request_only only;
+    bool no_process;         /* "model": null */
+    bool no_outcome;         /* "outcome_model": null */
+    struct rw_str aggregate; /* ptr NULL = the model's default; else min|product|mean|last */
     enum rw_flags_tier flags;
     bool flags_set;
     bool flags_all; /* also those that did not fire */
@@ -98,6 +129,7 @@ struct rw_request {
     size_t n_gates;
     struct rw_str domain; /* of all items without their own; ptr NULL when absent */
     enum rw_overlong_policy overlong;
+    enum rw_request_system system;
     bool allow_special_tokens; /* compat switch: parse special tokens in content */
     double stop_below;         /* NaN = none; in [0, 1] */
     double deadline_ms;        /* NaN = none; > 0 */

@@ -192,6 +192,10 @@ static rw_status fail_type(const cJSON *node, const struct rw_path *path, const 
         return rw_fail(err, RW_INVALID_REQUEST, "the body must be %s, not %s", wanted,
                        rw_tree_type_name(node));
     }
+    if (node == NULL) {
+        return rw_path_fail(path, err, RW_INVALID_REQUEST, "%s is missing; it must be %s",
+                            path->name, wanted);
+    }
     return rw_path_fail(path, err, RW_INVALID_REQUEST, "%s must be %s, not %s", path->name, wanted,
                         rw_tree_type_name(node));
 }

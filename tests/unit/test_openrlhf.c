@@ -186,6 +186,39 @@ START_TEST(what_is_refused)
 }
 END_TEST
 
+/* Queries of the older eras, which send no prompts. */
+START_TEST(templates)
+{
+    static const struct {
+        const char *query;
+        size_t n_messages;
+        const char *last;
+        const char *response;
+    } CASE[] = {
+        {"<bos><start_of_turn>user\\n2+2?<end_of_turn>\\n<start_of_turn>model\\n4<end_of_turn>", 1,
+         "2+2?", "4"},
+        {"<s>[INST] 2+2? [/INST] 4</s>", 1, "2+2?", "4"},
+        {"<s>[INST] <<SYS>>\\nBe brief.\\n<</SYS>>\\n\\n2+2? [/INST] 4</s>", 2, "2+2?", "4"},
+        {"<\uFF5Cbegin\u2581of\u2581sentence\uFF5C>Be brief.<\uFF5CUser\uFF5C>2+2?"
+         "<\uFF5CAssistant\uFF5C><think>\\nx</think>4<\uFF5Cend\u2581of\u2581sentence\uFF5C>",
+         2, "2+2?", "<think>\nx</think>4"},
+        {"<|user|>\\n2+2?<|end|>\\n<|assistant|>\\n4<|end|>", 1, "2+2?", "4"},
+        {"<|system|>\\nBe brief.</s>\\n<|user|>\\n2+2?</s>\\n<|assistant|>\\n4</s>", 2, "2+2?",
+         "4"},
+        {"<|user|>\\n2+2?\\n<|assistant|>\\n4<|endoftext|>", 1, "2+2?", "4"},
+        {"<|im_start|>system<|im_sep|>Be brief.<|im_end|><|im_start|>user<|im_sep|>2+2?<|im_end|>"
+         "<|im_start|>assistant<|im_sep|>4<|im_end|>",
+         2, "2+2?", "4"},
+    };
+    for (size_t i = 0; i < RW_COUNT(CASE); i++) {
+        char body[1024];
+        snprintf(body, sizeof body, "{'query':['%s']}", CASE[i].query);
+        ck_assert_msg(parse(body) == RW_OK, "%s: %s", CASE[i].query, err.message);
+        check_item(0, CASE[i].n_messages, CASE[i].last, CASE[i].response);
+    }
+}
+END_TEST
+
 START_TEST(hidden_text_is_counted)
 {
     ck_assert_int_eq(parse("{'query':['pa\\u0000b'],'prompts':['p']}"), RW_OK);
@@ -263,6 +296,7 @@ int main(void)
     tcase_add_test(tc, the_marker);
     tcase_add_test(tc, empty_lists_are_fine);
     tcase_add_test(tc, what_is_refused);
+    tcase_add_test(tc, templates);
     tcase_add_test(tc, hidden_text_is_counted);
     tcase_add_test(tc, a_whole_rollout);
     tcase_add_test(tc, replies);

@@ -1,0 +1,316 @@
+#include "proto/predict.h"
+
+#include "core/base/util.h"
+#include "proto/chat_template.h"
+#include "proto/emit.h"
+#include "proto/wire_item.h"
+
+/* What comes back in the reply. */
+struct kept {
+    struct rw_str id; /* KServe: of the request; ptr NULL = none */
+};
+
+/* ---- texts ----------------------------------------------------------------------------------- */
+
+/* A conversation in a known template; else `text` is cut at the last "Answer:" where that is
+ * allowed; else it is refused: without a question a process model judges nothing. */
+static rw_status read_text(const struct rw_wire_input *in, const cJSON *node,
+                           const struct rw_path *path, bool answer_mark,
+                           struct rw_request_item *item, struct rw_error *err)
+{
+    struct rw_str text;
+    rw_status status = rw_tree_want_text(node, path, &text, err);
+    if (status != RW_OK) {
+        return status;
+    }
+    struct rw_chat_turns chat;
+    bool refused;
+    bool known = rw_chat_parse(rw_chat_strip_end(text), in->limits->messages_max, in->arena, &chat,
+                               &refused);
+    size_t cut = text.len;
+    for (size_t at = rw_str_find(text, RW_STR("Answer:"), 0); answer_mark && at < text.len;
+         at = rw_str_find(text, RW_STR("Answer:"), at + 1)) {
+        cut = at;
+    }
+    if (refused || known || cut == text.len) {
+        return refused ? rw_wire_no_memory(in->arena, err)
+                       : rw_wire_conversation_text(in, text, path, item, err);
+    }
+    struct rw_str question = rw_str_trim(rw_str_slice(text, 0, cut));
+    if (rw_str_starts(question, RW_STR("Question:"))) {
+        question = rw_str_trim(rw_str_slice(question, sizeof "Question:" - 1, question.len));
+    }
+    status = rw_wire_prompt_text(in, question, item, err);
+    struct rw_str answer = rw_str_slice(text, cut + sizeof "Answer:" - 1, text.len);
+    return status == RW_OK
+               ? rw_wire_trace_text(in, rw_str_trim(answer), path, rw_tree_hidden(node), item, err)
+               : status;
+}
+
+/* One text, or a list of them. */
+static rw_status read_texts(const struct rw_wire_input *in, const cJSON *root, const char *name,
+                            bool answer_mark, struct rw_request *out, struct rw_error *err)
+{
+    struct rw_path path = {NULL, name, -1};
+    const cJSON *node = cJSON_GetObjectItemCaseSensitive(root, name);
+    size_t n = 1;
+    rw_status status = RW_OK;
+    if (cJSON_IsArray(node)) {
+        status = rw_tree_want_list(node, &path, in->limits->traces_max, "--traces-max", &n, err);
+    }
+    if (status == RW_OK) {
+        status = rw_wire_items(in, n, out, err);
+    }
+    const cJSON *one = cJSON_IsArray(node) ? node->child : node;
+    for (size_t i = 0; i < n && status == RW_OK; i++) {
+        struct rw_path here = {NULL, name, cJSON_IsArray(node) ? (long)i : -1};
+        status = read_text(in, one, &here, answer_mark, &out->items[i], err);
+        one = one != NULL ? one->next : NULL;
+    }
+    return status;
+}
+
+/* ---- Hugging Face ---------------------------------------------------------------------------- */
+
+static rw_status read_predict(const struct rw_wire_input *in, struct rw_request *out, void **state,
+                              struct rw_error *err)
+{
+    (void)state;
+    cJSON *root = NULL;
+    rw_wire_request_init(out);
+    rw_status status = rw_wire_json(in, &root, err);
+    return status == RW_OK ? read_texts(in, root, "inputs", false, out, err) : status;
+}
+
+static void write_predict(const struct rw_wire_reply *reply, struct rw_buf *out)
+{
+    rw_emit_open(out, '[');
+    for (size_t i = 0; i < reply->n; i++) {
+        rw_emit_open(out, '[');
+        rw_emit_open(out, '{');
+        rw_emit_text_field(out, "label", "LABEL_0");
+        rw_emit_float_field(out, "score",
+                            rw_wire_row_value(&reply->rows[i], reply->options->which, false));
+        rw_emit_close(out, '}');
+        rw_emit_close(out, ']');
+    }
+    rw_emit_close(out, ']');
+}
+
+const struct rw_wire RW_WIRE_PREDICT = {
+    .path = {"/predict"},
+    .read = read_predict,
+    .write = write_predict,
+    .lost = RW_WIRE_LOST_FAILS,
+    .which = RW_WIRE_OUTCOME,
+};
+
+/* ---- KServe ---------------------------------------------------------------------------------- */
+
+static const cJSON *input_named(const cJSON *inputs, const char *name)
+{
+    for (const cJSON *one = inputs->child; one != NULL; one = one->next) {
+        const cJSON *own = cJSON_GetObjectItemCaseSensitive(one, "name");
+        if (cJSON_IsString(own) && strcmp(own->valuestring, name) == 0) {
+            return cJSON_GetObjectItemCaseSensitive(one, "data");
+        }
+    }
+    return NULL;
+}
+
+/* [n,1] may nest its data. */
+static const cJSON *flat(const cJSON *node)
+{
+    return cJSON_IsArray(node) && node->child != NULL ? node->child : node;
+}
+
+static rw_status read_data(const struct rw_wire_input *in, const cJSON *prompts, const cJSON *data,
+                           struct rw_request *out, struct rw_error *err)
+{
+    struct rw_path path = {NULL, "inputs", -1};
+    size_t n = 0;
+    rw_status status =
+        rw_tree_want_list(data, &path, in->limits->traces_max, "--traces-max", &n, err);
+    if (status == RW_OK && prompts != NULL &&
+        (!cJSON_IsArray(prompts) || (size_t)cJSON_GetArraySize(prompts) != n)) {
+        return rw_path_fail(&path, err, RW_INVALID_REQUEST,
+                            "\"prompt\" and \"response\" differ in length");
+    }
+    if (status == RW_OK) {
+        status = rw_wire_items(in, n, out, err);
+    }
+    const cJSON *text = status == RW_OK ? data->child : NULL;
+    const cJSON *prompt = prompts != NULL ? prompts->child : NULL;
+    for (size_t i = 0; i < n && status == RW_OK; i++, text = text->next) {
+        struct rw_path here = {NULL, "inputs", (long)i};
+        struct rw_str question, answer;
+        if (prompt == NULL) {
+            status = read_text(in, flat(text), &here, false, &out->items[i], err);
+            continue;
+        }
+        status = rw_tree_want_text(flat(prompt), &here, &question, err);
+        if (status == RW_OK) {
+            status = rw_tree_want_text(flat(text), &here, &answer, err);
+        }
+        if (status == RW_OK) {
+            status = rw_wire_prompt_text(in, question, &out->items[i], err);
+        }
+        if (status == RW_OK) {
+            status =
+                rw_wire_trace_text(in, answer, &here, rw_tree_hidden(text), &out->items[i], err);
+        }
+        prompt = prompt->next;
+    }
+    return status;
+}
+
+static rw_status read_kserve(const struct rw_wire_input *in, struct rw_request *out, void **state,
+                             struct rw_error *err)
+{
+    struct rw_path path = {NULL, "inputs", -1};
+    cJSON *root = NULL;
+    size_t n = 0;
+    rw_wire_request_init(out);
+    struct kept *kept = rw_arena_array(in->arena, 1, sizeof *kept);
+    *state = kept;
+    if (kept == NULL) {
+        return rw_wire_no_memory(in->arena, err);
+    }
+    rw_status status = rw_wire_json(in, &root, err);
+    const cJSON *inputs = status == RW_OK ? cJSON_GetObjectItemCaseSensitive(root, "inputs") : NULL;
+    if (status == RW_OK) {
+        status = rw_tree_want_list(inputs, &path, 2, "two inputs at most", &n, err);
+    }
+    if (status != RW_OK) {
+        return status;
+    }
+    const cJSON *id = cJSON_GetObjectItemCaseSensitive(root, "id");
+    kept->id = cJSON_IsString(id) ? rw_str_from(id->valuestring) : kept->id;
+    const cJSON *prompts = input_named(inputs, "prompt");
+    const cJSON *data = n == 2 ? input_named(inputs, "response")
+                               : cJSON_GetObjectItemCaseSensitive(inputs->child, "data");
+    if (n == 2 && (prompts == NULL || data == NULL)) {
+        return rw_path_fail(&path, err, RW_INVALID_REQUEST,
+                            "two inputs must be named \"prompt\" and \"response\"");
+    }
+    /* /v2/models/NAME/infer names the model. */
+    size_t begin = sizeof "/v2/models/" - 1;
+    size_t end = rw_str_find(in->path, RW_STR("/"), RW_MIN(begin, in->path.len));
+    if (begin < end) {
+        out->any_model = rw_str_slice(in->path, begin, end);
+    }
+    return read_data(in, n == 2 ? prompts : NULL, data, out, err);
+}
+
+static void write_kserve(const struct rw_wire_reply *reply, struct rw_buf *out)
+{
+    const struct kept *kept = reply->state;
+    rw_emit_open(out, '{');
+    rw_emit_text_field(out, "model_name", rw_wire_model_name(reply));
+    if (kept->id.ptr != NULL) {
+        rw_emit_name(out, "id");
+        rw_emit_text(out, kept->id);
+    }
+    rw_emit_name(out, "outputs");
+    rw_emit_open(out, '[');
+    rw_emit_open(out, '{');
+    rw_emit_text_field(out, "name", "reward");
+    rw_emit_text_field(out, "datatype", "FP32");
+    rw_emit_name(out, "shape");
+    rw_emit_open(out, '[');
+    rw_emit_unsigned(out, reply->n);
+    rw_emit_close(out, ']');
+    rw_emit_name(out, "data");
+    rw_emit_open(out, '[');
+    for (size_t i = 0; i < reply->n; i++) {
+        rw_emit_float(out, rw_wire_row_value(&reply->rows[i], reply->options->which, false));
+    }
+    rw_emit_close(out, ']');
+    rw_emit_close(out, '}');
+    rw_emit_close(out, ']');
+    rw_emit_close(out, '}');
+}
+
+/* {"error": text}, as the protocol has it. */
+static void write_kserve_error(const struct rw_error *error, int http_status,
+                               const char *request_id, struct rw_buf *out)
+{
+    (void)http_status;
+    (void)request_id;
+    rw_emit_open(out, '{');
+    rw_emit_text_field(out, "error", error->message);
+    rw_emit_close(out, '}');
+}
+
+const struct rw_wire RW_WIRE_KSERVE = {
+    .path = {"/v2/models/{id}/infer"},
+    .read = read_kserve,
+    .write = write_kserve,
+    .write_error = write_kserve_error,
+    .lost = RW_WIRE_LOST_FAILS,
+    .one_model = true,
+    .which = RW_WIRE_OUTCOME,
+};
+
+/* ---- FastChat -------------------------------------------------------------------------------- */
+
+static rw_status read_fastchat(const struct rw_wire_input *in, struct rw_request *out, void **state,
+                               struct rw_error *err)
+{
+    (void)state;
+    cJSON *root = NULL;
+    rw_wire_request_init(out);
+    rw_status status = rw_wire_json(in, &root, err);
+    return status == RW_OK ? read_texts(in, root, "input_str", true, out, err) : status;
+}
+
+static void write_steps_of(const struct rw_wire_reply *reply, const char *name, struct rw_buf *out)
+{
+    rw_emit_open(out, '{');
+    rw_emit_name(out, name);
+    rw_emit_open(out, '[');
+    for (size_t i = 0; i < reply->n; i++) {
+        const struct rw_wire_row *row = &reply->rows[i];
+        rw_emit_open(out, '[');
+        for (uint32_t s = 0; row->has_process && s < row->n_steps; s++) {
+            rw_emit_float(out, row->steps[s].reward);
+        }
+        if (!row->has_process) {
+            rw_emit_float(out, row->outcome);
+        }
+        rw_emit_close(out, ']');
+    }
+    rw_emit_close(out, ']');
+    rw_emit_close(out, '}');
+}
+
+static void write_reward(const struct rw_wire_reply *reply, struct rw_buf *out)
+{
+    write_steps_of(reply, "reward", out);
+}
+
+static void write_value(const struct rw_wire_reply *reply, struct rw_buf *out)
+{
+    write_steps_of(reply, "value", out);
+}
+
+const struct rw_wire RW_WIRE_FASTCHAT = {
+    .path = {"/worker_reward_inference"},
+    .read = read_fastchat,
+    .write = write_reward,
+    .lost = RW_WIRE_LOST_FAILS,
+    .hold = true,
+    .reads_steps = true,
+    .one_model = true,
+    .which = RW_WIRE_PROCESS,
+};
+const struct rw_wire RW_WIRE_FASTCHAT_VALUE = {
+    .path = {"/worker_value_inference"},
+    .read = read_fastchat,
+    .write = write_value,
+    .lost = RW_WIRE_LOST_FAILS,
+    .hold = true,
+    .reads_steps = true,
+    .one_model = true,
+    .which = RW_WIRE_PROCESS,
+};

@@ -1,0 +1,201 @@
+#include "proto/rlhflow.h"
+
+#include <math.h>
+
+#include "proto/emit.h"
+#include "proto/wire_item.h"
+
+static rw_status refuse(const struct rw_path *path, struct rw_error *err)
+{
+    rw_path_fail(path, err, RW_INVALID_REQUEST,
+                 "this daemon does not generate: it takes user turns that are steps, each but the "
+                 "last followed by an assistant turn \"+\", and max_tokens 1");
+    rw_error_hint(err, "POST /v1/rewards scores traces");
+    return RW_INVALID_REQUEST;
+}
+
+static rw_status check_max_tokens(const cJSON *root, struct rw_error *err)
+{
+    static const char *const NAMES[] = {"max_tokens", "max_completion_tokens"};
+    for (int i = 0; i < 2; i++) {
+        struct rw_path path = {NULL, NAMES[i], -1};
+        const cJSON *node = cJSON_GetObjectItemCaseSensitive(root, NAMES[i]);
+        if (node != NULL && !cJSON_IsNull(node)) {
+            bool one = cJSON_IsNumber(node) && node->valuedouble > 0.5 && node->valuedouble < 1.5;
+            return one ? RW_OK : refuse(&path, err);
+        }
+    }
+    struct rw_path path = {NULL, "max_tokens", -1};
+    return refuse(&path, err);
+}
+
+/* The question ends at the last blank line of the first turn, else at its last line feed, else
+ * nowhere: then the turn is the step, and the question is empty. */
+static size_t question_end(struct rw_str text, size_t *step)
+{
+    for (size_t gap = 2; gap > 0; gap--) {
+        for (size_t i = text.len; i-- > gap;) {
+            bool found = text.ptr[i - 1] == '\n' && (gap == 1 || text.ptr[i - 2] == '\n');
+            if (found && i < text.len) {
+                *step = i;
+                return i - gap;
+            }
+        }
+    }
+    *step = 0;
+    return 0;
+}
+
+static rw_status take_turns(const struct rw_wire_input *in, const struct rw_request_item *turns,
+                            struct rw_request_item *item, struct rw_error *err)
+{
+    struct rw_path path = {NULL, "messages", -1};
+    size_t n = turns->n_messages;
+    struct rw_str *steps = rw_arena_array(in->arena, n / 2 + 1, sizeof *steps);
+    item->messages = rw_arena_array(in->arena, 1, sizeof *item->messages);
+    if (steps == NULL || item->messages == NULL) {
+        return rw_wire_no_memory(in->arena, err);
+    }
+    for (size_t i = 0; i < n; i++) {
+        const struct rw_request_message *m = &turns->messages[i];
+        bool user = i % 2 == 0;
+        bool fits = user ? m->role == RW_REQUEST_USER
+                         : m->role == RW_REQUEST_ASSISTANT &&
+                               (rw_str_is(m->content, "+") || rw_str_is(m->content, "-"));
+        if (!fits || n % 2 == 0) {
+            return refuse(&path, err);
+        }
+        if (user) {
+            steps[i / 2] = m->content;
+        }
+    }
+    size_t step = 0;
+    size_t end = question_end(steps[0], &step);
+    item->messages[0] =
+        (struct rw_request_message){RW_REQUEST_USER, rw_str_slice(steps[0], 0, end)};
+    item->n_messages = 1;
+    if (step == 0) {
+        return rw_path_fail(
+            &path, err, RW_INVALID_REQUEST,
+            "the first turn must hold the question, a line feed and the first step");
+    }
+    steps[0] = rw_str_slice(steps[0], step, steps[0].len);
+    item->traces[0] = (struct rw_request_trace){.steps = steps, .n_steps = n / 2 + 1};
+    return RW_OK;
+}
+
+static rw_status read_body(const struct rw_wire_input *in, struct rw_request *out, void **state,
+                           struct rw_error *err)
+{
+    (void)state;
+    struct rw_path path = {NULL, "messages", -1};
+    struct rw_request_item turns = {0};
+    cJSON *root = NULL;
+    rw_wire_request_init(out);
+    rw_status status = rw_wire_json(in, &root, err);
+    if (status == RW_OK) {
+        status = check_max_tokens(root, err);
+    }
+    const cJSON *list = status == RW_OK ? cJSON_GetObjectItemCaseSensitive(root, "messages") : NULL;
+    if (status == RW_OK) {
+        status = rw_wire_messages(in, list, &path, &turns, NULL, err);
+    }
+    if (status == RW_OK) {
+        status = rw_wire_items(in, 1, out, err);
+    }
+    if (status != RW_OK) {
+        return status;
+    }
+    out->no_outcome = true;
+    out->items[0].traces[0].hidden_texts = 0;
+    status = take_turns(in, &turns, &out->items[0], err);
+    out->items[0].traces[0].hidden_texts = rw_tree_hidden(list);
+    return status;
+}
+
+/* log p of the verdict; a probability of 0 has none, and the reply has to hold a number. */
+static float log_of(float p)
+{
+    return p > 0 ? logf(p) : -9999.0F; /* what OpenAI's own API writes for it */
+}
+
+static void write_verdict(struct rw_buf *out, const char *token, float p)
+{
+    rw_emit_open(out, '{');
+    rw_emit_text_field(out, "token", token);
+    rw_emit_float_field(out, "logprob", log_of(p));
+    rw_emit_name(out, "bytes");
+    rw_emit_open(out, '[');
+    rw_emit_unsigned(out, (unsigned char)token[0]);
+    rw_emit_close(out, ']');
+}
+
+static void write_logprobs(struct rw_buf *out, float p)
+{
+    const char *said = p >= 0.5F ? "+" : "-";
+    const char *other = p >= 0.5F ? "-" : "+";
+    float likely = p >= 0.5F ? p : 1 - p;
+    rw_emit_name(out, "logprobs");
+    rw_emit_open(out, '{');
+    rw_emit_name(out, "content");
+    rw_emit_open(out, '[');
+    write_verdict(out, said, likely);
+    rw_emit_name(out, "top_logprobs");
+    rw_emit_open(out, '[');
+    write_verdict(out, said, likely);
+    rw_emit_close(out, '}');
+    write_verdict(out, other, 1 - likely);
+    rw_emit_close(out, '}');
+    rw_emit_close(out, ']');
+    rw_emit_close(out, '}');
+    rw_emit_close(out, ']');
+    rw_emit_close(out, '}');
+}
+
+static void write_usage(const struct rw_wire_reply *reply, struct rw_buf *out)
+{
+    rw_emit_name(out, "usage");
+    rw_emit_open(out, '{');
+    rw_emit_unsigned_field(out, "prompt_tokens", reply->prompt_tokens);
+    rw_emit_unsigned_field(out, "completion_tokens", 1);
+    rw_emit_unsigned_field(out, "total_tokens", reply->prompt_tokens + 1);
+    rw_emit_close(out, '}');
+}
+
+static void write_reply(const struct rw_wire_reply *reply, struct rw_buf *out)
+{
+    const struct rw_wire_row *row = &reply->rows[0];
+    float p = row->steps[row->n_steps - 1].reward;
+    rw_wire_write_id(reply, "chatcmpl-", out);
+    rw_emit_text_field(out, "object", "chat.completion");
+    rw_emit_name(out, "created");
+    rw_emit_signed(out, reply->created);
+    rw_emit_text_field(out, "model", rw_wire_model_name(reply));
+    rw_emit_name(out, "choices");
+    rw_emit_open(out, '[');
+    rw_emit_open(out, '{');
+    rw_emit_unsigned_field(out, "index", 0);
+    rw_emit_name(out, "message");
+    rw_emit_open(out, '{');
+    rw_emit_text_field(out, "role", "assistant");
+    rw_emit_text_field(out, "content", p >= 0.5F ? "+" : "-");
+    rw_emit_close(out, '}');
+    write_logprobs(out, p);
+    rw_emit_text_field(out, "finish_reason", "length");
+    rw_emit_close(out, '}');
+    rw_emit_close(out, ']');
+    write_usage(reply, out);
+    rw_emit_close(out, '}');
+}
+
+const struct rw_wire RW_WIRE_RLHFLOW = {
+    .path = {"/v1/chat/completions"},
+    .read = read_body,
+    .write = write_reply,
+    .write_error = rw_wire_write_error_openai,
+    .lost = RW_WIRE_LOST_FAILS,
+    .hold = true,
+    .reads_steps = true,
+    .one_model = true,
+    .which = RW_WIRE_PROCESS,
+};
