@@ -126,9 +126,11 @@ static rw_status check_gates(const struct rw_call *call, struct rw_error *err)
 {
     for (size_t i = 0; i < call->gates.n; i++) {
         if (call->gates.gate[i] == RW_GATE_MIN_PROCESS && call->model[RW_PART_PROCESS] == NULL) {
-            rw_fail(err, RW_MODEL_NOT_FOUND, "gate min_process needs a process model");
+            /* Left out by the request itself, or not there at all. */
+            rw_fail(err, call->request.no_process ? RW_INVALID_REQUEST : RW_MODEL_NOT_FOUND,
+                    "gate min_process needs a process model");
             rw_error_param(err, "gate[%zu]", i);
-            return RW_MODEL_NOT_FOUND;
+            return err->status;
         }
     }
     return RW_OK;
