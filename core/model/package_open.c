@@ -446,6 +446,18 @@ static void hash_text(struct rw_sha256 *sha, struct rw_str text)
 }
 
 /* Everything that a score depends on: weights, config, tokenizer, template, recipe and layout. */
+/* Special tokens, where the layout writes their texts; elsewhere they change no score, and a digest
+ * that is older than their part in it (and the calibration bank of that digest) stays good. */
+static void hash_special(struct rw_sha256 *sha, const struct opening *o)
+{
+    const struct rw_layout *layout = o->package->layout;
+    bool written = layout->end != RW_END_AS_IS || layout->jinja != NULL;
+    for (size_t i = 0; written && i < o->chat.n_special; i++) {
+        hash_text(sha, rw_str_from(o->chat.special[i].name));
+        hash_text(sha, o->chat.special[i].text);
+    }
+}
+
 static rw_status compute_digest(struct opening *o)
 {
     struct rw_package *package = o->package;
@@ -470,7 +482,7 @@ static rw_status compute_digest(struct opening *o)
     hash_text(&sha, tokenizer);
     hash_text(&sha, o->chat.template_text);
     hash_text(&sha, o->chat.bos_token);
-    hash_text(&sha, o->chat.eos_token);
+    hash_special(&sha, o);
     hash_text(&sha, rw_str_from(o->preset != NULL ? o->preset->text : ""));
     hash_text(&sha, o->manifest_text);
     rw_sha256_final(&sha, hash);
