@@ -388,7 +388,8 @@ def test_check_config_looks_into_the_models(rewardd_bin, tmp_path):
     tokenizer = os.path.join(source, "..", "..", "tokenizers", "qwen", "tokenizer.json")
     shutil.copy(tokenizer, folder)
     code, out = check()
-    assert code == 0 and "process reward, preset skywork-o1-prm, Qwen2ForPrmModel" in out
+    assert code == 0 and "process reward, preset skywork-o1-prm (" in out
+    assert "), Qwen2ForPrmModel, " in out
     config = (folder / "config.json").read_text()
     for wrong, word in (
         (config.replace("Qwen2ForPrmModel", "BertModel"), "BertModel"),
