@@ -137,3 +137,12 @@ uint64_t rw_hash64(const void *bytes, size_t len, uint64_t seed)
     h = mix(h ^ tail, 0xA0761D6478BD642FULL);
     return mix(h ^ len, 0xE7037ED1A0B428DBULL);
 }
+
+uint64_t rw_hash_fnv1a(uint64_t hash, const void *bytes, size_t len)
+{
+    const unsigned char *at = bytes;
+    for (size_t i = 0; i < len; i++) {
+        hash = (hash ^ at[i]) * UINT64_C(0x100000001B3);
+    }
+    return hash;
+}

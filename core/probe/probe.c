@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/base/assert.h"
+#include "core/base/hash.h"
 #include "core/base/util.h"
 #include "core/probe/probe_gain.h"
 #include "core/shortcut/edit.h"
@@ -60,13 +61,10 @@ void rw_probe_done(struct rw_probe *probe, const struct rw_score *scores, size_t
     }
 }
 
-/* FNV-1a: the same on every machine and in every version, unlike rw_hash64. */
+/* The same on every machine and in every version, unlike rw_hash64. */
 static uint64_t text_seed(uint64_t seed, struct rw_str text)
 {
-    for (size_t i = 0; i < text.len; i++) {
-        seed = (seed ^ (unsigned char)text.ptr[i]) * UINT64_C(0x100000001B3);
-    }
-    return seed;
+    return rw_hash_fnv1a(seed, text.ptr, text.len);
 }
 
 struct rw_str rw_probe_question(const struct rw_message *messages, size_t n, struct rw_arena *arena)
@@ -339,8 +337,7 @@ rw_status rw_probe_plan(const struct rw_probe_source *source, struct rw_arena *a
     if (out->probe == NULL) {
         return rw_fail(err, RW_NO_MEMORY, "no memory left for the probes of this request");
     }
-    struct planner p = {
-        .source = source, .arena = arena, .plan = out, .seed = UINT64_C(0xCBF29CE484222325)};
+    struct planner p = {.source = source, .arena = arena, .plan = out, .seed = RW_FNV1A_START};
     p.err = err;
     p.seed = text_seed(p.seed, source->prompt);
     p.seed = text_seed(p.seed, source->steps[0]);

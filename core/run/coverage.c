@@ -163,6 +163,10 @@ void rw_order_by_prompt(const uint64_t *prompt, size_t n, uint32_t *order)
     }
 }
 
+/* Traces of one prompt resemble each other, so n traces are not n facts: the error is that of a
+ * mean over clusters (the sandwich estimator; Liang and Zeger, Biometrika 1986),
+ *
+ *     error^2 = G / (G - 1) sum over clusters (sum of deviations within)^2 / n^2 */
 struct rw_interval rw_cluster_mean(const double *values, const uint64_t *prompt, size_t n,
                                    const uint32_t *order)
 {
@@ -281,8 +285,9 @@ static double hits(float r, const double radii[RW_COVERAGE_RADII])
     return sum / RW_COVERAGE_RADII;
 }
 
-/* Delete-a-fold jackknife over the prompts of W: without fold g, only the points whose nearest was
- * in g fall back to their second. */
+/* Delete-a-fold jackknife over the prompts of W (Quenouille, Tukey): variance = (G - 1) / G sum
+ * over folds (eta without g - mean)^2. Without fold g, only the points whose nearest was in g fall
+ * back to their second, so no distance is computed again: 17 coverages for the price of one. */
 static double jackknife(const struct rw_nearest *nearest, size_t n,
                         const double radii[RW_COVERAGE_RADII], uint32_t present)
 {

@@ -63,7 +63,9 @@ static double rank(const struct rw_martingale *m, uint32_t bin, double u)
     return ((double)lower + u * ((double)m->count[bin] + 1)) / ((double)m->n + 1);
 }
 
-/* Stake that enters with bet k = 0, 1, 2, ... */
+/* w_{k+1} = 1/2 c / ((k + c - 1) (k + c)): telescopes to 1/2 over all k >= 1, and is about uniform
+ * over the first c bets, so a change is met by fresh stake whenever it comes. Stake that enters
+ * with bet k = 0, 1, 2, ... */
 static double stake(uint64_t k)
 {
     if (k == 0) {
@@ -73,6 +75,9 @@ static double stake(uint64_t k)
     return (1 - FIRST_STAKE) * LATER_SCALE / ((at - 1) * at);
 }
 
+/* Every gambler i bets eps_i p^(eps_i - 1), whose integral over (0, 1] is 1: a fair bet when p is
+ * uniform, and one that pays when p is small. Several eps, because the best one depends on how far
+ * scores fall; their mean is a martingale again. */
 static void bet(struct rw_martingale *m, double p)
 {
     double w = stake(m->bets);
@@ -124,6 +129,7 @@ double rw_martingale_log_capital(const struct rw_martingale *m)
     return log(sum / RW_MARTINGALE_EPS + (RW_MAX(kept, 0)));
 }
 
+/* log of the mean of two capitals, which as numbers would overflow. */
 static double log_mean_exp(double a, double b)
 {
     double top = RW_MAX(a, b);

@@ -5,21 +5,12 @@
 
 #include "core/base/alloc.h"
 #include "core/base/assert.h"
+#include "core/base/hash.h"
 #include "core/base/mix.h"
 #include "core/base/util.h"
 #include "core/run/run_parts.h"
 
 /* ---- life ------------------------------------------------------------------------------------ */
-
-/* FNV-1a: a seed that no version of another hash changes. */
-static uint64_t hash_id(struct rw_str id)
-{
-    uint64_t h = UINT64_C(0xCBF29CE484222325);
-    for (size_t i = 0; i < id.len; i++) {
-        h = (h ^ (unsigned char)id.ptr[i]) * UINT64_C(0x100000001B3);
-    }
-    return rw_mix(h, 0);
-}
 
 static void run_reset(struct rw_run *run)
 {
@@ -55,7 +46,7 @@ struct rw_run *rw_run_create(struct rw_str id, const struct rw_run_options *opti
     }
     memcpy(run->id, id.ptr, id.len);
     run->id_len = (uint32_t)id.len;
-    run->seed = hash_id(id);
+    run->seed = rw_mix(rw_hash_fnv1a(RW_FNV1A_START, id.ptr, id.len), 0);
     run->options = *options;
     run->step = -1;
     run_reset(run);

@@ -71,6 +71,8 @@ int rw_screen_solve(const struct rw_screen *s, double coefficients[DIM + 1])
     return 1;
 }
 
+/* The trace is predicted by what was learnt before it, and so is the mean that it is compared with:
+ * an R^2 out of sample, which features of mere noise lower. */
 static void score(struct rw_screen *s, const double x[DIM], double y)
 {
     double c[DIM + 1];
@@ -87,6 +89,8 @@ static void score(struct rw_screen *s, const double x[DIM], double y)
     s->scored++;
 }
 
+/* Normal equations with weights lambda^age (recursive least squares without its inverse, which
+ * drifts in floating point; 10 unknowns are solved anew for each trace). */
 static void learn(struct rw_screen *s, const double x[DIM], double y)
 {
     s->weight = LAMBDA * s->weight + 1;

@@ -104,6 +104,11 @@ const struct bank_bin *rw_bank_bin(const struct bank_domain *domain, uint64_t tr
     return &domain->bins[bin];
 }
 
+/* Past the 95 % quantile q the excess is taken for exponential with the mean m that is seen there:
+ * the maximum-likelihood fit, and the limit law of excesses over a high threshold for tails that
+ * are neither bounded nor heavy (Pickands 1975; Balkema and de Haan 1974). Ranks end where the bank
+ * ends; the tail tells a trace a little beyond it from one far out, and only orders them (bank.h).
+ * With fewer than four excesses m is luck, and ranks alone are used. */
 void rw_bank_fit_tail(struct bank_values *values)
 {
     enum {
@@ -127,6 +132,8 @@ void rw_bank_fit_tail(struct bank_values *values)
     }
 }
 
+/* -log10 P(excess > s - q) P(> q) = tail_rarity + (s - q) / (m ln 10), never under what the rank
+ * says. */
 static double rarity(const struct bank_values *values, double strangeness, double p)
 {
     double from_rank = -log10(p);
@@ -155,7 +162,9 @@ static size_t count_above(const struct bank_values *values, float strangeness)
     return values->n - low;
 }
 
-/* Of a trace that is in the group: (1 + others) / (others + 1). */
+/* (1 + #{values at least as strange}) / (n + 1): with the trace itself among them, its rank is
+ * uniform if it is exchangeable with them. A trace that is in the group is counted there already:
+ * (1 + others) / (others + 1). */
 static double p_in(const struct bank_values *values, float strangeness, bool inside)
 {
     double above = (double)count_above(values, strangeness) + (inside ? 0 : 1);

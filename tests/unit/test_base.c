@@ -112,6 +112,16 @@ START_TEST(utf8_boundaries)
 }
 END_TEST
 
+/* Published values: the draft of Fowler, Noll, Vo and Eastlake. */
+START_TEST(fnv1a_known_answers)
+{
+    ck_assert_uint_eq(rw_hash_fnv1a(RW_FNV1A_START, "", 0), UINT64_C(0xCBF29CE484222325));
+    ck_assert_uint_eq(rw_hash_fnv1a(RW_FNV1A_START, "a", 1), UINT64_C(0xAF63DC4C8601EC8C));
+    uint64_t two_parts = rw_hash_fnv1a(rw_hash_fnv1a(RW_FNV1A_START, "foo", 3), "bar", 3);
+    ck_assert_uint_eq(two_parts, UINT64_C(0x85944171F73967E8));
+}
+END_TEST
+
 START_TEST(sha256_known_answers)
 {
     static const char *const CASE[][2] = {
@@ -179,6 +189,7 @@ int main(void)
     tcase_add_test(tcase, buffer_failure_sticks);
     tcase_add_test(tcase, utf8_boundaries);
     tcase_add_test(tcase, sha256_known_answers);
+    tcase_add_test(tcase, fnv1a_known_answers);
     tcase_add_test(tcase, file_shorter_than_promised_is_an_error);
     tcase_add_test(tcase, large_allocation_is_aligned_and_released);
     suite_add_tcase(suite, tcase);
