@@ -130,6 +130,15 @@ struct rw_model_outline {
     uint64_t stored_bytes; /* of the tensors that are bound */
 };
 
+/* A line about the i-th preset: name, kind, head and aggregate. False past the last. */
+bool rw_model_preset(size_t i, char *line, size_t size);
+/* One trace as the model would read it, without loading weights; see core/model/input.h for the
+ * view. Arrays live in the arena. */
+rw_status rw_model_explain(const struct rw_model_options *options,
+                           const struct rw_trace_source *source, struct rw_arena *arena,
+                           struct rw_input *input, struct rw_model_outline *outline,
+                           struct rw_error *err);
+
 rw_status rw_model_check(const struct rw_model_options *options, struct rw_model_outline *out,
                          struct rw_error *err);
 /* In loading order; returns how many there are. */

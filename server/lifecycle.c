@@ -553,34 +553,45 @@ rw_status rw_lifecycle_check(const struct rw_options *options, struct rw_error *
     return status;
 }
 
-rw_status rw_lifecycle_check_models(const struct rw_options *options, struct rw_error *err)
+static rw_status check_model(const char *value, struct rw_arena *arena, struct rw_error *err)
+{
+    struct rw_model_choice choice;
+    struct rw_model_outline outline;
+    rw_status status = rw_options_model(value, arena, &choice, err);
+    if (status != RW_OK) {
+        return status;
+    }
+    struct rw_model_options model = {.dir = choice.dir,
+                                     .base = choice.base,
+                                     .preset = choice.preset,
+                                     .context_max = choice.context_max,
+                                     .language_head = choice.language_head};
+    status = rw_model_check(&model, &outline, err);
+    if (status != RW_OK) {
+        rw_error_prefix(err, "--model %s", choice.dir);
+        return status;
+    }
+    printf("model    %s: %s reward, preset %s (%s), %s, %.1f MB, context %u, digest %.12s, "
+           "%u golden vectors\n",
+           choice.dir, outline.kind == RW_KIND_PROCESS ? "process" : "outcome", outline.preset,
+           outline.evidence, outline.architecture, (double)outline.stored_bytes / 1e6,
+           outline.context_max, outline.digest, outline.golden_vectors);
+    return RW_OK;
+}
+
+size_t rw_lifecycle_check_models(const struct rw_options *options,
+                                 int (*complain)(const struct rw_error *err))
 {
     struct rw_arena arena;
-    rw_status status = RW_OK;
+    size_t faults = 0;
     rw_arena_init(&arena, 1024 * 1024);
-    for (size_t i = 0; i < options->model.n && status == RW_OK; i++) {
-        struct rw_model_choice choice;
-        struct rw_model_outline outline;
-        status = rw_options_model(options->model.items[i], &arena, &choice, err);
-        if (status != RW_OK) {
-            break;
+    for (size_t i = 0; i < options->model.n; i++) {
+        struct rw_error err = {0};
+        if (check_model(options->model.items[i], &arena, &err) != RW_OK) {
+            complain(&err);
+            faults++;
         }
-        struct rw_model_options model = {.dir = choice.dir,
-                                         .base = choice.base,
-                                         .preset = choice.preset,
-                                         .context_max = choice.context_max,
-                                         .language_head = choice.language_head};
-        status = rw_model_check(&model, &outline, err);
-        if (status != RW_OK) {
-            rw_error_prefix(err, "--model %s", choice.dir);
-            break;
-        }
-        printf("model    %s: %s reward, preset %s (%s), %s, %.1f MB, context %u, digest %.12s, "
-               "%u golden vectors\n",
-               choice.dir, outline.kind == RW_KIND_PROCESS ? "process" : "outcome", outline.preset,
-               outline.evidence, outline.architecture, (double)outline.stored_bytes / 1e6,
-               outline.context_max, outline.digest, outline.golden_vectors);
     }
     rw_arena_fini(&arena);
-    return status;
+    return faults;
 }

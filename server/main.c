@@ -39,6 +39,27 @@ static void print_version(void)
     printf("   (what this processor runs, best first)\n");
 }
 
+static void print_presets(void)
+{
+    char line[160];
+    for (size_t i = 0; rw_model_preset(i, line, sizeof line); i++) {
+        puts(line);
+    }
+}
+
+/* Every fault is said, so that one reading of the answer is enough. */
+static int check_config(const struct rw_options *options)
+{
+    struct rw_error err = {0};
+    int code = rw_lifecycle_check(options, &err) == RW_OK ? 0 : complain(&err);
+    size_t faults = rw_lifecycle_check_models(options, complain);
+    if (code == 0 && faults == 0) {
+        puts("the configuration can be used");
+        return 0;
+    }
+    return 2;
+}
+
 static int act(const struct rw_options *options)
 {
     struct rw_error err = {0};
@@ -52,6 +73,9 @@ static int act(const struct rw_options *options)
     case RW_ACTION_PRINT_CONFIG:
         rw_options_print(options, stdout);
         return 0;
+    case RW_ACTION_PRESETS:
+        print_presets();
+        return 0;
     case RW_ACTION_MANUAL:
         rw_options_manual(stdout);
         return 0;
@@ -64,15 +88,11 @@ static int act(const struct rw_options *options)
     case RW_ACTION_RUN:
         break;
     }
+    if (options->action == RW_ACTION_CHECK_CONFIG) {
+        return check_config(options);
+    }
     if (rw_lifecycle_check(options, &err) != RW_OK) {
         return complain(&err);
-    }
-    if (options->action == RW_ACTION_CHECK_CONFIG) {
-        if (rw_lifecycle_check_models(options, &err) != RW_OK) {
-            return complain(&err);
-        }
-        puts("the configuration can be used");
-        return 0;
     }
     configure_log(options);
     return rw_lifecycle_run(options);

@@ -65,6 +65,7 @@ const struct rw_action_entry RW_ACTION_ENTRY[RW_ACTIONS] = {
      RW_ACTION_CHECK_CONFIG},
     {"print-config", "", "every value and where it came from; --config reads it back",
      RW_ACTION_PRINT_CONFIG},
+    {"presets", "", "the recipes that preset= can name, a line each", RW_ACTION_PRESETS},
     {"healthcheck", "",
      "ask the daemon at the first --listen address whether it is ready; exit 0 or 1",
      RW_ACTION_HEALTHCHECK},

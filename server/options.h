@@ -43,6 +43,7 @@ enum rw_action {
     RW_ACTION_MANUAL,
     RW_ACTION_COMPLETION,
     RW_ACTION_HEALTHCHECK,
+    RW_ACTION_PRESETS,
 };
 
 typedef const char *rw_option_TEXT;
@@ -110,7 +111,7 @@ struct rw_action_entry {
 };
 
 enum {
-    RW_ACTIONS = 7,
+    RW_ACTIONS = 8,
 };
 
 extern const struct rw_action_entry RW_ACTION_ENTRY[RW_ACTIONS];

@@ -1,10 +1,13 @@
 /* The parts of the public boundary that open packages and build inputs. */
 #include <stdio.h>
 
+#include "core/base/util.h"
 #include "core/engine/engine.h"
 #include "core/model/binding.h"
+#include "core/model/preset.h"
 
 enum {
+    PRESET_BYTES_MAX = 1 << 20,           /* one preset as a tree */
     OUTLINE_BYTES_MAX = 64 * 1024 * 1024, /* the list of bindings of the largest model we take */
 };
 
@@ -61,6 +64,30 @@ rw_status rw_model_check(const struct rw_model_options *options, struct rw_model
         out->stored_bytes = bindings.stored_bytes;
     }
     rw_arena_fini(&arena);
+    rw_package_close(package);
+    return status;
+}
+
+bool rw_model_preset(size_t i, char *line, size_t size)
+{
+    return rw_preset_line(i, line, size);
+}
+
+rw_status rw_model_explain(const struct rw_model_options *options,
+                           const struct rw_trace_source *source, struct rw_arena *arena,
+                           struct rw_input *input, struct rw_model_outline *outline,
+                           struct rw_error *err)
+{
+    struct rw_package *package;
+    rw_status status =
+        rw_package_open_on(options->dir, options->base, options->preset, &package, err);
+    if (status != RW_OK) {
+        return status;
+    }
+    describe(package, options, outline);
+    struct rw_trace_source capped = *source;
+    capped.tokens_max = RW_MIN(capped.tokens_max, (size_t)outline->context_max);
+    status = rw_input_build(package, &capped, arena, input, err);
     rw_package_close(package);
     return status;
 }

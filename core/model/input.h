@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "core/base/arena.h"
+#include "core/base/buf.h"
 #include "core/base/status.h"
 #include "core/base/str.h"
 
@@ -31,6 +32,13 @@ enum rw_overlong {
                                null with CONTEXT_EXCEEDED */
 };
 
+/* For people who want to see it: the text that was tokenised, and a uint32 per token with the
+ * offset in it behind that token. A token that the recipe names by its id adds no text. */
+struct rw_input_view {
+    struct rw_buf text;
+    struct rw_buf ends;
+};
+
 /* What the client sent for one trace; all text is valid UTF-8 and borrowed for the call. */
 struct rw_trace_source {
     const struct rw_message *messages; /* conversation before the trace; a bare prompt is one user
@@ -44,8 +52,9 @@ struct rw_trace_source {
     bool no_question;   /* an empty prompt is meant: the model is asked what it says without one */
     bool parse_special; /* compat: special tokens inside content are parsed as the reference does */
     enum rw_overlong overlong;
-    size_t steps_max;  /* limits of the service */
-    size_t tokens_max; /* never over the model's context */
+    size_t steps_max;           /* limits of the service */
+    size_t tokens_max;          /* never over the model's context */
+    struct rw_input_view *view; /* NULL, or filled too */
 };
 
 struct rw_input_step {

@@ -70,6 +70,24 @@ static rw_status place_marks(struct rw_composer *c, size_t first)
     return RW_OK;
 }
 
+/* Tokens from `first` on, whose ends count within the run. */
+static rw_status show(struct rw_composer *c, size_t first)
+{
+    struct rw_input_view *view = c->source->view;
+    if (view == NULL) {
+        return RW_OK;
+    }
+    uint32_t base = (uint32_t)view->text.len;
+    for (size_t i = 0; i < c->n_segments; i++) {
+        rw_buf_append_str(&view->text, c->segments[i].text);
+    }
+    for (size_t i = first; i < c->tokens.count; i++) {
+        uint32_t end = base + c->tokens.ends[i];
+        rw_buf_append(&view->ends, &end, sizeof end);
+    }
+    return view->text.failed || view->ends.failed ? rw_composer_no_memory(c) : RW_OK;
+}
+
 rw_status rw_composer_flush(struct rw_composer *c)
 {
     size_t first = c->tokens.count;
@@ -79,6 +97,9 @@ rw_status rw_composer_flush(struct rw_composer *c)
                                      c->err);
         if (status == RW_OK) {
             status = place_marks(c, first);
+        }
+        if (status == RW_OK) {
+            status = show(c, first);
         }
     }
     c->n_segments = 0;
@@ -112,7 +133,7 @@ rw_status rw_composer_token(struct rw_composer *c, int32_t id)
     if (status == RW_OK && !rw_tokens_push(&c->tokens, id, 0)) {
         status = rw_composer_no_memory(c);
     }
-    return status;
+    return status == RW_OK ? show(c, c->tokens.count - 1) : status;
 }
 
 /* ---- the end --------------------------------------------------------------------------------- */

@@ -1,6 +1,13 @@
 #include "core/model/preset.h"
 
+#include <stdio.h>
+
 #include "core/base/util.h"
+#include "core/io/json.h"
+
+enum {
+    PRESET_BYTES_MAX = 1 << 20, /* one preset as a tree */
+};
 
 static const struct rw_preset PRESET[] = {
     {"qwen2.5-math-prm",
@@ -171,4 +178,35 @@ const char *const *rw_preset_names(void)
         names[i] = PRESET[i].name; /* the same bytes whoever writes them */
     }
     return names;
+}
+
+static struct rw_str text_of(const struct rw_json *value)
+{
+    return value != NULL && value->type == RW_JSON_STRING ? value->text : RW_STR("?");
+}
+
+bool rw_preset_line(size_t i, char *line, size_t size)
+{
+    const char *const *names = rw_preset_names();
+    size_t n = 0;
+    while (names[n] != NULL && n < i) {
+        n++;
+    }
+    if (names[n] == NULL) {
+        return false;
+    }
+    struct rw_arena arena;
+    const struct rw_json *root = NULL;
+    rw_arena_init(&arena, PRESET_BYTES_MAX);
+    struct rw_str text = rw_str_from(rw_preset_find(rw_str_from(names[n]))->text);
+    if (rw_json_parse(&arena, text, &root, NULL) != RW_OK) {
+        root = NULL; /* no memory: the name alone */
+    }
+    const struct rw_json *kind = rw_json_get(root, "kind");
+    const struct rw_json *head = rw_json_get(rw_json_get(root, "head"), "type");
+    const struct rw_json *aggregate = rw_json_get(root, "aggregate");
+    snprintf(line, size, "%-22s %.*s reward, head %.*s, aggregate %.*s", names[n],
+             RW_STR_ARG(text_of(kind)), RW_STR_ARG(text_of(head)), RW_STR_ARG(text_of(aggregate)));
+    rw_arena_fini(&arena);
+    return true;
 }

@@ -1,0 +1,297 @@
+/* `rewardd explain`: what a model would read for one trace, and where its rewards are read; weights
+ * are not loaded. */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/buf.h"
+#include "core/base/util.h"
+#include "core/io/json.h"
+#include "core/rw_engine.h"
+#include "proto/emit.h"
+#include "server/commands/arguments.h"
+#include "server/commands/command.h"
+#include "server/options.h"
+
+enum {
+    MEMORY_BYTES = 512 << 20,
+    OUTPUT_BYTES = 256 << 20,
+    MESSAGES_MAX = 1024,
+    STEPS_MAX = 10000,
+    TOKENS_MAX = 131072,
+};
+
+struct explain {
+    const char *model;
+    const char *prompt;
+    const char *messages; /* JSON */
+    const char *trace;
+    const char *steps; /* JSON */
+    bool json;
+    struct rw_arena arena;
+    struct rw_message message[MESSAGES_MAX];
+    struct rw_str step[STEPS_MAX];
+    struct rw_trace_source source;
+    struct rw_input_view view;
+    struct rw_input input;
+    struct rw_model_outline outline;
+    struct rw_error err;
+};
+
+/* ---- arguments ------------------------------------------------------------------------------- */
+
+static rw_status parse_list(struct explain *e, const char *name, const char *text, size_t max,
+                            const struct rw_json **out)
+{
+    rw_status status = rw_json_parse(&e->arena, rw_str_from(text), out, &e->err);
+    if (status != RW_OK) {
+        rw_error_prefix(&e->err, "--%s", name);
+        return status;
+    }
+    if ((*out)->type != RW_JSON_ARRAY || (*out)->count > max) {
+        return rw_fail(&e->err, RW_CONFIG, "--%s is a JSON list of at most %zu entries", name, max);
+    }
+    return RW_OK;
+}
+
+static bool read_role(const struct rw_json *value, enum rw_role *role)
+{
+    *role = rw_json_is_string(value, "system")      ? RW_ROLE_SYSTEM
+            : rw_json_is_string(value, "assistant") ? RW_ROLE_ASSISTANT
+                                                    : RW_ROLE_USER;
+    return *role != RW_ROLE_USER || rw_json_is_string(value, "user");
+}
+
+static rw_status read_messages(struct explain *e)
+{
+    const struct rw_json *list;
+    if (e->messages == NULL) {
+        e->message[0] = (struct rw_message){RW_ROLE_USER, rw_str_from(e->prompt)};
+        e->source.n_messages = 1;
+        return RW_OK;
+    }
+    rw_status status = parse_list(e, "messages", e->messages, MESSAGES_MAX, &list);
+    if (status != RW_OK) {
+        return status;
+    }
+    RW_JSON_EACH (item, list) {
+        struct rw_message *to = &e->message[e->source.n_messages++];
+        const struct rw_json *content = rw_json_get(item, "content");
+        if (content == NULL || content->type != RW_JSON_STRING ||
+            !read_role(rw_json_get(item, "role"), &to->role)) {
+            return rw_fail(&e->err, RW_CONFIG,
+                           "--messages: an entry is {\"role\": \"system|user|assistant\", "
+                           "\"content\": \"...\"}");
+        }
+        to->content = content->text;
+    }
+    return RW_OK;
+}
+
+static rw_status read_steps(struct explain *e)
+{
+    const struct rw_json *list;
+    if (e->steps == NULL) {
+        e->source.is_text = true;
+        e->source.text = rw_str_from(e->trace);
+        return RW_OK;
+    }
+    rw_status status = parse_list(e, "steps", e->steps, STEPS_MAX, &list);
+    if (status != RW_OK) {
+        return status;
+    }
+    RW_JSON_EACH (item, list) {
+        if (item->type != RW_JSON_STRING) {
+            return rw_fail(&e->err, RW_CONFIG, "--steps is a JSON list of texts");
+        }
+        e->step[e->source.n_steps++] = item->text;
+    }
+    e->source.steps = e->step;
+    return RW_OK;
+}
+
+static rw_status build(struct explain *e)
+{
+    struct rw_model_choice choice;
+    if (e->model == NULL || (e->prompt == NULL) == (e->messages == NULL) ||
+        (e->trace == NULL) == (e->steps == NULL)) {
+        return rw_fail(&e->err, RW_CONFIG,
+                       "--model, one of --prompt and --messages, and one of --trace and --steps "
+                       "are needed");
+    }
+    rw_status status = rw_options_model(e->model, &e->arena, &choice, &e->err);
+    if (status == RW_OK) {
+        status = read_messages(e);
+    }
+    if (status == RW_OK) {
+        status = read_steps(e);
+    }
+    if (status != RW_OK) {
+        return status;
+    }
+    e->source.messages = e->message;
+    e->source.steps_max = STEPS_MAX;
+    e->source.tokens_max = TOKENS_MAX;
+    e->source.view = &e->view;
+    struct rw_model_options options = {.dir = choice.dir,
+                                       .base = choice.base,
+                                       .preset = choice.preset,
+                                       .context_max = choice.context_max};
+    return rw_model_explain(&options, &e->source, &e->arena, &e->input, &e->outline, &e->err);
+}
+
+/* ---- answers --------------------------------------------------------------------------------- */
+
+/* Text of a token; empty for one that the recipe names by its id. */
+static struct rw_str token_text(const struct explain *e, uint32_t i)
+{
+    const uint32_t *ends = (const uint32_t *)(const void *)e->view.ends.ptr;
+    uint32_t begin = i > 0 ? ends[i - 1] : 0;
+    return rw_str_slice(rw_buf_str(&e->view.text), begin, ends[i]);
+}
+
+/* Number of the step whose reward is read at a token; 0 for none. */
+static uint32_t read_at(const struct explain *e, uint32_t token)
+{
+    if (e->outline.kind == RW_KIND_OUTCOME) {
+        return e->input.outcome_position == token;
+    }
+    for (uint32_t s = 0; s < e->input.n_scored_steps; s++) {
+        if (e->input.steps[s].position == token) {
+            return s + 1;
+        }
+    }
+    return 0;
+}
+
+static void write_json(const struct explain *e, struct rw_buf *out)
+{
+    rw_emit_open(out, '{');
+    rw_emit_text_field(out, "preset", e->outline.preset);
+    rw_emit_text_field(out, "evidence", e->outline.evidence);
+    rw_emit_text_field(out, "architecture", e->outline.architecture);
+    rw_emit_text_field(out, "digest", e->outline.digest);
+    rw_emit_text_field(out, "kind", e->outline.kind == RW_KIND_PROCESS ? "process" : "outcome");
+    rw_emit_name(out, "rendered");
+    rw_emit_text(out, rw_buf_str(&e->view.text));
+    rw_emit_name(out, "ids");
+    rw_emit_open(out, '[');
+    for (uint32_t i = 0; i < e->input.n_tokens; i++) {
+        rw_emit_signed(out, e->input.ids[i]);
+    }
+    rw_emit_close(out, ']');
+    rw_emit_name(out, "tokens");
+    rw_emit_open(out, '[');
+    for (uint32_t i = 0; i < e->input.n_tokens; i++) {
+        rw_emit_text(out, token_text(e, i));
+    }
+    rw_emit_close(out, ']');
+    rw_emit_name(out, "read_at");
+    rw_emit_open(out, '[');
+    for (uint32_t i = 0; i < e->input.n_tokens; i++) {
+        if (read_at(e, i) > 0) {
+            rw_emit_unsigned(out, i);
+        }
+    }
+    rw_emit_close(out, ']');
+    rw_emit_close(out, '}');
+    rw_buf_append_char(out, '\n');
+}
+
+/* Line feeds and the like as they are typed in C, so that a token is one line. */
+static void write_quoted(struct rw_str text, struct rw_buf *out)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.ptr[i];
+        if (c == '\n') {
+            rw_buf_append(out, "\\n", 2);
+        } else if (c < 0x20 || c == 0x7f) {
+            rw_buf_printf(out, "\\x%02x", c);
+        } else {
+            rw_buf_append_char(out, (char)c);
+        }
+    }
+}
+
+static void write_text(const struct explain *e, struct rw_buf *out)
+{
+    bool process = e->outline.kind == RW_KIND_PROCESS;
+    rw_buf_printf(out, "recipe   %s (%s), class %s, %s reward\n", e->outline.preset,
+                  e->outline.evidence, e->outline.architecture, process ? "process" : "outcome");
+    rw_buf_printf(out, "tokens   %u, of which %u before the first step\n\n", e->input.n_tokens,
+                  e->input.prompt_tokens);
+    for (uint32_t i = 0; i < e->input.n_tokens; i++) {
+        struct rw_str text = token_text(e, i);
+        uint32_t step = read_at(e, i);
+        for (size_t k = 0; k < text.len; k++) {
+            unsigned char c = (unsigned char)text.ptr[k];
+            rw_buf_append_char(out, c < 0x20 && c != '\n' && c != '\t' ? '?' : (char)c);
+        }
+        if (text.len == 0) {
+            rw_buf_printf(out, "[id %d]", e->input.ids[i]);
+        }
+        if (step > 0 && process) {
+            rw_buf_printf(out, "[[reward %u]]", step);
+        } else if (step > 0) {
+            rw_buf_append_str(out, RW_STR("[[reward]]"));
+        }
+    }
+    rw_buf_append_str(out, RW_STR("\n\n   place       id  text\n"));
+    for (uint32_t i = 0; i < e->input.n_tokens; i++) {
+        rw_buf_printf(out, "%8u %8d  ", i, e->input.ids[i]);
+        write_quoted(token_text(e, i), out);
+        if (read_at(e, i) > 0) {
+            rw_buf_printf(out, "   <- reward %u", read_at(e, i));
+        }
+        rw_buf_append_char(out, '\n');
+    }
+}
+
+static rw_status explain(struct explain *e)
+{
+    struct rw_buf out;
+    rw_buf_init(&e->view.text, OUTPUT_BYTES);
+    rw_buf_init(&e->view.ends, OUTPUT_BYTES);
+    rw_buf_init(&out, OUTPUT_BYTES);
+    rw_status status = build(e);
+    if (status == RW_OK && e->json) {
+        write_json(e, &out);
+    } else if (status == RW_OK) {
+        write_text(e, &out);
+    }
+    if (status == RW_OK && out.failed) {
+        status = rw_fail(&e->err, RW_NO_MEMORY, "no memory for the answer");
+    }
+    if (status == RW_OK) {
+        fwrite(out.ptr, 1, out.len, stdout);
+    }
+    rw_buf_fini(&out);
+    rw_buf_fini(&e->view.text);
+    rw_buf_fini(&e->view.ends);
+    return status;
+}
+
+int rw_command_explain(int argc, char **argv)
+{
+    static struct explain e; /* one thread; too large for a stack frame */
+    bool help = false;
+    const struct rw_argument table[] = {
+        {"model", RW_ARGUMENT_TEXT, &e.model, "DIR", "as of the daemon: DIR[,base=DIR][,preset=P]"},
+        {"prompt", RW_ARGUMENT_TEXT, &e.prompt, "TEXT", "the question, or"},
+        {"messages", RW_ARGUMENT_TEXT, &e.messages, "JSON", "a list of {role, content}"},
+        {"trace", RW_ARGUMENT_TEXT, &e.trace, "TEXT", "the answer as one text, or"},
+        {"steps", RW_ARGUMENT_TEXT, &e.steps, "JSON", "a list of its steps"},
+        {"json", RW_ARGUMENT_SWITCH, &e.json, "", "one JSON object"},
+    };
+    rw_arena_init(&e.arena, MEMORY_BYTES);
+    rw_status status = rw_arguments_parse(table, RW_COUNT(table), argc, argv, &help, &e.err);
+    if (status == RW_OK && help) {
+        rw_arguments_help(table, RW_COUNT(table), "explain --model DIR --prompt TEXT --trace TEXT",
+                          "Shows what the model reads for one trace: the rendered text, its "
+                          "tokens, where each reward is read,\nand what decided the recipe. "
+                          "Weights are not loaded.");
+    } else if (status == RW_OK) {
+        status = explain(&e);
+    }
+    rw_arena_fini(&e.arena);
+    return status == RW_OK ? 0 : rw_arguments_complain("explain", &e.err);
+}
