@@ -114,6 +114,82 @@ START_TEST(checkpoint_faults)
 }
 END_TEST
 
+/* The checkpoint of another folder, all of it. */
+static rw_status load_folder(void *ctx, struct rw_error *err)
+{
+    struct rw_checkpoint *checkpoint;
+    rw_status status = rw_checkpoint_open(ctx, &checkpoint, err);
+    for (size_t i = 0; status == RW_OK && i < rw_checkpoint_count(checkpoint); i++) {
+        float out[64];
+        const struct rw_tensor *tensor = rw_checkpoint_at(checkpoint, i);
+        ck_assert_uint_le(tensor->elements, 64);
+        if (tensor->type != RW_TENSOR_OTHER) {
+            status = rw_checkpoint_read_f32(checkpoint, tensor, 0, tensor->elements, out, err);
+        }
+    }
+    rw_checkpoint_close(checkpoint); /* NULL when it was not opened */
+    return status;
+}
+
+static void fail_each(char *folder)
+{
+    struct rw_error err = {0};
+    ck_assert_msg(load_folder(folder, &err) == RW_OK, "%s", err.message);
+    ck_assert_int_ge(rw_fault_each(RW_FAULT_ALLOC, load_folder, folder), 3);
+    ck_assert_int_ge(rw_fault_each(RW_FAULT_ALLOC_FROM, load_folder, folder), 3);
+    ck_assert_int_ge(rw_fault_each(RW_FAULT_OPEN, load_folder, folder), 1);
+    ck_assert_int_ge(rw_fault_each(RW_FAULT_READ, load_folder, folder), 6);
+    ck_assert_int_ge(rw_fault_each(RW_FAULT_READ_END, load_folder, folder), 6);
+    ck_assert_int_ge(rw_fault_each(RW_FAULT_READ_EINTR, load_folder, folder), 6);
+    ck_assert_int_ge(rw_fault_each(RW_FAULT_READ_ONE, load_folder, folder), 6);
+    rw_test_dir_remove(folder);
+}
+
+START_TEST(torch_faults)
+{
+    char folder[RW_TEST_PATH_MAX], path[RW_TEST_PATH_MAX];
+    struct rw_arena arena;
+    rw_arena_init(&arena, 1 << 20);
+    rw_test_dir_make(folder);
+    rw_test_source_path("tests/fuzz/corpus/pickle/state.bin", path);
+    struct rw_str text = rw_test_read(path, &arena);
+    rw_test_write(folder, "pytorch_model.bin", text.ptr, text.len);
+    rw_arena_fini(&arena);
+    fail_each(folder);
+}
+END_TEST
+
+static void write_safetensors(const char *folder, const char *name, const char *header,
+                              size_t data_bytes)
+{
+    unsigned char bytes[1024] = {0};
+    uint64_t len = strlen(header);
+    ck_assert_uint_le(8 + len + data_bytes, sizeof bytes);
+    memcpy(bytes, &len, 8);
+    memcpy(bytes + 8, header, len);
+    rw_test_write(folder, name, bytes, 8 + len + data_bytes);
+}
+
+START_TEST(adapter_faults)
+{
+    static const char CONFIG[] = "{\"peft_type\":\"LORA\",\"r\":1,\"target_modules\":[\"a\"],"
+                                 "\"alpha_pattern\":{\"a+\":3}}";
+    char folder[RW_TEST_PATH_MAX];
+    rw_test_dir_make(folder);
+    write_safetensors(folder, "model.safetensors",
+                      "{\"_orig_mod.a.weight\":{\"dtype\":\"F32\",\"shape\":[2,3],"
+                      "\"data_offsets\":[0,24]}}",
+                      24);
+    write_safetensors(folder, "adapter_model.safetensors",
+                      "{\"base_model.model.a.lora_A.weight\":{\"dtype\":\"F32\",\"shape\":[1,3],"
+                      "\"data_offsets\":[0,12]},\"base_model.model.a.lora_B.weight\":{\"dtype\":"
+                      "\"F32\",\"shape\":[2,1],\"data_offsets\":[12,20]}}",
+                      20);
+    rw_test_write(folder, "adapter_config.json", CONFIG, sizeof CONFIG - 1);
+    fail_each(folder);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("file faults");
@@ -121,6 +197,8 @@ int main(void)
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, json_faults);
     tcase_add_test(tc, checkpoint_faults);
+    tcase_add_test(tc, torch_faults);
+    tcase_add_test(tc, adapter_faults);
     suite_add_tcase(suite, tc);
     return rw_test_run(suite);
 }
