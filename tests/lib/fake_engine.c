@@ -266,6 +266,23 @@ rw_status rw_engine_load(struct rw_engine *e, const struct rw_model_options *opt
     return RW_OK;
 }
 
+bool rw_model_preset(size_t i, char *line, size_t size)
+{
+    if (i == 0) {
+        snprintf(line, size, "fake");
+    }
+    return i == 0;
+}
+
+rw_status rw_model_explain(const struct rw_model_options *options,
+                           const struct rw_trace_source *source, struct rw_arena *arena,
+                           struct rw_input *input, struct rw_model_outline *outline,
+                           struct rw_error *err)
+{
+    (void)options, (void)source, (void)arena, (void)input, (void)outline;
+    return rw_fail(err, RW_UNAVAILABLE, "the fake engine reads no folder");
+}
+
 rw_status rw_model_check(const struct rw_model_options *options, struct rw_model_outline *out,
                          struct rw_error *err)
 {
