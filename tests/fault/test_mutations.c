@@ -227,6 +227,7 @@ int main(void)
 {
     Suite *suite = suite_create("mutations");
     TCase *tc = tcase_create("mutations");
+    tcase_set_timeout(tc, 100); /* seconds; the sanitizers take a few on a busy machine */
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, mutated_files);
     tcase_add_test(tc, mutated_indexes);

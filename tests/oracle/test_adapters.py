@@ -277,3 +277,28 @@ def test_prefixes(tmp_path, prefix):
     save_file(named, path, metadata={"format": "pt"})
     assert model is not None and plain
     assert run(tmp_path / "m").stdout == plain
+
+
+@pytest.mark.parametrize("how", ["safetensors", "bin"])
+def test_the_value_head_of_llamafactory(tmp_path, how):
+    from safetensors.torch import save_file
+
+    make_base(tmp_path / "m", causal=True)
+    torch.manual_seed(11)
+    head = {
+        "v_head.summary.weight": torch.randn(1, 64) * 0.3,
+        "v_head.summary.bias": torch.tensor([0.25]),
+    }
+    if how == "bin":
+        torch.save(head, tmp_path / "m" / "value_head.bin")
+    else:
+        save_file(head, tmp_path / "m" / "value_head.safetensors")
+    model = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "m", dtype=torch.float64)
+    done = run(tmp_path / "m", "--preset", "llamafactory-rm")
+    got = [json.loads(x) for x in done.stdout.decode().splitlines()]
+    assert len(got) == 4, done.stderr.decode()
+    for ids, g in zip(cases(), got):
+        with torch.no_grad():
+            hidden = model.model(input_ids=torch.tensor([ids])).last_hidden_state[0, -1]
+        weight, bias = (t.double() for t in head.values())
+        assert abs(g["raw"][0] - float(hidden @ weight[0] + bias[0])) < TOLERANCE
