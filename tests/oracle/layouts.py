@@ -43,6 +43,7 @@ def render(meta, messages):
         conversations=[messages],
         chat_template=meta["chat_template"],
         bos_token=meta["bos_token"] or "",
+        eos_token=meta.get("eos_token") or "",
         add_generation_prompt=False,
     )
     return out[0][0]
