@@ -217,7 +217,13 @@ static rw_status meet(struct reader *r, size_t at)
         return refuse(r, "writes the answer more than once, or out of order");
     }
     r->expected = k + 1;
-    rw_status status = r->begun ? RW_OK : rw_composer_mark(r->c, false, 0);
+    rw_status status = RW_OK;
+    if (!r->begun && r->c->layout->cut_answer) {
+        status = rw_composer_flush(r->c);
+    }
+    if (status == RW_OK && !r->begun) {
+        status = rw_composer_mark(r->c, false, 0);
+    }
     r->begun = true;
     return status;
 }
