@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
@@ -245,6 +246,17 @@ static void print_models(struct daemon *d)
     }
 }
 
+/* In JSON mode whoever collects standard error wants to know as well. */
+static void log_ready(struct daemon *d)
+{
+    rw_log(RW_LOG_INFO, "ready",
+           "version=\"%s\" kernel=\"%s\" threads=%u listen=\"%s\" keys=%zu ms=%.0f", RW_VERSION,
+           rw_engine_kernel(rw_bridge_engine(d->service.scoring.bridge)),
+           rw_engine_threads(rw_bridge_engine(d->service.scoring.bridge)),
+           d->listeners.listener[0].url, d->service.auth.n,
+           (double)(rw_clock_now(d->service.clock) - d->start_ns) / 1e6);
+}
+
 static void print_banner(struct daemon *d)
 {
     struct rw_engine *engine = rw_bridge_engine(d->service.scoring.bridge);
@@ -285,6 +297,9 @@ static void on_loaded(void *ctx, rw_status status, const struct rw_error *err)
         report(&refused);
         end_at_once(d);
         return;
+    }
+    if (strcmp(d->service.options->log_format, "json") == 0) {
+        log_ready(d);
     }
     print_banner(d);
 }
@@ -403,6 +418,7 @@ static void init_loop(struct daemon *d)
     d->sigterm.data = d;
     d->sigint.data = d;
     d->sighup.data = d;
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); /* no exec of ours gains anything, ever */
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a file at its size limit is EFBIG, which the run store reports */
     uv_timer_start(&d->tick, on_tick, TICK_MS, TICK_MS);

@@ -373,22 +373,46 @@ static struct rw_str trace_id(struct rw_str header)
     return rw_str_slice(header, TRACE_BEGIN, zero || forbidden ? TRACE_BEGIN : TRACE_END);
 }
 
+/* Names and ids of clients inside quotes: a quote of theirs must not end the value. */
+static void quoted(char out[RW_ERROR_PARAM_MAX], struct rw_str text)
+{
+    size_t n = 0;
+    for (; n < text.len && n + 1 < RW_ERROR_PARAM_MAX; n++) {
+        char c = text.ptr[n];
+        out[n] = c == '"' || c == '\\' || (unsigned char)c < 0x20 ? '_' : c;
+    }
+    out[n] = '\0';
+}
+
+/* A 200 whose traces failed is an error too: that is where null rewards come from. */
 static void log_access(struct rw_service *s, const struct rw_exchange *ex, bool lost, double ms)
 {
     const char *which = s->options->access_log;
-    bool bad = ex->status >= 400 || lost;
+    const struct rw_exchange_tally *t = &ex->tally;
+    const struct rw_account *account = ex->account;
+    bool bad = ex->status >= 400 || lost || t->failed > 0;
     if (strcmp(which, "off") == 0 || (strcmp(which, "errors") == 0 && !bad)) {
         return;
     }
+    char param[RW_ERROR_PARAM_MAX];
+    char run[RW_ERROR_PARAM_MAX];
+    char key[RW_ERROR_PARAM_MAX];
+    quoted(param, rw_str_from(t->param));
+    quoted(run, (struct rw_str){t->run, t->run_len});
+    quoted(key, rw_str_from(account != NULL ? account->name : ""));
     struct rw_str method = ex->in->request.method;
     struct rw_str trace = trace_id(rw_exchange_header(ex, RW_HEADER_TRACEPARENT));
     trace = trace.len > 0 ? trace : RW_STR("-");
     rw_log(bad ? RW_LOG_WARN : RW_LOG_INFO, "request",
-           "id=%s trace_id=%.*s method=%.*s route=%s status=%d lost=%s body_bytes=%llu "
-           "reply_bytes=%llu ms=%.1f",
+           "id=\"%s\" trace_id=%.*s method=%.*s route=%s status=%d error=\"%s\" "
+           "param=\"%s\" lost=%s client=\"%016llx\" key=\"%s\" run=\"%s\" traces=%llu failed=%llu "
+           "tokens=%llu body_bytes=%llu reply_bytes=%llu ms=%.1f",
            ex->request_id[0] != '\0' ? ex->request_id : "-", RW_STR_ARG(trace),
            method.len < 16 ? (int)method.len : 0, method.ptr != NULL ? method.ptr : "",
-           ex->route != NULL ? ex->route->path : "-", ex->status, lost ? "yes" : "no",
+           ex->route != NULL ? ex->route->path : "-", ex->status,
+           t->error != RW_OK ? rw_status_code(t->error) : "", param, lost ? "yes" : "no",
+           (unsigned long long)ex->client, key, run, (unsigned long long)t->traces,
+           (unsigned long long)t->failed, (unsigned long long)t->tokens,
            (unsigned long long)ex->in->body_bytes, (unsigned long long)ex->reply_bytes, ms);
 }
 

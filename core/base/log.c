@@ -6,8 +6,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/base/util.h"
+
 enum {
-    LOG_LINE_MAX = 2048, /* bytes */
+    LOG_LINE_MAX = 2048,  /* bytes */
+    JSON_LINE_MAX = 4096, /* bytes; what does not fit is cut between escapes */
 };
 
 static enum rw_log_level least_level = RW_LOG_INFO;
@@ -32,11 +35,9 @@ static size_t put_time(char *line, size_t max)
     return n;
 }
 
-/* JSON form keeps the caller's pairs as one escaped string: one grammar in the code, two on the
- * wire. */
-static size_t put_escaped(char *line, size_t at, const char *text)
+static size_t put_escaped(char *line, size_t at, const char *text, size_t len)
 {
-    for (; *text != '\0' && at < LOG_LINE_MAX - 16; text++) {
+    for (const char *end = text + len; text < end && at < JSON_LINE_MAX - 32; text++) {
         unsigned char c = (unsigned char)*text;
         if (c == '"' || c == '\\') {
             line[at++] = '\\';
@@ -46,6 +47,77 @@ static size_t put_escaped(char *line, size_t at, const char *text)
         } else {
             line[at++] = (char)c;
         }
+    }
+    return at;
+}
+
+static bool is_key_char(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+/* Bytes of `key=` at the beginning of text, without the sign; 0 = there is none. */
+static size_t key_at(const char *text)
+{
+    size_t n = 0;
+    while (is_key_char(text[n])) {
+        n++;
+    }
+    return text[n] == '=' ? n : 0;
+}
+
+/* A quoted value ends at the quote before the next key, or at the last one: values may hold quotes
+ * themselves, a caller does not escape them. */
+static size_t quoted_len(const char *text)
+{
+    size_t last = strlen(text);
+    for (size_t i = 0; text[i] != '\0'; i++) {
+        if (text[i] == '"') {
+            last = i;
+            if (text[i + 1] == ' ' && key_at(text + i + 2) > 0) {
+                break;
+            }
+        }
+    }
+    return last;
+}
+
+/* As JSON has numbers: no sign but minus, no leading zeros, so that ids of digits stay texts. */
+static bool is_number(const char *text, size_t len)
+{
+    size_t i = len > 0 && text[0] == '-' ? 1 : 0;
+    size_t dots = 0;
+    if (i == len || len > 20 || text[i] < '0' || text[i] > '9' || text[len - 1] == '.' ||
+        (text[i] == '0' && i + 1 < len && text[i + 1] != '.')) {
+        return false;
+    }
+    for (; i < len; i++) {
+        dots += text[i] == '.' ? 1 : 0;
+        if (text[i] != '.' && (text[i] < '0' || text[i] > '9')) {
+            return false;
+        }
+    }
+    return dots <= 1;
+}
+
+/* The caller's pairs as members; text that is no pair becomes the member "detail". */
+static size_t put_members(char *line, size_t at, const char *text)
+{
+    while (*text != '\0' && at < JSON_LINE_MAX - 128) {
+        size_t key = key_at(text);
+        bool quoted = key > 0 && text[key + 1] == '"';
+        const char *value = key > 0 ? text + key + (quoted ? 2 : 1) : text;
+        size_t len = quoted ? quoted_len(value) : key > 0 ? strcspn(value, " ") : strlen(value);
+        bool bare = key > 0 && !quoted && is_number(value, len);
+        at += (size_t)snprintf(line + at, 80, ",\"%.*s\":%s", key > 0 ? (int)RW_MIN(key, 64U) : 6,
+                               key > 0 ? text : "detail", bare ? "" : "\"");
+        at = put_escaped(line, at, value, len);
+        if (!bare) {
+            line[at++] = '"';
+        }
+        text = value + len;
+        text += *text == '"' ? 1 : 0;
+        text += strspn(text, " ");
     }
     return at;
 }
@@ -70,16 +142,15 @@ void rw_log(enum rw_log_level level, const char *event, const char *format, ...)
     vsnprintf(detail, sizeof detail, format, args);
     va_end(args);
 
-    char line[LOG_LINE_MAX + 160];
+    char line[JSON_LINE_MAX];
     char stamp[40];
     put_time(stamp, sizeof stamp);
     size_t n;
     if (as_json) {
-        n = (size_t)snprintf(line, 200,
-                             "{\"time\":\"%s\",\"level\":\"%s\",\"event\":\"%s\",\"detail\":\"",
-                             stamp, LEVEL_NAME[level], event);
-        n = put_escaped(line, n, detail);
-        n += (size_t)snprintf(line + n, 4, "\"}\n");
+        n = (size_t)snprintf(line, 200, "{\"time\":\"%s\",\"level\":\"%s\",\"event\":\"%s\"", stamp,
+                             LEVEL_NAME[level], event);
+        n = put_members(line, n, detail);
+        n += (size_t)snprintf(line + n, 3, "}\n");
     } else {
         n = (size_t)snprintf(line, 200, "%s level=%s event=%s ", stamp, LEVEL_NAME[level], event);
         n = put_plain(line, n, detail);

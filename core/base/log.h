@@ -16,7 +16,8 @@ enum rw_log_level {
 /* Before threads exist. */
 void rw_log_configure(enum rw_log_level least, bool json);
 
-/* event: short snake_case word; format: `key=value key2="..."` pairs of the caller. */
+/* In JSON every pair is a member of its own; a value that looks like a number is one.
+ * event: short snake_case word; format: `key=value key2="..."` pairs of the caller. */
 void rw_log(enum rw_log_level level, const char *event, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
