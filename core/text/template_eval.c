@@ -199,11 +199,12 @@ static struct rw_tval eval_call(struct rw_trender *r, struct rw_tscope *scope,
         if (callee->type == RW_TNODE_ATTR) {
             return call_loop(r, f.other, callee->text, &args);
         }
-        /* fall through */
+        break;
     default:
-        return rw_trender_fail(r, "'%.*s' is called and is '%s'", RW_STR_ARG(callee->text),
-                               rw_tval_type_name(f));
+        break;
     }
+    return rw_trender_fail(r, "'%.*s' is called and is '%s'", RW_STR_ARG(callee->text),
+                           rw_tval_type_name(f));
 }
 
 /* ---- expressions ----------------------------------------------------------------------------- */
