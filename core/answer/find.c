@@ -162,18 +162,11 @@ static size_t box(struct finder *f, size_t mark, size_t name)
 
 static bool is_end_token(struct rw_str s, size_t at)
 {
-    static const char *const END[] = {"<|im_end|>",
-                                      "<|endoftext|>",
-                                      "<|eot_id|>",
-                                      "</s>",
-                                      "<|end_of_text|>",
-                                      "<eos>",
-                                      "<|end|>",
-                                      "<end_of_turn>",
-                                      "<|EOT|>",
-                                      "<|im_start|>",
-                                      "<\xEF\xBD\x9C"
-                                      "end"};
+    static const char DEEPSEEK_END[] = "<\xEF\xBD\x9C" /* else the e would be of the byte */
+                                       "end";
+    static const char *const END[] = {
+        "<|im_end|>", "<|endoftext|>", "<|eot_id|>", "</s>",         "<|end_of_text|>", "<eos>",
+        "<|end|>",    "<end_of_turn>", "<|EOT|>",    "<|im_start|>", DEEPSEEK_END};
     return ONE_OF(s, at, END) > 0;
 }
 

@@ -1,6 +1,8 @@
 #include "core/base/log.h"
 
+#include <poll.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -15,6 +17,7 @@ enum {
 
 static enum rw_log_level least_level = RW_LOG_INFO;
 static bool as_json = false;
+static atomic_ulong lost = 0; /* lines that no reader took in time */
 
 static const char *const LEVEL_NAME[] = {"debug", "info", "warn", "error", "off"};
 
@@ -131,6 +134,39 @@ static size_t put_plain(char *line, size_t at, const char *text)
     return at;
 }
 
+/* A pipe that can take anything can take PIPE_BUF bytes, and a line is never longer. */
+static bool would_wait(void)
+{
+    struct pollfd out = {.fd = STDERR_FILENO, .events = POLLOUT};
+    return poll(&out, 1, 0) == 0;
+}
+
+/* A full disk, a closed pipe or a reader that sleeps must not stop scoring: the line is lost, and
+ * the next that is taken is preceded by how many were. */
+static void put_line(const char *line, size_t n)
+{
+    if (would_wait()) {
+        atomic_fetch_add(&lost, 1);
+        return;
+    }
+    unsigned long missing = atomic_exchange(&lost, 0);
+    if (missing > 0) {
+        char stamp[40], told[200];
+        put_time(stamp, sizeof stamp);
+        int len = snprintf(told, sizeof told,
+                           as_json ? "{\"time\":\"%s\",\"level\":\"warn\",\"event\":\"log\","
+                                     "\"lines_lost\":%lu}\n"
+                                   : "%s level=warn event=log lines_lost=%lu\n",
+                           stamp, missing);
+        if (write(STDERR_FILENO, told, (size_t)len) < 0 || would_wait()) {
+            atomic_fetch_add(&lost, 1);
+            return;
+        }
+    }
+    ssize_t written = write(STDERR_FILENO, line, n);
+    (void)written;
+}
+
 void rw_log(enum rw_log_level level, const char *event, const char *format, ...)
 {
     if (level < least_level) {
@@ -156,6 +192,5 @@ void rw_log(enum rw_log_level level, const char *event, const char *format, ...)
         n = put_plain(line, n, detail);
         line[n++] = '\n';
     }
-    ssize_t written = write(STDERR_FILENO, line, n);
-    (void)written; /* a full disk or closed pipe must not stop scoring */
+    put_line(line, n);
 }

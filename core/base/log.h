@@ -1,5 +1,7 @@
 /* One line per event on standard error: logfmt by default, JSON on request. Never prompt or step
- * text, never a key. Any thread may log; a line is written with one write(2). */
+ * text, never a key. Any thread may log; a line is written with one write(2).
+ * Nobody waits for a reader of the log: lines that it has no room for are lost and counted, in a
+ * line of their own (`event=log lines_lost=N`) before the next. */
 #ifndef RW_BASE_LOG_H
 #define RW_BASE_LOG_H
 

@@ -313,7 +313,8 @@ const char *rw_tval_json(struct rw_tbuild *b, struct rw_tval v, const struct rw_
                                            : "-Infinity");
             return NULL;
         }
-        /* fall through */
+        write_scalar(b, v, "true", "false", "null");
+        return NULL;
     case RW_TVAL_NONE:
     case RW_TVAL_BOOL:
     case RW_TVAL_INT:

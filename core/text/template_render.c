@@ -125,7 +125,9 @@ bool rw_trender_items(struct rw_trender *r, struct rw_tval v, const struct rw_tv
         if (v.list->kind == RW_TLIST_LAZY) {
             *v.list->used = true;
         }
-        /* fall through */
+        *items = v.list->items;
+        *count = v.list->count;
+        return true;
     case RW_TVAL_TUPLE:
         *items = v.list->items;
         *count = v.list->count;

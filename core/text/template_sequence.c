@@ -17,10 +17,11 @@ struct rw_tval rw_tsequence_length(struct rw_tfilter_args *c)
         if (c->v.list->kind != RW_TLIST_LAZY) {
             return RW_TVAL_OF_INT((int64_t)c->v.list->count);
         }
-        /* fall through */
+        break;
     default:
-        return rw_tfilter_fail(c);
+        break;
     }
+    return rw_tfilter_fail(c);
 }
 
 struct rw_tval rw_tsequence_first_or_last(struct rw_tfilter_args *c)
