@@ -1,6 +1,7 @@
 """Log lines: one JSON member per field, and what a line of a request says."""
 
 import json
+import os
 import time
 
 import pytest
@@ -46,3 +47,27 @@ def test_a_200_with_a_failed_trace_is_seen(start, which):
     time.sleep(0.1)
     seen = [line for line in lines_of(daemon) if line["event"] == "request"]
     assert [line["failed"] for line in seen] == ([1] if which == "errors" else [])
+
+
+def test_a_reader_that_sleeps_stops_nothing(start):
+    """Nobody reads standard error: replies go on, and the lost lines are counted."""
+    daemon = start(
+        *("--log-format", "json", "--log-level", "info", "--access-log", "all"),
+        *("--drain-delay", "0"),
+    )
+    for _ in range(800):
+        assert status(daemon.ask(post(TRACE, headers=["X-Request-Id: " + "a" * 60]))) == 200
+    daemon.process.stderr.readline()  # room for a few lines
+    first = os.read(daemon.process.stderr.fileno(), 1 << 15)
+    assert b'"event":"request"' in first
+    assert status(daemon.ask(post(TRACE))) == 200
+    time.sleep(0.1)
+    lost = [line["lines_lost"] for line in lines_of_tail(daemon) if line["event"] == "log"]
+    assert len(lost) == 1 and 100 < lost[0] < 800
+
+
+def lines_of_tail(daemon):
+    """The whole lines of what standard error still holds; the first may be cut."""
+    daemon.terminate()
+    _, err = daemon.process.communicate(timeout=20)
+    return [json.loads(line) for line in err.splitlines() if line.startswith("{")]
