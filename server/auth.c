@@ -221,7 +221,7 @@ static rw_status take_over(struct rw_auth *auth, const struct fresh *fresh, stru
         auth->account[i].live = false;
     }
     for (size_t i = 0; i < fresh->n; i++) {
-        char number[24];
+        char number[32];
         snprintf(number, sizeof number, "key-%zu", i + 1);
         struct rw_str name = fresh->key[i].name;
         struct rw_account *account = find_account(auth, name.len > 0 ? name : rw_str_from(number));
