@@ -159,7 +159,8 @@ START_TEST(an_idle_node_belongs_to_nobody)
 {
     void (*intact)(void) = nothing;
     run_cache((void *)&intact);
-    struct rw_job *next = new_job();
+    static struct rw_job *next; /* as job, it lives until the process of this test ends */
+    next = new_job();
     rw_test_dies_in("check_node", give_an_idle_node_an_owner, next);
     rw_test_dies_in("check_idle", miscount_idle_nodes, next);
     ck_assert(rw_cache_start(&cache, next));
