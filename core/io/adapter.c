@@ -165,6 +165,41 @@ static void read_task(struct maker *m)
                                                                  : RW_CHECKPOINT_TASK_NONE;
 }
 
+static rw_status wrong_type(struct maker *m, const char *key, const char *wanted)
+{
+    return rw_fail(m->err, RW_MODEL_CORRUPT, CONFIG_FILE ": %s is not %s", key, wanted);
+}
+
+/* Absent keys have the defaults of LoraConfig; one that is there and cannot be read would scale the
+ * adapter by a number that nobody chose. */
+static rw_status read_scale(struct maker *m)
+{
+    const struct rw_json *alpha = rw_json_get(m->config, "lora_alpha");
+    const struct rw_json *rslora = rw_json_get(m->config, "use_rslora");
+    const struct rw_json *rank = rw_json_get(m->config, "r");
+    static const char *const PATTERNS[] = {"alpha_pattern", "rank_pattern"};
+    m->alpha = 8.0;
+    m->rank = 8;
+    if (alpha != NULL && (alpha->type != RW_JSON_NUMBER || !isfinite(alpha->number))) {
+        return wrong_type(m, "lora_alpha", "a number");
+    }
+    if (rank != NULL && (!rw_json_u64(rank, &m->rank) || m->rank == 0)) {
+        return wrong_type(m, "r", "a positive integer");
+    }
+    if (rslora != NULL && rslora->type != RW_JSON_TRUE && !is_neutral(rslora)) {
+        return wrong_type(m, "use_rslora", "a boolean");
+    }
+    for (size_t i = 0; i < RW_COUNT(PATTERNS); i++) {
+        const struct rw_json *pattern = rw_json_get(m->config, PATTERNS[i]);
+        if (pattern != NULL && pattern->type != RW_JSON_OBJECT && !is_neutral(pattern)) {
+            return wrong_type(m, PATTERNS[i], "an object");
+        }
+    }
+    m->alpha = alpha != NULL ? alpha->number : m->alpha;
+    m->rslora = rslora != NULL && rslora->type == RW_JSON_TRUE;
+    return RW_OK;
+}
+
 static rw_status read_config(struct maker *m, struct rw_arena *scratch)
 {
     char path[RW_CHECKPOINT_PATH_MAX];
@@ -189,15 +224,8 @@ static rw_status read_config(struct maker *m, struct rw_arena *scratch)
     if (status != RW_OK) {
         return status;
     }
-    const struct rw_json *alpha = rw_json_get(m->config, "lora_alpha");
-    const struct rw_json *rslora = rw_json_get(m->config, "use_rslora");
-    m->alpha = alpha != NULL && alpha->type == RW_JSON_NUMBER ? alpha->number : 8.0; /* peft's */
-    m->rslora = rslora != NULL && rslora->type == RW_JSON_TRUE;
-    if (!rw_json_u64(rw_json_get(m->config, "r"), &m->rank)) {
-        m->rank = 8; /* the default of LoraConfig */
-    }
     read_task(m);
-    return RW_OK;
+    return read_scale(m);
 }
 
 /* ---- which modules --------------------------------------------------------------------------- */

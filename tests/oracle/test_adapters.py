@@ -223,6 +223,22 @@ def test_variants_of_lora_are_refused(tmp_path, name):
     assert named in done.stderr.decode() and "adapter_config.json" in done.stderr.decode()
 
 
+@pytest.mark.parametrize(
+    "key, value",
+    [("lora_alpha", "16"), ("lora_alpha", None), ("r", "4"), ("r", 0), ("r", 4.5)]
+    + [("use_rslora", "yes"), ("alpha_pattern", ["q_proj"]), ("rank_pattern", 4)],
+)
+def test_a_scale_that_cannot_be_read_is_no_default(tmp_path, key, value):
+    base = make_base(tmp_path / "base")
+    folder = tmp_path / "adapter"
+    adapt(base, folder, peft.LoraConfig(task_type="SEQ_CLS", target_modules=["q_proj"], r=4))
+    config = json.loads((folder / "adapter_config.json").read_text())
+    (folder / "adapter_config.json").write_text(json.dumps({**config, key: value}))
+    done = run(folder, "--base", str(tmp_path / "base"))
+    assert done.returncode != 0 and b'"raw"' not in done.stdout
+    assert f"adapter_config.json: {key} is not" in done.stderr.decode()
+
+
 OTHER = {
     "IA3": lambda: peft.IA3Config(
         task_type="SEQ_CLS", target_modules=["k_proj"], feedforward_modules=[]
