@@ -241,6 +241,23 @@ static rw_status take_over(struct rw_auth *auth, const struct fresh *fresh, stru
     return RW_OK;
 }
 
+/* On a copy: a file that does not fit leaves every key as it was. */
+static rw_status replace_keys(struct rw_auth *auth, const struct fresh *fresh, struct rw_error *err)
+{
+    struct rw_auth *next = rw_alloc_zero(1, sizeof *next);
+    if (next == NULL) {
+        return rw_fail(err, RW_NO_MEMORY, "no memory for the API keys");
+    }
+    *next = *auth;
+    rw_status status = take_over(next, fresh, err);
+    if (status == RW_OK) {
+        *auth = *next;
+    }
+    explicit_bzero(next, sizeof *next);
+    rw_free(next);
+    return status;
+}
+
 rw_status rw_auth_load(struct rw_auth *auth, const char *path, struct rw_error *err)
 {
     struct rw_arena arena;
@@ -254,7 +271,7 @@ rw_status rw_auth_load(struct rw_auth *auth, const char *path, struct rw_error *
         status = rw_fail(err, RW_CONFIG, "no key in it");
     }
     if (status == RW_OK) {
-        status = take_over(auth, fresh, err);
+        status = replace_keys(auth, fresh, err);
     }
     for (size_t i = 0; i < fresh->n; i++) {
         struct rw_str key = fresh->key[i].key;

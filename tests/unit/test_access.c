@@ -101,6 +101,38 @@ START_TEST(a_bad_file_changes_nothing)
 }
 END_TEST
 
+/* As many keys as a file may hold, each with a request of its own going on. */
+static rw_status load_generation(char letter)
+{
+    static char text[RW_KEYS_MAX * 32];
+    size_t n = 0;
+    for (int i = 0; i < RW_KEYS_MAX; i++) {
+        n += (size_t)snprintf(text + n, sizeof text - n, "%c%d:%c-password-%d\n", letter, i, letter,
+                              i);
+    }
+    rw_status status = load(text);
+    for (size_t i = 0; i < auth.accounts; i++) {
+        auth.account[i].held = 1;
+    }
+    return status;
+}
+
+START_TEST(a_file_that_does_not_fit_changes_nothing)
+{
+    ck_assert_int_eq(load_generation('a'), RW_OK);
+    ck_assert_int_eq(load_generation('b'), RW_OK);
+    ck_assert_uint_eq(auth.accounts, RW_COUNT(auth.account));
+    auth.account[0].held = 0; /* room for one key of the next file, not for the others */
+    struct rw_auth before = auth;
+    rw_test_write(dir, "keys", "c1:c-password-1\nc2:c-password-2\n", 32);
+    ck_assert_int_eq(rw_auth_load(&auth, path, &err), RW_OVERLOADED);
+    before.signature = auth.signature;
+    ck_assert_mem_eq(&auth, &before, sizeof auth);
+    ck_assert_int_eq(check("Bearer b-password-0"), RW_OK);
+    ck_assert_int_ne(check("Bearer c-password-1"), RW_OK);
+}
+END_TEST
+
 START_TEST(limits_of_the_file)
 {
     char *text = malloc((RW_KEYS_MAX + 1) * 16);
@@ -339,6 +371,7 @@ int main(void)
     tcase_add_test(tc, without_keys_everyone_may);
     tcase_add_test(tc, keys_of_a_file);
     tcase_add_test(tc, a_bad_file_changes_nothing);
+    tcase_add_test(tc, a_file_that_does_not_fit_changes_nothing);
     tcase_add_test(tc, limits_of_the_file);
     suite_add_tcase(suite, tc);
     tc = tcase_create("admission and deadlines");
