@@ -122,10 +122,11 @@ static void write_request(uint32_t index, uint32_t steps, struct rw_buf *out)
     rw_emit_close(&body, '}');
     rw_emit_close(&body, '}');
     rw_buf_clear(out);
-    rw_buf_printf(out,
-                  "POST /v1/rewards HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-                  "Content-Length: %zu\r\n\r\n",
-                  body.len);
+    rw_buf_printf(
+        out,
+        "POST /v1/rewards HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        "Content-Length: %zu\r\n\r\n",
+        body.len);
     rw_buf_append_str(out, rw_buf_str(&body));
     out->failed |= body.failed || text.failed;
     rw_buf_fini(&body);
