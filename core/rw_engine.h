@@ -74,7 +74,7 @@ struct rw_model_options {
     uint32_t context_max; /* tokens; 0 = the model's own */
     bool language_head;   /* load it, for log-probabilities of answers; without one: refused */
     bool skip_self_test;
-    bool skip_agreement; /* of quantised weights with BF16, see rw_model_agreement */
+    bool skip_agreement; /* of quantised weights with BF16, see rw_agreement_measure */
     /* Called between parts of tensors by the threads that load, one at a time; may be NULL. */
     void (*progress)(void *ctx, uint64_t done_bytes, uint64_t total_bytes);
     void *progress_ctx;

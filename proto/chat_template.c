@@ -75,7 +75,7 @@ static const char *const END[] = {
     "<end_of_turn>", "<" BAR "end" LOW "of" LOW "sentence" BAR ">",
 };
 
-struct rw_str rw_chat_skip_begin(struct rw_str text)
+struct rw_str rw_chat_template_skip_begin(struct rw_str text)
 {
     for (size_t i = 0; i < RW_COUNT(BEGIN); i++) {
         struct rw_str mark = rw_str_from(BEGIN[i]);
@@ -87,7 +87,7 @@ struct rw_str rw_chat_skip_begin(struct rw_str text)
     return text;
 }
 
-struct rw_str rw_chat_strip_end(struct rw_str text)
+struct rw_str rw_chat_template_strip_end(struct rw_str text)
 {
     bool found = true;
     while (found) {
@@ -310,12 +310,12 @@ static struct rw_str take_inner_system(const struct family *family, struct rw_st
     return rw_str_trim(rw_str_slice(content, end + close.len, content.len));
 }
 
-bool rw_chat_parse(struct rw_str text, size_t messages_max, struct rw_arena *arena,
-                   struct rw_chat_turns *out, bool *no_memory)
+bool rw_chat_template_parse(struct rw_str text, size_t messages_max, struct rw_arena *arena,
+                            struct rw_chat_turns *out, bool *no_memory)
 {
     *out = (struct rw_chat_turns){.answer_begin = text.len};
     *no_memory = false;
-    struct rw_str body = rw_chat_skip_begin(text);
+    struct rw_str body = rw_chat_template_skip_begin(text);
     size_t skipped = text.len - body.len;
     const struct family *family = recognise(body);
     if (family == NULL) {

@@ -26,13 +26,13 @@ struct rw_chat_turns {
 };
 
 /* False when the text is in no known template. `*no_memory` tells a refused allocation. */
-bool rw_chat_parse(struct rw_str text, size_t messages_max, struct rw_arena *arena,
-                   struct rw_chat_turns *out, bool *no_memory);
+bool rw_chat_template_parse(struct rw_str text, size_t messages_max, struct rw_arena *arena,
+                            struct rw_chat_turns *out, bool *no_memory);
 
 /* Without leading begin-of-text and padding tokens. */
-struct rw_str rw_chat_skip_begin(struct rw_str text);
+struct rw_str rw_chat_template_skip_begin(struct rw_str text);
 /* Without end-of-turn, end-of-text and padding tokens at the end, and the white space among them.
  */
-struct rw_str rw_chat_strip_end(struct rw_str text);
+struct rw_str rw_chat_template_strip_end(struct rw_str text);
 
 #endif

@@ -85,7 +85,7 @@ static rw_status set_prompt(struct reader *r, struct rw_str text, struct rw_requ
 {
     struct rw_chat_turns chat;
     bool refused;
-    if (rw_chat_parse(text, r->limits->messages_max, r->arena, &chat, &refused)) {
+    if (rw_chat_template_parse(text, r->limits->messages_max, r->arena, &chat, &refused)) {
         item->messages = chat.messages;
         item->n_messages = chat.n_messages - (chat.open ? 1 : 0);
         return RW_OK;
@@ -94,7 +94,8 @@ static rw_status set_prompt(struct reader *r, struct rw_str text, struct rw_requ
     if (item->messages == NULL) {
         return no_memory(r);
     }
-    item->messages[0] = (struct rw_request_message){RW_REQUEST_USER, rw_chat_skip_begin(text)};
+    item->messages[0] =
+        (struct rw_request_message){RW_REQUEST_USER, rw_chat_template_skip_begin(text)};
     item->n_messages = 1;
     return RW_OK;
 }
@@ -105,8 +106,8 @@ static rw_status split_by_template(struct reader *r, struct rw_str query,
 {
     struct rw_chat_turns chat;
     bool refused;
-    query = rw_chat_strip_end(query);
-    bool parsed = rw_chat_parse(query, r->limits->messages_max, r->arena, &chat, &refused);
+    query = rw_chat_template_strip_end(query);
+    bool parsed = rw_chat_template_parse(query, r->limits->messages_max, r->arena, &chat, &refused);
     if (refused) {
         return no_memory(r);
     }
@@ -128,8 +129,8 @@ static rw_status split_query(struct reader *r, struct rw_str query, struct rw_st
                              const struct rw_path *path, struct rw_request_item *item,
                              struct rw_str *response)
 {
-    struct rw_str bare_query = rw_chat_skip_begin(query);
-    struct rw_str bare_prompt = rw_chat_skip_begin(prompt);
+    struct rw_str bare_query = rw_chat_template_skip_begin(query);
+    struct rw_str bare_prompt = rw_chat_template_skip_begin(prompt);
     if (bare_prompt.len > 0 && rw_str_starts(bare_query, bare_prompt)) {
         *response = rw_str_slice(bare_query, bare_prompt.len, bare_query.len);
         return set_prompt(r, bare_prompt, item);
@@ -184,7 +185,7 @@ static rw_status read_query(struct reader *r, size_t i, const cJSON *query, cons
     bool ended = false;
     if (status == RW_OK) {
         struct rw_str whole = response;
-        response = rw_chat_strip_end(whole);
+        response = rw_chat_template_strip_end(whole);
         ended = rw_str_trim(rw_str_slice(whole, response.len, whole.len)).len > 0;
         status = check_texts(r, item, response, &path);
     }

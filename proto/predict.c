@@ -25,8 +25,8 @@ static rw_status read_text(const struct rw_wire_input *in, const cJSON *node,
     }
     struct rw_chat_turns chat;
     bool refused;
-    bool known = rw_chat_parse(rw_chat_strip_end(text), in->limits->messages_max, in->arena, &chat,
-                               &refused);
+    bool known = rw_chat_template_parse(rw_chat_template_strip_end(text), in->limits->messages_max,
+                                        in->arena, &chat, &refused);
     size_t cut = text.len;
     for (size_t at = rw_str_find(text, RW_STR("Answer:"), 0); answer_mark && at < text.len;
          at = rw_str_find(text, RW_STR("Answer:"), at + 1)) {

@@ -126,7 +126,7 @@ static rw_status read_gate(const cJSON *node, const struct rw_path *path, struct
 static rw_status read_domain(const cJSON *node, const struct rw_path *path, struct rw_request *out,
                              struct rw_error *err)
 {
-    return rw_request_domain(node, path, &out->domain, err);
+    return rw_request_item_domain(node, path, &out->domain, err);
 }
 
 static rw_status read_overlong(const cJSON *node, const struct rw_path *path,
@@ -198,7 +198,7 @@ static rw_status read_run(const cJSON *node, const struct rw_path *path, struct 
             i++;
         }
         if (i == RW_COUNT(WORD)) {
-            return rw_request_unknown_field(path, m, WORD, RW_COUNT(WORD), err);
+            return rw_request_item_unknown(path, m, WORD, RW_COUNT(WORD), err);
         }
         if (cJSON_IsNull(m)) {
             continue;
@@ -246,7 +246,7 @@ static rw_status read_option(const cJSON *member, struct rw_request *out, struct
         bool absent = cJSON_IsNull(member) && !OPTION[i].null_is_value;
         return absent ? RW_OK : OPTION[i].read(member, &path, out, err);
     }
-    return rw_request_unknown_field(NULL, member, FIELD, RW_COUNT(FIELD), err);
+    return rw_request_item_unknown(NULL, member, FIELD, RW_COUNT(FIELD), err);
 }
 
 /* ---- items ----------------------------------------------------------------------------------- */
@@ -262,7 +262,7 @@ static rw_status read_listed_item(struct rw_request_reader *r, const cJSON *node
         if (rw_str_is(rw_str_from(m->string), "domain")) {
             nodes.domain = cJSON_IsNull(m) ? NULL : m;
         } else if (!rw_request_item_take(m, &nodes)) {
-            status = rw_request_unknown_field(&path, m, ITEM_FIELD, RW_COUNT(ITEM_FIELD), r->err);
+            status = rw_request_item_unknown(&path, m, ITEM_FIELD, RW_COUNT(ITEM_FIELD), r->err);
         }
     }
     if (status != RW_OK) {

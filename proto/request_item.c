@@ -36,8 +36,8 @@ static const struct {
     {"truncation", "\"overlong\": \"drop_steps\""},
 };
 
-rw_status rw_request_unknown_field(const struct rw_path *up, const cJSON *member,
-                                   const char *const *known, size_t n_known, struct rw_error *err)
+rw_status rw_request_item_unknown(const struct rw_path *up, const cJSON *member,
+                                  const char *const *known, size_t n_known, struct rw_error *err)
 {
     struct rw_path path = {up, member->string, -1};
     rw_path_fail(&path, err, RW_INVALID_REQUEST, "unknown field \"%.48s\"", member->string);
@@ -129,7 +129,7 @@ static rw_status read_message(struct rw_request_reader *r, const cJSON *node,
             status = rw_tree_want_text(m, &at, &out->content, r->err);
             has_content = true;
         } else {
-            status = rw_request_unknown_field(path, m, FIELD, RW_COUNT(FIELD), r->err);
+            status = rw_request_item_unknown(path, m, FIELD, RW_COUNT(FIELD), r->err);
         }
     }
     if (status == RW_OK && (!has_role || !has_content)) {
@@ -291,8 +291,8 @@ static rw_status read_reference(struct rw_request_reader *r, const struct rw_pat
     return status == RW_OK && out->len > 0 ? check_text(r->limits, *out, path, r->err) : status;
 }
 
-rw_status rw_request_domain(const cJSON *node, const struct rw_path *path, struct rw_str *out,
-                            struct rw_error *err)
+rw_status rw_request_item_domain(const cJSON *node, const struct rw_path *path, struct rw_str *out,
+                                 struct rw_error *err)
 {
     rw_status status = rw_tree_want_text(node, path, out, err);
     bool good = out->len > 0 && out->len <= RW_DOMAIN_BYTES_MAX;
@@ -325,7 +325,7 @@ static rw_status read_trace_object(struct rw_request_reader *r, const cJSON *nod
         } else if (rw_str_is(name, "reference")) {
             reference = cJSON_IsNull(m) ? NULL : m;
         } else {
-            return rw_request_unknown_field(path, m, FIELD, RW_COUNT(FIELD), r->err);
+            return rw_request_item_unknown(path, m, FIELD, RW_COUNT(FIELD), r->err);
         }
     }
     if ((steps != NULL) == (text != NULL)) {
@@ -411,7 +411,7 @@ static rw_status read_labels(struct rw_request_reader *r, const struct rw_path *
         }
     }
     if (status == RW_OK && nodes->domain != NULL) {
-        status = rw_request_domain(nodes->domain, &domain, &item->domain, r->err);
+        status = rw_request_item_domain(nodes->domain, &domain, &item->domain, r->err);
     }
     return status;
 }

@@ -32,12 +32,12 @@ rw_status rw_request_item_read(struct rw_request_reader *reader, const struct rw
                                const struct rw_item_nodes *nodes, struct rw_request_item *item);
 
 /* A domain tag: 1 to RW_DOMAIN_BYTES_MAX letters, digits, '_', '-', '.' or '/'. */
-rw_status rw_request_domain(const cJSON *node, const struct rw_path *path, struct rw_str *out,
-                            struct rw_error *err);
+rw_status rw_request_item_domain(const cJSON *node, const struct rw_path *path, struct rw_str *out,
+                                 struct rw_error *err);
 
 /* INVALID_REQUEST for a name nobody knows, with a hint: the name other tools use for the same
  * thing, a misspelling, or the whole list. */
-rw_status rw_request_unknown_field(const struct rw_path *up, const cJSON *member,
-                                   const char *const *known, size_t n_known, struct rw_error *err);
+rw_status rw_request_item_unknown(const struct rw_path *up, const cJSON *member,
+                                  const char *const *known, size_t n_known, struct rw_error *err);
 
 #endif

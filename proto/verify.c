@@ -117,7 +117,7 @@ static rw_status read_member(struct reader *r, const cJSON *m, const struct rw_p
         return steps ? read_steps(r, m, &path, out) : read_one(r, m, &path, out);
     }
     return r->lenient ? RW_OK
-                      : rw_request_unknown_field(up, m, ITEM_FIELDS, RW_COUNT(ITEM_FIELDS), r->err);
+                      : rw_request_item_unknown(up, m, ITEM_FIELDS, RW_COUNT(ITEM_FIELDS), r->err);
 }
 
 static rw_status read_item(struct reader *r, const cJSON *node, const struct rw_path *path,
@@ -152,7 +152,7 @@ static rw_status read_options(struct reader *r, const cJSON *node, struct rw_ver
             at++;
         }
         status = at == RW_COUNT(FIELDS)
-                     ? rw_request_unknown_field(&up, m, FIELDS, RW_COUNT(FIELDS), r->err)
+                     ? rw_request_item_unknown(&up, m, FIELDS, RW_COUNT(FIELDS), r->err)
                  : at == 0
                      ? rw_tree_want_number(m, &path, 0, TOLERANCE_MAX, &out->tolerance, r->err)
                      : rw_tree_want_bool(m, &path, SWITCH[at], r->err);
@@ -196,7 +196,7 @@ static rw_status read_body(struct reader *r, const cJSON *root, struct rw_verify
         for (const cJSON *m = root->child; m != NULL && status == RW_OK; m = m->next) {
             bool known = m == items || m == options;
             status =
-                known || r->lenient ? RW_OK : rw_request_unknown_field(NULL, m, FIELDS, 2, r->err);
+                known || r->lenient ? RW_OK : rw_request_item_unknown(NULL, m, FIELDS, 2, r->err);
         }
         return status == RW_OK ? read_items(r, items, out) : status;
     }

@@ -36,7 +36,7 @@ rw_status rw_wire_prompt_text(const struct rw_wire_input *in, struct rw_str text
 {
     struct rw_chat_turns chat;
     bool refused;
-    if (rw_chat_parse(text, in->limits->messages_max, in->arena, &chat, &refused)) {
+    if (rw_chat_template_parse(text, in->limits->messages_max, in->arena, &chat, &refused)) {
         item->messages = chat.messages;
         item->n_messages = chat.n_messages - (chat.open ? 1 : 0);
         return RW_OK;
@@ -45,7 +45,8 @@ rw_status rw_wire_prompt_text(const struct rw_wire_input *in, struct rw_str text
     if (item->messages == NULL) {
         return rw_wire_no_memory(in->arena, err);
     }
-    item->messages[0] = (struct rw_request_message){RW_REQUEST_USER, rw_chat_skip_begin(text)};
+    item->messages[0] =
+        (struct rw_request_message){RW_REQUEST_USER, rw_chat_template_skip_begin(text)};
     item->n_messages = 1;
     return RW_OK;
 }
@@ -56,8 +57,8 @@ rw_status rw_wire_conversation_text(const struct rw_wire_input *in, struct rw_st
 {
     struct rw_chat_turns chat;
     bool refused;
-    text = rw_chat_strip_end(text);
-    bool known = rw_chat_parse(text, in->limits->messages_max, in->arena, &chat, &refused);
+    text = rw_chat_template_strip_end(text);
+    bool known = rw_chat_template_parse(text, in->limits->messages_max, in->arena, &chat, &refused);
     if (refused) {
         return rw_wire_no_memory(in->arena, err);
     }
@@ -213,7 +214,7 @@ rw_status rw_wire_trace_text(const struct rw_wire_input *in, struct rw_str text,
     (void)err;
     struct rw_request_trace *trace = &item->traces[0];
     *trace = (struct rw_request_trace){
-        .is_text = true, .text = rw_chat_strip_end(text), .hidden_texts = hidden};
+        .is_text = true, .text = rw_chat_template_strip_end(text), .hidden_texts = hidden};
     if (text.len > in->limits->text_bytes_max) {
         rw_path_fail(path, &trace->error, RW_LIMIT_EXCEEDED,
                      "a response of %zu bytes; the limit is %zu", text.len,

@@ -40,7 +40,7 @@ static bool wants_to_score(const struct rw_exchange *ex)
            rw_str_find(type, RW_STR("json"), 0) < type.len;
 }
 
-void rw_handle_root(struct rw_service *service, struct rw_exchange *ex)
+void rw_info_root(struct rw_service *service, struct rw_exchange *ex)
 {
     (void)service;
     if (wants_to_score(ex)) {
@@ -70,7 +70,7 @@ void rw_handle_root(struct rw_service *service, struct rw_exchange *ex)
 
 /* OPTIONS: what a route knows; and to a browser that asks before it asks (the CORS preflight of the
  * Fetch standard, for a page that rw_access_check let in), what that page may send. */
-void rw_handle_options(struct rw_service *service, struct rw_exchange *ex)
+void rw_info_options(struct rw_service *service, struct rw_exchange *ex)
 {
     char extra[512];
     snprintf(extra, sizeof extra, "Allow: %s\r\n%s", ex->allow,
@@ -84,13 +84,13 @@ void rw_handle_options(struct rw_service *service, struct rw_exchange *ex)
     rw_exchange_reply_empty(ex, extra);
 }
 
-void rw_handle_livez(struct rw_service *service, struct rw_exchange *ex)
+void rw_info_livez(struct rw_service *service, struct rw_exchange *ex)
 {
     (void)service;
     rw_exchange_reply(ex, 200, TEXT, RW_STR("alive\n"), NULL);
 }
 
-void rw_handle_readyz(struct rw_service *service, struct rw_exchange *ex)
+void rw_info_readyz(struct rw_service *service, struct rw_exchange *ex)
 {
     struct rw_error err = {0};
     switch (service->phase) {
@@ -166,7 +166,7 @@ static void write_model(struct rw_buf *out, const struct rw_model_info *info,
     rw_emit_close(out, '}');
 }
 
-void rw_handle_models(struct rw_service *service, struct rw_exchange *ex)
+void rw_info_models(struct rw_service *service, struct rw_exchange *ex)
 {
     const struct rw_model *model[RW_SERVER_MODELS_MAX];
     size_t n = rw_bridge_models(service->scoring.bridge, model);
@@ -187,16 +187,16 @@ void rw_handle_models(struct rw_service *service, struct rw_exchange *ex)
     rw_buf_fini(&out);
 }
 
-void rw_handle_metrics(struct rw_service *service, struct rw_exchange *ex)
+void rw_info_metrics(struct rw_service *service, struct rw_exchange *ex)
 {
     struct rw_buf out;
     rw_buf_init(&out, PAGE_MAX);
-    rw_metrics_write(&out, service);
+    rw_metrics_page_write(&out, service);
     rw_exchange_reply_buf(ex, 200, "text/plain; version=0.0.4; charset=utf-8", &out, NULL);
     rw_buf_fini(&out);
 }
 
-void rw_handle_openapi(struct rw_service *service, struct rw_exchange *ex)
+void rw_info_openapi(struct rw_service *service, struct rw_exchange *ex)
 {
     (void)service;
     rw_exchange_reply(ex, 200, "application/json", rw_openapi_document(), NULL);

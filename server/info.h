@@ -5,12 +5,12 @@
 struct rw_service;
 struct rw_exchange;
 
-void rw_handle_options(struct rw_service *service, struct rw_exchange *ex);
-void rw_handle_root(struct rw_service *service, struct rw_exchange *ex);
-void rw_handle_livez(struct rw_service *service, struct rw_exchange *ex);
-void rw_handle_readyz(struct rw_service *service, struct rw_exchange *ex);
-void rw_handle_metrics(struct rw_service *service, struct rw_exchange *ex);
-void rw_handle_models(struct rw_service *service, struct rw_exchange *ex);
-void rw_handle_openapi(struct rw_service *service, struct rw_exchange *ex);
+void rw_info_options(struct rw_service *service, struct rw_exchange *ex);
+void rw_info_root(struct rw_service *service, struct rw_exchange *ex);
+void rw_info_livez(struct rw_service *service, struct rw_exchange *ex);
+void rw_info_readyz(struct rw_service *service, struct rw_exchange *ex);
+void rw_info_metrics(struct rw_service *service, struct rw_exchange *ex);
+void rw_info_models(struct rw_service *service, struct rw_exchange *ex);
+void rw_info_openapi(struct rw_service *service, struct rw_exchange *ex);
 
 #endif

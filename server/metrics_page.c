@@ -407,7 +407,7 @@ static void write_runs(struct rw_buf *out, struct rw_service *s)
     }
 }
 
-void rw_metrics_write(struct rw_buf *out, struct rw_service *service)
+void rw_metrics_page_write(struct rw_buf *out, struct rw_service *service)
 {
     write_process(out, service);
     write_http(out, service);

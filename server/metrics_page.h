@@ -4,6 +4,6 @@
 
 #include "server/service.h"
 
-void rw_metrics_write(struct rw_buf *out, struct rw_service *service);
+void rw_metrics_page_write(struct rw_buf *out, struct rw_service *service);
 
 #endif

@@ -55,16 +55,16 @@ static void run_acknowledge(struct rw_service *s, struct rw_exchange *ex)
 }
 
 static const struct rw_route ROUTE[] = {
-    {"GET, HEAD, POST, OPTIONS", "*", rw_handle_options,
+    {"GET, HEAD, POST, OPTIONS", "*", rw_info_options,
      .open = true}, /* of the server, and of every route */
-    {"GET, HEAD, POST, OPTIONS", "/", rw_handle_root, .open = true},
-    {GET_ONLY, "/livez", rw_handle_livez, .open = true, .metrics = true},
-    {GET_ONLY, "/readyz", rw_handle_readyz, .open = true, .metrics = true},
-    {GET_ONLY, "/healthz", rw_handle_readyz, .open = true, .metrics = true},
-    {GET_ONLY, "/health", rw_handle_readyz, .open = true, .metrics = true},
-    {GET_ONLY, "/metrics", rw_handle_metrics, .metrics = true},
-    {GET_ONLY, "/openapi.json", rw_handle_openapi},
-    {GET_ONLY, "/v1/models", rw_handle_models},
+    {"GET, HEAD, POST, OPTIONS", "/", rw_info_root, .open = true},
+    {GET_ONLY, "/livez", rw_info_livez, .open = true, .metrics = true},
+    {GET_ONLY, "/readyz", rw_info_readyz, .open = true, .metrics = true},
+    {GET_ONLY, "/healthz", rw_info_readyz, .open = true, .metrics = true},
+    {GET_ONLY, "/health", rw_info_readyz, .open = true, .metrics = true},
+    {GET_ONLY, "/metrics", rw_info_metrics, .metrics = true},
+    {GET_ONLY, "/openapi.json", rw_info_openapi},
+    {GET_ONLY, "/v1/models", rw_info_models},
     {GET_ONLY, "/v1/runs", runs},
     {GET_ONLY, "/v1/runs/{id}", run},
     {GET_ONLY, "/v1/runs/{id}/events", run_events},

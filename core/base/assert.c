@@ -16,7 +16,7 @@ struct note {
 static _Thread_local struct note notes[RW_CRASH_NOTES_MAX];
 static _Thread_local unsigned n_notes; /* ever left; wraps */
 
-void rw_crash_note(const char *what, const void *who, const char *from, const char *to)
+void rw_assert_note(const char *what, const void *who, const char *from, const char *to)
 {
     notes[n_notes++ % RW_CRASH_NOTES_MAX] = (struct note){what, who, from, to};
 }

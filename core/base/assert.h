@@ -19,6 +19,6 @@ _Noreturn void rw_assert_failed(const char *condition, const char *file, int lin
 
 /* "`what` number `who` went `from` .. `to`". The strings are constants of the program: only their
  * addresses are kept, and nothing is formatted before a crash. A few stores; any thread. */
-void rw_crash_note(const char *what, const void *who, const char *from, const char *to);
+void rw_assert_note(const char *what, const void *who, const char *from, const char *to);
 
 #endif

@@ -100,7 +100,7 @@ void rw_sha256_final(struct rw_sha256 *sha, unsigned char out[RW_SHA256_BYTES])
     }
 }
 
-void rw_hex(const unsigned char *bytes, size_t len, char *out)
+void rw_hash_hex(const unsigned char *bytes, size_t len, char *out)
 {
     static const char DIGITS[] = "0123456789abcdef";
     for (size_t i = 0; i < len; i++) {

@@ -21,7 +21,7 @@ void rw_sha256_init(struct rw_sha256 *sha);
 void rw_sha256_update(struct rw_sha256 *sha, const void *bytes, size_t len);
 void rw_sha256_final(struct rw_sha256 *sha, unsigned char out[RW_SHA256_BYTES]);
 /* Lower-case hex with a NUL; `out` holds 2 * len + 1 bytes. */
-void rw_hex(const unsigned char *bytes, size_t len, char *out);
+void rw_hash_hex(const unsigned char *bytes, size_t len, char *out);
 
 /* FNV-1a (Fowler, Noll, Vo), 64 bits: a number that no version of another hash changes, for seeds
  * that stored figures depend on. Continues from `hash`, RW_FNV1A_START at first. */

@@ -21,6 +21,6 @@ unsigned rw_machine_move(const struct rw_machine *machine, const void *who, unsi
                  machine->state[from].name, machine->state[to].name);
         rw_assert_failed(move, __FILE__, __LINE__, __func__);
     }
-    rw_crash_note(machine->name, who, machine->state[from].name, machine->state[to].name);
+    rw_assert_note(machine->name, who, machine->state[from].name, machine->state[to].name);
     return to;
 }

@@ -69,7 +69,7 @@ static uint32_t widest_input(const struct rw_kernel_timing *t)
 {
     const struct rw_config *c = &t->model->weights->config;
     uint32_t widest = RW_MAX(c->intermediate, c->hidden);
-    uint32_t q = c->heads * rw_head_dim_padded(c->head_dim);
+    uint32_t q = c->heads * rw_kernels_head_dim_padded(c->head_dim);
     widest = RW_MAX(q, widest);
     return (widest + RW_K_ALIGN - 1) / RW_K_ALIGN * RW_K_ALIGN;
 }
@@ -213,7 +213,7 @@ static void place(struct rw_kernel_timing *t, struct rw_carve *carve)
     t->act = rw_carve(carve, values + (size_t)t->rows * RW_ALIGN, sizeof(float));
     /* SwiGLU needs two columns per input of the next linear, qkv at most three. */
     t->out = rw_carve(carve, 3 * values + (size_t)members * query_rows(t) * widest, sizeof(float));
-    size_t block = rw_kv_block_bytes(attention_dtype(t), c->head_dim);
+    size_t block = rw_kernels_kv_block_bytes(attention_dtype(t), c->head_dim);
     t->n_blocks = (t->tokens + RW_PANEL - 1) / RW_PANEL;
     t->k_blocks = rw_carve(carve, t->n_blocks, sizeof *t->k_blocks);
     t->v_blocks = rw_carve(carve, t->n_blocks, sizeof *t->v_blocks);

@@ -183,7 +183,7 @@ static rw_status read_embeddings(struct bench *b, struct rw_error *err)
 {
     const struct rw_package *package = b->model->package;
     const struct rw_tensor *tensor =
-        rw_checkpoint_find(package->checkpoint, rw_embedding_tensor(&package->config));
+        rw_checkpoint_find(package->checkpoint, rw_binding_embedding(&package->config));
     size_t hidden = package->config.hidden;
     float *to = b->hidden;
     rw_status status = RW_OK;
@@ -283,8 +283,8 @@ static void compare(const struct bench *b, const struct rw_score *loaded, const 
     }
 }
 
-rw_status rw_model_agreement(const struct rw_model *model, const struct rw_model_host *host,
-                             struct rw_model_agreement *out, struct rw_error *err)
+rw_status rw_agreement_measure(const struct rw_model *model, const struct rw_model_host *host,
+                               struct rw_model_agreement *out, struct rw_error *err)
 {
     struct bench b = {.model = model, .host = host};
     struct rw_score loaded[READS_MAX];

@@ -13,7 +13,7 @@
 /* *out is filled; `reads` 0 says that nothing was measured (the texts do not fit the model). Errors
  * of reading weights, and NO_MEMORY. Any dtype may be measured: of BF16 itself the difference is
  * exactly 0. */
-rw_status rw_model_agreement(const struct rw_model *model, const struct rw_model_host *host,
-                             struct rw_model_agreement *out, struct rw_error *err);
+rw_status rw_agreement_measure(const struct rw_model *model, const struct rw_model_host *host,
+                               struct rw_model_agreement *out, struct rw_error *err);
 
 #endif

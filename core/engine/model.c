@@ -120,7 +120,7 @@ static void fill_info(struct rw_model *m)
         const struct rw_linear *linear = &m->weights->language;
         m->info.language_head = RW_LANGUAGE_LOADED;
         m->info.language_head_bytes = rw_linear_bytes(linear->dtype, linear->n_out, linear->n_in);
-    } else if (rw_language_tensor(&p->config, &p->recipe, p->checkpoint) != NULL) {
+    } else if (rw_binding_language(&p->config, &p->recipe, p->checkpoint) != NULL) {
         m->info.language_head = RW_LANGUAGE_NOT_LOADED;
     }
     m->info.flops_per_token = rw_flops_per_token(m->weights);
@@ -149,7 +149,7 @@ static rw_status load(struct rw_model *m, const struct rw_model_host *host,
     }
     if (status == RW_OK && rw_dtype_is_quantised(m->weights->dtype) && !options->skip_agreement) {
         uint64_t begin_ns = rw_clock_now(host->clock);
-        status = rw_model_agreement(m, host, &m->info.agreement, err);
+        status = rw_agreement_measure(m, host, &m->info.agreement, err);
         m->info.agreement.ms = (double)(rw_clock_now(host->clock) - begin_ns) / 1e6;
     }
     return status;

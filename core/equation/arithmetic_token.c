@@ -138,7 +138,7 @@ static void word(struct lexer *l)
     t->unit = is_one_of(text, (const char *const[]){"per", "degree", "degrees", NULL})
                   ? 0
                   : unit_of(l, text);
-    t->classes = rw_word_class(text);
+    t->classes = rw_arithmetic_word_class(text);
     if (text.len == 1 || (touches && l->n > 1 && l->token[l->n - 2].kind == RW_TOKEN_CLOSE)) {
         t->classes |= RW_WORD_BINDS; /* "a"; \frac{1}{2}mnp */
     }

@@ -158,7 +158,7 @@ static bool listed(struct rw_str word, const char *const *list)
     return false;
 }
 
-uint32_t rw_word_class(struct rw_str word)
+uint32_t rw_arithmetic_word_class(struct rw_str word)
 {
     size_t n = 0;
     while (n < word.len && (unsigned char)word.ptr[n] != 0xE2) {

@@ -30,6 +30,6 @@ enum {
                        RW_WORD_TIME | RW_WORD_AREA | RW_WORD_SPEED | RW_WORD_OTHER,
 };
 
-uint32_t rw_word_class(struct rw_str word);
+uint32_t rw_arithmetic_word_class(struct rw_str word);
 
 #endif

@@ -557,6 +557,6 @@ rw_status rw_checkpoint_digest(const struct rw_checkpoint *checkpoint, char out[
     }
     rw_sha256_update(&sha, checkpoint->adapter_text.ptr, checkpoint->adapter_text.len);
     rw_sha256_final(&sha, digest);
-    rw_hex(digest, sizeof digest, out);
+    rw_hash_hex(digest, sizeof digest, out);
     return RW_OK;
 }

@@ -203,7 +203,7 @@ static void attend_tile(const struct attend *a, uint64_t row, int rows, uint64_t
     uint16_t bf16[RW_TILE_ROWS_MAX * RW_PANEL] __attribute__((aligned(RW_ALIGN)));
     struct score_row r[RW_TILE_ROWS_MAX];
     size_t at = (size_t)(row - a->first);
-    size_t q_stride = rw_head_dim_padded(in->head_dim) * rw_dtype_bytes(a->form);
+    size_t q_stride = rw_kernels_head_dim_padded(in->head_dim) * rw_dtype_bytes(a->form);
     uint32_t groups = (uint32_t)(in->head_dim * rw_dtype_bytes(a->form) / RW_GROUP_BYTES);
     uint64_t seen = row_position(in, row + (uint64_t)rows - 1) + 1 - block * RW_PANEL;
     struct tile_size size = {rows, seen < RW_PANEL ? (int)seen : RW_PANEL, groups};
@@ -265,7 +265,7 @@ static void attend_begin(struct attend *a)
         a->highest[i] = -INFINITY;
     }
     const struct rw_attention *in = a->in;
-    size_t row = rw_head_dim_padded(in->head_dim);
+    size_t row = rw_kernels_head_dim_padded(in->head_dim);
     a->q = (const char *)in->q + (size_t)a->first * row * rw_dtype_bytes(in->dtype);
     a->form = in->dtype;
     if (is_widened(in->dtype)) {
@@ -300,7 +300,7 @@ static size_t kernel_attention_scratch_bytes(uint32_t q_rows, uint32_t head_dim)
     size_t width = rw_round_up(head_dim, RW_PANEL);
     size_t wide = ATTENTION_WIDENS ? rows * width * sizeof(float) : 0;
     return rows * (width + RW_VL + 1) * sizeof(float) + wide +
-           (1 + 2 * ATTENTION_WIDENS) * rw_kv_block_bytes(RW_DTYPE_F32, head_dim);
+           (1 + 2 * ATTENTION_WIDENS) * rw_kernels_kv_block_bytes(RW_DTYPE_F32, head_dim);
 }
 
 static void kernel_attention(const struct rw_attention *in, void *scratch)
@@ -315,13 +315,13 @@ static void kernel_attention(const struct rw_attention *in, void *scratch)
     held = rw_round_up(held, RW_PANEL / sizeof(float)); /* keeps what follows aligned */
     struct attend a = {.in = in, .width = rw_round_up(in->head_dim, RW_PANEL)};
     a.values = scratch;
-    a.sums = (float *)((char *)scratch + rw_kv_block_bytes(RW_DTYPE_F32, in->head_dim));
+    a.sums = (float *)((char *)scratch + rw_kernels_kv_block_bytes(RW_DTYPE_F32, in->head_dim));
     a.total = a.sums + held * a.width;
     a.highest = a.total + held * RW_VL;
     if (ATTENTION_WIDENS) {
         a.wide_q = (char *)(a.highest + held);
         a.wide_k = a.wide_q + held * a.width * sizeof(float);
-        a.wide_v = a.wide_k + rw_kv_block_bytes(RW_DTYPE_F32, in->head_dim);
+        a.wide_v = a.wide_k + rw_kernels_kv_block_bytes(RW_DTYPE_F32, in->head_dim);
     }
     for (a.first = 0; a.first < q_rows; a.first = a.end) {
         a.end = q_rows - a.first < ATTENTION_ROWS_MAX ? q_rows : a.first + ATTENTION_ROWS_MAX;

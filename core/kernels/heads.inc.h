@@ -67,7 +67,7 @@ RW_INLINE void turn_all(const struct rw_heads *h, enum rw_dtype dtype)
 {
     const float *x = h->x;
     char *out = h->out;
-    size_t bytes = rw_head_dim_padded(h->head_dim) * rw_dtype_bytes(dtype);
+    size_t bytes = rw_kernels_head_dim_padded(h->head_dim) * rw_dtype_bytes(dtype);
     for (uint32_t i = 0; i < h->n; i++, x += h->head_dim, out += bytes) {
         switch (h->head_dim) {
         case 2 * RW_VL:

@@ -151,9 +151,9 @@ struct rw_attention {
  * A block must be all zeros at birth and is then written by kv_store (or copied) only; it may be
  * reused for another sequence as it is: slots that a query may not see are exact no-ops for it,
  * even when they hold NaN. */
-size_t rw_kv_block_bytes(enum rw_dtype dtype, uint32_t head_dim);
+size_t rw_kernels_kv_block_bytes(enum rw_dtype dtype, uint32_t head_dim);
 /* Elements between the heads of a row of q: head_dim rounded up so that rows stay 4-byte groups. */
-uint32_t rw_head_dim_padded(uint32_t head_dim);
+uint32_t rw_kernels_head_dim_padded(uint32_t head_dim);
 
 struct rw_kernels {
     const char *name; /* "generic", "avx2", "avx512", "avx512-vnni", "amx", "neon", ... */

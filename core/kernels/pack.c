@@ -90,9 +90,9 @@ void rw_linear_pack_rows(struct rw_linear *linear, const uint32_t *out_indices, 
     for (uint32_t i = 0; i < rows; i++) {
         const float *row = w + (size_t)i * linear->n_in;
         if (linear->dtype == RW_DTYPE_INT8) {
-            rw_pack_int8_row(linear, out_indices[i], row);
+            rw_pack_quantised_int8(linear, out_indices[i], row);
         } else {
-            rw_pack_q4_row(linear, out_indices[i], row);
+            rw_pack_quantised_q4(linear, out_indices[i], row);
         }
     }
 }
@@ -106,7 +106,7 @@ void rw_linear_unpack_row(const struct rw_linear *linear, uint32_t out_index, fl
 {
     rw_assert(out_index < linear->n_out && linear->dtype < RW_DTYPE_COUNT);
     if (rw_dtype_is_quantised(linear->dtype)) {
-        rw_unpack_quantised_row(linear, out_index, w);
+        rw_pack_quantised_undo(linear, out_index, w);
         return;
     }
     size_t panel = out_index / RW_PANEL * (size_t)RW_PANEL * linear->k_padded;
@@ -120,14 +120,14 @@ void rw_linear_unpack_row(const struct rw_linear *linear, uint32_t out_index, fl
     }
 }
 
-size_t rw_kv_block_bytes(enum rw_dtype dtype, uint32_t head_dim)
+size_t rw_kernels_kv_block_bytes(enum rw_dtype dtype, uint32_t head_dim)
 {
     rw_assert(dtype < RW_DTYPE_STATES);
     rw_assert(head_dim > 0 && head_dim % 8 == 0 && head_dim <= RW_HEAD_DIM_MAX);
     return rw_kv_flags_offset(dtype, head_dim) + RW_PANEL;
 }
 
-uint32_t rw_head_dim_padded(uint32_t head_dim)
+uint32_t rw_kernels_head_dim_padded(uint32_t head_dim)
 {
     rw_assert(head_dim > 0 && head_dim % 8 == 0 && head_dim <= RW_HEAD_DIM_MAX);
     return head_dim; /* a multiple of 8 is whole 4-byte groups in every type */

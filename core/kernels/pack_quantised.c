@@ -62,7 +62,7 @@ static float steps_per_unit(float top, int steps)
     return top > 1e-30f ? (float)steps / top : 0.0f;
 }
 
-void rw_pack_int8_row(struct rw_linear *linear, uint32_t out_index, const float *w)
+void rw_pack_quantised_int8(struct rw_linear *linear, uint32_t out_index, const float *w)
 {
     struct column c = column_of(linear, out_index);
     float top = largest_magnitude(w, linear->n_in);
@@ -131,7 +131,7 @@ static int32_t pack_block(uint8_t *block, size_t column, const float *steps, uin
     return sum;
 }
 
-void rw_pack_q4_row(struct rw_linear *linear, uint32_t out_index, const float *w)
+void rw_pack_quantised_q4(struct rw_linear *linear, uint32_t out_index, const float *w)
 {
     struct column c = column_of(linear, out_index);
     const int steps_max = Q4_STEPS * RW_Q4_MULTIPLIER_MAX;
@@ -163,7 +163,7 @@ static int unpacked_step(const struct rw_linear *l, const struct column *c, size
     return q * block[RW_Q4_HALF_BYTES + c->index];
 }
 
-void rw_unpack_quantised_row(const struct rw_linear *linear, uint32_t out_index, float *w)
+void rw_pack_quantised_undo(const struct rw_linear *linear, uint32_t out_index, float *w)
 {
     struct column c = column_of(linear, out_index);
     for (uint32_t k = 0; k < linear->n_in; k++) {

@@ -5,8 +5,8 @@
 #include "core/kernels/kernels.h"
 
 /* See rw_linear_pack_row and rw_linear_unpack_row. */
-void rw_pack_int8_row(struct rw_linear *linear, uint32_t out_index, const float *w);
-void rw_pack_q4_row(struct rw_linear *linear, uint32_t out_index, const float *w);
-void rw_unpack_quantised_row(const struct rw_linear *linear, uint32_t out_index, float *w);
+void rw_pack_quantised_int8(struct rw_linear *linear, uint32_t out_index, const float *w);
+void rw_pack_quantised_q4(struct rw_linear *linear, uint32_t out_index, const float *w);
+void rw_pack_quantised_undo(const struct rw_linear *linear, uint32_t out_index, float *w);
 
 #endif

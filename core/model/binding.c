@@ -255,8 +255,8 @@ static rw_status bind_head(struct maker *m)
     return status;
 }
 
-const char *rw_language_tensor(const struct rw_config *config, const struct rw_recipe *recipe,
-                               const struct rw_checkpoint *checkpoint)
+const char *rw_binding_language(const struct rw_config *config, const struct rw_recipe *recipe,
+                                const struct rw_checkpoint *checkpoint)
 {
     bool internlm2 = config->backbone == RW_BACKBONE_INTERNLM2;
     if (recipe->head.type == RW_HEAD_LM_ROWS) {
@@ -273,7 +273,7 @@ const char *rw_language_tensor(const struct rw_config *config, const struct rw_r
 static rw_status bind_language(struct maker *m)
 {
     const struct rw_config *c = m->config;
-    const char *name = rw_language_tensor(c, m->recipe, m->checkpoint);
+    const char *name = rw_binding_language(c, m->recipe, m->checkpoint);
     if (!m->language) {
         return RW_OK;
     }
@@ -336,7 +336,7 @@ rw_status rw_bindings_make_layer(const struct rw_config *config,
     return bind_layer(&m, 0, internlm2 ? &NAMES_INTERNLM2 : &NAMES_LLAMA);
 }
 
-const char *rw_embedding_tensor(const struct rw_config *config)
+const char *rw_binding_embedding(const struct rw_config *config)
 {
     return embedding_name(config);
 }

@@ -73,13 +73,13 @@ rw_status rw_bindings_make_layer(const struct rw_config *config,
                                  const struct rw_checkpoint *checkpoint, uint32_t layer,
                                  struct rw_arena *arena, struct rw_bindings *out,
                                  struct rw_error *err);
-const char *rw_embedding_tensor(const struct rw_config *config);
+const char *rw_binding_embedding(const struct rw_config *config);
 
 /* Tensor of the language head: what LM_ROWS reads, an output matrix of its own, or the tied
  * embedding of a causal model. NULL when there is none. A classifier that says its embeddings are
  * tied inherited the word from the model it was made of, and has no language head. */
-const char *rw_language_tensor(const struct rw_config *config, const struct rw_recipe *recipe,
-                               const struct rw_checkpoint *checkpoint);
+const char *rw_binding_language(const struct rw_config *config, const struct rw_recipe *recipe,
+                                const struct rw_checkpoint *checkpoint);
 
 /* Row of the target that row r of the binding's tensor fills. */
 uint32_t rw_binding_row(const struct rw_binding *binding, const struct rw_config *config,

@@ -110,7 +110,7 @@ static void set_shapes(struct rw_forward *f, uint32_t context_max)
     f->state = rw_dtype_state(f->weights->dtype);
     f->element = rw_dtype_bytes(f->state);
     f->group = config->heads / config->kv_heads;
-    f->head_dim_padded = rw_head_dim_padded(config->head_dim);
+    f->head_dim_padded = rw_kernels_head_dim_padded(config->head_dim);
     f->query_factor = (float)(LOG2_E / sqrt((double)config->head_dim));
     f->tile_rows = attention_rows(f->group);
     f->x_stride = (size_t)layer->down.panels * RW_PANEL;

@@ -54,7 +54,7 @@ static size_t page_bytes(void)
 
 size_t rw_kv_pool_block_bytes(const struct rw_config *config, enum rw_dtype dtype)
 {
-    size_t unit = rw_kv_block_bytes(rw_dtype_state(dtype), config->head_dim);
+    size_t unit = rw_kernels_kv_block_bytes(rw_dtype_state(dtype), config->head_dim);
     size_t bytes = unit * 2 * config->layers * config->kv_heads;
     size_t page = page_bytes();
     return (bytes + page - 1) / page * page;
@@ -97,7 +97,7 @@ rw_status rw_kv_pool_create(struct rw_kv_budget *budget, const struct rw_config 
     }
     pool->budget = budget;
     pool->kv_heads = config->kv_heads;
-    pool->unit_bytes = rw_kv_block_bytes(rw_dtype_state(dtype), config->head_dim);
+    pool->unit_bytes = rw_kernels_kv_block_bytes(rw_dtype_state(dtype), config->head_dim);
     pool->block_bytes = block_bytes;
     pool->n_blocks =
         blocks < RW_KV_POOL_BLOCKS_MAX ? (uint32_t)blocks : (uint32_t)RW_KV_POOL_BLOCKS_MAX;

@@ -486,7 +486,7 @@ static rw_status compute_digest(struct opening *o)
     hash_text(&sha, rw_str_from(o->preset != NULL ? o->preset->text : ""));
     hash_text(&sha, o->manifest_text);
     rw_sha256_final(&sha, hash);
-    rw_hex(hash, sizeof hash, package->digest);
+    rw_hash_hex(hash, sizeof hash, package->digest);
     return RW_OK;
 }
 

@@ -6,8 +6,8 @@
 
 /* The digest of a package covers its tokenizer, recipe and layout, the separators among them; the
  * two tags are for a person who reads the file. */
-void rw_bank_version_of(const struct rw_model *model, const struct rw_model *outcome,
-                        struct rw_bank_version *out)
+void rw_banks_version_of(const struct rw_model *model, const struct rw_model *outcome,
+                         struct rw_bank_version *out)
 {
     const struct rw_model_info *info = rw_model_info(model);
     *out = (struct rw_bank_version){0};
@@ -24,7 +24,7 @@ void rw_bank_slot_open(struct rw_bank_slot *slot, const char *dir, const struct 
     struct rw_bank_version now;
     bool same;
     *slot = (struct rw_bank_slot){.model = model};
-    rw_bank_version_of(model, NULL, &now);
+    rw_banks_version_of(model, NULL, &now);
     rw_status status = rw_bank_open(dir, &slot->bank, &slot->error);
     if (status == RW_OK) {
         status = rw_bank_check(slot->bank, &now, &same, &slot->error);
@@ -56,6 +56,6 @@ bool rw_bank_slot_outcome(const struct rw_bank_slot *slot, const struct rw_model
     if (slot->bank == NULL) {
         return false;
     }
-    rw_bank_version_of(slot->model, outcome, &now);
+    rw_banks_version_of(slot->model, outcome, &now);
     return rw_bank_check(slot->bank, &now, &same, NULL) == RW_OK && same;
 }

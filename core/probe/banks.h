@@ -17,8 +17,8 @@ struct rw_bank_slot {
 };
 
 /* What a bank made now for these models is bound to; `outcome` may be NULL. */
-void rw_bank_version_of(const struct rw_model *model, const struct rw_model *outcome,
-                        struct rw_bank_version *out);
+void rw_banks_version_of(const struct rw_model *model, const struct rw_model *outcome,
+                         struct rw_bank_version *out);
 /* dir/calibration.json, checked against the model. Never fails: see the slot. */
 void rw_bank_slot_open(struct rw_bank_slot *slot, const char *dir, const struct rw_model *model);
 void rw_bank_slot_close(struct rw_bank_slot *slot);

@@ -354,10 +354,10 @@ rw_status rw_probe_plan(const struct rw_probe_source *source, struct rw_arena *a
         for (size_t i = 0; i < RW_COUNT(DEEP); i++) {
             lack(&p, DEEP[i], source->process_status);
         }
-        return rw_gain_plan(source, arena, out, err); /* says so too */
+        return rw_probe_gain_plan(source, arena, out, err); /* says so too */
     }
     status = plan_deep(&p);
-    return status == RW_OK ? rw_gain_plan(source, arena, out, err) : status;
+    return status == RW_OK ? rw_probe_gain_plan(source, arena, out, err) : status;
 }
 
 /* ---- filling --------------------------------------------------------------------------------- */
@@ -476,7 +476,7 @@ rw_status rw_probe_fill(struct rw_probe_plan *plan, struct rw_arena *arena,
     if (usable(&f, RW_PROBE_ABLATE)) {
         fill_edited(&f, RW_PROBE_ABLATE, &trace->ablated, &trace->n_ablated);
     }
-    if (usable(&f, RW_PROBE_ANSWER) && !rw_gain_fill(plan, arena, trace)) {
+    if (usable(&f, RW_PROBE_ANSWER) && !rw_probe_gain_fill(plan, arena, trace)) {
         f.failed = true;
     }
     return f.failed ? rw_fail(err, RW_NO_MEMORY, "no memory for the flags of this trace") : RW_OK;

@@ -148,8 +148,8 @@ static rw_status add_all(struct gain *g, size_t n_steps, size_t prefixes)
     return status;
 }
 
-rw_status rw_gain_plan(const struct rw_probe_source *source, struct rw_arena *arena,
-                       struct rw_probe_plan *plan, struct rw_error *err)
+rw_status rw_probe_gain_plan(const struct rw_probe_source *source, struct rw_arena *arena,
+                             struct rw_probe_plan *plan, struct rw_error *err)
 {
     struct gain g = {.source = source, .arena = arena, .plan = plan, .err = err};
     const struct rw_model *process = source->process;
@@ -183,8 +183,8 @@ rw_status rw_gain_plan(const struct rw_probe_source *source, struct rw_arena *ar
 
 /* ---- filling --------------------------------------------------------------------------------- */
 
-bool rw_gain_fill(const struct rw_probe_plan *plan, struct rw_arena *arena,
-                  struct rw_signal_trace *trace)
+bool rw_probe_gain_fill(const struct rw_probe_plan *plan, struct rw_arena *arena,
+                        struct rw_signal_trace *trace)
 {
     size_t n = 0;
     struct rw_answer_gain *gain = rw_arena_array(arena, RW_PROBE_PREFIXES + 1, sizeof *gain);

@@ -12,10 +12,10 @@
 #include "core/probe/probe.h"
 
 /* Behind the other probes. NO_MEMORY only; why there are none is a lack. */
-rw_status rw_gain_plan(const struct rw_probe_source *source, struct rw_arena *arena,
-                       struct rw_probe_plan *plan, struct rw_error *err);
+rw_status rw_probe_gain_plan(const struct rw_probe_source *source, struct rw_arena *arena,
+                             struct rw_probe_plan *plan, struct rw_error *err);
 /* All of them were run. False when memory is out. */
-bool rw_gain_fill(const struct rw_probe_plan *plan, struct rw_arena *arena,
-                  struct rw_signal_trace *trace);
+bool rw_probe_gain_fill(const struct rw_probe_plan *plan, struct rw_arena *arena,
+                        struct rw_signal_trace *trace);
 
 #endif

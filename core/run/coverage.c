@@ -147,7 +147,7 @@ static void sift(uint32_t *order, const uint64_t *prompt, size_t root, size_t en
 }
 
 /* Heapsort: qsort has no argument for the keys. */
-void rw_order_by_prompt(const uint64_t *prompt, size_t n, uint32_t *order)
+void rw_coverage_order(const uint64_t *prompt, size_t n, uint32_t *order)
 {
     for (size_t i = 0; i < n; i++) {
         order[i] = (uint32_t)i;
@@ -167,8 +167,8 @@ void rw_order_by_prompt(const uint64_t *prompt, size_t n, uint32_t *order)
  * mean over clusters (the sandwich estimator; Liang and Zeger, Biometrika 1986),
  *
  *     error^2 = G / (G - 1) sum over clusters (sum of deviations within)^2 / n^2 */
-struct rw_interval rw_cluster_mean(const double *values, const uint64_t *prompt, size_t n,
-                                   const uint32_t *order)
+struct rw_interval rw_coverage_cluster_mean(const double *values, const uint64_t *prompt, size_t n,
+                                            const uint32_t *order)
 {
     double sum = 0;
     double count = 0;
@@ -243,8 +243,8 @@ static double resampled_mean(const float *values, const uint64_t *prompt, size_t
     return count > 0 ? sum / count : NAN;
 }
 
-struct rw_interval rw_bootstrap_mean(const float *values, const uint64_t *prompt, size_t n,
-                                     const uint32_t *order, uint64_t seed)
+struct rw_interval rw_coverage_bootstrap_mean(const float *values, const uint64_t *prompt, size_t n,
+                                              const uint32_t *order, uint64_t seed)
 {
     double sum = 0;
     double squares = 0;
@@ -336,7 +336,7 @@ void rw_coverage_measure(const struct rw_nearest *nearest, const uint64_t *promp
     size_t finite = sorted_distances(nearest, n, scratch);
     out->r95 = finite > 0 ? own_quantile(scratch, finite, 0.95) : NAN;
     out->jackknife_variance = jackknife(nearest, n, radii, folds);
-    out->eta_bar = rw_bootstrap_mean(hit, prompt, n, order, seed);
+    out->eta_bar = rw_coverage_bootstrap_mean(hit, prompt, n, order, seed);
     double boot = out->eta_bar.error;
     out->eta_bar.error = sqrt(boot * boot + out->jackknife_variance);
 }
@@ -349,7 +349,7 @@ struct rw_interval rw_coverage_change(const struct rw_nearest *now, const struct
     for (size_t i = 0; i < n; i++) {
         scratch[i] = (float)(hits(now[i].first, radii) - hits(base[i].first, radii));
     }
-    struct rw_interval out = rw_bootstrap_mean(scratch, prompt, n, order, seed);
+    struct rw_interval out = rw_coverage_bootstrap_mean(scratch, prompt, n, order, seed);
     out.error = sqrt(out.error * out.error + jackknife_variance);
     return out;
 }
@@ -422,7 +422,7 @@ static double participation_ratio(const struct rw_points *p, int32_t without, do
     return t2 > 0 ? t1 / t2 : NAN;
 }
 
-struct rw_interval rw_participation_jackknife(const struct rw_points *p, double *scratch)
+struct rw_interval rw_coverage_jackknife(const struct rw_points *p, double *scratch)
 {
     struct rw_interval out = {participation_ratio(p, -1, scratch), NAN};
     bool used[RW_COVERAGE_FOLDS] = {false};

@@ -64,7 +64,7 @@ struct rw_coverage {
     double jackknife_variance;  /* of eta_bar, from W alone */
 };
 
-/* scratch[3 n]; `order` sorts B's points by prompt (rw_order_by_prompt); `folds` are those of W. */
+/* scratch[3 n]; `order` sorts B's points by prompt (rw_coverage_order); `folds` are those of W. */
 void rw_coverage_measure(const struct rw_nearest *nearest, const uint64_t *prompt, size_t n,
                          const double radii[RW_COVERAGE_RADII], const uint32_t *order,
                          uint32_t folds, uint64_t seed, float *scratch, struct rw_coverage *out);
@@ -75,15 +75,15 @@ struct rw_interval rw_coverage_change(const struct rw_nearest *now, const struct
                                       double jackknife_variance, uint64_t seed, float *scratch);
 
 /* Indices of the points in order of their prompt, ties by index. */
-void rw_order_by_prompt(const uint64_t *prompt, size_t n, uint32_t *order);
+void rw_coverage_order(const uint64_t *prompt, size_t n, uint32_t *order);
 /* Mean of values[n] (NaN = absent) and its error with prompts as clusters. value NaN when none. */
-struct rw_interval rw_cluster_mean(const double *values, const uint64_t *prompt, size_t n,
-                                   const uint32_t *order);
+struct rw_interval rw_coverage_cluster_mean(const double *values, const uint64_t *prompt, size_t n,
+                                            const uint32_t *order);
 /* The same error by resampling prompts, RW_COVERAGE_RESAMPLES times. */
-struct rw_interval rw_bootstrap_mean(const float *values, const uint64_t *prompt, size_t n,
-                                     const uint32_t *order, uint64_t seed);
+struct rw_interval rw_coverage_bootstrap_mean(const float *values, const uint64_t *prompt, size_t n,
+                                              const uint32_t *order, uint64_t seed);
 
 /* With the delete-a-fold jackknife error. */
-struct rw_interval rw_participation_jackknife(const struct rw_points *p, double *scratch);
+struct rw_interval rw_coverage_jackknife(const struct rw_points *p, double *scratch);
 
 #endif

@@ -70,7 +70,7 @@ static struct rw_interval mean_of(const struct rw_run_sample *s, getter get, str
     for (uint32_t i = 0; i < s->n; i++) {
         k->value[i] = get(&s->point[i]);
     }
-    return rw_cluster_mean(k->value, k->prompt, s->n, k->order);
+    return rw_coverage_cluster_mean(k->value, k->prompt, s->n, k->order);
 }
 
 /* Pearson's r and the slope of y on x, over the points that have both. */
@@ -160,7 +160,7 @@ static void cover(struct rw_run *run, uint32_t featured, struct scratch *k, stru
     if (featured < FEATURED_MIN) {
         return;
     }
-    w->participation = rw_participation_jackknife(&now, k->pr);
+    w->participation = rw_coverage_jackknife(&now, k->pr);
     if (begins) {
         take_reference(run, featured, k);
     }
@@ -171,7 +171,7 @@ static void cover(struct rw_run *run, uint32_t featured, struct scratch *k, stru
     uint64_t seed = rw_mix(run->seed, 200 + run->history_count);
     struct rw_points b = {run->reference, run->reference_prompt, n, D};
     const struct rw_nearest *nearest = run->reference_loo;
-    rw_order_by_prompt(run->reference_prompt, n, k->reference_order);
+    rw_coverage_order(run->reference_prompt, n, k->reference_order);
     if (!begins) {
         rw_coverage_nearest(&b, &now, 0, k->nearest);
         nearest = k->nearest;
@@ -212,7 +212,7 @@ rw_status rw_run_close_window(struct rw_run *run, struct rw_error *err)
     for (uint32_t i = 0; i < s->n; i++) {
         k->prompt[i] = s->point[i].prompt;
     }
-    rw_order_by_prompt(k->prompt, s->n, k->order);
+    rw_coverage_order(k->prompt, s->n, k->order);
     struct rw_run_window *w = &run->history[run->history_count % RW_RUN_HISTORY];
     *w = (struct rw_run_window){.index = run->history_count,
                                 .end = run->traces,

@@ -78,7 +78,7 @@ static bool run_steps(const struct rw_rewrites *steps, struct rw_piece *piece,
     return true;
 }
 
-rw_status rw_normalize_added(struct rw_tokenizer *t, struct rw_error *err)
+rw_status rw_encode_added_tokens(struct rw_tokenizer *t, struct rw_error *err)
 {
     struct rw_mapped buffers[2];
     rw_mapped_init(&buffers[0]);

@@ -7,6 +7,6 @@
 
 /* Runs the normaliser over the contents of `normalized` added tokens, as the reference does, and
  * builds their set. */
-rw_status rw_normalize_added(struct rw_tokenizer *tokenizer, struct rw_error *err);
+rw_status rw_encode_added_tokens(struct rw_tokenizer *tokenizer, struct rw_error *err);
 
 #endif

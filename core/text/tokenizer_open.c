@@ -34,7 +34,7 @@ static rw_status finish(struct rw_tokenizer *t, struct rw_error *err)
     if (!rw_added_set_init(&t->added_raw, &t->arena, t->added, t->added_count, false)) {
         return rw_fail(err, RW_NO_MEMORY, "no memory for the added tokens");
     }
-    return rw_normalize_added(t, err);
+    return rw_encode_added_tokens(t, err);
 }
 
 struct files {

@@ -225,7 +225,7 @@ static rw_status measure(const struct rw_bench_options *o, struct rw_error *err)
         status = measure_http(o, s, err);
     }
     if (status == RW_OK) {
-        (o->json ? rw_bench_print_json : rw_bench_print_text)(o, &s->result, &s->http, stdout);
+        (o->json ? rw_bench_command_json : rw_bench_command_text)(o, &s->result, &s->http, stdout);
     }
     rw_bench_result_fini(&s->result);
     rw_free(s);

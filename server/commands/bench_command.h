@@ -9,11 +9,11 @@
 
 struct rw_bench_http; /* bench_http.h */
 
-void rw_bench_print_json(const struct rw_bench_options *options,
-                         const struct rw_bench_result *result, const struct rw_bench_http *http,
-                         FILE *to);
-void rw_bench_print_text(const struct rw_bench_options *options,
-                         const struct rw_bench_result *result, const struct rw_bench_http *http,
-                         FILE *to);
+void rw_bench_command_json(const struct rw_bench_options *options,
+                           const struct rw_bench_result *result, const struct rw_bench_http *http,
+                           FILE *to);
+void rw_bench_command_text(const struct rw_bench_options *options,
+                           const struct rw_bench_result *result, const struct rw_bench_http *http,
+                           FILE *to);
 
 #endif

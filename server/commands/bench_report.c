@@ -199,8 +199,8 @@ static void put_speed(struct rw_buf *b, const struct rw_bench_result *r, const s
     rw_emit_close(b, '}');
 }
 
-void rw_bench_print_json(const struct rw_bench_options *o, const struct rw_bench_result *r,
-                         const struct rw_bench_http *http, FILE *to)
+void rw_bench_command_json(const struct rw_bench_options *o, const struct rw_bench_result *r,
+                           const struct rw_bench_http *http, FILE *to)
 {
     struct figures f = figures_of(r);
     struct rw_buf b;
@@ -261,8 +261,8 @@ static void print_kernels(const struct rw_bench_result *r, FILE *to)
     }
 }
 
-void rw_bench_print_text(const struct rw_bench_options *o, const struct rw_bench_result *r,
-                         const struct rw_bench_http *http, FILE *to)
+void rw_bench_command_text(const struct rw_bench_options *o, const struct rw_bench_result *r,
+                           const struct rw_bench_http *http, FILE *to)
 {
     struct figures f = figures_of(r);
     fprintf(to, "%s   %s   kernel %s   %llu tokens   medians of %u interleaved runs\n",

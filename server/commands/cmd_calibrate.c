@@ -198,8 +198,8 @@ static rw_status build(struct calibrate *c)
         return rw_fail(&c->err, RW_INVALID_REQUEST, "no trace could be used%s%s",
                        c->failed > 0 ? ": " : "", c->first_failure);
     }
-    rw_bank_version_of(process != NULL ? process : outcome, process != NULL ? outcome : NULL,
-                       &version);
+    rw_banks_version_of(process != NULL ? process : outcome, process != NULL ? outcome : NULL,
+                        &version);
     rw_status status = rw_bank_build(&version, c->row, c->n_rows, &bank, &c->err);
     if (status == RW_OK) {
         status = write_bank(c, bank);

@@ -151,7 +151,7 @@ void rw_call_view_head(const struct rw_call *call, struct rw_reply_head *out)
     view_model(call->model[RW_PART_OUTCOME], &out->outcome);
 }
 
-void rw_call_server_timing(const struct rw_call *call, char *out, size_t size)
+void rw_call_view_server_timing(const struct rw_call *call, char *out, size_t size)
 {
     struct rw_reply_usage usage;
     rw_call_view_usage(call, &usage);

@@ -14,6 +14,6 @@ void rw_call_view_usage(const struct rw_call *call, struct rw_reply_usage *out);
 bool rw_call_view_next_step(struct rw_call_trace *trace, struct rw_reply_trace *of,
                             struct rw_reply_step *out);
 /* The header line, for replies whose costs are known when the head is written. */
-void rw_call_server_timing(const struct rw_call *call, char *out, size_t size);
+void rw_call_view_server_timing(const struct rw_call *call, char *out, size_t size);
 
 #endif

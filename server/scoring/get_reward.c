@@ -104,7 +104,7 @@ static void send_rows(struct rw_call *call)
     char timing[128];
     rw_buf_init(&out, RW_REPLY_BYTES_MAX);
     if (write_rows(call, &out, &err) == RW_OK) {
-        rw_call_server_timing(call, timing, sizeof timing);
+        rw_call_view_server_timing(call, timing, sizeof timing);
         rw_exchange_reply(rw_call_exchange(call), 200, "application/json", rw_buf_str(&out),
                           timing);
     } else {

@@ -104,7 +104,7 @@ static void send_document(struct rw_call *call)
     char timing[128];
     char extra[192];
     doc->sending = true;
-    rw_call_server_timing(call, timing, sizeof timing);
+    rw_call_view_server_timing(call, timing, sizeof timing);
     snprintf(extra, sizeof extra, "X-Rewardd-Errors: %zu\r\n%s", rw_call_failed(call), timing);
     if (traces > WHOLE_TRACES_MAX || rw_call_steps_max(call) * traces > WHOLE_STEPS_MAX) {
         struct rw_stream_source source = {.pull = pull_document, .ctx = call};

@@ -120,7 +120,7 @@ static void add_gemm(const struct shape *s, enum rw_dtype dtype, struct rw_linea
 
 static void fill_blocks(const struct heads *h, enum rw_dtype dtype, const void **k, const void **v)
 {
-    size_t bytes = rw_kv_block_bytes(dtype, h->head_dim);
+    size_t bytes = rw_kernels_kv_block_bytes(dtype, h->head_dim);
     float row[2][RW_HEAD_DIM_MAX];
     for (uint32_t b = 0; b < TOKENS_MAX / RW_PANEL; b++) {
         void *k_block = bench_memory(bytes);

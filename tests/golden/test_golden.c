@@ -127,7 +127,7 @@ static void check_agreement(struct golden *g)
 {
     struct rw_model_agreement agreement;
     struct rw_error err = {0};
-    ck_assert_int_eq(rw_model_agreement(g->model, &g->engine->host, &agreement, &err), RW_OK);
+    ck_assert_int_eq(rw_agreement_measure(g->model, &g->engine->host, &agreement, &err), RW_OK);
     ck_assert_uint_eq(agreement.equal, agreement.reads);
     ck_assert_msg(agreement.worst == 0.0f, "%g", (double)agreement.worst);
     ck_assert_uint_gt(agreement.reads, 0);

@@ -56,13 +56,13 @@ static struct sequence sequence_make(enum rw_dtype dtype, struct shape shape)
     fill_rounded(dtype, s.k, n);
     fill_rounded(dtype, s.v, n);
     size_t heads = (size_t)shape.tokens * shape.group;
-    s.q = aligned_zero(heads * rw_head_dim_padded(shape.head_dim) * rw_dtype_bytes(dtype));
-    for (size_t i = 0; i < heads * rw_head_dim_padded(shape.head_dim); i++) {
+    s.q = aligned_zero(heads * rw_kernels_head_dim_padded(shape.head_dim) * rw_dtype_bytes(dtype));
+    for (size_t i = 0; i < heads * rw_kernels_head_dim_padded(shape.head_dim); i++) {
         act_set(dtype, s.q, i, random_unit());
     }
     for (size_t b = 0; b < BLOCKS_MAX; b++) {
-        s.k_blocks[b] = aligned_zero(rw_kv_block_bytes(dtype, shape.head_dim));
-        s.v_blocks[b] = aligned_zero(rw_kv_block_bytes(dtype, shape.head_dim));
+        s.k_blocks[b] = aligned_zero(rw_kernels_kv_block_bytes(dtype, shape.head_dim));
+        s.v_blocks[b] = aligned_zero(rw_kernels_kv_block_bytes(dtype, shape.head_dim));
     }
     s.out_stride = ((size_t)shape.group * shape.head_dim + 2) * rw_dtype_bytes(dtype);
     s.out = aligned_zero(shape.tokens * s.out_stride);
@@ -103,8 +103,8 @@ static void store_rubbish(const struct rw_kernels *t, struct sequence *s)
 
 static void attend(const struct rw_kernels *t, struct sequence *s, uint32_t first, uint32_t rows)
 {
-    size_t q_row =
-        (size_t)s->shape.group * rw_head_dim_padded(s->shape.head_dim) * rw_dtype_bytes(s->dtype);
+    size_t q_row = (size_t)s->shape.group * rw_kernels_head_dim_padded(s->shape.head_dim) *
+                   rw_dtype_bytes(s->dtype);
     struct rw_attention call = {
         .dtype = s->dtype,
         .head_dim = s->shape.head_dim,
@@ -129,7 +129,7 @@ static void attend(const struct rw_kernels *t, struct sequence *s, uint32_t firs
 static double query(const struct sequence *s, uint32_t token, uint32_t head, uint32_t d)
 {
     size_t row = (size_t)token * s->shape.group + head;
-    return act_get(s->dtype, s->q, row * rw_head_dim_padded(s->shape.head_dim) + d);
+    return act_get(s->dtype, s->q, row * rw_kernels_head_dim_padded(s->shape.head_dim) + d);
 }
 
 /* out[head_dim] of one query by the textbook. */

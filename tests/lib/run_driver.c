@@ -122,7 +122,7 @@ static void coverage(size_t nb, size_t nw, size_t d)
     rw_coverage_nearest(&b, &b, 1, loo);
     int good = rw_coverage_radii(loo, nb, radii, scratch);
     rw_coverage_nearest(&b, &w, 0, near);
-    rw_order_by_prompt(b.prompt, nb, order);
+    rw_coverage_order(b.prompt, nb, order);
     rw_coverage_measure(loo, b.prompt, nb, radii, order, rw_coverage_folds(&b), 1, scratch, &base);
     rw_coverage_measure(near, b.prompt, nb, radii, order, rw_coverage_folds(&w), 2, scratch, &now);
     struct rw_interval change =
@@ -160,7 +160,7 @@ static void participation(size_t n, size_t d)
     struct rw_points p = {to_floats(raw + n, n * d), to_keys(raw, n), n, d};
     double *scratch = rw_alloc_array(d + d * d, sizeof *scratch);
     printf("{");
-    put_interval("participation", rw_participation_jackknife(&p, scratch));
+    put_interval("participation", rw_coverage_jackknife(&p, scratch));
     printf("}\n");
     rw_free(raw);
     rw_free((void *)p.x);
@@ -193,11 +193,11 @@ static void mean(size_t n)
     uint64_t *key = to_keys(raw, n);
     uint32_t *order = rw_alloc_array(n + 1, sizeof *order);
     float *value = to_floats(raw + n, n);
-    rw_order_by_prompt(key, n, order);
+    rw_coverage_order(key, n, order);
     printf("{");
-    put_interval("cluster", rw_cluster_mean(raw + n, key, n, order));
+    put_interval("cluster", rw_coverage_cluster_mean(raw + n, key, n, order));
     printf(",");
-    put_interval("bootstrap", rw_bootstrap_mean(value, key, n, order, 7));
+    put_interval("bootstrap", rw_coverage_bootstrap_mean(value, key, n, order, 7));
     printf("}\n");
     rw_free(raw);
     rw_free(key);

@@ -14,7 +14,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import house
-from rules import arrows, figures
+from rules import arrows, figures, names
 from rules.tree import Tree, cycles, split_c
 
 GUARD = "#ifndef RW_X_H\n#define RW_X_H\n{}\n#endif\n"
@@ -165,3 +165,11 @@ def test_parts_are_for_their_own_folder(tmp_path):
     }
     hits = [f for f in found(write(tmp_path, {**CLEAN, **files})) if f.rule == "arrows"]
     assert [f.path for f in hits] == ["core/io/json.c"] and "own folder" in hits[0].text
+
+
+def test_every_exception_to_the_prefixes_is_needed():
+    tree = Tree(Path(house.__file__).resolve().parents[1])
+    for header, row in names.PREFIXES.items():
+        said = [name for name, _ in names.declared(tree.code(header))]
+        for prefix in row:
+            assert any(name.startswith(f"rw_{prefix}") for name in said), (header, prefix)

@@ -81,20 +81,20 @@ SAMPLES = {
     "endpoint": {
         "server/info.h": lambda t: insert(
             t,
-            "void rw_handle_livez(",
-            "void rw_handle_sample(struct rw_service *service, struct rw_exchange *ex);\n",
+            "void rw_info_livez(",
+            "void rw_info_sample(struct rw_service *service, struct rw_exchange *ex);\n",
         ),
         "server/info.c": lambda t: insert(
             t,
-            "void rw_handle_livez(",
-            "void rw_handle_sample(struct rw_service *service, struct rw_exchange *ex)\n{\n"
+            "void rw_info_livez(",
+            "void rw_info_sample(struct rw_service *service, struct rw_exchange *ex)\n{\n"
             "    (void)service;\n"
             '    rw_exchange_reply(ex, 200, TEXT, RW_STR("a sample\\n"), NULL);\n}\n\n',
         ),
         "server/router.c": lambda t: insert(
             t,
             '    {GET_ONLY, "/livez"',
-            '    {GET_ONLY, "/sample", rw_handle_sample, .open = true},\n',
+            '    {GET_ONLY, "/sample", rw_info_sample, .open = true},\n',
         ),
         "proto/openapi.json": lambda t: json.dumps(add_path(json.loads(t)), indent=2) + "\n",
     },

@@ -139,7 +139,7 @@ START_TEST(sha256_known_answers)
             rw_sha256_update(&sha, p, 1); /* byte by byte: block borders are crossed */
         }
         rw_sha256_final(&sha, out);
-        rw_hex(out, sizeof out, hex);
+        rw_hash_hex(out, sizeof out, hex);
         ck_assert_str_eq(hex, CASE[i][1]);
     }
 }

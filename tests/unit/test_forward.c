@@ -97,7 +97,7 @@ static void open_world(struct world *w, const struct rw_kernels *kernels, enum r
     for (size_t i = 0; i < TOKENS; i++) {
         w->ids[i] = (int32_t)(i * 7 % VOCAB);
     }
-    w->block_bytes = rw_kv_block_bytes(rw_dtype_state(dtype), HEAD_DIM);
+    w->block_bytes = rw_kernels_kv_block_bytes(rw_dtype_state(dtype), HEAD_DIM);
     w->budget.max_bytes = BLOCKS * rw_kv_pool_block_bytes(&w->weights.config, dtype);
     ck_assert_int_eq(rw_kv_pool_create(&w->budget, &w->weights.config, dtype, &w->pool, &err),
                      RW_OK);
