@@ -31,23 +31,33 @@ static struct rw_str host_to_show(const struct rw_exchange *ex)
     return host.len > 0 && host.len <= HOST_SHOWN_MAX ? host : RW_STR("HOST");
 }
 
-/* A POST is answered like a GET; one that brings JSON wants a route that scores, and a trainer must
- * not take this page for a reward. */
+/* JSON wants a route that scores, and a trainer must not take an answer of this one for a reward.
+ */
 static bool wants_to_score(const struct rw_exchange *ex)
 {
     struct rw_str type = rw_exchange_header(ex, RW_HEADER_CONTENT_TYPE);
-    return rw_str_is(ex->in->request.method, "POST") &&
-           rw_str_find(type, RW_STR("json"), 0) < type.len;
+    return rw_str_find(type, RW_STR("json"), 0) < type.len;
+}
+
+/* A POST gets back what was read of its body: whoever doubts a proxy or a client sees the bytes
+ * that arrive here. Text, whatever it is; a browser shows it as that and no more (nosniff). */
+static void give_back(struct rw_exchange *ex)
+{
+    struct rw_error err = {0};
+    if (wants_to_score(ex)) {
+        rw_fail(&err, RW_NOT_FOUND, "nothing is scored at /");
+        rw_error_hint(&err, "POST /v1/rewards scores, POST /get_reward does so for OpenRLHF");
+        rw_exchange_fail(ex, &err);
+        return;
+    }
+    rw_exchange_reply(ex, 200, TEXT, rw_buf_str(&ex->body), NULL);
 }
 
 void rw_info_root(struct rw_service *service, struct rw_exchange *ex)
 {
     (void)service;
-    if (wants_to_score(ex)) {
-        struct rw_error err = {0};
-        rw_fail(&err, RW_NOT_FOUND, "nothing is scored at /");
-        rw_error_hint(&err, "POST /v1/rewards scores, POST /get_reward does so for OpenRLHF");
-        rw_exchange_fail(ex, &err);
+    if (rw_str_is(ex->in->request.method, "POST")) {
+        give_back(ex);
         return;
     }
     struct rw_str host = host_to_show(ex);

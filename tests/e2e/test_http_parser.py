@@ -285,13 +285,17 @@ def test_options(server):
     assert status(server.ask(ask % b"/nope")) == 404
 
 
-def test_front_page_takes_a_post(server):
+def test_front_page_gives_a_post_back(server):
     head = b"POST / HTTP/1.1\r\nHost: example.com\r\nConnection: close\r\n"
     for framed in [
         b"Content-Length: 5\r\n\r\nhello",
         b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
     ]:
-        assert status(server.ask(head + framed)) == 200
+        reply = server.ask(head + framed)
+        assert status(reply) == 200 and body_of(reply) == b"hello"
+    assert body_of(server.ask(head + b"Content-Length: 3\r\n\r\n<b>")) == b"<b>"
+    page = server.ask(head + b"Content-Type: text/html\r\nContent-Length: 3\r\n\r\n<b>")
+    assert b"\r\nContent-Type: text/plain" in page and b"nosniff" in page
     reply = server.ask(head + b"Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
     assert status(reply) == 404 and "/v1/rewards" in error_of(reply)["hint"]
 
