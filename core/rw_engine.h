@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "core/base/clock.h"
 #include "core/base/status.h"
@@ -68,8 +69,9 @@ unsigned rw_engine_threads(const struct rw_engine *engine);
 struct rw_model_options {
     const char *name; /* alias clients use; NULL = base name of dir */
     const char *dir;
-    const char *base;   /* folder of the base of a lone LoRA adapter; NULL otherwise */
-    const char *preset; /* NULL = recognise */
+    const char *base;               /* folder of the base of a lone LoRA adapter; NULL otherwise */
+    const char *preset;             /* NULL = recognise */
+    const struct tm *template_date; /* what a chat template that asks is told; NULL: 2024-07-26 */
     enum rw_weights_dtype dtype;
     uint32_t context_max; /* tokens; 0 = the model's own */
     bool language_head;   /* load it, for log-probabilities of answers; without one: refused */
@@ -97,9 +99,11 @@ struct rw_model_agreement {
 
 struct rw_model_info {
     const char *name;
+    const char *dir;    /* as it was found, for its other files */
     const char *digest; /* 64 hex digits: weights, tokenizer, recipe, layout */
     const char *preset;
-    const char *evidence; /* what decided the preset, for people: "class Qwen2ForPrmModel" */
+    const char *evidence;      /* what decided the preset, for people: "class Qwen2ForPrmModel" */
+    const char *template_date; /* YYYY-MM-DD, where the chat template asks; else NULL */
     const char *architecture;
     enum rw_model_kind kind;
     const char *dtype;           /* "f32", "bf16", "int8", "q4" */
@@ -124,6 +128,7 @@ struct rw_model_outline {
     char evidence[160];
     char architecture[64];
     char digest[65];
+    char template_date[16]; /* YYYY-MM-DD; empty where the chat template does not ask */
     enum rw_model_kind kind;
     uint32_t context_max;
     uint32_t golden_vectors;

@@ -162,6 +162,7 @@ static void write_model(struct rw_buf *out, const struct rw_model_info *info,
     rw_emit_text_field(out, "preset", info->preset);
     rw_emit_text_field(out, "preset_evidence", info->evidence);
     rw_emit_text_field(out, "architecture", info->architecture);
+    rw_emit_text_field(out, "template_date", info->template_date);
     rw_emit_text_field(out, "dtype", info->dtype);
     rw_emit_text_field(out, "aggregate", rw_aggregate_name(info->aggregate));
     rw_emit_unsigned_field(out, "context_tokens", info->context_max);

@@ -14,6 +14,7 @@
 #include "core/base/util.h"
 #include "server/example.h"
 #include "server/http/listener.h"
+#include "server/model_choice.h"
 #include "server/router.h"
 #include "server/service.h"
 #include "server/version.h"
@@ -224,6 +225,15 @@ static void print_agreement(const struct rw_model_info *info)
            info->dtype, a->equal, a->reads, (double)a->worst, a->tokens, a->ms);
 }
 
+/* NULL and empty: the chat template does not ask. */
+static void print_date(const char *date)
+{
+    if (date != NULL && date[0] != '\0') {
+        printf("         its chat template asks for the date and is told %s (--template-date)\n",
+               date);
+    }
+}
+
 static void print_models(struct daemon *d)
 {
     const struct rw_model *model[RW_SERVER_MODELS_MAX];
@@ -241,8 +251,11 @@ static void print_models(struct daemon *d)
             (double)info->weight_bytes / 1e6, language, info->load_ms, info->context_max,
             info->preset, info->evidence);
         print_agreement(info);
-        rw_log(RW_LOG_INFO, "model_loaded", "name=%s preset=%s evidence=\"%s\" digest=%.12s",
-               info->name, info->preset, info->evidence, info->digest);
+        print_date(info->template_date);
+        rw_log(RW_LOG_INFO, "model_loaded",
+               "name=%s preset=%s evidence=\"%s\" digest=%.12s template_date=%s", info->name,
+               info->preset, info->evidence, info->digest,
+               info->template_date != NULL ? info->template_date : "none");
     }
 }
 
@@ -569,19 +582,16 @@ rw_status rw_lifecycle_check(const struct rw_options *options, struct rw_error *
     return status;
 }
 
-static rw_status check_model(const char *value, struct rw_arena *arena, struct rw_error *err)
+static rw_status check_model(const struct rw_options *options, const char *value,
+                             struct rw_arena *arena, struct rw_error *err)
 {
     struct rw_model_choice choice;
+    struct rw_model_options model;
     struct rw_model_outline outline;
-    rw_status status = rw_options_model(value, arena, &choice, err);
+    rw_status status = rw_model_choice_read(value, options, arena, &choice, &model, err);
     if (status != RW_OK) {
         return status;
     }
-    struct rw_model_options model = {.dir = choice.dir,
-                                     .base = choice.base,
-                                     .preset = choice.preset,
-                                     .context_max = choice.context_max,
-                                     .language_head = choice.language_head};
     status = rw_model_check(&model, &outline, err);
     if (status != RW_OK) {
         rw_error_prefix(err, "--model %s", choice.dir);
@@ -592,6 +602,7 @@ static rw_status check_model(const char *value, struct rw_arena *arena, struct r
            choice.dir, outline.kind == RW_KIND_PROCESS ? "process" : "outcome", outline.preset,
            outline.evidence, outline.architecture, (double)outline.stored_bytes / 1e6,
            outline.context_max, outline.digest, outline.golden_vectors);
+    print_date(outline.template_date);
     return RW_OK;
 }
 
@@ -603,7 +614,7 @@ size_t rw_lifecycle_check_models(const struct rw_options *options,
     rw_arena_init(&arena, 1024 * 1024);
     for (size_t i = 0; i < options->model.n; i++) {
         struct rw_error err = {0};
-        if (check_model(options->model.items[i], &arena, &err) != RW_OK) {
+        if (check_model(options, options->model.items[i], &arena, &err) != RW_OK) {
             complain(&err);
             faults++;
         }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/base/assert.h"
+#include "core/base/date.h"
 #include "core/base/file.h"
 #include "core/base/utf8.h"
 #include "core/base/util.h"
@@ -541,6 +542,13 @@ static rw_status check_values(struct rw_options *options, struct rw_error *err)
     if (status == RW_OK) {
         status = one_of("dtype", options->dtype, DTYPE, DTYPES, err);
     }
+    if (status == RW_OK) {
+        struct tm date;
+        status = rw_options_date(options->template_date, &date, err);
+        if (status != RW_OK) {
+            rw_error_prefix(err, "template-date");
+        }
+    }
     for (size_t i = 0; i < options->model.n && status == RW_OK; i++) {
         struct rw_model_choice choice;
         status = rw_options_model(options->model.items[i], &options->arena, &choice, err);
@@ -615,6 +623,11 @@ static rw_status model_part(struct rw_str part, struct rw_arena *arena, struct r
         out->name = text;
     } else if (rw_str_is(key, "dtype") && dtype_is_known(value)) {
         out->dtype = text;
+    } else if (rw_str_is(key, "date")) {
+        struct tm date;
+        out->date = text;
+        return text != NULL ? rw_options_date(text, &date, err)
+                            : rw_fail(err, RW_NO_MEMORY, "no memory for the options");
     } else if (rw_str_is(key, "context") && rw_str_to_u64(value, &number) && number > 0 &&
                number <= UINT32_MAX) {
         out->context_max = (uint32_t)number;
@@ -625,7 +638,7 @@ static rw_status model_part(struct rw_str part, struct rw_arena *arena, struct r
         rw_fail(err, RW_CONFIG, "model: cannot use \"%.*s\"", RW_STR_ARG(part));
         rw_error_hint(err,
                       "known are name=TEXT, base=DIR, preset=TEXT, dtype=auto|f32|bf16|int8|q4, "
-                      "context=N, language_head=true|false");
+                      "context=N, date=YYYY-MM-DD, language_head=true|false");
         return RW_CONFIG;
     }
     return RW_OK;
@@ -656,6 +669,14 @@ rw_status rw_options_model(const char *value, struct rw_arena *arena, struct rw_
         end = next;
     }
     return status;
+}
+
+rw_status rw_options_date(const char *value, struct tm *out, struct rw_error *err)
+{
+    const char *text = value != NULL ? value : ""; /* an option set to nothing */
+    return rw_date_parse(rw_str_from(text), out)
+               ? RW_OK
+               : rw_fail(err, RW_CONFIG, "\"%s\" is no date YYYY-MM-DD", text);
 }
 
 rw_status rw_options_address(const char *value, struct rw_arena *arena, const char **host,

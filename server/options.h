@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "core/base/arena.h"
 #include "core/base/status.h"
@@ -75,12 +76,15 @@ struct rw_model_choice {
     const char *base;   /* of a lone LoRA adapter; NULL for others */
     const char *preset; /* NULL = recognise */
     const char *dtype;  /* NULL = as --dtype says */
+    const char *date;   /* YYYY-MM-DD, NULL = as --template-date says */
     uint32_t context_max;
     bool language_head;
 };
 
 rw_status rw_options_model(const char *value, struct rw_arena *arena, struct rw_model_choice *out,
                            struct rw_error *err);
+/* YYYY-MM-DD. */
+rw_status rw_options_date(const char *value, struct tm *out, struct rw_error *err);
 /* "host:port", "[v6]:port", ":port", "port", and "unix:/path" (the whole text is the host). */
 rw_status rw_options_address(const char *value, struct rw_arena *arena, const char **host,
                              uint16_t *port, struct rw_error *err);

@@ -22,7 +22,8 @@ void rw_options_help(FILE *to)
 {
     fputs("rewardd scores reasoning traces: a reward for every step, streamed over HTTP.\n\n"
           "usage: rewardd --model "
-          "DIR[=NAME][,preset=P][,dtype=TYPE][,context=N][,language_head=true] [options]\n",
+          "DIR[=NAME][,preset=P][,dtype=TYPE][,context=N][,date=YYYY-MM-DD][,language_head=true] "
+          "[options]\n",
           to);
     for (int id = 0; id < RW_OPTION_COUNT; id++) {
         const struct rw_option_entry *entry = rw_option_entry((enum rw_option_id)id);

@@ -1,6 +1,7 @@
 /* The parts of the public boundary that open packages and build inputs. */
 #include <stdio.h>
 
+#include "core/base/date.h"
 #include "core/base/util.h"
 #include "core/engine/engine.h"
 #include "core/model/binding.h"
@@ -11,13 +12,22 @@ enum {
     OUTLINE_BYTES_MAX = 64 * 1024 * 1024, /* the list of bindings of the largest model we take */
 };
 
+static rw_status open_package(const struct rw_model_options *options, struct rw_package **out,
+                              struct rw_error *err)
+{
+    const struct rw_package_request request = {.dir = options->dir,
+                                               .base = options->base,
+                                               .preset = options->preset,
+                                               .date = options->template_date};
+    return rw_package_open_as(&request, out, err);
+}
+
 rw_status rw_engine_load(struct rw_engine *engine, const struct rw_model_options *options,
                          const struct rw_model **out, struct rw_error *err)
 {
     *out = NULL;
     struct rw_package *package;
-    rw_status status =
-        rw_package_open_on(options->dir, options->base, options->preset, &package, err);
+    rw_status status = open_package(options, &package, err);
     if (status != RW_OK) {
         return status;
     }
@@ -43,14 +53,16 @@ static void describe(const struct rw_package *package, const struct rw_model_opt
     snprintf(out->evidence, sizeof out->evidence, "%s", package->evidence);
     snprintf(out->architecture, sizeof out->architecture, "%s", package->config.architecture);
     snprintf(out->digest, sizeof out->digest, "%s", package->digest);
+    if (package->uses_date) {
+        rw_date_write(&package->now, out->template_date);
+    }
 }
 
 rw_status rw_model_check(const struct rw_model_options *options, struct rw_model_outline *out,
                          struct rw_error *err)
 {
     struct rw_package *package;
-    rw_status status =
-        rw_package_open_on(options->dir, options->base, options->preset, &package, err);
+    rw_status status = open_package(options, &package, err);
     if (status != RW_OK) {
         return status;
     }
@@ -79,8 +91,7 @@ rw_status rw_model_explain(const struct rw_model_options *options,
                            struct rw_error *err)
 {
     struct rw_package *package;
-    rw_status status =
-        rw_package_open_on(options->dir, options->base, options->preset, &package, err);
+    rw_status status = open_package(options, &package, err);
     if (status != RW_OK) {
         return status;
     }

@@ -5,6 +5,7 @@
 
 #include "core/base/alloc.h"
 #include "core/base/assert.h"
+#include "core/base/date.h"
 #include "core/engine/agreement.h"
 #include "core/engine/radix.h"
 #include "core/model/binding.h"
@@ -107,10 +108,15 @@ static void fill_info(struct rw_model *m)
 {
     const struct rw_package *p = m->package;
     m->info.name = m->name;
+    m->info.dir = p->dir;
     m->info.digest = p->digest;
     m->info.preset = p->recipe.preset;
     m->info.evidence = p->evidence;
     m->info.architecture = p->config.architecture;
+    if (p->uses_date) {
+        rw_date_write(&p->now, m->template_date);
+        m->info.template_date = m->template_date;
+    }
     m->info.kind = p->recipe.kind;
     m->info.dtype = rw_dtype_name(m->weights->dtype);
     m->info.aggregate = p->recipe.aggregate;

@@ -5,6 +5,7 @@
 #ifndef RW_ENGINE_MODEL_H
 #define RW_ENGINE_MODEL_H
 
+#include "core/base/date.h"
 #include "core/engine/gate.h"
 #include "core/kernels/team.h"
 #include "core/model/forward.h"
@@ -23,6 +24,7 @@ struct rw_radix; /* core/engine/radix.h */
 struct rw_model {
     uint32_t index; /* in the engine, in loading order */
     char name[RW_MODEL_NAME_MAX];
+    char template_date[RW_DATE_BYTES];
     const struct rw_package *package;
     void (*package_close)(struct rw_package *package); /* NULL: the package is borrowed */
     struct rw_weights *weights;

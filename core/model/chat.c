@@ -1,9 +1,14 @@
 #include "core/model/chat.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "core/base/util.h"
 #include "core/text/jinja.h"
+
+enum {
+    DATE_BYTES_MAX = 64, /* of a date as a template writes it */
+};
 
 /* Sections only; system_default and begin are added from the template. */
 static const char CHATML[] =
@@ -42,13 +47,14 @@ static const char LLAMA3[] =
     "\"system\":[" HEADER(
         "system") ",{\"content\":\"system\",\"trim\":\"both\"},\"<|eot_id|>\"]," LLAMA3_TURNS;
 
-/* Llama 3.1 and 3.2; where the template asks for today's date we take its fixed default. */
-static const char LLAMA3_DATED[] =
+/* Llama 3.1 and 3.2: around the date, which is the one that the folder's template renders. */
+static const char LLAMA3_DATED_HEAD[] =
     "{\"begin\":[{\"bos\":true}],"
-    "\"system\":[" HEADER(
-        "system") ",\"Cutting Knowledge Date: December 2023\\nToday Date: 26 Jul 2024\\n\\n\","
-                  "{\"content\":\"system\",\"trim\":\"both\"},\"<|eot_id|>\"],\"system_default\":"
-                  "\"\"," LLAMA3_TURNS;
+    "\"system\":[" HEADER("system") ",\"Cutting Knowledge Date: December 2023\\nToday Date: ";
+static const char LLAMA3_DATED_TAIL[] =
+    "\\n\\n\","
+    "{\"content\":\"system\",\"trim\":\"both\"},\"<|eot_id|>\"],\"system_default\":"
+    "\"\"," LLAMA3_TURNS;
 
 /* No template: prompt and answer as they are, inside what the tokenizer's post-processor puts
  * around a text; with the EOS token behind (TRL's RewardTrainer); or nothing but the two
@@ -62,7 +68,7 @@ static const struct {
     const char *layout;
 } FAMILY[] = {
     {"chatml", CHATML}, {"chatml-think", CHATML_THINK},
-    {"llama3", LLAMA3}, {"llama3-dated", LLAMA3_DATED},
+    {"llama3", LLAMA3}, {"llama3-dated", LLAMA3_DATED_HEAD},
     {"plain", PLAIN},   {"plain-eos", PLAIN_EOS},
     {"bare", "{" BARE},
 };
@@ -79,6 +85,7 @@ rw_status rw_chat_evaluate(const struct rw_chat *chat, struct rw_arena *arena,
     layout->n_special = chat->n_special;
     memcpy(layout->special, chat->special, sizeof layout->special);
     rw_status status = rw_jinja_parse(chat->template_text, arena, &layout->jinja, err);
+    layout->uses_date = status == RW_OK && rw_jinja_uses_date(layout->jinja);
     if (status == RW_MODEL_UNSUPPORTED) {
         rw_error_hint(err, "write the layout into rewardd.json (core/MODEL.md section 4)");
     }
@@ -107,7 +114,7 @@ static struct rw_str render_question(const struct rw_chat *chat, struct rw_arena
         good = rw_jinja_put(arena, globals, chat->special[i].name,
                             rw_jinja_str(arena, chat->special[i].text, 0));
     }
-    const struct rw_jinja_context context = {globals, &RW_CHAT_DATE};
+    const struct rw_jinja_context context = {globals, &chat->now};
     good = good && rw_jinja_render(layout.jinja, &context, arena, &text, &err) == RW_OK;
     return good ? (struct rw_str){text.ptr, text.len} : (struct rw_str){NULL, 0};
 }
@@ -132,17 +139,40 @@ static bool find_system_default(struct rw_str text, struct rw_str *out)
 }
 
 #define QUESTION "<|start_header_id|>user<|end_header_id|>\n\nu<|eot_id|>"
+#define DATED                                                                               \
+    "<|start_header_id|>system<|end_header_id|>\n\nCutting Knowledge Date: December 2023\n" \
+    "Today Date: "
+
+/* The date that the dated template renders; false when it renders something else. */
+static bool find_date(struct rw_str text, struct rw_str *date)
+{
+    const struct rw_str begin = RW_STR(DATED);
+    const struct rw_str end = RW_STR("\n\n<|eot_id|>" QUESTION);
+    if (!rw_str_starts(text, begin) || !rw_str_ends(text, end) || text.len < begin.len + end.len ||
+        text.len > begin.len + end.len + DATE_BYTES_MAX) {
+        return false;
+    }
+    *date = rw_str_slice(text, begin.len, text.len - end.len);
+    for (size_t i = 0; i < date->len; i++) {
+        char c = date->ptr[i];
+        bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+                     c == ' ' || c == ',' || c == '-' || c == '.' || c == '/';
+        if (!plain) {
+            return false;
+        }
+    }
+    return true;
+}
 
 static rw_status choose_llama3(const struct rw_chat *chat, struct rw_arena *arena,
-                               struct rw_str *name, struct rw_error *err)
+                               struct rw_str *name, struct rw_str *date, struct rw_error *err)
 {
     struct rw_str text = without_bos(chat, render_question(chat, arena));
     if (rw_str_is(text, QUESTION)) {
         *name = RW_STR("llama3");
         return RW_OK;
     }
-    if (rw_str_is(text, "<|start_header_id|>system<|end_header_id|>\n\nCutting Knowledge Date: "
-                        "December 2023\nToday Date: 26 Jul 2024\n\n<|eot_id|>" QUESTION)) {
+    if (find_date(text, date)) {
         *name = RW_STR("llama3-dated");
         return RW_OK;
     }
@@ -153,15 +183,38 @@ static rw_status choose_llama3(const struct rw_chat *chat, struct rw_arena *aren
     return RW_MODEL_UNSUPPORTED;
 }
 
+static rw_status write_dated(struct rw_str date, struct rw_arena *arena, const char **out,
+                             struct rw_error *err)
+{
+    size_t size = sizeof LLAMA3_DATED_HEAD + DATE_BYTES_MAX + sizeof LLAMA3_DATED_TAIL;
+    char *text = rw_arena_array(arena, size, 1);
+    if (text == NULL) {
+        return rw_fail(err, RW_NO_MEMORY, "no memory for the model package");
+    }
+    snprintf(text, size, "%s%.*s%s", LLAMA3_DATED_HEAD, RW_STR_ARG(date), LLAMA3_DATED_TAIL);
+    *out = text;
+    return RW_OK;
+}
+
+static bool template_uses_date(const struct rw_chat *chat, struct rw_arena *arena)
+{
+    const struct rw_jinja *jinja;
+    return chat->template_text.len > 0 &&
+           rw_jinja_parse(chat->template_text, arena, &jinja, NULL) == RW_OK &&
+           rw_jinja_uses_date(jinja);
+}
+
 rw_status rw_chat_resolve(const struct rw_chat *chat, struct rw_str name, struct rw_arena *arena,
                           struct rw_chat_family *out, struct rw_error *err)
 {
+    struct rw_str date = RW_STR("26 Jul 2024"); /* of a family that is asked for by its name */
     *out = (struct rw_chat_family){0};
     if (rw_str_is(name, "llama3-auto")) {
-        rw_status status = choose_llama3(chat, arena, &name, err);
+        rw_status status = choose_llama3(chat, arena, &name, &date, err);
         if (status != RW_OK) {
             return status;
         }
+        out->uses_date = rw_str_is(name, "llama3-dated") && template_uses_date(chat, arena);
     }
     for (size_t i = 0; i < RW_COUNT(FAMILY); i++) {
         if (rw_str_is(name, FAMILY[i].name)) {
@@ -173,11 +226,15 @@ rw_status rw_chat_resolve(const struct rw_chat *chat, struct rw_str name, struct
         return rw_fail(err, RW_MODEL_CORRUPT, "chat family \"%.*s\" is not known",
                        RW_STR_ARG(name));
     }
+    if (out->layout == LLAMA3_DATED_HEAD) {
+        return write_dated(date, arena, &out->layout, err);
+    }
     if (out->layout == CHATML) {
         struct rw_str text = render_question(chat, arena);
         struct rw_str bare = without_bos(chat, text);
         out->bos = bare.len < text.len;
         out->has_system_default = find_system_default(bare, &out->system_default);
+        out->uses_date = out->has_system_default && template_uses_date(chat, arena);
     }
     return RW_OK;
 }

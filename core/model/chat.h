@@ -22,9 +22,10 @@ struct rw_chat {
     struct rw_special special[RW_SPECIALS_MAX]; /* those that are set */
     size_t n_special;
     const char *missing; /* why there is no template where a folder should have one; NULL = none */
+    struct tm now;       /* what strftime_now formats */
 };
 
-/* 26 July 2024. */
+/* 26 July 2024: what a template is told where nobody says another date. */
 extern const struct tm RW_CHAT_DATE;
 
 struct rw_chat_family {
@@ -32,7 +33,8 @@ struct rw_chat_family {
     const char *layout; /* JSON object of sections */
     bool has_system_default;
     struct rw_str system_default;
-    bool bos; /* the template begins with bos_token */
+    bool bos;       /* the template begins with bos_token */
+    bool uses_date; /* the template asked for the date, and these sections hold it */
 };
 
 /* The folder's template and its special tokens, into the layout. MODEL_UNSUPPORTED with the line of

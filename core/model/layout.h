@@ -100,6 +100,7 @@ struct rw_layout {
     const struct rw_jinja *jinja;
     struct rw_special special[RW_SPECIALS_MAX];
     size_t n_special;
+    bool uses_date; /* what the folder's template renders depends on the date it is told */
     struct rw_section section[RW_SECTION_COUNT];
     bool has_system_default;
     struct rw_str system_default;

@@ -212,6 +212,7 @@ static rw_status apply_chat(struct rw_manifest *m, const struct rw_json *value,
     if (status == RW_OK) {
         status = rw_manifest_apply_layout(m, root, err);
     }
+    m->layout.uses_date |= status == RW_OK && family.uses_date;
     if (status == RW_OK && family.has_system_default) {
         m->layout.has_system_default = true;
         m->layout.system_default = family.system_default;

@@ -45,17 +45,24 @@ struct rw_package {
     float golden_tolerance;                 /* absolute, on raw, float32 path */
     uint32_t context_max;                   /* tokens: the smaller of config and rewardd.json */
     struct tm now;                          /* what a template that asks for the date is told */
+    bool uses_date;                         /* it asks */
     char evidence[RW_PACKAGE_EVIDENCE_MAX]; /* what decided how it is scored, for people */
     char digest[65]; /* SHA-256 over weights' digest, config, tokenizer, recipe and layout */
 };
 
-/* preset: NULL to recognise it; otherwise a name of rw_preset_names(). */
+struct rw_package_request {
+    const char *dir;
+    const char *base;      /* of a LoRA adapter whose base lies in another folder, else NULL; files
+                              that the adapter's folder lacks (config.json, tokenizer) are its */
+    const char *preset;    /* NULL to recognise it; otherwise a name of rw_preset_names() */
+    const struct tm *date; /* what a template that asks is told; NULL: RW_CHAT_DATE */
+};
+
+rw_status rw_package_open_as(const struct rw_package_request *request, struct rw_package **out,
+                             struct rw_error *err);
+/* The folder alone. */
 rw_status rw_package_open(const char *dir, const char *preset, struct rw_package **out,
                           struct rw_error *err);
-/* The same for a LoRA adapter whose base lies in another folder (NULL: it does not). Files that the
- * adapter's folder lacks (config.json, tokenizer) are the base's. */
-rw_status rw_package_open_on(const char *dir, const char *base, const char *preset,
-                             struct rw_package **out, struct rw_error *err);
 void rw_package_close(struct rw_package *package); /* NULL is fine */
 
 #endif

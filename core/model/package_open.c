@@ -5,6 +5,7 @@
 
 #include "core/base/alloc.h"
 #include "core/base/assert.h"
+#include "core/base/date.h"
 #include "core/base/file.h"
 #include "core/base/hash.h"
 #include "core/base/log.h"
@@ -458,6 +459,17 @@ static void hash_special(struct rw_sha256 *sha, const struct opening *o)
     }
 }
 
+/* The date that the template was told, where it asks and it is not the one of older digests. */
+static void hash_date(struct rw_sha256 *sha, const struct rw_package *package)
+{
+    char date[RW_DATE_BYTES], usual[RW_DATE_BYTES];
+    rw_date_write(&package->now, date);
+    rw_date_write(&RW_CHAT_DATE, usual);
+    if (package->uses_date && strcmp(date, usual) != 0) {
+        hash_text(sha, rw_str_from(date));
+    }
+}
+
 static rw_status compute_digest(struct opening *o)
 {
     struct rw_package *package = o->package;
@@ -483,6 +495,7 @@ static rw_status compute_digest(struct opening *o)
     hash_text(&sha, o->chat.template_text);
     hash_text(&sha, o->chat.bos_token);
     hash_special(&sha, o);
+    hash_date(&sha, package);
     hash_text(&sha, rw_str_from(o->preset != NULL ? o->preset->text : ""));
     hash_text(&sha, o->manifest_text);
     rw_sha256_final(&sha, hash);
@@ -502,6 +515,7 @@ static rw_status store_recipe(struct opening *o)
     }
     *layout = m->layout;
     package->layout = layout;
+    package->uses_date = layout->uses_date;
     package->recipe = m->recipe;
     package->golden = m->golden;
     package->n_golden = m->n_golden;
@@ -663,11 +677,12 @@ static rw_status open_resolved(struct opening *o, const char *dir, const char *b
 rw_status rw_package_open(const char *dir, const char *preset, struct rw_package **out,
                           struct rw_error *err)
 {
-    return rw_package_open_on(dir, NULL, preset, out, err);
+    const struct rw_package_request request = {.dir = dir, .preset = preset};
+    return rw_package_open_as(&request, out, err);
 }
 
-rw_status rw_package_open_on(const char *dir, const char *base, const char *preset,
-                             struct rw_package **out, struct rw_error *err)
+rw_status rw_package_open_as(const struct rw_package_request *request, struct rw_package **out,
+                             struct rw_error *err)
 {
     struct opening o = {.err = err};
     o.package = rw_alloc_zero(1, sizeof *o.package);
@@ -675,10 +690,11 @@ rw_status rw_package_open_on(const char *dir, const char *base, const char *pres
     if (o.package == NULL) {
         return rw_fail(err, RW_NO_MEMORY, "no memory for the model package");
     }
-    o.package->now = RW_CHAT_DATE;
+    o.package->now = request->date != NULL ? *request->date : RW_CHAT_DATE;
+    o.chat.now = o.package->now;
     rw_arena_init(&o.package->arena, ARENA_BYTES_MAX);
     rw_arena_init(&o.scratch, ARENA_BYTES_MAX);
-    rw_status status = open_resolved(&o, dir, base, preset);
+    rw_status status = open_resolved(&o, request->dir, request->base, request->preset);
     rw_arena_fini(&o.scratch);
     if (status != RW_OK) {
         rw_package_close(o.package);

@@ -26,6 +26,11 @@ rw_status rw_jinja_parse(struct rw_str source, struct rw_arena *arena, const str
     return status;
 }
 
+bool rw_jinja_uses_date(const struct rw_jinja *jinja)
+{
+    return rw_template_uses_date(jinja->parsed);
+}
+
 static struct rw_jinja_value *wrap(struct rw_arena *arena, struct rw_tval value)
 {
     struct rw_jinja_value *out = rw_arena_alloc(arena, sizeof *out);

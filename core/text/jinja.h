@@ -37,6 +37,9 @@ struct rw_jinja;
 rw_status rw_jinja_parse(struct rw_str source, struct rw_arena *arena, const struct rw_jinja **out,
                          struct rw_error *err);
 
+/* Whether strftime_now occurs in it: then what it renders depends on the date. */
+bool rw_jinja_uses_date(const struct rw_jinja *jinja);
+
 /* A text and where its bytes come from. */
 struct rw_jinja_text {
     const char *ptr;

@@ -10,7 +10,7 @@
 #include "proto/emit.h"
 #include "server/commands/arguments.h"
 #include "server/commands/command.h"
-#include "server/options.h"
+#include "server/model_choice.h"
 
 enum {
     MEMORY_BYTES = 512 << 20,
@@ -118,7 +118,8 @@ static rw_status build(struct explain *e)
                        "--model, one of --prompt and --messages, and one of --trace and --steps "
                        "are needed");
     }
-    rw_status status = rw_options_model(e->model, &e->arena, &choice, &e->err);
+    struct rw_model_options options;
+    rw_status status = rw_model_choice_read(e->model, NULL, &e->arena, &choice, &options, &e->err);
     if (status == RW_OK) {
         status = read_messages(e);
     }
@@ -132,10 +133,6 @@ static rw_status build(struct explain *e)
     e->source.steps_max = STEPS_MAX;
     e->source.tokens_max = TOKENS_MAX;
     e->source.view = &e->view;
-    struct rw_model_options options = {.dir = choice.dir,
-                                       .base = choice.base,
-                                       .preset = choice.preset,
-                                       .context_max = choice.context_max};
     return rw_model_explain(&options, &e->source, &e->arena, &e->input, &e->outline, &e->err);
 }
 
@@ -169,6 +166,8 @@ static void write_json(const struct explain *e, struct rw_buf *out)
     rw_emit_text_field(out, "preset", e->outline.preset);
     rw_emit_text_field(out, "evidence", e->outline.evidence);
     rw_emit_text_field(out, "architecture", e->outline.architecture);
+    rw_emit_text_field(out, "template_date",
+                       e->outline.template_date[0] != '\0' ? e->outline.template_date : NULL);
     rw_emit_text_field(out, "digest", e->outline.digest);
     rw_emit_text_field(out, "kind", e->outline.kind == RW_KIND_PROCESS ? "process" : "outcome");
     rw_emit_name(out, "rendered");
@@ -217,6 +216,10 @@ static void write_text(const struct explain *e, struct rw_buf *out)
     bool process = e->outline.kind == RW_KIND_PROCESS;
     rw_buf_printf(out, "recipe   %s (%s), class %s, %s reward\n", e->outline.preset,
                   e->outline.evidence, e->outline.architecture, process ? "process" : "outcome");
+    if (e->outline.template_date[0] != '\0') {
+        rw_buf_printf(out, "date     the chat template is told %s (date=)\n",
+                      e->outline.template_date);
+    }
     rw_buf_printf(out, "tokens   %u, of which %u before the first step\n\n", e->input.n_tokens,
                   e->input.prompt_tokens);
     for (uint32_t i = 0; i < e->input.n_tokens; i++) {

@@ -8,7 +8,7 @@
 
 #include "core/base/alloc.h"
 #include "core/base/assert.h"
-#include "server/options.h"
+#include "server/model_choice.h"
 
 enum {
     KV_BYTES = 1 << 30,
@@ -39,21 +39,13 @@ static rw_status load(struct rw_offline *o, const struct rw_offline_options *opt
     if (value == NULL) {
         return RW_OK;
     }
-    rw_status status = rw_options_model(value, &o->arena, &choice, err);
+    struct rw_model_options model;
+    rw_status status = rw_model_choice_read(value, NULL, &o->arena, &choice, &model, err);
     if (status != RW_OK) {
         return status;
     }
-    struct rw_model_options model = {.name = choice.name,
-                                     .dir = choice.dir,
-                                     .base = choice.base,
-                                     .preset = choice.preset,
-                                     .context_max = choice.context_max,
-                                     .language_head = choice.language_head,
-                                     .skip_self_test = options->skip_self_test,
-                                     .skip_agreement = true};
-    if (choice.dtype != NULL) {
-        model.dtype = strcmp(choice.dtype, "f32") == 0 ? RW_WEIGHTS_F32 : RW_WEIGHTS_BF16;
-    }
+    model.skip_self_test = options->skip_self_test;
+    model.skip_agreement = true;
     status = rw_engine_load(o->engine, &model, out, err);
     if (status == RW_OK && rw_model_info(*out)->kind != kind) {
         return rw_fail(err, RW_MODEL_KIND, "%s is %s model", choice.dir,

@@ -10,6 +10,7 @@
 #include "core/base/log.h"
 #include "core/base/util.h"
 #include "proto/suggest.h"
+#include "server/model_choice.h"
 
 enum {
     POLL_JOBS = 256, /* handed out in one step; about 1 us each */
@@ -132,23 +133,15 @@ static void on_progress(void *ctx, uint64_t done, uint64_t total)
 static rw_status load_one(struct rw_bridge *b, const char *value, struct rw_error *err)
 {
     struct rw_model_choice choice;
-    rw_status status = rw_options_model(value, &b->arena, &choice, err);
+    struct rw_model_options options;
+    rw_status status = rw_model_choice_read(value, b->options, &b->arena, &choice, &options, err);
     if (status != RW_OK) {
         return status;
     }
-    struct rw_model_options options = {.name = choice.name,
-                                       .dir = choice.dir,
-                                       .base = choice.base,
-                                       .preset = choice.preset,
-                                       .context_max = choice.context_max,
-                                       .language_head = choice.language_head,
-                                       .skip_self_test = b->options->skip_self_test,
-                                       .skip_agreement = b->options->skip_agreement,
-                                       .progress = on_progress,
-                                       .progress_ctx = b};
-    const char *dtype = choice.dtype != NULL ? choice.dtype : b->options->dtype;
-    bool known = rw_weights_dtype_named(rw_str_from(dtype), &options.dtype);
-    rw_assert(known); /* rw_options_parse checked it */
+    options.skip_self_test = b->options->skip_self_test;
+    options.skip_agreement = b->options->skip_agreement;
+    options.progress = on_progress;
+    options.progress_ctx = b;
     b->reading = choice.name != NULL ? choice.name : choice.dir;
     b->logged_ns = rw_clock_now(&RW_CLOCK_SYSTEM);
     const struct rw_model *model = NULL;
@@ -156,7 +149,7 @@ static rw_status load_one(struct rw_bridge *b, const char *value, struct rw_erro
     if (status != RW_OK) {
         rw_error_prefix(err, "--model %s", choice.dir);
     } else if (b->n_banks < RW_SERVER_MODELS_MAX) {
-        rw_bank_slot_open(&b->bank[b->n_banks++], choice.dir, model);
+        rw_bank_slot_open(&b->bank[b->n_banks++], rw_model_info(model)->dir, model);
     }
     return status;
 }

@@ -251,6 +251,7 @@ rw_status rw_engine_load(struct rw_engine *e, const struct rw_model_options *opt
     m->step_us = option(options->dir, ":step", 0);
     m->info = (struct rw_model_info){
         .name = m->name,
+        .dir = options->dir,
         .digest = m->digest,
         .preset = "fake",
         .architecture = "none",

@@ -7,6 +7,7 @@
 #include "core/base/alloc.h"
 #include "core/base/arena.h"
 #include "core/base/buf.h"
+#include "core/base/date.h"
 #include "core/base/file.h"
 #include "core/base/hash.h"
 #include "core/base/status.h"
@@ -179,6 +180,38 @@ START_TEST(large_allocation_is_aligned_and_released)
 }
 END_TEST
 
+START_TEST(dates_are_those_of_the_calendar)
+{
+    static const struct {
+        const char *text;
+        int weekday; /* 0 = Sunday; -1 = no date */
+        int of_year;
+    } CASE[] = {
+        {"2024-07-26", 5, 207}, {"2000-02-29", 2, 59},
+        {"1999-12-31", 5, 364}, {"1900-01-01", 1, 0},
+        {"2026-11-29", 0, 332}, {"9999-12-31", 5, 364},
+        {"1900-02-29", -1, 0},  {"2025-02-29", -1, 0},
+        {"2025-00-10", -1, 0},  {"2025-04-31", -1, 0},
+        {"2025-01-00", -1, 0},  {"1899-12-31", -1, 0},
+        {"2025-1-01", -1, 0},   {"2025-01-01 ", -1, 0},
+        {"2025/01/01", -1, 0},  {"", -1, 0},
+        {"20250-1-01", -1, 0},
+    };
+    for (size_t i = 0; i < RW_COUNT(CASE); i++) {
+        struct tm date;
+        char again[RW_DATE_BYTES];
+        bool good = rw_date_parse(rw_str_from(CASE[i].text), &date);
+        ck_assert_msg(good == (CASE[i].weekday >= 0), "%s", CASE[i].text);
+        if (good) {
+            ck_assert_int_eq(date.tm_wday, CASE[i].weekday);
+            ck_assert_int_eq(date.tm_yday, CASE[i].of_year);
+            rw_date_write(&date, again);
+            ck_assert_str_eq(again, CASE[i].text);
+        }
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("base");
@@ -190,6 +223,7 @@ int main(void)
     tcase_add_test(tcase, utf8_boundaries);
     tcase_add_test(tcase, sha256_known_answers);
     tcase_add_test(tcase, fnv1a_known_answers);
+    tcase_add_test(tcase, dates_are_those_of_the_calendar);
     tcase_add_test(tcase, file_shorter_than_promised_is_an_error);
     tcase_add_test(tcase, large_allocation_is_aligned_and_released);
     suite_add_tcase(suite, tcase);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/base/arena.h"
+#include "core/base/date.h"
 #include "core/base/util.h"
 #include "core/io/json.h"
 #include "core/model/input.h"
@@ -501,6 +502,7 @@ START_TEST(families_see_what_the_template_renders)
     for (size_t i = 0; i < RW_COUNT(CASE); i++) {
         struct rw_chat_family family;
         chat.template_text = rw_str_from(CASE[i].text);
+        ck_assert(rw_date_parse(RW_STR("2026-11-29"), &chat.now));
         rw_status status = rw_chat_resolve(&chat, rw_str_from(CASE[i].name), &arena, &family, &err);
         ck_assert_msg(status == (CASE[i].family ? RW_OK : RW_MODEL_UNSUPPORTED), "%s",
                       CASE[i].text);
@@ -510,6 +512,9 @@ START_TEST(families_see_what_the_template_renders)
         ck_assert_str_eq(family.name, CASE[i].family);
         ck_assert_msg(family.has_system_default == (CASE[i].system != NULL), "%s", CASE[i].text);
         ck_assert(CASE[i].system == NULL || rw_str_is(family.system_default, CASE[i].system));
+        bool dated = strcmp(family.name, "llama3-dated") == 0;
+        ck_assert(family.uses_date == dated);
+        ck_assert(!dated || strstr(family.layout, "Today Date: 29 Nov 2026\\n") != NULL);
     }
 }
 END_TEST
