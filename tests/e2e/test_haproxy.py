@@ -7,13 +7,19 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import threading
 import time
+import urllib.request
 
 import pytest
 from daemon import Daemon, free_port
 
-CONFIG = os.path.join(os.path.dirname(__file__), "..", "..", "deploy", "haproxy", "haproxy.cfg")
+TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+sys.path.insert(0, os.path.join(TOP, "clients", "python"))
+from rewardd import Client  # noqa: E402
+
+CONFIG = os.path.join(TOP, "deploy", "haproxy", "haproxy.cfg")
 CLIENTS = 16
 PROMPTS = [f"What is {a} + {a + 3}?" for a in range(24)]
 
@@ -141,14 +147,32 @@ def test_same_prompt_goes_to_one_replica(front):
             {"Content-Type": "application/json"},
         )
         assert connection.getresponse().read()
-    seen = []
-    for replica in replicas:
-        direct = http.client.HTTPConnection("127.0.0.1", replica.port, timeout=30)
-        direct.request("GET", "/metrics")
-        text = direct.getresponse().read().decode()
-        lines = [
-            line for line in text.splitlines() if line.startswith("rewardd_scored_tokens_total")
-        ]
-        assert lines, text
-        seen.append(sum(float(line.split()[-1]) for line in lines))
+    seen = [scored_tokens(replica) for replica in replicas]
     assert min(seen) == 0 and max(seen) > 0
+
+
+def scored_tokens(replica):
+    with urllib.request.urlopen(replica.url + "/metrics", timeout=30) as reply:
+        lines = reply.read().decode().splitlines()
+    lines = [line for line in lines if line.startswith("rewardd_scored_tokens_total")]
+    assert lines
+    return sum(float(line.split()[-1]) for line in lines)
+
+
+def test_the_client_sends_every_form_of_a_prompt_to_one_replica(front):
+    """Items and messages, which the balancer cannot read, by the client's header."""
+    port, replicas, _ = front
+    message = [{"role": "user", "content": PROMPTS[0]}]
+    with Client(f"http://127.0.0.1:{port}") as client:
+        for i in range(4):
+            client.score(PROMPTS[0], text=f"It is {i}.")
+            client.score(messages=message, text=f"It is {i}.")
+            client.score_group(PROMPTS[0], [f"It is {i}.", "No."])
+            client.score_items([{"prompt": PROMPTS[0], "traces": [f"It is {i}."]}])
+            client.score_items([{"messages": message, "trace": f"It is {i}."}])
+            client.score_many([{"prompt": PROMPTS[0], "text": f"It is {j}."} for j in range(i)])
+        seen = [scored_tokens(replica) for replica in replicas]
+        assert min(seen) == 0 and max(seen) > 0
+        for prompt in PROMPTS:  # others go to others
+            client.score_items([{"prompt": prompt, "traces": ["Yes."]}])
+    assert min(scored_tokens(replica) for replica in replicas) > 0

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from ._options import VerifyOptions
+from ._options import VerifyOptions, keywords
 from ._types import (
     Flag,
     Gated,
+    Model,
+    Models,
     Reason,
     RewarddError,
     RewardUnavailable,
@@ -25,7 +28,10 @@ from .client import Client
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+    from . import trl as trl
 
+
+@keywords(VerifyOptions)
 def verify(
     items: Iterable[Mapping[str, Any]],
     *,
@@ -37,12 +43,30 @@ def verify(
         return client.verify(items, **options)
 
 
+# Glue of trainers: imported when it is first named, so that `import rewardd; rewardd.trl` works and
+# costs nothing to whoever does not name it.
+_GLUE = ("areal", "nemo_gym", "openrlhf", "slime", "swift", "trl", "verl")
+
+
+if not TYPE_CHECKING:  # to a type checker it would make every name an attribute
+
+    def __getattr__(name: str) -> Any:
+        if name in _GLUE:
+            return import_module(f".{name}", __name__)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def __dir__() -> list[str]:
+        return sorted([*globals(), *_GLUE])
+
+
 __version__ = "0.1.0"
 __all__ = [
     "AsyncClient",
     "Client",
     "Flag",
     "Gated",
+    "Model",
+    "Models",
     "Reason",
     "RewardUnavailable",
     "RewarddError",

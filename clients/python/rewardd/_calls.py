@@ -1,29 +1,22 @@
 """What every call of both clients is: bytes to send, and what is read from the reply. No sockets.
 
-A client brings the transport and the waiting; Client and AsyncClient differ in nothing else.
+A client brings the transport and the waiting; Client and AsyncClient differ in nothing else. Calls
+that may take several requests are plans (`_plan.py`).
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Callable, Generic, TypeVar, cast
 from urllib.parse import quote
 
-from . import _wire
-from ._options import (
-    GroupOptions,
-    ManyOptions,
-    ScoreOptions,
-    StreamOptions,
-    Trace,
-    VerifyOptions,
-)
+from . import _options, _wire
+from ._options import StreamOptions, Trace, VerifyOptions
 from ._types import (
     RewarddError,
     RewardUnavailable,
-    Score,
     Scores,
     StreamBroken,
     TraceError,
@@ -42,6 +35,7 @@ class Call(Generic[T]):
     path: str
     read: Callable[[bytes], T]
     body: bytes | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -53,7 +47,7 @@ class Stream:
     accept: str
     broken: str
     body: bytes | None = None
-    headers: Mapping[str, str] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     def broke(self) -> StreamBroken:
         return StreamBroken(TraceError("stream_broken", self.broken), 200)
@@ -121,12 +115,9 @@ def verify(items: Iterable[Mapping[str, Any]], options: VerifyOptions) -> Call[l
     def read(data: bytes) -> list[Verdict]:
         return [Verdict.parse(result) for result in json.loads(data)["results"]]
 
-    body: dict[str, Any] = {"items": [dict(item) for item in items]}
-    given = {name: value for name, value in options.items() if value is not None}
-    if given:
-        body["options"] = given
-    text = json.dumps(body, allow_nan=False, separators=(",", ":"))
-    return Call("POST", "/v1/verify", read, text.encode())
+    given = _options.check(options, VerifyOptions)
+    body: dict[str, Any] = {"items": [dict(item) for item in items], "options": given or None}
+    return Call("POST", "/v1/verify", read, _wire.encode(body, {}))
 
 
 def models() -> Call[dict[str, Any]]:
@@ -155,68 +146,21 @@ def run_events(run_id: str, after: int) -> Stream:
     return Stream("GET", path, "text/event-stream", "the events ended", headers=headers)
 
 
-def wire_options(options: Mapping[str, Any], *own: str) -> dict[str, Any]:
-    return {name: value for name, value in options.items() if name not in own}
+def wire(path: str, content: Mapping[str, Any], prompt: object = None) -> Call[Any]:
+    """A route of a trainer's dialect: JSON in, JSON out."""
+    return Call("POST", path, json.loads, _wire.encode(content, {}), _wire.affinity(prompt))
 
 
 def scoring(content: Mapping[str, Any], options: Mapping[str, Any], on_error: str) -> Call[Scores]:
     body = _wire.encode(content, options)
-    return Call("POST", REWARDS, lambda data: _wire.accept(data, on_error), body)
-
-
-def score(prompt: str | None, options: ScoreOptions) -> Call[Score]:
-    """One trace; unlike the others it raises unless asked not to."""
-    one = _wire.one_trace(options.get("trace"), options.get("steps"), options.get("text"))
-    rest = {"on_error": "raise", **wire_options(options, "trace", "steps", "text")}
-    group = score_group(prompt, [one], cast("GroupOptions", rest))
-    assert group is not None
-    return Call(group.method, group.path, lambda data: group.read(data)[0], group.body)
-
-
-def score_group(
-    prompt: str | None, traces: Sequence[Trace], options: GroupOptions
-) -> Call[Scores] | None:
-    """None: there is nothing to ask."""
-    on_error = _wire.check_on_error(options.get("on_error", "none"))
-    if not traces:
-        return None
-    rest = wire_options(options, "on_error", "messages", "reference")
-    content = _wire.group(prompt, options.get("messages"), options.get("reference"), traces)
-    return scoring(content, rest, on_error)
-
-
-def score_items(items: Sequence[Mapping[str, Any]], options: ManyOptions) -> Call[Scores] | None:
-    on_error = _wire.check_on_error(options.get("on_error", "none"))
-    if not items:
-        return None
-    return scoring({"items": list(items)}, wire_options(options, "on_error"), on_error)
+    texts = _wire.sent_traces(content)
+    headers = _wire.affinity_of(content)
+    return Call("POST", REWARDS, lambda data: _wire.accept(data, on_error, texts), body, headers)
 
 
 def stream(prompt: str | None, traces: Sequence[Trace], options: StreamOptions) -> Stream:
-    rest = wire_options(options, "messages", "reference")
-    content = _wire.group(prompt, options.get("messages"), options.get("reference"), traces)
-    body = _wire.encode({**content, "stream": True}, rest)
-    return Stream("POST", REWARDS, "application/x-ndjson", "no done event", body)
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Some of the samples of score_many, as items of one request."""
-
-    first: int  # number of its first sample
-    items: list[dict[str, Any]]
-
-    def scored(self, scores: Scores) -> _wire.Part:
-        return _wire.renumber(self.first, scores), scores.usage
-
-    def failed(self, error: RewardUnavailable, options: Mapping[str, Any]) -> _wire.Part:
-        """After all retries: under on_error="none" scores that say why there is no reward."""
-        if options.get("on_error", "none") == "raise":
-            raise error
-        return _wire.failed_batch(self.first, len(self.items), error.error), {}
-
-
-def batches(samples: Iterable[Mapping[str, Any]], size: int, options: ManyOptions) -> list[Batch]:
-    _wire.check_on_error(options.get("on_error", "none"))
-    every = [_wire.sample_item(sample) for sample in samples]
-    return [Batch(at, every[at : at + size]) for at in range(0, len(every), size)]
+    given = _options.check(options, StreamOptions)
+    content = _wire.group(prompt, given.pop("messages", None), given.pop("reference", None), traces)
+    body = _wire.encode({**content, "stream": True}, given)
+    headers = _wire.affinity_of(content)
+    return Stream("POST", REWARDS, "application/x-ndjson", "no done event", body, headers)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
+import inspect
 from collections.abc import Mapping, Sequence
-from typing import Literal, TypedDict, Union
+from typing import Any, Callable, Literal, TypedDict, TypeVar, Union
 
+F = TypeVar("F", bound=Callable[..., Any])
 Trace = Union[str, Sequence[str], Mapping[str, object]]
 Message = Mapping[str, str]
 Reference = Union[str, int, float, None]
@@ -78,3 +81,38 @@ class ScoreOptions(GroupOptions, total=False):
     trace: Trace | None
     steps: Sequence[str] | None
     text: str | None
+
+
+def check(given: Mapping[str, Any], kind: type) -> dict[str, Any]:
+    """The options that were given. A name that is none is an error here already: a type checker is
+    not asked in a notebook."""
+    known = kind.__annotations__
+    for name in given:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, 1)
+            hint = f": did you mean {close[0]!r}?" if close else f"; there are {', '.join(known)}"
+            raise TypeError(f"unknown option {name!r}{hint}")
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def keywords(kind: type) -> Callable[[F], F]:
+    """Shows the options of `kind` as the keyword arguments they are: in help() and in the
+    completion of a notebook, which see only **options otherwise."""
+
+    def show(function: F) -> F:
+        signature = inspect.signature(function)
+        own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+        options = [
+            inspect.Parameter(
+                name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=None,
+                annotation=getattr(hint, "__forward_arg__", hint),
+            )
+            for name, hint in kind.__annotations__.items()
+        ]
+        shown = signature.replace(parameters=own + options)
+        function.__signature__ = shown  # type: ignore[attr-defined]
+        return function
+
+    return show

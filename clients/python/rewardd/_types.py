@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, Union
+
+from . import _show
+
+if TYPE_CHECKING:
+    import numpy
+
+Sent = Union[str, Sequence[str], None]  # a trace as it was sent: its text, or its steps
+Column = Literal["reward", "process", "outcome", "outcome_raw", "verified", "steps", "steps_raw"]
 
 
 @dataclass(frozen=True)
@@ -59,6 +67,36 @@ class StreamBroken(RewardUnavailable):
 
 
 @dataclass(frozen=True)
+class Model:
+    """A model that took part. The digest is of its weights and of what they are read by."""
+
+    name: str
+    digest: str
+    dtype: str | None = None
+
+    @classmethod
+    def parse(cls, data: Mapping[str, Any] | None) -> Model | None:
+        if not data or "digest" not in data:
+            return None
+        return cls(str(data["name"]), str(data["digest"]), data.get("dtype"))
+
+
+@dataclass(frozen=True)
+class Models:
+    """What computed a reply: scores of equal Models may be compared."""
+
+    process: Model | None = None
+    outcome: Model | None = None
+    kernel: str | None = None
+
+    @classmethod
+    def parse(cls, data: Mapping[str, Any]) -> Models:
+        model = data.get("model") or {}
+        process, outcome = Model.parse(model.get("process")), Model.parse(model.get("outcome"))
+        return cls(process, outcome, data.get("kernel"))
+
+
+@dataclass(frozen=True)
 class Step:
     """One step. Spans run over the submitted text, or the concatenation of the steps."""
 
@@ -72,6 +110,7 @@ class Step:
 
     @classmethod
     def parse(cls, data: dict[str, Any]) -> Step:
+        error = data.get("error")
         return cls(
             index=data["index"],
             reward=data["reward"],
@@ -79,7 +118,7 @@ class Step:
             tokens=data["tokens"],
             bytes=(data["bytes"][0], data["bytes"][1]),
             chars=(data["chars"][0], data["chars"][1]),
-            error=data.get("error"),
+            error=error.get("code") if isinstance(error, dict) else error,
         )
 
 
@@ -164,6 +203,14 @@ class Verdict:
         return cls(verified=data["verified"], reason=Reason.parse(data.get("reason")))
 
 
+def sent_text(sent: Sent) -> str | None:
+    """The text that spans run over. Two surrogates are one code point to the daemon."""
+    if sent is None:
+        return None
+    text = sent if isinstance(sent, str) else "".join(sent)
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 @dataclass(frozen=True)
 class Score:
     """One trace. `reward` is the process aggregate, or the outcome reward if only that exists."""
@@ -185,6 +232,11 @@ class Score:
     verified: bool | None = None  # the final answer equals the reference
     verified_reason: Reason | None = None  # how that came about
     gated: Gated | None = None  # when gates were asked for; `reward` stays as it is
+    # Where alarms of a run and the daemon's log find it: this item of this request.
+    request_id: str | None = None
+    request_item: int = 0
+    models: Models | None = field(default=None, repr=False)
+    sent: Sent = field(default=None, repr=False, compare=False)
 
     @property
     def reward(self) -> float | None:
@@ -197,8 +249,20 @@ class Score:
         """A reward for every step."""
         return [step.reward for step in self.steps]
 
+    @property
+    def texts(self) -> list[str]:
+        """The text of every step, as it was sent."""
+        text = sent_text(self.sent)
+        return [] if text is None else [text[s.chars[0] : s.chars[1]] for s in self.steps]
+
     @classmethod
-    def parse(cls, data: dict[str, Any]) -> Score:
+    def parse(
+        cls,
+        data: dict[str, Any],
+        sent: Sent = None,
+        request_id: str | None = None,
+        models: Models | None = None,
+    ) -> Score:
         process = data.get("process") or {}
         outcome = data.get("outcome") or {}
         error = data.get("error") or process.get("error")
@@ -222,12 +286,23 @@ class Score:
             verified=outcome.get("verified"),
             verified_reason=Reason.parse(outcome.get("verified_reason")),
             gated=Gated.parse(data.get("gated")),
+            request_id=request_id,
+            request_item=data["item"],
+            models=models,
+            sent=sent,
         )
 
     @property
     def fired(self) -> list[str]:
         """Names of the flags that fired."""
         return [flag.name for flag in self.flags if flag.fired]
+
+    def to_numpy(self, raw: bool = False) -> numpy.ndarray[Any, Any]:
+        """A reward (or raw value) for every step; NaN where there is none."""
+        return _show.array([step.raw if raw else step.reward for step in self.steps])
+
+    def _repr_html_(self) -> str:
+        return _show.score(self)
 
 
 class Scores(list[Score]):
@@ -245,3 +320,33 @@ class Scores(list[Score]):
     @property
     def errors(self) -> list[TraceError]:
         return [score.error for score in self if score.error is not None]
+
+    @property
+    def request_ids(self) -> list[str]:
+        """Of the requests that brought them, in their order."""
+        return list(dict.fromkeys(s.request_id for s in self if s.request_id is not None))
+
+    @property
+    def models(self) -> list[Models]:
+        """What computed them: more than one if replicas or a reload changed models between
+        requests, and then their rewards are not one scale."""
+        return list(dict.fromkeys(s.models for s in self if s.models is not None))
+
+    def named(self, labels: Iterable[Mapping[str, Any]]) -> Scores:
+        """The scores that labels name: those of an alarm's `traces`."""
+        at = {(s.request_id, s.request_item, s.trace): s for s in self}
+        keys = ((label["request_id"], label["item"], label["trace"]) for label in labels)
+        return Scores(at[key] for key in keys if key in at)
+
+    def to_numpy(self, column: Column = "reward") -> numpy.ndarray[Any, Any]:
+        """One number for each trace, NaN where there is none; "steps" and "steps_raw": one row for
+        each trace, as long as the longest, filled up with NaN."""
+        if column in ("steps", "steps_raw"):
+            return _show.rows([[s.raw if column == "steps_raw" else s.reward for s in t.steps]
+                               for t in self])  # fmt: skip
+        if column not in ("reward", "process", "outcome", "outcome_raw", "verified"):
+            raise ValueError(f"no such column: {column!r}")
+        return _show.array([getattr(score, column) for score in self])
+
+    def _repr_html_(self) -> str:
+        return _show.scores(self)

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import base64
-import dataclasses
+import hashlib
 import json
 import os
 import random
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Callable
 from urllib.parse import unquote, urlsplit
 
 from ._options import Reference, Trace
-from ._types import RewarddError, RewardUnavailable, Score, Scores, StreamBroken, TraceError
+from ._types import (
+    Models,
+    RewarddError,
+    RewardUnavailable,
+    Score,
+    Scores,
+    Sent,
+    StreamBroken,
+    TraceError,
+)
 
 DEFAULT_URL = "http://127.0.0.1:7392"
 DEFAULT_PORT = 7392
@@ -20,7 +29,8 @@ BACKOFF_FIRST_S = 0.5
 BACKOFF_MAX_S = 8.0
 RETRY_AFTER_MAX_S = 60.0
 RETRY_STATUS = frozenset((429, 503))
-ITEM_FIELDS = ("prompt", "messages", "reference", "domain")
+ITEM_FIELDS = ("prompt", "messages", "reference", "domain", "run")
+PREFIX_HEADER = "X-Rewardd-Prefix"
 SAMPLE_FIELDS = ITEM_FIELDS + ("trace", "steps", "text")
 
 Part = tuple[list["Score"], Mapping[str, float]]
@@ -94,6 +104,21 @@ def sample_item(sample: Mapping[str, Any]) -> dict[str, Any]:
     return item
 
 
+def plain(value: Any) -> Any:
+    """What numpy and torch hold, as JSON has it."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, Sequence):
+        return list(value)
+    raise TypeError(f"{type(value).__name__} cannot be sent")
+
+
+def dumps(value: Any) -> bytes:
+    return json.dumps(value, allow_nan=False, separators=(",", ":"), default=plain).encode()
+
+
 def encode(content: Mapping[str, Any], options: Mapping[str, Any]) -> bytes:
     """None means "not given", except for the models, where the wire's null means "none"."""
     body = {name: value for name, value in content.items() if value is not None}
@@ -102,7 +127,46 @@ def encode(content: Mapping[str, Any], options: Mapping[str, Any]) -> bytes:
             body[name] = None
         elif value is not None:
             body[name] = value
-    return json.dumps(body, allow_nan=False, separators=(",", ":")).encode()
+    return dumps(body)
+
+
+def affinity(prompt: object) -> dict[str, str]:
+    """A balancer sends requests of one prompt to one replica, whose prefix cache has it: its hash
+    (deploy/haproxy). A bare prompt is the conversation of one user message."""
+    if not prompt:
+        return {}
+    messages = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
+    text = json.dumps(messages, sort_keys=True, default=plain)
+    return {PREFIX_HEADER: hashlib.sha256(text.encode()).hexdigest()[:16]}
+
+
+def affinity_of(content: Mapping[str, Any]) -> dict[str, str]:
+    """Of a request: of a batch its first prompt decides."""
+    items = content.get("items")
+    first = items[0] if items else content
+    if not isinstance(first, Mapping):
+        return {}
+    return affinity(first.get("messages") or first.get("prompt"))
+
+
+def sent_trace(trace: Any) -> Sent:
+    if isinstance(trace, Mapping):
+        trace = trace.get("text") if trace.get("steps") is None else trace["steps"]
+    if trace is None or isinstance(trace, str):
+        return trace
+    every = [step for step in trace if isinstance(step, str)]
+    return every if len(every) == len(trace) else None
+
+
+def sent_traces(content: Mapping[str, Any]) -> Callable[[int, int], Sent]:
+    """The trace that a result's numbers mean: the reply holds spans, the request has the texts."""
+
+    def find(item: int, trace: int) -> Sent:
+        entry = content["items"][item] if "items" in content else content
+        every = entry.get("traces")
+        return sent_trace(entry.get("trace") if every is None else every[trace])
+
+    return find
 
 
 def refusal(status: int, body: bytes, headers: Mapping[str, str]) -> RewarddError:
@@ -123,9 +187,14 @@ def unreachable(endpoint: Endpoint, cause: BaseException) -> RewardUnavailable:
     return RewardUnavailable(TraceError("unreachable", message, retryable=True), 0)
 
 
-def decode(body: bytes) -> Scores:
+def decode(body: bytes, sent: Callable[[int, int], Sent] | None = None) -> Scores:
     data = json.loads(body)
-    return Scores((Score.parse(result) for result in data["results"]), data.get("usage"))
+    models, request_id = Models.parse(data), data.get("id")
+    scores = Scores(usage=data.get("usage"))
+    for result in data["results"]:
+        trace = sent(result["item"], result["trace"]) if sent is not None else None
+        scores.append(Score.parse(result, trace, request_id, models))
+    return scores
 
 
 def backoff_s(attempt: int, headers: Mapping[str, str] | None) -> float:
@@ -138,13 +207,8 @@ def backoff_s(attempt: int, headers: Mapping[str, str] | None) -> float:
     return max(delay, min(max(asked, 0.0), RETRY_AFTER_MAX_S))
 
 
-def renumber(first: int, scores: Scores) -> list[Score]:
-    """Item numbers of a batch become those of the whole call."""
-    return [dataclasses.replace(score, item=first + score.item) for score in scores]
-
-
-def failed_batch(first: int, count: int, error: TraceError) -> list[Score]:
-    return [Score(item=first + i, error=error) for i in range(count)]
+def part(scores: Scores) -> Part:
+    return scores, scores.usage
 
 
 def merge(parts: Sequence[Part]) -> Scores:
@@ -177,9 +241,9 @@ def group(
     return item
 
 
-def accept(data: bytes, on_error: str) -> Scores:
+def accept(data: bytes, on_error: str, sent: Callable[[int, int], Sent] | None = None) -> Scores:
     """The scores of a reply; under on_error="raise" the first that could not be computed raises."""
-    scores = decode(data)
+    scores = decode(data, sent)
     if on_error == "raise":
         raise_for_errors(scores)
     return scores
@@ -220,7 +284,7 @@ def raise_for_errors(scores: Scores) -> None:
     for score in scores:
         if score.reward is None:
             error = score.error or TraceError("no_reward", "the reply holds no reward")
-            raise RewardUnavailable(error, 200)
+            raise RewardUnavailable(error, 200, score.request_id)
 
 
 def stream_event(line: bytes) -> dict[str, Any]:

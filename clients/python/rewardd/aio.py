@@ -6,9 +6,9 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from . import _calls, _wire
+from . import _calls, _plan, _wire
 from ._options import (
     GroupOptions,
     ManyOptions,
@@ -16,8 +16,9 @@ from ._options import (
     StreamOptions,
     Trace,
     VerifyOptions,
+    keywords,
 )
-from ._types import RewardUnavailable, Score, Scores, Verdict
+from ._types import RewarddError, Score, Scores, Verdict
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -176,8 +177,14 @@ class AsyncClient(_wire.Configured):
             else:
                 writer.close()
 
-    async def _once(self, method: str, path: str, body: bytes | None = None) -> Reply:
-        message = self._head(method, path, body) + (body or b"")
+    async def _once(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        extra: Mapping[str, str] | None = None,
+    ) -> Reply:
+        message = self._head(method, path, body, extra=extra) + (body or b"")
         while self._idle:
             try:  # closed by the other side meanwhile: scoring has no side effects, go on
                 return await asyncio.wait_for(
@@ -196,13 +203,26 @@ class AsyncClient(_wire.Configured):
         while True:
             try:
                 async with slots:
-                    reply = await self._once(call.method, call.path, call.body)
+                    reply = await self._once(call.method, call.path, call.body, call.headers)
                 outcome = patience.reply(*reply)
             except TRANSPORT as cause:
                 outcome = patience.failure(cause)
             if isinstance(outcome, bytes):
                 return call.read(outcome)
             await asyncio.sleep(outcome)
+
+    async def _run(self, plan: _plan.Plan) -> Scores:
+        try:
+            call = next(plan)
+            while True:
+                try:
+                    scores = await self._do(call)
+                except RewarddError as refusal:
+                    call = plan.throw(refusal)
+                else:
+                    call = plan.send(scores)
+        except StopIteration as done:
+            return cast("Scores", done.value)
 
     @asynccontextmanager
     async def _open(self, stream: _calls.Stream) -> AsyncIterator[AsyncIterator[bytes]]:
@@ -237,6 +257,7 @@ class AsyncClient(_wire.Configured):
     # ---- calls ----
 
     async def wait_ready(self, timeout: float = 60.0) -> None:
+        """As Client.wait_ready."""
         self._bind()
         now = asyncio.get_running_loop().time
         wait = _calls.Readiness(self._endpoint, now(), timeout)
@@ -247,26 +268,29 @@ class AsyncClient(_wire.Configured):
             except TRANSPORT as cause:
                 wait.failure(cause)
             wait.check(now())
-            await asyncio.sleep(wait.PAUSE_S)
+            await asyncio.sleep(min(wait.PAUSE_S, timeout))
 
     async def models(self) -> dict[str, Any]:
+        """As Client.models."""
         return await self._do(_calls.models())
 
+    @keywords(VerifyOptions)
     async def verify(
         self, items: Iterable[Mapping[str, Any]], **options: Unpack[VerifyOptions]
     ) -> list[Verdict]:
-        """Answers beside references, without a model. An item has `text` or `steps` (a trace) or
-        `answer` (an answer and nothing else), and `reference`. A verdict that was not reached is
-        None, and its `reason` says why."""
+        """As Client.verify."""
         return await self._do(_calls.verify(items, options))
 
     async def runs(self) -> list[dict[str, Any]]:
+        """As Client.runs."""
         return await self._do(_calls.runs())
 
     async def run(self, run_id: str) -> dict[str, Any]:
+        """As Client.run."""
         return await self._do(_calls.run(run_id))
 
     async def acknowledge_run(self, run_id: str) -> dict[str, Any]:
+        """As Client.acknowledge_run."""
         return await self._do(_calls.acknowledge_run(run_id))
 
     async def run_events(self, run_id: str, after: int = 0) -> AsyncIterator[dict[str, Any]]:
@@ -281,25 +305,29 @@ class AsyncClient(_wire.Configured):
                     return
             raise stream.broke()
 
+    @keywords(ScoreOptions)
     async def score(self, prompt: str | None = None, **options: Unpack[ScoreOptions]) -> Score:
-        return await self._do(_calls.score(prompt, options))
+        """As Client.score."""
+        return (await self._run(_plan.one(prompt, options)))[0]
 
+    @keywords(GroupOptions)
     async def score_group(
         self,
         prompt: str | None = None,
         traces: Sequence[Trace] = (),
         **options: Unpack[GroupOptions],
     ) -> Scores:
-        """Several traces of one prompt, in order. Refused requests raise whatever on_error is."""
-        call = _calls.score_group(prompt, traces, options)
-        return Scores() if call is None else await self._do(call)
+        """As Client.score_group."""
+        return await self._run(_plan.group(prompt, traces, options))
 
+    @keywords(ManyOptions)
     async def score_items(
         self, items: Sequence[Mapping[str, Any]], **options: Unpack[ManyOptions]
     ) -> Scores:
-        call = _calls.score_items(items, options)
-        return Scores() if call is None else await self._do(call)
+        """As Client.score_items."""
+        return await self._run(_plan.items(items, options))
 
+    @keywords(ManyOptions)
     async def score_many(
         self,
         samples: Iterable[Mapping[str, Any]],
@@ -307,23 +335,19 @@ class AsyncClient(_wire.Configured):
         batch_size: int = 32,
         **options: Unpack[ManyOptions],
     ) -> Scores:
-        async def one(batch: _calls.Batch) -> _wire.Part:
-            try:
-                return batch.scored(await self.score_items(batch.items, **options))
-            except RewardUnavailable as error:
-                return batch.failed(error, options)
+        """As Client.score_many."""
+        batches = _plan.batches(samples, batch_size, options)
+        parts = await asyncio.gather(*(self._run(batch.plan(options)) for batch in batches))
+        return _wire.merge(list(map(_wire.part, parts)))
 
-        parts = _calls.batches(samples, batch_size, options)
-        return _wire.merge(await asyncio.gather(*map(one, parts)))
-
+    @keywords(StreamOptions)
     async def stream(
         self,
         prompt: str | None = None,
         traces: Sequence[Trace] = (),
         **options: Unpack[StreamOptions],
     ) -> AsyncIterator[dict[str, Any]]:
-        """Events (start, step, trace, done) as they are computed. Not retried: events were seen.
-        The timeout is for each event, not for the whole."""
+        """As Client.stream. The timeout is for each event, not for the whole."""
         stream = _calls.stream(prompt, traces, options)
         async with self._open(stream) as lines:
             while True:

@@ -10,9 +10,9 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from . import _calls, _wire
+from . import _calls, _plan, _wire
 from ._options import (
     GroupOptions,
     ManyOptions,
@@ -20,8 +20,9 @@ from ._options import (
     StreamOptions,
     Trace,
     VerifyOptions,
+    keywords,
 )
-from ._types import RewardUnavailable, Score, Scores, Verdict
+from ._types import RewarddError, Score, Scores, Verdict
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -97,9 +98,13 @@ class Client(_wire.Configured):
                     raise
 
     def _once(
-        self, method: str, path: str, body: bytes | None = None
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        extra: Mapping[str, str] | None = None,
     ) -> tuple[int, dict[str, str], bytes]:
-        connection, response = self._open(method, path, body, "application/json")
+        connection, response = self._open(method, path, body, "application/json", extra)
         try:
             data = response.read()
         except BaseException:
@@ -115,12 +120,26 @@ class Client(_wire.Configured):
         patience = _calls.Patience(self._endpoint, self._retries)
         while True:
             try:
-                outcome = patience.reply(*self._once(call.method, call.path, call.body))
+                reply = self._once(call.method, call.path, call.body, call.headers)
+                outcome = patience.reply(*reply)
             except TRANSPORT as cause:
                 outcome = patience.failure(cause)
             if isinstance(outcome, bytes):
                 return call.read(outcome)
             time.sleep(outcome)
+
+    def _run(self, plan: _plan.Plan) -> Scores:
+        try:
+            call = next(plan)
+            while True:
+                try:
+                    scores = self._do(call)
+                except RewarddError as refusal:
+                    call = plan.throw(refusal)
+                else:
+                    call = plan.send(scores)
+        except StopIteration as done:
+            return cast("Scores", done.value)
 
     @contextmanager
     def _lines(self, stream: _calls.Stream) -> Iterator[http.client.HTTPResponse]:
@@ -158,8 +177,7 @@ class Client(_wire.Configured):
     def models(self) -> dict[str, Any]:
         return self._do(_calls.models())
 
-    # ---- training runs ----
-
+    @keywords(VerifyOptions)
     def verify(
         self, items: Iterable[Mapping[str, Any]], **options: Unpack[VerifyOptions]
     ) -> list[Verdict]:
@@ -167,6 +185,8 @@ class Client(_wire.Configured):
         `answer` (an answer and nothing else), and `reference`. A verdict that was not reached is
         None, and its `reason` says why."""
         return self._do(_calls.verify(items, options))
+
+    # ---- training runs ----
 
     def runs(self) -> list[dict[str, Any]]:
         """The runs this server knows, the latest first."""
@@ -196,28 +216,33 @@ class Client(_wire.Configured):
 
     # ---- scores ----
 
+    @keywords(ScoreOptions)
     def score(self, prompt: str | None = None, **options: Unpack[ScoreOptions]) -> Score:
         """One trace: `trace`, `steps` or `text`. Raises when it has no reward, unless
         on_error="none"."""
-        return self._do(_calls.score(prompt, options))
+        return self._run(_plan.one(prompt, options))[0]
 
+    @keywords(GroupOptions)
     def score_group(
         self,
         prompt: str | None = None,
         traces: Sequence[Trace] = (),
         **options: Unpack[GroupOptions],
     ) -> Scores:
-        """Several traces of one prompt, in order. Refused requests raise whatever on_error is."""
-        call = _calls.score_group(prompt, traces, options)
-        return Scores() if call is None else self._do(call)
+        """Several traces of one prompt, in order. Under on_error="none" a trace that is refused is
+        a score without reward; a request that is wrong itself raises."""
+        return self._run(_plan.group(prompt, traces, options))
 
+    @keywords(ManyOptions)
     def score_items(
         self, items: Sequence[Mapping[str, Any]], **options: Unpack[ManyOptions]
     ) -> Scores:
-        """A batch of {"prompt": ..., "traces": [...]}, in item and trace order, in one request."""
-        call = _calls.score_items(items, options)
-        return Scores() if call is None else self._do(call)
+        """A batch of {"prompt": ..., "traces": [...]}, in item and trace order, in one request.
+        Under on_error="none" an item that is refused has scores without reward, and the others are
+        asked for again without it; a request that is wrong itself raises."""
+        return self._run(_plan.items(items, options))
 
+    @keywords(ManyOptions)
     def score_many(
         self,
         samples: Iterable[Mapping[str, Any]],
@@ -229,18 +254,13 @@ class Client(_wire.Configured):
 
         Order is kept. Under on_error="none" a batch that failed after all retries gives scores
         whose reward is None and whose error says why."""
-
-        def one(batch: _calls.Batch) -> _wire.Part:
-            try:
-                return batch.scored(self.score_items(batch.items, **options))
-            except RewardUnavailable as error:
-                return batch.failed(error, options)
-
-        parts = _calls.batches(samples, batch_size, options)
-        workers = max(1, min(self._max_concurrency, len(parts)))
+        batches = _plan.batches(samples, batch_size, options)
+        workers = max(1, min(self._max_concurrency, len(batches)))
         with ThreadPoolExecutor(workers) as pool:
-            return _wire.merge(list(pool.map(one, parts)))
+            parts = pool.map(lambda batch: self._run(batch.plan(options)), batches)
+            return _wire.merge(list(map(_wire.part, parts)))
 
+    @keywords(StreamOptions)
     def stream(
         self,
         prompt: str | None = None,

@@ -18,11 +18,16 @@ WRONG = [
     'c.score_items([], run={"name": "r"})',
     'c.score_group("p", ["x"], on_error="zero")',
     'c.stream("p", ["x"], flags="all")',
+    "rewardd.Clinet",
+    "rewardd.verify([], tolerence=0.1)",
+    'c.score_many([]).to_numpy("median")',
 ]
 RIGHT = [
     'c.score("p", steps=["x"], model=False, on_error="none", gate=["min_process"])',
     'c.score_items([], flags="deep", run={"id": "r", "step": 3})',
     'c.score_many([{"prompt": "p", "text": "x"}], batch_size=8, stop_below=0.2)',
+    "rewardd.trl.reward_function(c, aggregate='min')",
+    'c.score_many([]).to_numpy("steps")',
 ]
 
 
@@ -42,7 +47,9 @@ def test_options_are_those_of_the_wire():
 def test_a_type_checker_sees_what_is_wrong(tmp_path, lines, errors):
     pytest.importorskip("mypy")
     source = tmp_path / "use.py"
-    source.write_text("from rewardd import Client\nc = Client()\n" + "\n".join(lines) + "\n")
+    source.write_text(
+        "import rewardd\nfrom rewardd import Client\nc = Client()\n" + "\n".join(lines) + "\n"
+    )
     command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path), str(source)]
     done = subprocess.run(
         command, cwd=PACKAGE, capture_output=True, text=True, env={"MYPYPATH": str(PACKAGE)}
