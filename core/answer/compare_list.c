@@ -199,10 +199,10 @@ static enum rw_verified record_and_tuple(struct rw_compare *c, const struct rw_n
 /* 2,100 may be a list, and 3,14 a decimal. */
 static bool doubtful(const struct rw_node *number, const struct rw_node *list)
 {
-    if (collection(number)) {
+    const struct rw_node *first = list->first;
+    if (collection(number) || first == NULL) { /* NULL: the empty set */
         return false;
     }
-    const struct rw_node *first = list->first;
     first = first->kind == RW_NODE_NEGATIVE ? first->first : first;
     bool whole = first->kind == RW_NODE_NUMBER && first->decimals == 0;
     return whole && (list->n == 2 || (number->flags & RW_NODE_GROUPED) != 0);

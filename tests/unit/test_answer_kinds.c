@@ -22,6 +22,9 @@ static const struct {
     const char *reference;
     int allowed;
 } PAIRS[] = {
+    {"\\boxed{\\{\\}}", "5", NOT_TRUE},
+    {"\\boxed{5}", "\\{\\}", NOT_TRUE},
+    {"\\boxed{\\emptyset}", "1,000", NOT_TRUE},
     {"The answer is 3/4 (0.75).", "0.75", NOT_FALSE},
     {"The answer is $\\frac{3}{4}$ (0.75).", "3/4", NOT_FALSE},
     {"The answer is 10 (10).", "100", NOT_TRUE},
