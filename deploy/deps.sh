@@ -4,7 +4,7 @@
 set -eu
 
 cache=${REWARDD_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/rewardd}
-build_packages="gcc libc6-dev meson ninja-build pkg-config libuv1-dev libcjson-dev libsqlite3-dev zlib1g-dev"
+build_packages="gcc libc6-dev meson ninja-build pkg-config libuv1-dev libcjson-dev libsqlite3-dev zlib1g-dev libssl-dev"
 test_packages="$build_packages check clang clang-format-14 libclang-rt-14-dev llvm-14 shellcheck curl haproxy \
 python3 python3-venv nodejs gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user"
 tidy_packages="$build_packages check clang clang-tidy-14 valgrind curl"

@@ -9,11 +9,15 @@
 
 #include <uv.h>
 
+#include "server/http/tls.h"
 #include "server/lifecycle.h"
 
 enum {
     WAIT_SECONDS = 5,
+    STATUS_BYTES = 13, /* "HTTP/1.1 200 " */
 };
+
+static const char ASK[] = "GET /readyz HTTP/1.0\r\n\r\n";
 
 static int connect_unix(const char *path)
 {
@@ -53,6 +57,17 @@ static int connect_to(const char *host, uint16_t port)
     return fd;
 }
 
+static size_t ask(int fd, char reply[STATUS_BYTES])
+{
+    size_t have = 0;
+    ssize_t n = write(fd, ASK, sizeof ASK - 1) == (ssize_t)(sizeof ASK - 1) ? 1 : 0;
+    while (n > 0 && have < STATUS_BYTES) {
+        n = read(fd, reply + have, STATUS_BYTES - have);
+        have += n > 0 ? (size_t)n : 0;
+    }
+    return have;
+}
+
 int rw_lifecycle_healthcheck(const struct rw_options *options)
 {
     struct rw_arena arena;
@@ -64,25 +79,17 @@ int rw_lifecycle_healthcheck(const struct rw_options *options)
     if (rw_options_address(options->listen.items[0], &arena, &host, &port, &err) == RW_OK) {
         fd = connect_to(host, port);
     }
+    bool unix_socket = strncmp(host, "unix:", 5) == 0;
     rw_arena_fini(&arena);
     if (fd < 0) {
         fprintf(stderr, "rewardd: cannot connect to %s\n", options->listen.items[0]);
         return 1;
     }
-    static const char ASK[] = "GET /readyz HTTP/1.0\r\n\r\n";
-    char reply[64] = "";
-    size_t have = 0;
-    if (write(fd, ASK, sizeof ASK - 1) == (ssize_t)(sizeof ASK - 1)) {
-        while (have < 13) { /* "HTTP/1.1 200 " */
-            ssize_t n = read(fd, reply + have, sizeof reply - 1 - have);
-            if (n <= 0) {
-                break;
-            }
-            have += (size_t)n;
-        }
-    }
+    char reply[STATUS_BYTES] = "";
+    bool tls = options->tls_cert != NULL && !unix_socket;
+    size_t have = tls ? rw_tls_ask(fd, ASK, reply, sizeof reply) : ask(fd, reply);
     close(fd);
-    bool ready = have >= 13 && memcmp(reply + 8, " 200 ", 5) == 0;
+    bool ready = have == sizeof reply && memcmp(reply + 8, " 200 ", 5) == 0;
     fprintf(ready ? stdout : stderr, ready ? "ready\n" : "rewardd: not ready\n");
     return ready ? 0 : 1;
 }

@@ -72,9 +72,9 @@ void rw_info_root(struct rw_service *service, struct rw_exchange *ex)
                      "GET  /readyz        may traffic come?\n"
                      "GET  /metrics       Prometheus\n"
                      "GET  /openapi.json  the whole interface\n\n"
-                     "try  curl -s http://%.*s/v1/rewards -H 'Accept: text/plain' "
+                     "try  curl -s http%s://%.*s/v1/rewards -H 'Accept: text/plain' "
                      "-d '" RW_EXAMPLE_BODY "'\n",
-                     RW_STR_ARG(host));
+                     (rw_exchange_via(ex) & RW_VIA_TLS) != 0 ? "s" : "", RW_STR_ARG(host));
     rw_exchange_reply(ex, 200, TEXT, (struct rw_str){page, (size_t)n}, NULL);
 }
 

@@ -168,6 +168,16 @@ static void load_keys(struct daemon *d)
     }
 }
 
+static void load_certificate(struct daemon *d)
+{
+    struct rw_error err = {0};
+    if (rw_tls_reload(d->service.tls, &err) != RW_OK) {
+        rw_log(RW_LOG_ERROR, "certificate_kept", "reason=\"%s\"", err.message);
+    } else {
+        rw_log(RW_LOG_INFO, "certificate_loaded", "file=\"%s\"", d->service.options->tls_cert);
+    }
+}
+
 static void on_hangup(uv_signal_t *handle, int number)
 {
     (void)number;
@@ -175,17 +185,24 @@ static void on_hangup(uv_signal_t *handle, int number)
     if (d->service.options->api_key_file != NULL) {
         load_keys(d);
     }
+    if (d->service.tls != NULL) {
+        load_certificate(d);
+    }
 }
 
 /* Whoever replaces a file, or the Secret behind a folder, does not always send a signal. */
 static void look_at_keys(struct daemon *d, uint64_t now_ns)
 {
     const char *path = d->service.options->api_key_file;
-    if (path != NULL && now_ns - d->keys_seen_ns >= KEYS_LOOK_MS * (uint64_t)RW_NS_PER_MS) {
-        d->keys_seen_ns = now_ns;
-        if (rw_auth_changed(&d->service.auth, path)) {
-            load_keys(d);
-        }
+    if (now_ns - d->keys_seen_ns < KEYS_LOOK_MS * (uint64_t)RW_NS_PER_MS) {
+        return;
+    }
+    d->keys_seen_ns = now_ns;
+    if (path != NULL && rw_auth_changed(&d->service.auth, path)) {
+        load_keys(d);
+    }
+    if (d->service.tls != NULL && rw_tls_changed(d->service.tls)) {
+        load_certificate(d);
     }
 }
 
@@ -193,6 +210,9 @@ static void on_tick(uv_timer_t *timer)
 {
     struct daemon *d = timer->data;
     rw_connections_tick(&d->service.connections);
+    if (d->service.tls != NULL) {
+        rw_tls_tick(d->service.tls);
+    }
     rw_scoring_tick(&d->service.scoring, rw_clock_now(d->service.clock));
     d->service.accepted = d->listeners.accepted;
     d->service.refused = d->listeners.refused;
@@ -286,8 +306,8 @@ static void print_banner(struct daemon *d)
     }
     printf("config   %s   (--print-config shows every value and its origin)\n",
            d->service.options->config != NULL ? d->service.options->config : "no file read");
-    printf("try      curl -s %s/v1/rewards -H 'Accept: text/plain' %s-d '" RW_EXAMPLE_BODY "'\n",
-           d->listeners.listener[0].url,
+    printf("try      curl -s %s%s/v1/rewards -H 'Accept: text/plain' %s-d '" RW_EXAMPLE_BODY "'\n",
+           d->service.tls != NULL ? "--cacert CA " : "", d->listeners.listener[0].url,
            d->service.auth.n > 0 ? "-H \"Authorization: Bearer $KEY\" " : "");
     printf("ready in %.0f ms\n", (double)(rw_clock_now(d->service.clock) - d->start_ns) / 1e6);
     fflush(stdout);
@@ -492,12 +512,24 @@ static rw_status listen_at_start(struct daemon *d, struct rw_error *err)
     return status;
 }
 
+static rw_status start_tls(struct daemon *d, struct rw_error *err)
+{
+    const struct rw_options *o = d->service.options;
+    rw_status status = rw_tls_new(o->tls_cert, o->tls_key, &d->service.turns, d->service.clock,
+                                  o->header_timeout, &d->service.tls, err);
+    d->listeners.tls = d->service.tls;
+    return status;
+}
+
 static rw_status start(struct daemon *d, struct rw_error *err)
 {
     const struct rw_options *o = d->service.options;
     rw_status status = RW_OK;
     if (o->api_key_file != NULL) {
         status = rw_auth_load(&d->service.auth, o->api_key_file, err);
+    }
+    if (status == RW_OK && o->tls_cert != NULL) {
+        status = start_tls(d, err);
     }
     if (status == RW_OK) {
         status = listen_at_start(d, err);
@@ -538,6 +570,7 @@ int rw_lifecycle_run(const struct rw_options *options)
     rw_prepare_free(d->service.scoring.prepare);
     rw_runs_free(d->service.desk.runs);
     rw_bridge_free(d->service.scoring.bridge);
+    rw_tls_free(d->service.tls);
     uv_loop_close(&d->loop);
     rw_free(d);
     return exit_code;
@@ -562,6 +595,9 @@ rw_status rw_lifecycle_check(const struct rw_options *options, struct rw_error *
         }
     }
     rw_arena_fini(&arena);
+    if (status == RW_OK && (options->tls_cert == NULL) != (options->tls_key == NULL)) {
+        return rw_fail(err, RW_CONFIG, "--tls-cert and --tls-key go together");
+    }
     if (status == RW_OK && options->model.n == 0) {
         rw_fail(err, RW_CONFIG, "no model is given");
         rw_error_hint(err, "--model DIR names a Hugging Face folder of a reward model");

@@ -407,10 +407,29 @@ static void write_runs(struct rw_buf *out, struct rw_service *s)
     }
 }
 
+static void write_tls(struct rw_buf *out, const struct rw_tls *tls)
+{
+    if (tls == NULL) {
+        return;
+    }
+    const struct rw_tls_stats *t = rw_tls_stats(tls);
+    const struct {
+        const char *result;
+        uint64_t n;
+    } ROW[] = {{"done", t->done}, {"failed", t->failed}, {"late", t->late}, {"plain", t->plain}};
+    head(out, "rewardd_tls_handshakes_total", "counter", "TLS handshakes by how they ended.");
+    for (size_t i = 0; i < RW_COUNT(ROW); i++) {
+        labelled(out, "rewardd_tls_handshakes_total", "result", ROW[i].result, (double)ROW[i].n);
+    }
+    number(out, "rewardd_tls_certificate_end_seconds", "gauge",
+           "When the certificate in use ends, in seconds since 1970.", (double)t->not_after);
+}
+
 void rw_metrics_page_write(struct rw_buf *out, struct rw_service *service)
 {
     write_process(out, service);
     write_http(out, service);
+    write_tls(out, service->tls);
     write_scoring(out, service);
     write_errors(out, &service->metrics);
     write_flags(out, &service->metrics);

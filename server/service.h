@@ -9,6 +9,7 @@
 #include "server/base/turns.h"
 #include "server/base/watch.h"
 #include "server/http/connection.h"
+#include "server/http/tls.h"
 #include "server/options.h"
 #include "server/routes.h"
 #include "server/runs/desk.h"
@@ -35,6 +36,7 @@ struct rw_service {
     struct rw_handlers handlers;
     struct rw_connections connections;
     struct rw_auth auth;
+    struct rw_tls *tls; /* NULL = in the clear */
     struct rw_metrics metrics;
     struct rw_scoring scoring;
     struct rw_run_desk desk;

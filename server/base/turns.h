@@ -13,6 +13,7 @@
 #define RW_SERVER_BASE_TURNS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "core/base/clock.h"
@@ -46,6 +47,10 @@ void rw_turns_init(struct rw_turns *turns, const struct rw_clock *clock);
 /* At the end of the line, unless it is in line. */
 void rw_turns_add(struct rw_turns *turns, struct rw_turn *turn);
 void rw_turns_remove(struct rw_turns *turns, struct rw_turn *turn);
+static inline bool rw_turns_waits(const struct rw_turn *turn)
+{
+    return turn->prev != NULL;
+}
 static inline bool rw_turns_any(const struct rw_turns *turns)
 {
     return turns->line.next != &turns->line;

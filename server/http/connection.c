@@ -340,6 +340,33 @@ void rw_connections_init(struct rw_connections *all, const struct rw_clock *cloc
     rw_deadlines_set(&all->deadlines, RW_DEADLINE_LINGER, LINGER_MS);
 }
 
+static void on_read(void *receiver, const char *bytes, size_t len)
+{
+    rw_connection_on_read(receiver, bytes, len);
+}
+
+static void on_eof(void *receiver)
+{
+    rw_connection_on_eof(receiver);
+}
+
+static void on_lost(void *receiver)
+{
+    rw_connection_on_lost(receiver);
+}
+
+static void on_written(void *receiver, bool good)
+{
+    rw_connection_on_written(receiver, good);
+}
+
+static void on_closed(void *receiver)
+{
+    rw_connection_on_closed(receiver);
+}
+
+static const struct rw_transport_events EVENTS = {on_read, on_eof, on_lost, on_written, on_closed};
+
 void rw_connection_open(struct rw_connection *c, struct rw_connections *all,
                         struct rw_transport *transport)
 {
@@ -349,7 +376,8 @@ void rw_connection_open(struct rw_connection *c, struct rw_connections *all,
     }
     all->first = c;
     all->open++;
-    transport->connection = c;
+    transport->events = &EVENTS;
+    transport->receiver = c;
     rw_http_in_init(&c->in, all->head_bytes_max, &all->error);
     rw_buf_init(&c->ahead, RW_AHEAD_BYTES_MAX + AHEAD_SLACK_BYTES);
     rw_buf_init(&c->out, RW_REPLY_BYTES_MAX);

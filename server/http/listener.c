@@ -110,9 +110,17 @@ static void on_connection(uv_stream_t *server, int status)
         refuse(all, client);
         return;
     }
-    all->accepted++;
+    struct rw_transport *transport = &client->tcp.transport;
     rw_tcp_accepted(&client->tcp);
-    rw_connection_open(&client->connection, all->connections, &client->tcp.transport);
+    if ((listener->via & RW_VIA_TLS) != 0) {
+        transport = rw_tls_over(all->tls, transport);
+    }
+    if (transport == NULL) {
+        refuse(all, client);
+        return;
+    }
+    all->accepted++;
+    rw_connection_open(&client->connection, all->connections, transport);
 }
 
 void rw_listener_free_connection(struct rw_connection *c)
@@ -152,7 +160,8 @@ static int describe(struct rw_listener *l, const char *host)
     port = name.ss_family == AF_INET ? ntohs(((struct sockaddr_in *)&name)->sin_port)
                                      : ntohs(((struct sockaddr_in6 *)&name)->sin6_port);
     bool v6 = strchr(host, ':') != NULL;
-    snprintf(l->url, sizeof l->url, "http://%s%s%s:%u", v6 ? "[" : "", host, v6 ? "]" : "", port);
+    snprintf(l->url, sizeof l->url, "http%s://%s%s%s:%u", (l->via & RW_VIA_TLS) != 0 ? "s" : "",
+             v6 ? "[" : "", host, v6 ? "]" : "", port);
     return 0;
 }
 
@@ -225,6 +234,7 @@ static rw_status bind_tcp(struct rw_listener *l, uv_loop_t *loop, const char *ho
     }
     snprintf(l->url, sizeof l->url, "%s:%u", host, port);
     l->via |= rw_listener_is_loopback(host) ? 0 : RW_VIA_NETWORK;
+    l->via |= l->all->tls != NULL ? RW_VIA_TLS : 0;
     int rc = uv_tcp_init(loop, &l->tcp);
     l->open = rc == 0;
     if (rc == 0) {

@@ -16,6 +16,7 @@
 #include "core/base/status.h"
 #include "server/http/connection.h"
 #include "server/http/tcp.h"
+#include "server/http/tls.h"
 
 enum {
     RW_LISTENERS_MAX = 16,
@@ -31,7 +32,7 @@ struct rw_listener {
         uv_pipe_t pipe; /* RW_VIA_UNIX */
     };
     struct rw_listeners *all;
-    char url[128]; /* "http://127.0.0.1:7392", "unix:/run/rewardd.sock" */
+    char url[128]; /* "https://127.0.0.1:7392", "unix:/run/rewardd.sock" */
     unsigned via;  /* RW_VIA_ of its connections */
     bool open;
     bool listening;
@@ -45,6 +46,7 @@ struct rw_listeners {
     size_t n;
     struct rw_connections *connections;
     uint64_t connections_max;
+    struct rw_tls *tls; /* of all addresses that are not Unix sockets; NULL = in the clear */
     uint64_t accepted;
     bool full_logged; /* that connections_max was met; once until there is room again */
     uint64_t refused; /* over connections_max, or no memory */

@@ -10,7 +10,6 @@
 #include "core/base/assert.h"
 #include "core/base/hash.h"
 #include "core/base/util.h"
-#include "server/http/connection.h"
 
 enum {
     READ_BYTES = 64 * 1024,
@@ -46,13 +45,13 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 static void on_read(uv_stream_t *from, ssize_t n, const uv_buf_t *buf)
 {
     struct rw_tcp *tcp = from->data;
-    struct rw_connection *connection = tcp->transport.connection;
+    const struct rw_transport *t = &tcp->transport;
     if (n > 0) {
-        rw_connection_on_read(connection, buf->base, (size_t)n);
+        t->events->read(t->receiver, buf->base, (size_t)n);
     } else if (n == UV_EOF) {
-        rw_connection_on_eof(connection);
+        t->events->eof(t->receiver);
     } else if (n < 0) {
-        rw_connection_on_lost(connection);
+        t->events->lost(t->receiver);
     }
 }
 
@@ -79,7 +78,7 @@ static long tcp_try_write(struct rw_transport *t, const char *bytes, size_t len)
 static void on_written(uv_write_t *request, int status)
 {
     struct rw_tcp *tcp = request->data;
-    rw_connection_on_written(tcp->transport.connection, status == 0);
+    tcp->transport.events->written(tcp->transport.receiver, status == 0);
 }
 
 static void tcp_write(struct rw_transport *t, const char *bytes, size_t len)
@@ -108,7 +107,7 @@ static void tcp_shutdown(struct rw_transport *t)
 static void on_close(uv_handle_t *handle)
 {
     struct rw_tcp *tcp = handle->data;
-    rw_connection_on_closed(tcp->transport.connection);
+    tcp->transport.events->closed(tcp->transport.receiver);
 }
 
 static void tcp_close(struct rw_transport *t)

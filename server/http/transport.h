@@ -1,8 +1,9 @@
-/* A byte stream to one peer, as a table: TCP in production (tcp.c), memory in tests and fuzzing.
+/* A byte stream to one peer, as a table: TCP in production (tcp.c), TLS over it (tls.c), memory in
+ * tests and fuzzing.
  *
- * Calls go down from the connection, events come up to it through rw_connection_on_*. No event is
- * delivered from inside a call, except that try_write reports its result directly. All on the loop
- * thread. */
+ * Calls go down from the receiver, events come up to it: a connection, or a transport over this
+ * one. No event is delivered from inside a call, except that try_write reports its result directly.
+ * All on the loop thread. */
 #ifndef RW_SERVER_HTTP_TRANSPORT_H
 #define RW_SERVER_HTTP_TRANSPORT_H
 
@@ -10,26 +11,35 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct rw_connection;
-
 /* What is known of a connection by the listener that took it. */
 enum {
     RW_VIA_NETWORK = 1, /* other machines reach it */
     RW_VIA_UNIX = 2,    /* a socket in the file system: no browser */
     RW_VIA_METRICS = 4, /* probes and /metrics only, without a key */
+    RW_VIA_TLS = 8,
+};
+
+/* What a transport tells its receiver. */
+struct rw_transport_events {
+    void (*read)(void *receiver, const char *bytes, size_t len);
+    void (*eof)(void *receiver);
+    void (*lost)(void *receiver);
+    void (*written)(void *receiver, bool good); /* the end of a write */
+    void (*closed)(void *receiver);             /* after close; the last one */
 };
 
 struct rw_transport {
     const struct rw_transport_ops *ops;
-    unsigned via;                     /* set of RW_VIA_ */
-    struct rw_connection *connection; /* receiver of the events; set by rw_connection_open */
+    unsigned via; /* set of RW_VIA_ */
+    const struct rw_transport_events *events;
+    void *receiver; /* of the events; set by whoever uses the transport */
 };
 
 struct rw_transport_ops {
     void (*read_start)(struct rw_transport *t);
     void (*read_stop)(struct rw_transport *t);
     /* Bytes the system took at once, 0 when it would block, negative when the peer is lost. Only
-     * while no write is under way. */
+     * while no write is under way. What was not taken is given to `write` next, or never. */
     long (*try_write)(struct rw_transport *t, const char *bytes, size_t len);
     /* One at a time; bytes are borrowed until on_written. */
     void (*write)(struct rw_transport *t, const char *bytes, size_t len);
