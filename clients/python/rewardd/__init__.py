@@ -28,7 +28,13 @@ from .client import Client
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+    from . import areal as areal
+    from . import nemo_gym as nemo_gym
+    from . import openrlhf as openrlhf
+    from . import slime as slime
+    from . import swift as swift
     from . import trl as trl
+    from . import verl as verl
 
 
 @keywords(VerifyOptions)

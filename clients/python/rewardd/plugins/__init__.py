@@ -1,0 +1,1 @@
+"""Files that trainers load by their path."""
