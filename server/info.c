@@ -9,6 +9,7 @@
 #include "server/http/http_chars.h"
 #include "server/metrics_page.h"
 #include "server/openapi.h"
+#include "server/ui/ui.h"
 #include "server/version.h"
 
 enum {
@@ -55,9 +56,12 @@ static void give_back(struct rw_exchange *ex)
 
 void rw_info_root(struct rw_service *service, struct rw_exchange *ex)
 {
-    (void)service;
     if (rw_str_is(ex->in->request.method, "POST")) {
         give_back(ex);
+        return;
+    }
+    if (rw_ui_is_wanted(ex)) {
+        rw_ui_page(service, ex);
         return;
     }
     struct rw_str host = host_to_show(ex);
@@ -69,6 +73,7 @@ void rw_info_root(struct rw_service *service, struct rw_exchange *ex)
                      "POST /v1/verify     answers beside references, without a model\n"
                      "GET  /v1/models     what is loaded\n"
                      "GET  /v1/runs       training runs that are watched\n"
+                     "GET  /ui            a page for people\n"
                      "GET  /readyz        may traffic come?\n"
                      "GET  /metrics       Prometheus\n"
                      "GET  /openapi.json  the whole interface\n\n"

@@ -1,12 +1,10 @@
 #include "server/metrics_page.h"
 
-#include <dirent.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <unistd.h>
 
-#include "core/base/file.h"
 #include "core/base/util.h"
+#include "server/process.h"
 #include "server/service.h"
 #include "server/version.h"
 
@@ -238,38 +236,6 @@ static void write_engine(struct rw_buf *out, struct rw_service *s)
            (double)stats.passes_total);
 }
 
-static double resident_bytes(void)
-{
-    struct rw_file file;
-    char text[128] = "";
-    unsigned long long total = 0;
-    unsigned long long resident = 0;
-    if (rw_file_open("/proc/self/statm", &file, NULL) != RW_OK) {
-        return 0;
-    }
-    ssize_t n = pread(file.fd, text, sizeof text - 1, 0);
-    rw_file_close(&file);
-    if (n <= 0 || sscanf(text, "%llu %llu", &total, &resident) != 2) {
-        return 0;
-    }
-    return (double)resident * (double)sysconf(_SC_PAGESIZE);
-}
-
-static double open_files(void)
-{
-    DIR *dir = opendir("/proc/self/fd");
-    if (dir == NULL) {
-        return 0;
-    }
-    double n = 0;
-    const struct dirent *entry;
-    while ((entry = readdir(dir)) != NULL) {
-        n += entry->d_name[0] != '.' ? 1 : 0;
-    }
-    closedir(dir);
-    return n - 1; /* the directory itself */
-}
-
 static void write_process(struct rw_buf *out, struct rw_service *s)
 {
     const struct rw_model *model[RW_SERVER_MODELS_MAX];
@@ -289,8 +255,9 @@ static void write_process(struct rw_buf *out, struct rw_service *s)
            s->phase == RW_SERVICE_READY ? 1 : 0);
     number(out, "process_start_time_seconds", "gauge", "Start, in seconds since 1970.",
            s->metrics.started_unix);
-    number(out, "process_resident_memory_bytes", "gauge", "Resident memory.", resident_bytes());
-    number(out, "process_open_fds", "gauge", "Open file descriptors.", open_files());
+    number(out, "process_resident_memory_bytes", "gauge", "Resident memory.",
+           rw_process_resident_bytes());
+    number(out, "process_open_fds", "gauge", "Open file descriptors.", rw_process_open_files());
 }
 
 /* One family per figure, one series per model: the distributions of what was scored. */

@@ -11,6 +11,8 @@
 #include "server/access.h"
 #include "server/http/listener.h"
 #include "server/info.h"
+#include "server/status_page.h"
+#include "server/ui/ui.h"
 
 enum {
     BODY_OF_GET_MAX = 64 * 1024, /* bytes; some clients send one, nobody reads it */
@@ -58,6 +60,9 @@ static const struct rw_route ROUTE[] = {
     {"GET, HEAD, POST, OPTIONS", "*", rw_info_options,
      .open = true}, /* of the server, and of every route */
     {"GET, HEAD, POST, OPTIONS", "/", rw_info_root, .open = true},
+    {GET_ONLY, "/ui", rw_ui_page, .open = true}, /* the page itself holds nothing secret */
+    {GET_ONLY, "/ui/", rw_ui_page, .open = true},
+    {GET_ONLY, "/ui/{id}", rw_ui_page, .open = true},
     {GET_ONLY, "/livez", rw_info_livez, .open = true, .metrics = true},
     {GET_ONLY, "/readyz", rw_info_readyz, .open = true, .metrics = true},
     {GET_ONLY, "/healthz", rw_info_readyz, .open = true, .metrics = true},
@@ -65,6 +70,7 @@ static const struct rw_route ROUTE[] = {
     {GET_ONLY, "/metrics", rw_info_metrics, .metrics = true},
     {GET_ONLY, "/openapi.json", rw_info_openapi},
     {GET_ONLY, "/v1/models", rw_info_models},
+    {GET_ONLY, "/v1/status", rw_status_page_reply},
     {GET_ONLY, "/v1/runs", runs},
     {GET_ONLY, "/v1/runs/{id}", run},
     {GET_ONLY, "/v1/runs/{id}/events", run_events},

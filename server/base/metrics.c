@@ -8,9 +8,9 @@ const double RW_METRIC_BOUND[RW_METRIC_SCALES][RW_METRIC_BUCKETS] = {
     [RW_METRIC_COUNT] = {1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000,
                          100000},
 };
-const int RW_METRIC_CODE[RW_METRIC_CODES] = {200, 204, 400, 401, 403, 404, 405, 406, 408,
-                                             413, 415, 417, 421, 422, 424, 429, 431, 499,
-                                             500, 501, 503, 504, 505, 507, 0};
+const int RW_METRIC_CODE[RW_METRIC_CODES] = {200, 204, 304, 308, 400, 401, 403, 404, 405, 406,
+                                             408, 410, 413, 415, 417, 421, 422, 424, 429, 431,
+                                             499, 500, 501, 503, 504, 505, 507, 0};
 
 void rw_histogram_add(struct rw_histogram *h, enum rw_metric_scale scale, double value)
 {

@@ -11,14 +11,14 @@
 #include "core/shortcut/flag.h"
 
 enum {
-    RW_METRIC_ROUTES_MAX = 32,
+    RW_METRIC_ROUTES_MAX = 64,
     RW_METRIC_MODELS_MAX = 16,
     RW_METRIC_BUCKETS = 17,
 };
 
 /* Classes of HTTP status the counters tell apart. */
 enum {
-    RW_METRIC_CODES = 25,
+    RW_METRIC_CODES = 28,
 };
 
 /* What a histogram counts; each has its bounds. */

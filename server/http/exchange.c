@@ -54,11 +54,21 @@ void rw_exchange_reply(struct rw_exchange *ex, int status, const char *content_t
     rw_connection_pump(c);
 }
 
-void rw_exchange_reply_empty(struct rw_exchange *ex, const char *extra_headers)
+static void reply_head_only(struct rw_exchange *ex, int status, const char *extra_headers)
 {
-    begin(ex, 204, NULL, RW_FRAMING_EMPTY, 0, extra_headers);
+    begin(ex, status, NULL, RW_FRAMING_EMPTY, 0, extra_headers);
     ex->work = NULL;
     rw_connection_pump(ex->connection);
+}
+
+void rw_exchange_reply_empty(struct rw_exchange *ex, const char *extra_headers)
+{
+    reply_head_only(ex, 204, extra_headers);
+}
+
+void rw_exchange_reply_unchanged(struct rw_exchange *ex, const char *extra_headers)
+{
+    reply_head_only(ex, 304, extra_headers);
 }
 
 void rw_exchange_fail_as(struct rw_exchange *ex, const struct rw_error *error, int status,

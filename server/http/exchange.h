@@ -84,6 +84,8 @@ void rw_exchange_reply(struct rw_exchange *ex, int status, const char *content_t
                        struct rw_str body, const char *extra_headers);
 /* 204: the head is all. */
 void rw_exchange_reply_empty(struct rw_exchange *ex, const char *extra_headers);
+/* 304: what the client has is what we have (RFC 9110, section 15.4.5). */
+void rw_exchange_reply_unchanged(struct rw_exchange *ex, const char *extra_headers);
 /* The same with a body that was written into a buffer: an error when memory ran out on the way, so
  * that half a document is never sent as a whole one. */
 void rw_exchange_reply_buf(struct rw_exchange *ex, int status, const char *content_type,

@@ -100,6 +100,7 @@ static const struct known_header KNOWN[] = {
     {"last-event-id", RW_HEADER_LAST_EVENT_ID, false},
     {"traceparent", RW_HEADER_TRACEPARENT, false},
     {"access-control-request-method", RW_HEADER_PREFLIGHT_METHOD, false},
+    {"if-none-match", RW_HEADER_IF_NONE_MATCH, false},
     {"connection", RW_HEADER_CONNECTION, false},
 };
 

@@ -1,6 +1,7 @@
 #include "server/http/http_out.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "core/base/assert.h"
@@ -17,6 +18,8 @@ struct reason {
 static const struct reason REASON[] = {
     {200, "OK"},
     {204, "No Content"},
+    {304, "Not Modified"},
+    {308, "Permanent Redirect"},
     {400, "Bad Request"},
     {401, "Unauthorized"},
     {403, "Forbidden"},
@@ -24,6 +27,7 @@ static const struct reason REASON[] = {
     {405, "Method Not Allowed"},
     {406, "Not Acceptable"},
     {408, "Request Timeout"},
+    {410, "Gone"},
     {413, "Content Too Large"},
     {415, "Unsupported Media Type"},
     {417, "Expectation Failed"},
@@ -88,8 +92,10 @@ void rw_http_out_head(struct rw_buf *out, const struct rw_http_head *head)
     if (head->request_id != NULL && head->request_id[0] != '\0') {
         rw_buf_printf(out, "X-Request-Id: %s\r\n", head->request_id);
     }
-    rw_buf_append_str(out,
-                      RW_STR("Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"));
+    if (head->extra == NULL || strstr(head->extra, "Cache-Control:") == NULL) {
+        rw_buf_append_str(out, RW_STR("Cache-Control: no-store\r\n"));
+    }
+    rw_buf_append_str(out, RW_STR("X-Content-Type-Options: nosniff\r\n"));
     if (head->close) {
         rw_buf_append_str(out, RW_STR("Connection: close\r\n"));
     } else if (head->old_keep_alive) {

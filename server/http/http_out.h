@@ -10,7 +10,7 @@
 enum rw_framing {
     RW_FRAMING_LENGTH,  /* Content-Length */
     RW_FRAMING_CHUNKED, /* HTTP/1.1 streams */
-    RW_FRAMING_EMPTY,   /* 204: no body, no Content-Length (RFC 9110 section 8.6) */
+    RW_FRAMING_EMPTY,   /* 204, 304: no body, no Content-Length (RFC 9110 section 8.6) */
     RW_FRAMING_CLOSE,   /* HTTP/1.0 streams: until the connection ends */
 };
 

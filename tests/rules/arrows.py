@@ -90,6 +90,10 @@ ARROWS: dict[str, dict[str, str]] = {
         "server/runs": "a scored trace is observed",
         "server/verify": "verdicts in replies",
     },
+    "server/ui": {
+        "core/base": "strings, errors",
+        "server/http": "files go into exchanges",
+    },
     "server/commands": {
         "core": "audit and calibrate score without a server",
         "core/base": "arenas, clock",
@@ -109,6 +113,7 @@ ARROWS: dict[str, dict[str, str]] = {
         "server/http": "the router reads heads",
         "server/runs": "starts and ends it",
         "server/scoring": "routes to its handlers",
+        "server/ui": "routes to the page",
         "server/commands": "main dispatches to them",
     },
 }
