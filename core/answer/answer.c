@@ -151,11 +151,24 @@ static struct rw_str text_of(const struct rw_found *f, const struct choice *c)
     return c->step < 0 ? RW_STR("") : rw_str_slice(f->steps[c->step], c->begin, c->end);
 }
 
+/* Read whole: no words, and nothing in it that could not be read. */
+static bool is_whole(const struct rw_node *node)
+{
+    if (node->kind == RW_NODE_LIST) {
+        RW_NODE_EACH (child, node) {
+            if (child->kind >= RW_NODE_TEXT) {
+                return false;
+            }
+        }
+    }
+    return node->kind < RW_NODE_TEXT;
+}
+
 static bool is_value(struct rw_str text, struct rw_arena *arena)
 {
     struct reading r;
     read_answer(text, false, arena, &r);
-    return r.node != NULL && r.node->kind < RW_NODE_TEXT;
+    return r.node != NULL && is_whole(r.node);
 }
 
 static void take_place(const struct rw_found *f, size_t at, struct choice *out)

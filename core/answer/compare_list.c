@@ -10,9 +10,23 @@ struct items {
     bool ellipsis; /* and it goes on: "1, 2, 3, ..." */
 };
 
+/* How many coordinates of a tuple have a plus-minus. */
+static size_t signed_coordinates(const struct rw_node *node)
+{
+    size_t n = 0;
+    if (node->kind == RW_NODE_BRACKETS) {
+        RW_NODE_EACH (child, node) {
+            n += rw_compare_is_quantity(child) && rw_evaluate_has_sides(child);
+        }
+    }
+    return n;
+}
+
+/* "\pm 3" is two elements, "(\pm 3, 4)" too; "(\pm 3, \pm 4)" is two or four. */
 static void add(struct items *out, const struct rw_node *node)
 {
-    bool sides = rw_compare_is_quantity(node) && rw_evaluate_has_sides(node);
+    bool sides = (rw_compare_is_quantity(node) && rw_evaluate_has_sides(node)) ||
+                 signed_coordinates(node) == 1;
     out->ellipsis = out->ellipsis || node->kind == RW_NODE_ELLIPSIS;
     for (int side = 1; side >= (sides ? -1 : 1); side -= 2) {
         if (out->n == RW_COMPARE_ITEMS_MAX) {
@@ -28,17 +42,42 @@ static bool collection(const struct rw_node *node)
     return node->kind >= RW_NODE_LIST && node->kind <= RW_NODE_SET;
 }
 
-static void gather(const struct rw_node *node, struct items *out)
+static void gather(const struct rw_node *node, bool alone, struct items *out)
 {
     out->n = 0;
     out->full = out->ellipsis = false;
-    if (!collection(node)) {
+    if (!collection(node) || alone) {
         add(out, node);
         return;
     }
     RW_NODE_EACH (child, node) {
         add(out, child);
     }
+}
+
+static enum rw_verified tuples_with_sides(struct rw_compare *c, struct rw_compare_item a,
+                                          struct rw_compare_item b)
+{
+    bool both = a.node->kind == RW_NODE_BRACKETS && b.node->kind == RW_NODE_BRACKETS;
+    if (!both || a.node->n != b.node->n || a.node->open != b.node->open ||
+        a.node->close != b.node->close || signed_coordinates(a.node) > 1 ||
+        signed_coordinates(b.node) > 1) {
+        return rw_compare_say(c, RW_VERIFIED_UNKNOWN, RW_ANSWER_RULE_AMBIGUOUS);
+    }
+    enum rw_verified all = RW_VERIFIED_RIGHT;
+    const struct rw_node *y = b.node->first;
+    RW_NODE_EACH (x, a.node) {
+        bool numbers = rw_compare_is_quantity(x) && rw_compare_is_quantity(y);
+        enum rw_verified now = numbers
+                                   ? rw_compare_quantities(c, (struct rw_compare_item){x, a.side},
+                                                           (struct rw_compare_item){y, b.side})
+                                   : rw_compare(c, x, y);
+        all = now == RW_VERIFIED_WRONG || all == RW_VERIFIED_WRONG ? RW_VERIFIED_WRONG
+              : now == RW_VERIFIED_RIGHT                           ? all
+                                                                   : now;
+        y = y->next;
+    }
+    return rw_compare_say(c, all, RW_ANSWER_RULE_TUPLE);
 }
 
 static enum rw_verified compare_items(struct rw_compare *c, struct rw_compare_item a,
@@ -49,6 +88,10 @@ static enum rw_verified compare_items(struct rw_compare *c, struct rw_compare_it
             return rw_compare_say(c, RW_VERIFIED_UNKNOWN, RW_ANSWER_RULE_UNREAD);
         }
         return rw_compare_quantities(c, a, b);
+    }
+    if (signed_coordinates(a.node) + signed_coordinates(b.node) > 0 && a.node->key != b.node->key) {
+        c->work++;
+        return tuples_with_sides(c, a, b);
     }
     return rw_compare(c, a.node, b.node);
 }
@@ -100,6 +143,11 @@ static enum rw_verified pair_off(struct rw_compare *c, const struct items *a, co
         bool found = false;
         for (size_t k = 0; k < b->n; k++) {
             enum rw_verified now = compare_items(c, a->at[i], b->at[k]);
+            bool named =
+                (a->at[i].node->kind == RW_NODE_ASSIGN) != (b->at[k].node->kind == RW_NODE_ASSIGN);
+            if (named && now == RW_VERIFIED_RIGHT) {
+                now = RW_VERIFIED_UNKNOWN; /* "2, T: 3" and "3, T: 2" */
+            }
             bool may = now != RW_VERIFIED_WRONG;
             chance[0][i] = chance[0][i] || may;
             chance[1][k] = chance[1][k] || may;
@@ -184,7 +232,7 @@ static enum rw_verified record_and_tuple(struct rw_compare *c, const struct rw_n
     RW_NODE_EACH (child, record) {
         add(&x, child->last);
     }
-    gather(other, &y);
+    gather(other, false, &y);
     enum rw_verified ordered = in_order(c, &x, &y, RW_ANSWER_RULE_TUPLE);
     if (ordered == RW_VERIFIED_RIGHT) {
         return ordered;
@@ -227,6 +275,9 @@ static enum rw_verified brackets(struct rw_compare *c, const struct rw_node *a,
                                  const struct rw_node *b, const struct items *x,
                                  const struct items *y)
 {
+    if ((signed_coordinates(a) > 0) != (signed_coordinates(b) > 0)) { /* two beside one */
+        return rw_compare_say(c, RW_VERIFIED_UNKNOWN, RW_ANSWER_RULE_AMBIGUOUS);
+    }
     enum rw_verified v = in_order(c, x, y, RW_ANSWER_RULE_TUPLE);
     bool same = a->open == b->open && a->close == b->close;
     if (v == RW_VERIFIED_RIGHT && !same) {
@@ -264,8 +315,22 @@ static enum rw_verified with_one(struct rw_compare *c, const struct rw_node *one
     return tuple && v == RW_VERIFIED_RIGHT ? RW_VERIFIED_UNKNOWN : v;
 }
 
-enum rw_verified rw_compare_collections(struct rw_compare *c, const struct rw_node *a,
-                                        const struct rw_node *b)
+/* A tuple beside a list or set of tuples is one element. */
+static bool one_of_tuples(const struct rw_node *tuple, const struct rw_node *list)
+{
+    bool tuples = tuple->kind == RW_NODE_BRACKETS && list->n > 0 &&
+                  (list->kind == RW_NODE_LIST || list->kind == RW_NODE_SET);
+    RW_NODE_EACH (child, list) {
+        tuples = tuples && child->kind == RW_NODE_BRACKETS;
+    }
+    RW_NODE_EACH (child, tuple) {
+        tuples = tuples && rw_node_scalar(child);
+    }
+    return tuples;
+}
+
+static enum rw_verified collections(struct rw_compare *c, const struct rw_node *a,
+                                    const struct rw_node *b)
 {
     struct items x;
     struct items y;
@@ -274,8 +339,13 @@ enum rw_verified rw_compare_collections(struct rw_compare *c, const struct rw_no
                : is_record(a)               ? record_and_tuple(c, a, b)
                                             : record_and_tuple(c, b, a);
     }
-    gather(a, &x);
-    gather(b, &y);
+    bool among_b = one_of_tuples(a, b);
+    bool among_a = one_of_tuples(b, a);
+    gather(a, among_b, &x);
+    gather(b, among_a, &y);
+    if (among_a || among_b) {
+        return any_order(c, &x, &y, true, RW_ANSWER_RULE_LIST);
+    }
     bool bracket_a = a->kind == RW_NODE_BRACKETS;
     bool bracket_b = b->kind == RW_NODE_BRACKETS;
     if (bracket_a && bracket_b) {
@@ -298,6 +368,26 @@ enum rw_verified rw_compare_collections(struct rw_compare *c, const struct rw_no
         return in_order(c, &x, &y, RW_ANSWER_RULE_LIST);
     }
     return any_order(c, &x, &y, set, set ? RW_ANSWER_RULE_SET : RW_ANSWER_RULE_LIST);
+}
+
+static bool has_unread(const struct rw_node *node)
+{
+    RW_NODE_EACH (child, node) {
+        if (collection(node) && child->kind == RW_NODE_UNREAD) {
+            return true;
+        }
+    }
+    return false;
+}
+
+enum rw_verified rw_compare_collections(struct rw_compare *c, const struct rw_node *a,
+                                        const struct rw_node *b)
+{
+    enum rw_verified v = collections(c, a, b);
+    if (v == RW_VERIFIED_WRONG && (has_unread(a) || has_unread(b))) {
+        return rw_compare_say(c, RW_VERIFIED_UNKNOWN, RW_ANSWER_RULE_UNREAD);
+    }
+    return v;
 }
 
 /* ---- matrices -------------------------------------------------------------------------------- */
@@ -340,6 +430,6 @@ enum rw_verified rw_compare_matrices(struct rw_compare *c, const struct rw_node 
         return rw_compare_say(c, RW_VERIFIED_UNKNOWN, RW_ANSWER_RULE_KINDS);
     }
     flatten(matrix, &x);
-    gather(other, &y);
+    gather(other, false, &y);
     return in_order(c, &x, &y, RW_ANSWER_RULE_MATRIX);
 }

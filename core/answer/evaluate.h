@@ -4,7 +4,8 @@
  *   2. Made of + - * / and whole powers: at two points modulo a prime (residue.h), whatever the
  * size.
  *   3. Otherwise in complex doubles that carry their error, at eight fixed points (variables are
- *      real, positive at some and negative at others, so that \sqrt{x^2} is |x| and not x).
+ *      real, positive at some and negative at others, so that \sqrt{x^2} is |x| and not x), and
+ *      where there are roots or absolute values at four more beyond the largest constant.
  *
  * LIKE needs agreement at every point, UNLIKE disagreement at every point; what agrees at some, and
  * what is nearer than the error can tell, is UNSURE. So is a difference between expressions in

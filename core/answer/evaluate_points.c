@@ -17,6 +17,7 @@ static const double COINCIDENCE = 1e9;      /* e^{pi sqrt 163} is nearly whole, 
 
 enum {
     POINTS_MIN = 3, /* at which both are defined */
+    FAR_POINTS = 4, /* beyond the largest constant, where |x - 100| is 100 - x no more */
     WHOLE_POWER_MAX = 1024,
     ROOT_MAX = 64,
 };
@@ -29,6 +30,7 @@ struct approx {
 struct context {
     int side;
     unsigned point;
+    double far; /* 0, or how far from zero the variables are; on which side `point` says */
 };
 
 static struct approx value(const struct rw_node *node, const struct context *c);
@@ -56,9 +58,22 @@ uint64_t rw_evaluate_mix(uint64_t a, uint64_t b)
     return x ^ (x >> 32);
 }
 
-/* Of the variable with this key; the same on every machine. */
-static struct approx variable(uint64_t key, unsigned point)
+/* All positive, all negative, and both ways mixed. */
+static struct approx far_variable(uint64_t key, const struct context *c)
 {
+    uint64_t h = rw_evaluate_mix(key, 90 + (c->point & 2));
+    double v = c->far * (1 + (double)(h >> 40) / 16777216.0); /* 2^24 */
+    bool negative = c->point < 2 ? c->point == 1 : ((h ^ c->point) & 1) != 0;
+    return real_value(negative ? -v : v, 0);
+}
+
+/* Of the variable with this key; the same on every machine. */
+static struct approx variable(uint64_t key, const struct context *c)
+{
+    unsigned point = c->point;
+    if (c->far > 0) {
+        return far_variable(key, c);
+    }
     static const double SPAN[RW_EVALUATE_POINTS] = {2.2, 6.3, 11.7, 0.9, 3.1, 7.9, 2.7, 13.3};
     uint64_t h = rw_evaluate_mix(key, 100 + point);
     double u = ((double)(h >> 12) + 0.5) / 4503599627370496.0; /* 2^52 */
@@ -266,7 +281,7 @@ static struct approx symbol(const struct rw_node *node, const struct context *c)
     if (rw_str_is(node->name, "e")) {
         return real_value(M_E, EPS * M_E);
     }
-    return rw_str_is(node->name, "i") ? (struct approx){I, 0} : variable(node->key, c->point);
+    return rw_str_is(node->name, "i") ? (struct approx){I, 0} : variable(node->key, c);
 }
 
 static struct approx absolute(struct approx a)
@@ -302,7 +317,7 @@ static struct approx value(const struct rw_node *node, const struct context *c)
     case RW_NODE_PI:
         return real_value(M_PI, EPS * M_PI);
     case RW_NODE_OPAQUE:
-        return variable(rw_evaluate_opaque(node, c->side), c->point);
+        return variable(rw_evaluate_opaque(node, c->side), c);
     case RW_NODE_SUM:
     case RW_NODE_PRODUCT:
         return all(node, c);
@@ -365,6 +380,43 @@ static enum rw_likeness near(struct approx a, struct approx b, bool mixed)
     return apart > DIFFERENT_FACTOR * bound ? RW_UNLIKE : RW_UNSURE;
 }
 
+/* Has it a part with variables whose formula depends on where they are: an absolute value, a root,
+ * a power that is no whole number? *reach becomes the largest number in it. */
+static bool branches(const struct rw_node *node, double *reach)
+{
+    bool open = (node->flags & RW_NODE_CLOSED) == 0;
+    const struct rw_node *e = node->kind == RW_NODE_POWER ? node->last : NULL;
+    e = e != NULL && e->kind == RW_NODE_NEGATIVE ? e->first : e;
+    bool whole = e == NULL || (e->kind == RW_NODE_NUMBER && e->exact.known && e->exact.den == 1);
+    bool found = open && (node->kind == RW_NODE_ABSOLUTE || node->kind == RW_NODE_ROOT || !whole);
+    if (node->kind == RW_NODE_NUMBER) {
+        *reach = RW_MAX(*reach, fabs(node->v));
+    }
+    RW_NODE_EACH (child, node) {
+        found = branches(child, reach) || found;
+    }
+    return found;
+}
+
+/* What is said far from zero: count[] of it. Overflow and lost digits say nothing there. */
+static void look_far(const struct rw_evaluation *a, const struct rw_evaluation *b, double factor,
+                     int count[RW_LIKE + 1])
+{
+    double reach = 1;
+    bool there = branches(a->node, &reach);
+    if (!branches(b->node, &reach) && !there) {
+        return;
+    }
+    for (unsigned k = 0; k < FAR_POINTS; k++) {
+        const struct context ca = {a->side, k, 3 * reach};
+        const struct context cb = {b->side, k, 3 * reach};
+        struct approx x = scaled(value(a->node, &ca), factor);
+        struct approx y = value(b->node, &cb);
+        enum rw_likeness l = is_finite(x) && is_finite(y) ? near(x, y, false) : RW_UNSURE;
+        count[l] += l != RW_UNSURE;
+    }
+}
+
 enum rw_likeness rw_evaluate_points_like(const struct rw_evaluation *a,
                                          const struct rw_evaluation *b, double factor)
 {
@@ -373,8 +425,8 @@ enum rw_likeness rw_evaluate_points_like(const struct rw_evaluation *a,
     int count[RW_LIKE + 1] = {0};
     bool lost = false;
     for (int k = 0; k < points; k++) {
-        const struct context ca = {a->side, (unsigned)k};
-        const struct context cb = {b->side, (unsigned)k};
+        const struct context ca = {a->side, (unsigned)k, 0};
+        const struct context cb = {b->side, (unsigned)k, 0};
         struct approx x = scaled(value(a->node, &ca), factor);
         struct approx y = value(b->node, &cb);
         if (is_finite(x) && is_finite(y)) {
@@ -382,6 +434,9 @@ enum rw_likeness rw_evaluate_points_like(const struct rw_evaluation *a,
         } else {
             lost = lost || is_finite(x) != is_finite(y);
         }
+    }
+    if (open && count[RW_LIKE] > 0) {
+        look_far(a, b, factor, count);
     }
     int valid = count[RW_UNLIKE] + count[RW_UNSURE] + count[RW_LIKE];
     if (valid < (open ? POINTS_MIN : 1) || lost) {
@@ -392,7 +447,7 @@ enum rw_likeness rw_evaluate_points_like(const struct rw_evaluation *a,
 
 double rw_evaluate_points_real(const struct rw_evaluation *e)
 {
-    const struct context c = {e->side, 0};
+    const struct context c = {e->side, 0, 0};
     struct approx x = value(e->node, &c);
     return is_finite(x) && fabs(cimag(x.v)) <= 2 * x.err ? creal(x.v) : (double)NAN;
 }

@@ -356,18 +356,28 @@ static size_t chinese(struct finder *f, size_t at)
 
 static bool closes_thinking(struct rw_str s, size_t at, size_t *bytes)
 {
-    static const char *const CLOSE[] = {"</think>",     "</thinking>",        "</thought>",
-                                        "</reasoning>", "<|end_of_thought|>", "</reason>",
-                                        "[/THINK]"};
+    static const char *const CLOSE[] = {"</think>",           "</thinking>",
+                                        "</thought>",         "</reasoning>",
+                                        "<|end_of_thought|>", "</reason>",
+                                        "[/THINK]",           "</seed:think>",
+                                        "<|channel|>final",   "\xE2\x97\x81/think\xE2\x96\xB7"};
     *bytes = ONE_OF(s, at, CLOSE);
     return *bytes > 0;
 }
 
 static bool opens_thinking(struct rw_str s, size_t at, size_t *bytes)
 {
-    static const char *const OPEN[] = {"<think>",     "<thinking>",           "<thought>",
-                                       "<reasoning>", "<|begin_of_thought|>", "<reason>",
-                                       "[THINK]"};
+    static const char *const OPEN[] = {"<think>",
+                                       "<thinking>",
+                                       "<thought>",
+                                       "<reasoning>",
+                                       "<|begin_of_thought|>",
+                                       "<reason>",
+                                       "[THINK]",
+                                       "<seed:think>",
+                                       "<|channel|>analysis",
+                                       "<|channel|>commentary",
+                                       "\xE2\x97\x81think\xE2\x96\xB7"};
     *bytes = ONE_OF(s, at, OPEN);
     return *bytes > 0;
 }
@@ -405,27 +415,50 @@ static size_t tag(struct finder *f, size_t at)
 
 /* ---- the text -------------------------------------------------------------------------------- */
 
-/* Another question begins at this line, behind an answer: a model that runs on. */
+/* "**", "###", "[", "> " in front of a heading. */
+static size_t heading(struct rw_str s, size_t at)
+{
+    return skip_any(s, at, "*#[>_ ");
+}
+
+/* Another question begins at this line, behind an answer: a model that runs on. "Problem:",
+ * "Question 2.", "### Exercise", "Next problem: ...". */
 static bool runs_on(const struct finder *f, size_t at)
 {
-    static const char *const MARKS[] = {"Question:",
-                                        "Q:",
-                                        "Problem:",
-                                        "Human:",
-                                        "User:",
-                                        "Instruction:",
-                                        "### Instruction",
-                                        "### Question",
-                                        "### Problem",
-                                        "[INST]",
-                                        "Input:",
-                                        "<|user|>",
-                                        "<|start_header_id|>",
-                                        "**Question",
-                                        "Next question",
-                                        "\xE9\x97\xAE\xE9\xA2\x98"};
+    static const char *const SURE[] = {"<|user|>", "<|start_header_id|>", "[INST]"};
+    static const char *const OTHER[] = {"next ", "new ", "another "};
+    static const char *const MARKS[] = {"question",
+                                        "problem",
+                                        "exercise",
+                                        "example",
+                                        "task",
+                                        "human",
+                                        "user",
+                                        "instruction",
+                                        "input",
+                                        "prompt",
+                                        "q",
+                                        "\xE9\x97\xAE\xE9\xA2\x98",
+                                        "\xE9\xA2\x98\xE7\x9B\xAE",
+                                        "\xE4\xBE\x8B\xE9\xA2\x98"};
     bool line = at == 0 || f->text.ptr[at - 1] == '\n';
-    return line && f->out->n > 0 && ONE_OF(f->text, at, MARKS) > 0;
+    if (!line || f->out->n == 0) {
+        return false;
+    }
+    if (ONE_OF(f->text, at, SURE) > 0) {
+        return true;
+    }
+    size_t begin = heading(f->text, at);
+    size_t other = ONE_OF(f->text, begin, OTHER);
+    size_t name = ONE_OF(f->text, begin + other, MARKS);
+    size_t end = begin + other + name;
+    size_t number = skip_any(f->text, end, " 0123456789");
+    size_t behind = skip_any(f->text, number, "*_ ");
+    bool colon = memchr(":.]", char_at(f->text, behind), 3) != NULL ||
+                 word_at(f->text, behind, "\xEF\xBC\x9A");
+    bool alone = begin > at && (char_at(f->text, behind) == '\n' || behind >= f->text.len);
+    bool said = char_at(f->text, number) != '.' || number > end + 1; /* "Question 2." */
+    return name > 0 && ((colon && said) || alone || (other > 0 && colon));
 }
 
 static size_t at_backslash(struct finder *f, size_t at)
@@ -444,8 +477,9 @@ static size_t at_hash(struct finder *f, size_t at)
 /* Bytes from here on that begin nothing: most of a text. */
 static size_t idle(struct rw_str s, size_t at)
 {
-    static const bool BEGINS[256] = {['\\'] = true, ['#'] = true, ['<'] = true,  ['['] = true,
-                                     ['a'] = true,  ['A'] = true, [0xE7] = true, ['\n'] = true};
+    static const bool BEGINS[256] = {
+        ['\\'] = true, ['#'] = true,  ['<'] = true,  ['['] = true, ['a'] = true,
+        ['A'] = true,  [0xE7] = true, ['\n'] = true, [0xE2] = true};
     size_t n = 0;
     while (at + n < s.len && !BEGINS[(unsigned char)s.ptr[at + n]]) {
         n++;
@@ -475,6 +509,7 @@ static void scan(struct finder *f)
             break;
         case '<':
         case '[':
+        case '\xE2':
             f->at = at;
             at = tag(f, at);
             if (f->ended) {

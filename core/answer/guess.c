@@ -166,6 +166,16 @@ static void last_side(const struct rw_lexemes *l, struct run *r, bool *whole)
     r->begin = equals;
 }
 
+/* "|-5|" is whole; one bar is the edge of a table. */
+static bool odd_bars(const struct rw_lexemes *l, const struct run *r)
+{
+    size_t n = 0;
+    for (size_t i = r->begin; i < r->end; i++) {
+        n += is_sign(at(l, i), '|');
+    }
+    return n % 2 == 1;
+}
+
 /* Without the marks of the sentence around: emphasis, a bracket that opened before. */
 static void trim(const struct rw_lexemes *l, struct run *r)
 {
@@ -176,9 +186,9 @@ static void trim(const struct rw_lexemes *l, struct run *r)
         if (r->begin >= r->end) {
             return;
         }
-        if (among(first, "*=|,;)]}>")) {
+        if (among(first, "*=,;)]}>") || (is_sign(first, '|') && odd_bars(l, r))) {
             r->begin++;
-        } else if (among(last, "*=|,;([{+-</")) {
+        } else if (among(last, "*=,;([{+-</") || (is_sign(last, '|') && odd_bars(l, r))) {
             r->end--;
         } else if (!balanced(l, r, &excess) && excess + 1 == r->end) {
             r->end--;
@@ -221,6 +231,16 @@ static bool changes(struct rw_str word)
     return rw_word_changes(word);
 }
 
+/* "3 hours 20 minutes": the second of two parts. */
+static bool second_part(const struct rw_lexemes *l, const struct run *r)
+{
+    size_t unit = r->begin - (r->begin > 0);
+    size_t joint = unit > 0 && rw_scan_equal(at(l, unit)->name, RW_STR("and")) ? unit - 1 : unit;
+    return r->begin >= 2 && joint > 0 && at(l, joint)->kind == RW_LEXEME_WORD &&
+           at(l, joint - 1)->kind == RW_LEXEME_NUMBER && !rw_word_clause(at(l, joint)->name) &&
+           rw_word_unit(at(l, joint)->name, true);
+}
+
 /* Do the words beside the run make it a part of something else: "5 more", "5km", "x_3"? */
 static bool part_of_more(const struct rw_lexemes *l, const struct run *r)
 {
@@ -231,6 +251,9 @@ static bool part_of_more(const struct rw_lexemes *l, const struct run *r)
     bool leads = words_before && rw_scan_equal(before->name, RW_STR("to"));
     if ((words_before && !leads && changes(before->name)) ||
         (words_after && changes(after->name))) {
+        return true;
+    }
+    if (second_part(l, r)) {
         return true;
     }
     bool glued = words_before && !spaced(at(l, r->begin)) && !math(at(l, r->begin));

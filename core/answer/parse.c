@@ -114,6 +114,14 @@ static bool pairs(const struct rw_lexeme *a, const struct rw_lexeme *b)
     }
 }
 
+/* "A)" and "B) 42": the bracket of a choice opens nowhere. */
+static bool choice_bracket(const struct rw_parser *p, size_t at)
+{
+    const struct rw_lexeme *x = &p->l->at[0];
+    return at == 1 && x->kind == RW_LEXEME_LETTER && x->name.len == 1 && x->name.ptr[0] >= 'A' &&
+           x->name.ptr[0] <= 'J' && p->l->at[1].sign == ')';
+}
+
 /* Pairs brackets off; false when they do not. */
 static bool match_brackets(struct rw_parser *p)
 {
@@ -124,7 +132,7 @@ static bool match_brackets(struct rw_parser *p)
         p->match[i] = 0;
         if (opens(x)) {
             open[n++] = (uint16_t)i;
-        } else if (closes(x)) {
+        } else if (closes(x) && !(n == 0 && choice_bracket(p, i))) {
             if (n == 0 || !pairs(&p->l->at[open[n - 1]], x)) {
                 return false;
             }
@@ -158,6 +166,16 @@ static void trim(const struct rw_lexemes *l, size_t *begin, size_t *end)
     }
 }
 
+static bool has_commands(const struct rw_lexemes *l, size_t begin, size_t end)
+{
+    for (size_t i = begin; i < end; i++) {
+        if (l->at[i].kind == RW_LEXEME_COMMAND) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool unknown(const struct rw_lexemes *l, size_t begin, size_t end)
 {
     for (size_t i = begin; i < end; i++) {
@@ -180,6 +198,7 @@ const struct rw_node *rw_parse_answer(const struct rw_lexemes *lexemes, struct r
     size_t end = lexemes->n;
     trim(lexemes, &begin, &end);
     struct rw_node *node = NULL;
+    p.latex = has_commands(lexemes, begin, end);
     if (begin < end && match_brackets(&p) && !unknown(lexemes, begin, end)) {
         node = rw_parse_list(&p, begin, end);
     }

@@ -170,7 +170,8 @@ static bool is_product(const struct rw_parser *p, const struct rw_lexeme *x)
     bool right = after->kind == RW_LEXEME_SIGN && after->sign < 128 &&
                  strchr("+-*/^=<>", after->sign) != NULL && after->sign != 0;
     bool powered = rw_parse_is(p, p->at + 1, ')') && rw_parse_is(p, p->at + 2, '^');
-    return p->groups > 0 || (x->flags & RW_LEXEME_MATH) != 0 || tight || left || right || powered;
+    return p->groups > 0 || p->latex || (x->flags & RW_LEXEME_MATH) != 0 || tight || left ||
+           right || powered;
 }
 
 /* ---- primaries ------------------------------------------------------------------------------- */
@@ -506,7 +507,8 @@ static struct rw_node *factors(struct rw_parser *p, struct rw_node *value)
             if (!over && value->kind == RW_NODE_PRODUCT && value->sign == 1) {
                 rw_parse_add(p, value, right);
             } else {
-                value = rw_rule_binary(p, over ? RW_NODE_QUOTIENT : RW_NODE_PRODUCT, value, right);
+                value = over ? rw_rule_quotient(p, value, right)
+                             : rw_rule_binary(p, RW_NODE_PRODUCT, value, right);
                 value->sign = !over;
             }
         } else if (rw_rule_take(p, '%')) {

@@ -91,6 +91,14 @@ static struct rw_node *argument(struct rw_parser *p)
     return value;
 }
 
+/* \sin^22x is a square: TeX takes one digit. */
+static struct rw_node *function_exponent(struct rw_parser *p)
+{
+    const struct rw_lexeme *x = rw_rule_peek(p);
+    bool digits = x->kind == RW_LEXEME_NUMBER && x->decimals == 0 && x->name.len > 1;
+    return rw_rule_is(p, '{') || digits ? rw_rule_group(p) : rw_rule_power(p);
+}
+
 struct rw_node *rw_rule_call_function(struct rw_parser *p, struct rw_str name)
 {
     struct rw_node *base = NULL;
@@ -99,7 +107,7 @@ struct rw_node *rw_rule_call_function(struct rw_parser *p, struct rw_str name)
         if (rw_rule_take(p, '_')) {
             base = rw_rule_group(p);
         } else if (rw_rule_take(p, '^')) {
-            exponent = rw_rule_is(p, '{') ? rw_rule_group(p) : rw_rule_power(p);
+            exponent = function_exponent(p);
         }
     }
     struct rw_node *node = rw_parse_node(p, RW_NODE_FUNCTION);
@@ -134,7 +142,11 @@ struct rw_node *rw_rule_root(struct rw_parser *p)
     const struct rw_lexeme *x = rw_rule_peek(p);
     bool digits = x->kind == RW_LEXEME_NUMBER && x->name.len > 1;
     struct rw_node *radicand = rw_rule_is(p, '{') ? rw_rule_group(p) : rw_rule_power(p);
-    p->loose = p->loose || digits; /* \sqrt12 */
+    /* \sqrt12, and \sqrt 2x for \sqrt{2x} */
+    const struct rw_lexeme *behind = rw_rule_peek(p);
+    bool short_bar = x->kind == RW_LEXEME_NUMBER && behind->kind == RW_LEXEME_LETTER &&
+                     (behind->flags & (RW_LEXEME_SPACED | RW_LEXEME_TEXT)) == 0;
+    p->loose = p->loose || digits || short_bar;
     struct rw_node *node = rw_rule_unary(p, RW_NODE_ROOT, radicand);
     if (index != NULL) {
         rw_parse_add(p, node, index);
@@ -162,11 +174,33 @@ static struct rw_node *big(struct rw_parser *p, struct rw_str name)
     return node;
 }
 
+/* d, d^2, or a product that one of them begins. */
+static bool differential(const struct rw_node *node, bool alone)
+{
+    bool product = node->kind == RW_NODE_PRODUCT;
+    node = product ? node->first : node;
+    node = node->kind == RW_NODE_POWER ? node->first : node;
+    return (product || alone) && node->kind == RW_NODE_SYMBOL &&
+           (rw_str_is(node->name, "d") || rw_str_is(node->name, "partial"));
+}
+
+struct rw_node *rw_rule_quotient(struct rw_parser *p, struct rw_node *a, struct rw_node *b)
+{
+    if (p->failed || !differential(a, true) || !differential(b, false)) {
+        return rw_rule_binary(p, RW_NODE_QUOTIENT, a, b);
+    }
+    struct rw_node *node = rw_rule_binary(p, RW_NODE_OPAQUE, a, b);
+    node->name = RW_STR("derivative");
+    return node;
+}
+
 static struct rw_node *fraction(struct rw_parser *p, enum rw_node_kind kind)
 {
     struct rw_node *top = rw_rule_group(p);
     struct rw_node *bottom = rw_rule_group(p);
-    return p->inside > 0 ? rw_parse_fail(p) : rw_rule_binary(p, kind, top, bottom);
+    return p->inside > 0              ? rw_parse_fail(p)
+           : kind == RW_NODE_QUOTIENT ? rw_rule_quotient(p, top, bottom)
+                                      : rw_rule_binary(p, kind, top, bottom);
 }
 
 struct rw_node *rw_rule_command(struct rw_parser *p)

@@ -80,10 +80,32 @@ static struct rw_node *words(struct rw_parser *p, size_t begin, size_t end)
     return text_node(p, begin, end);
 }
 
+/* "the square of x" is a name of something else than x; "the value of x" is x. */
+static bool names_a_variable(const struct rw_parser *p, size_t begin, size_t end)
+{
+    static const char *const SILENT[] = {"the", "value", "values", "of",    "so",      "thus",
+                                         "is",  "find",  "then",   "hence", "have",    "therefore",
+                                         "we",  "get",   "that",   "for",   "solution"};
+    if (end < begin + 2 || lexeme(p, end - 1)->kind != RW_LEXEME_LETTER) {
+        return true;
+    }
+    for (size_t i = begin; i + 1 < end; i++) {
+        bool silent = false;
+        for (size_t k = 0; k < RW_COUNT(SILENT) && !silent; k++) {
+            silent = rw_scan_equal(lexeme(p, i)->name, rw_str_from(SILENT[k]));
+        }
+        if (!silent) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* "total cost" of "total cost = 5": a name, and nothing that changes what is said. */
 static struct rw_node *label(struct rw_parser *p, size_t begin, size_t end)
 {
-    if (!all_words(p, begin, end) || end - begin > LABEL_WORDS_MAX) {
+    if (!all_words(p, begin, end) || end - begin > LABEL_WORDS_MAX ||
+        !names_a_variable(p, begin, end)) {
         return NULL;
     }
     for (size_t i = begin; i < end; i++) {
@@ -468,8 +490,9 @@ static bool closes_choice(const struct rw_parser *p, size_t at, size_t end)
     for (size_t i = at; i + 1 < end; i++) {
         const struct rw_lexeme *letter = lexeme(p, i);
         bool capital = letter->kind == RW_LEXEME_LETTER && letter->name.len == 1 &&
-                       letter->name.ptr[0] >= 'A' && letter->name.ptr[0] <= 'J';
-        if (capital && (is_sign(p, i + 1, ':') || is_sign(p, i + 1, ')'))) {
+                       letter->name.ptr[0] >= 'A' && letter->name.ptr[0] <= 'Z';
+        bool closes = is_sign(p, i + 1, ')') && p->match[i + 1] == 0;
+        if (capital && (is_sign(p, i + 1, ':') || is_sign(p, i + 1, '=') || closes)) {
             return false;
         }
     }
@@ -618,6 +641,12 @@ static struct rw_node *split(struct rw_parser *p, size_t begin, size_t end, int 
         }
         bool clause = list->n > 0 && from < i && lexeme(p, from)->kind == RW_LEXEME_WORD &&
                       rw_word_clause(lexeme(p, from)->name);
+        if (clause && rw_scan_equal(lexeme(p, from)->name, RW_STR("so")) && from + 1 < i &&
+            (rw_scan_equal(lexeme(p, from + 1)->name, RW_STR("on")) ||
+             rw_scan_equal(lexeme(p, from + 1)->name, RW_STR("forth")))) {
+            rw_parse_add(p, list, rw_parse_node(p, RW_NODE_ELLIPSIS));
+            break;
+        }
         if (clause) { /* "72, which is the total" */
             break;
         }

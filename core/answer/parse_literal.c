@@ -113,13 +113,7 @@ struct rw_node *rw_parse_literal(struct rw_parser *p, size_t begin, size_t end)
 {
     size_t hyphens = joined(p, begin, end, '-', true);
     size_t slashes = joined(p, begin, end, '/', true);
-    bool long_numbers = false;
-    for (size_t i = begin; i < end; i += 2) {
-        const struct rw_lexeme *x = lexeme(p, i);
-        long_numbers = long_numbers || x->name.len > 2 || (x->flags & RW_LEXEME_PADDED) != 0;
-    }
-    bool math = (lexeme(p, begin)->flags & RW_LEXEME_MATH) != 0;
-    bool doubtful = hyphens > 2 || (hyphens == 2 && (long_numbers || !math)) || slashes >= 3;
+    bool doubtful = hyphens >= 2 || slashes >= 3;
     if (!doubtful || p->relation) {
         return NULL;
     }

@@ -16,6 +16,7 @@ struct rw_parser {
     int brackets;
     int slashes;   /* of the product that is read */
     bool relation; /* a side of a relation: sums are meant */
+    bool latex;    /* there are commands: letters side by side are a product */
     bool loose;    /* read in one of several ways */
     bool failed;
     bool no_memory;

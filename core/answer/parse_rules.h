@@ -59,6 +59,8 @@ struct rw_node *rw_rule_small_number(struct rw_parser *p, int num, int den);
 void rw_rule_arguments(struct rw_parser *p, struct rw_node *call);
 
 /* parse_function.c */
+/* a / b; dy/dx is no quotient of products. */
+struct rw_node *rw_rule_quotient(struct rw_parser *p, struct rw_node *a, struct rw_node *b);
 /* {...}, or the number, letter or command that follows. */
 struct rw_node *rw_rule_group(struct rw_parser *p);
 struct rw_node *rw_rule_call_function(struct rw_parser *p, struct rw_str name);

@@ -32,23 +32,28 @@ bool rw_word_plain(struct rw_str word)
 bool rw_word_changes(struct rw_str word)
 {
     static const char *const WORDS[] = {
-        "more",        "less",       "than",    "minus",    "plus",      "times",      "over",
-        "under",       "above",      "below",   "or",       "and",       "not",        "out",
-        "squared",     "cubed",      "most",    "least",    "greater",   "fewer",      "divided",
-        "multiplied",  "factorial",  "root",    "power",    "when",      "mod",        "modulo",
-        "remainder",   "except",     "but",     "without",  "to",        "half",       "halves",
-        "third",       "thirds",     "quarter", "quarters", "fourth",    "fourths",    "fifth",
-        "fifths",      "sixth",      "sixths",  "seventh",  "sevenths",  "eighth",     "eighths",
-        "ninth",       "ninths",     "tenth",   "tenths",   "hundredth", "hundredths", "thousandth",
-        "thousandths", "score",      "gross",   "pair",     "pairs",     "couple",     "couples",
-        "percentage",  "choose",     "point",   "raised",   "negative",  "between",    "until",
-        "through",     "double",     "twice",   "triple",   "added",     "subtracted", "increased",
-        "decreased",   "if",         "unless",  "halved",   "doubled",   "tripled",    "modulus",
-        "base",        "pi",         "sqrt",    "larger",   "smaller",   "bigger",     "higher",
-        "lower",       "otherwise",  "else",    "where",    "given",     "with",       "at",
-        "is",          "are",        "was",     "equals",   "equal",     "th",         "st",
-        "nd",          "rd",         "never",   "no",       "none",      "any",        "every",
-        "undefined",   "impossible", "only",    "some",     "up",        "down",       "off"};
+        "more",       "less",       "than",        "minus",      "plus",      "times",
+        "over",       "under",      "above",       "below",      "or",        "and",
+        "not",        "out",        "squared",     "cubed",      "most",      "least",
+        "greater",    "fewer",      "divided",     "multiplied", "factorial", "root",
+        "power",      "when",       "mod",         "modulo",     "remainder", "except",
+        "but",        "without",    "to",          "half",       "halves",    "third",
+        "thirds",     "quarter",    "quarters",    "fourth",     "fourths",   "fifth",
+        "fifths",     "sixth",      "sixths",      "seventh",    "sevenths",  "eighth",
+        "eighths",    "ninth",      "ninths",      "tenth",      "tenths",    "hundredth",
+        "hundredths", "thousandth", "thousandths", "score",      "gross",     "pair",
+        "pairs",      "couple",     "couples",     "percentage", "choose",    "point",
+        "raised",     "negative",   "between",     "until",      "through",   "double",
+        "twice",      "triple",     "added",       "subtracted", "increased", "decreased",
+        "if",         "unless",     "halved",      "doubled",    "tripled",   "modulus",
+        "base",       "pi",         "sqrt",        "larger",     "smaller",   "bigger",
+        "higher",     "lower",      "otherwise",   "else",       "where",     "given",
+        "with",       "at",         "is",          "are",        "was",       "equals",
+        "equal",      "th",         "st",          "nd",         "rd",        "never",
+        "no",         "none",       "any",         "every",      "undefined", "impossible",
+        "only",       "some",       "up",          "down",       "off",       "false",
+        "incorrect",  "opposite",   "reciprocal",  "complement", "neither",   "nor",
+        "inverse",    "provided",   "assuming"};
     return LISTED(word, WORDS) || rw_word_scale(word) != 0 || rw_word_number(word) >= 0;
 }
 
@@ -138,16 +143,17 @@ bool rw_word_lead(struct rw_str word)
 bool rw_word_short_unit(struct rw_str word)
 {
     static const char *const UNITS[] = {
-        "m",   "g",   "s",   "h",   "l",   "L",   "N",   "J",   "W",   "V",   "A",   "K",   "C",
-        "F",   "km",  "cm",  "mm",  "nm",  "dm",  "kg",  "mg",  "ml",  "mL",  "dl",  "cl",  "ms",
-        "hr",  "min", "sec", "ft",  "in",  "yd",  "mi",  "oz",  "lb",  "mph", "kph", "Hz",  "Pa",
-        "kHz", "MHz", "GHz", "kPa", "kJ",  "kW",  "MW",  "mW",  "kWh", "kN",  "kV",  "mV",  "mA",
-        "cal", "day", "yr",  "mo",  "wk",  "sq",  "cu",  "pt",  "qt",  "gal", "deg", "rad", "mol",
-        "KB",  "kB",  "MB",  "GB",  "TB",  "USD", "EUR", "GBP", "men", "cat", "dog", "egg", "pen",
-        "hat", "car", "bus", "cup", "box", "bag", "toy", "boy", "pie", "cow", "pig", "hen", "ant",
-        "bee", "fox", "jar", "can", "kid", "cap", "way", "row", "set", "bar", "gem", "key", "mug",
-        "pot", "tie", "ton", "tub", "van", "win", "job", "map", "net", "oak", "owl", "pin", "rod",
-        "rug", "RMB", "CNY", "JPY", "INR", "Rs",  "bps", "fps", "rpm", "psi", "AM",  "PM"};
+        "m",   "g",   "s",   "h",   "l",   "L",   "N",   "J",   "W",   "V",   "A",   "K",
+        "C",   "F",   "km",  "cm",  "mm",  "nm",  "dm",  "kg",  "mg",  "ml",  "mL",  "dl",
+        "cl",  "ms",  "hr",  "min", "sec", "ft",  "in",  "yd",  "mi",  "oz",  "lb",  "mph",
+        "kph", "Hz",  "Pa",  "kHz", "MHz", "GHz", "kPa", "kJ",  "kW",  "MW",  "mW",  "kWh",
+        "kN",  "kV",  "mV",  "mA",  "cal", "day", "yr",  "mo",  "wk",  "sq",  "cu",  "pt",
+        "qt",  "gal", "deg", "rad", "mol", "KB",  "kB",  "MB",  "GB",  "TB",  "USD", "EUR",
+        "GBP", "men", "cat", "dog", "egg", "pen", "hat", "car", "bus", "cup", "box", "bag",
+        "toy", "boy", "pie", "cow", "pig", "hen", "ant", "bee", "fox", "jar", "can", "kid",
+        "cap", "way", "row", "set", "bar", "gem", "key", "mug", "pot", "tie", "ton", "tub",
+        "van", "win", "job", "map", "net", "oak", "owl", "pin", "rod", "rug", "RMB", "CNY",
+        "JPY", "INR", "Rs",  "bps", "fps", "rpm", "psi", "AM",  "PM",  "yen", "won"};
     struct rw_str one = word;
     one.len -= one.len > 2 && one.ptr[one.len - 1] == 's';
     for (size_t i = 0; i < RW_COUNT(UNITS); i++) {
