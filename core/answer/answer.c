@@ -459,6 +459,25 @@ static bool states(struct rw_str text, double wanted)
     return false;
 }
 
+/* Is there another formula than the answer in the last steps? */
+static bool other_formulas(const struct rw_found *f, const struct choice *c)
+{
+    size_t last = (size_t)c->step;
+    for (size_t i = 0; i < SEARCHED_STEPS && i <= last; i++) {
+        struct rw_str text = counted(f, last - i);
+        const char *step = f->steps[last - i].ptr;
+        for (size_t k = 0; k < text.len; k++) {
+            size_t at = (size_t)(text.ptr - step) + k;
+            bool answer = i == 0 && at >= c->begin && at < c->end;
+            char x = text.ptr[k];
+            if (!answer && (rw_scan_digit(x) || strchr("\\=<>|^_", x) != NULL)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 /* An unmarked answer is WRONG only when nothing else in the last steps can be the reference. */
 static bool said_before(const struct rw_found *f, const struct choice *c,
                         const struct reading *reference)
@@ -468,7 +487,7 @@ static bool said_before(const struct rw_found *f, const struct choice *c,
         node = node->first;
     }
     if (node == NULL || node->kind != RW_NODE_NUMBER) {
-        return true;
+        return other_formulas(f, c);
     }
     double wanted = node->v;
     size_t last = (size_t)c->step;

@@ -106,7 +106,8 @@ static enum rw_verified dispatch(struct rw_compare *c, const struct rw_node *a,
         return rw_compare_quantities(c, (struct rw_compare_item){a, 1},
                                      (struct rw_compare_item){b, 1});
     }
-    if (a->kind == RW_NODE_MATRIX || b->kind == RW_NODE_MATRIX) {
+    bool named = a->kind == RW_NODE_ASSIGN || b->kind == RW_NODE_ASSIGN;
+    if (!named && (a->kind == RW_NODE_MATRIX || b->kind == RW_NODE_MATRIX)) {
         return rw_compare_matrices(c, a, b);
     }
     if (rw_compare_spans(c, a, b, &v)) {

@@ -315,6 +315,17 @@ static enum rw_verified with_one(struct rw_compare *c, const struct rw_node *one
     return tuple && v == RW_VERIFIED_RIGHT ? RW_VERIFIED_UNKNOWN : v;
 }
 
+/* Solutions: that one is said twice is no other answer. */
+static bool all_tuples(const struct rw_node *list)
+{
+    RW_NODE_EACH (child, list) {
+        if (child->kind != RW_NODE_BRACKETS || list->kind != RW_NODE_LIST) {
+            return false;
+        }
+    }
+    return list->n > 0;
+}
+
 /* A tuple beside a list or set of tuples is one element. */
 static bool one_of_tuples(const struct rw_node *tuple, const struct rw_node *list)
 {
@@ -354,7 +365,7 @@ static enum rw_verified collections(struct rw_compare *c, const struct rw_node *
     if (collection(a) != collection(b)) {
         return collection(b) ? with_one(c, a, b, &x, &y) : with_one(c, b, a, &y, &x);
     }
-    bool set = a->kind == RW_NODE_SET || b->kind == RW_NODE_SET;
+    bool set = a->kind == RW_NODE_SET || b->kind == RW_NODE_SET || (all_tuples(a) && all_tuples(b));
     if (bracket_a || bracket_b) {
         if (!set) {
             return bracket_a ? bare_and_brackets(c, a, &y, &x) : bare_and_brackets(c, b, &x, &y);

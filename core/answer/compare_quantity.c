@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "core/answer/compare.h"
+#include "core/answer/word.h"
 #include "core/base/util.h"
 
 static const double HALF = 0.5000001; /* of the last digit: a correct rounding */
@@ -285,7 +286,7 @@ static enum rw_verified one_unit(struct rw_compare *c, const struct quantity *wi
     if (v == RW_VERIFIED_RIGHT && c->options->units) {
         return rw_compare_say(c, RW_VERIFIED_UNKNOWN, RW_ANSWER_RULE_UNIT);
     }
-    if (v == RW_VERIFIED_WRONG && converted(with->v, without->v)) {
+    if (v == RW_VERIFIED_WRONG && rw_word_measures(with->unit) && converted(with->v, without->v)) {
         return rw_compare_say(c, RW_VERIFIED_UNKNOWN, RW_ANSWER_RULE_UNIT);
     }
     return v;

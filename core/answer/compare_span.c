@@ -177,8 +177,9 @@ static bool read_three_sides(const struct rw_node *node, struct spans *out)
     bool down = (s == '>' || s == RW_SIGN_GE) && (t == '>' || t == RW_SIGN_GE);
     bool with_s = s == RW_SIGN_LE || s == RW_SIGN_GE;
     bool with_t = t == RW_SIGN_LE || t == RW_SIGN_GE;
-    if ((!up && !down) || middle->first->kind != RW_NODE_SYMBOL ||
-        !bound_of(first->first, with_s, up ? &low : &high) ||
+    bool name = middle->first->kind == RW_NODE_SYMBOL ||
+                (middle->first->kind == RW_NODE_OPAQUE && middle->first->residue != 0);
+    if ((!up && !down) || !name || !bound_of(first->first, with_s, up ? &low : &high) ||
         !bound_of(last->first, with_t, up ? &high : &low)) {
         return false;
     }

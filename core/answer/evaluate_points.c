@@ -263,11 +263,14 @@ static struct approx function(const struct rw_node *node, const struct context *
 
 static struct approx factorial(struct approx a)
 {
-    if (!is_real(a) || creal(a.v) < 0) {
+    double x = creal(a.v);
+    double pole = x < 0 ? fabs(x - rint(x)) : 1;
+    if (!is_real(a) || pole <= 1e3 * a.err || pole == 0) {
         return undefined();
     }
-    double v = tgamma(creal(a.v) + 1);
-    return real_value(v, fabs(v) * (64 * EPS + a.err * log(creal(a.v) + 2)));
+    double v = tgamma(x + 1);
+    return real_value(v, fabs(v) *
+                             (64 * EPS + (a.err + EPS * fabs(x)) * (log(fabs(x) + 2) + 1 / pole)));
 }
 
 static struct approx binomial(struct approx n, struct approx k)

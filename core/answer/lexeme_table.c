@@ -152,6 +152,7 @@ static const struct rw_lexeme_entry COMMANDS[] = {
     SIGN("ne", RW_SIGN_NE),
     SIGN("neq", RW_SIGN_NE),
     LETTER("nu"),
+    LETTER("odot"),
     COMMAND("oint", BIG),
     LETTER("omega"),
     TEXT("operatorname"),

@@ -99,7 +99,7 @@ static bool is_call(const struct rw_parser *p, const struct rw_node *symbol, boo
     for (size_t i = p->at + 1; i < close; i++) {
         comma = comma || rw_parse_is(p, i, ',');
     }
-    return (x->flags & RW_LEXEME_SPACED) == 0 && (one || comma);
+    return comma || (one && (x->flags & RW_LEXEME_SPACED) == 0);
 }
 
 /* The arguments of a call, as children. */
@@ -117,6 +117,19 @@ void rw_rule_arguments(struct rw_parser *p, struct rw_node *call)
         return;
     }
     p->at++;
+}
+
+/* "'", "^\prime" and "^{\prime}". */
+static bool prime(struct rw_parser *p)
+{
+    bool power = rw_rule_is(p, '^');
+    bool brace = power && rw_parse_is(p, p->at + 1, '{');
+    size_t at = p->at + power + brace;
+    if (p->inside > 0 || !rw_parse_is(p, at, '\'') || (brace && !rw_parse_is(p, at + 1, '}'))) {
+        return false;
+    }
+    p->at = at + 1 + brace;
+    return true;
 }
 
 static struct rw_node *symbol(struct rw_parser *p, struct rw_str name)
@@ -139,7 +152,7 @@ static struct rw_node *symbol(struct rw_parser *p, struct rw_str name)
         node->name = rw_str_slice(p->l->text, (size_t)0, (size_t)0);
         p->at = RW_MIN(end, p->end);
     }
-    while (rw_rule_take(p, '\'')) {
+    while (prime(p)) {
         primes = true;
         node->key = rw_parse_mix(node->key, '\'');
     }

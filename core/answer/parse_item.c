@@ -317,6 +317,37 @@ static bool segment(const struct rw_parser *p, size_t begin, size_t end)
     return end == begin + 1 && lexeme(p, begin)->kind == RW_LEXEME_WORD && name.len <= 4;
 }
 
+/* "AB/CD", "|AB|", "V_1 : V_2": names of what is measured, and no products. */
+static bool measured(const struct rw_parser *p, size_t begin, size_t end)
+{
+    bool sure = false;
+    for (size_t i = begin; i < end; i++) {
+        const struct rw_lexeme *x = lexeme(p, i);
+        bool capitals = x->kind == RW_LEXEME_WORD || x->kind == RW_LEXEME_LETTER;
+        for (size_t k = 0; capitals && k < x->name.len; k++) {
+            capitals = x->name.ptr[k] >= 'A' && x->name.ptr[k] <= 'Z';
+        }
+        bool command = x->kind == RW_LEXEME_COMMAND &&
+                       (x->sign == RW_COMMAND_FRAC || x->sign == RW_COMMAND_OVERLINE);
+        bool joins = x->kind == RW_LEXEME_SIGN && x->sign < 128 && x->sign != 0 &&
+                     strchr("{}|/:_", x->sign) != NULL;
+        bool index = x->kind == RW_LEXEME_NUMBER && i > begin &&
+                     (is_sign(p, i - 1, '_') || (is_sign(p, i - 1, '{') && is_sign(p, i - 2, '_')));
+        if (!capitals && !command && !joins && !index) {
+            return false;
+        }
+        sure = sure || (capitals && x->name.len > 1) || is_sign(p, i, ':');
+    }
+    return sure;
+}
+
+static struct rw_node *measure_node(struct rw_parser *p, size_t begin, size_t end)
+{
+    struct rw_node *node = text_node(p, begin, end);
+    node->key = rw_parse_mix(rw_parse_mix(RW_NODE_TEXT, 1), rw_parse_signs(p, begin, end));
+    return node;
+}
+
 static bool read_sides(struct rw_parser *p, size_t begin, size_t end, struct sides *out)
 {
     size_t item = begin;
@@ -332,10 +363,11 @@ static bool read_sides(struct rw_parser *p, size_t begin, size_t end, struct sid
             return false;
         }
         bool names = out->n == 0 && i < end;
-        struct rw_node *side =
-            names && segment(p, item, i) ? text_node(p, item, i) : rw_parse_item(p, item, i);
+        struct rw_node *side = names && segment(p, item, i)    ? text_node(p, item, i)
+                               : names && measured(p, item, i) ? measure_node(p, item, i)
+                                                               : rw_parse_item(p, item, i);
         bool words = side == NULL || side->kind == RW_NODE_TEXT || side->kind == RW_NODE_CHOICE;
-        if (words && names) {
+        if (words && names && !(side != NULL && measured(p, item, i))) {
             struct rw_node *name = all_words(p, item, i) ? label(p, item, i) : NULL;
             bool letter = side != NULL && side->kind == RW_NODE_CHOICE;
             side = letter ? rw_parse_quantity(p, item, i) : name;
@@ -367,7 +399,10 @@ static bool is_label(const struct rw_node *node)
     if (node->kind == RW_NODE_BRACKETS) {
         return all_symbols(node);
     }
-    return node->kind == RW_NODE_SYMBOL || node->kind == RW_NODE_TEXT ||
+    bool change = node->kind == RW_NODE_PRODUCT && node->n == 2 &&
+                  node->first->kind == RW_NODE_SYMBOL && rw_str_is(node->first->name, "Delta") &&
+                  node->last->kind == RW_NODE_SYMBOL; /* \Delta p */
+    return change || node->kind == RW_NODE_SYMBOL || node->kind == RW_NODE_TEXT ||
            (node->kind == RW_NODE_OPAQUE && node->n > 0 && node->name.len > 0 &&
             node->first->kind != RW_NODE_ELLIPSIS);
 }

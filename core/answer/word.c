@@ -252,6 +252,24 @@ struct rw_str rw_word_unit_name(struct rw_str word)
     return one;
 }
 
+bool rw_word_measures(struct rw_str unit)
+{
+    static const char *const UNITS[] = {
+        "m",   "km",           "cm",       "mm",       "nm",      "g",     "kg", "mg",
+        "s",   "min",          "hr",       "day",      "ft",      "in",    "yd", "mi",
+        "lb",  "oz",           "ton",      "deg",      "rad",     "yr",    "mL", "L",
+        "gal", "quart",        "pint",     "cup",      "week",    "month", "ms", "dozen",
+        "$",   "\xE2\x82\xAC", "\xC2\xA3", "\xC2\xA5", "\xC2\xA2"};
+    for (size_t i = 0; i < unit.len; i++) {
+        bool name = rw_scan_letter(unit.ptr[i]);
+        if (!name && strchr("$\xC2\xE2\x82\xAC\xA2\xA3\xA5", unit.ptr[i]) == NULL) {
+            return true; /* "m^2", "km/hr", two words */
+        }
+    }
+    return LISTED(unit, UNITS) || rw_word_short_unit(unit) ||
+           (unit.len > 0 && (unsigned char)unit.ptr[0] >= 0x80);
+}
+
 const char *rw_word_currency(struct rw_str sign)
 {
     static const char *const SIGNS[] = {"$",        "\xE2\x82\xAC", "\xC2\xA3",

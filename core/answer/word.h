@@ -30,6 +30,8 @@ bool rw_word_short_unit(struct rw_str word);
 /* One name for the names of a unit: "kilometres" is "km"; other words as they are, without the s
  * of the plural. */
 struct rw_str rw_word_unit_name(struct rw_str word);
+/* Is the unit one that others convert to: metres, hours, dollars; not apples? */
+bool rw_word_measures(struct rw_str unit);
 /* "$" of a currency sign; NULL: none known. */
 const char *rw_word_currency(struct rw_str sign);
 
