@@ -23,6 +23,7 @@
 #include "core/base/str.h"
 #include "core/model/feature.h"
 #include "core/model/input.h"
+#include "core/model/raw.h"
 #include "core/model/recipe.h"
 #include "core/model/suffix.h"
 
@@ -152,6 +153,13 @@ const struct rw_model_info *rw_model_info(const struct rw_model *model);
 /* Token ids, positions and spans of one trace; pure, any thread. See core/model/input.h. */
 rw_status rw_model_build_input(const struct rw_model *model, const struct rw_trace_source *source,
                                struct rw_arena *arena, struct rw_input *out, struct rw_error *err);
+
+/* The same for ids or text that the client laid out itself. See core/model/raw.h. */
+rw_status rw_model_build_raw(const struct rw_model *model, const struct rw_raw_source *source,
+                             struct rw_arena *arena, struct rw_input *out, struct rw_error *err);
+/* The text of a process model's step marker, where rewards are read at one token and it has a text;
+ * else len 0. */
+struct rw_str rw_model_marker(const struct rw_model *model);
 
 /* The answer to a question, tokenised; rw_suffix_join puts it behind steps of a trace. Pure, any
  * thread. See core/model/suffix.h. */

@@ -1,16 +1,10 @@
 /* Back from a policy's chat template to messages: trainers send the text the policy saw, while the
  * reward model lays out the conversation in a template of its own.
  *
- * Families are recognised by their first mark, after any begin-of-text or padding tokens:
- *   ChatML    <|im_start|>ROLE\nCONTENT<|im_end|>\n ...        (Phi-4: <|im_sep|> for the line
- * feed) Llama 3   <|start_header_id|>ROLE<|end_header_id|>\n\nCONTENT<|eot_id|> ... Gemma
- * <start_of_turn>ROLE\nCONTENT<end_of_turn>\n ... DeepSeek
- * SYSTEM<|User|>CONTENT<|Assistant|>CONTENT<|end_of_sentence|> ... Mistral   [INST] CONTENT [/INST]
- * CONTENT</s> ...            (Llama 2: <<SYS>> in the first turn) Phi-3, Zephyr, Tulu
- * <|user|>\nCONTENT<|end|>, </s> or nothing, <|assistant|>\n ... An open assistant turn at the end
- * is the place of the response. Roles other than system, user and assistant (tool results) are read
- * as user; developer is system, model is assistant. Text without an opening marker is no template.
- */
+ * Families are recognised by their first mark, after any begin-of-text or padding tokens; their
+ * marks are a table in chat_template.c. An open assistant turn at the end is the place of the
+ * response. Roles other than system, user and assistant (tool results) are read as user; developer
+ * is system, model is assistant. Text without an opening mark is no template. */
 #ifndef RW_PROTO_CHAT_TEMPLATE_H
 #define RW_PROTO_CHAT_TEMPLATE_H
 

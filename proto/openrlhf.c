@@ -1,16 +1,38 @@
-#include "proto/openrlhf.h"
-
+/* OpenRLHF's remote reward model, POST /get_reward, in all six eras of its wire (v0.4.0 to
+ * v0.11.2):
+ *
+ *     {"query":[...], "prompts":[...], "labels":[...]}  ->  {"rewards":[...], "scores":[...],
+ *                                                            "extra_logs":{name:[...]}}
+ *
+ * `prompts` and `labels` may be missing (older eras), `query` may be one string, unknown fields are
+ * ignored, and empty lists are answered with empty lists: with several URLs the newer client sends
+ * those to all but the first.
+ *
+ * `query` is prompt and response in the policy's chat template, special tokens included. The
+ * response is, in this order: what follows prompts[i] when that is a prefix of the query (tokens
+ * that begin a text or pad it set aside); what follows the first occurrence of the configured
+ * marker; the only assistant turn of a recognised template (proto/chat_template.h). A query with
+ * several assistant turns and no usable prompt is refused rather than guessed at. End and padding
+ * tokens are stripped from the response; prompts in a known template become messages again.
+ *
+ * rewards: the aggregate of the process model if one took part, else the raw outcome value, as
+ * OpenRLHF's own server gives it (?which= chooses). scores: the same in [0, 1], for dynamic
+ * filtering. extra_logs: numbers only, the same names in every reply of one daemon, because the
+ * trainer stacks them; -1 stands for what is unknown (verified, shortcut_p) or not scored.
+ *
+ * A sample that cannot be scored (empty, over-long) fails its request, which names all of them: a
+ * missing reward ends the training run either way, and a zero would poison it. With ?unscorable=N
+ * the user has chosen N for them; `scored` in extra_logs says which. Any thread. */
 #include <math.h>
 
 #include "core/base/util.h"
 #include "proto/chat_template.h"
 #include "proto/emit.h"
 #include "proto/tree.h"
+#include "proto/wire_item.h"
 
 struct reader {
-    struct rw_str marker;
-    const struct rw_limits *limits;
-    struct rw_arena *arena;
+    const struct rw_wire_input *in;
     struct rw_error *err;
 };
 
@@ -25,10 +47,7 @@ struct lists {
 
 static rw_status no_memory(struct reader *r)
 {
-    rw_fail(r->err, RW_NO_MEMORY, "the request does not fit its memory of %zu bytes",
-            r->arena->max_bytes);
-    rw_error_hint(r->err, "raise --request-memory");
-    return RW_NO_MEMORY;
+    return rw_wire_no_memory(r->in->arena, r->err);
 }
 
 /* The list itself, or NULL for absent, null and empty. */
@@ -66,9 +85,9 @@ static rw_status read_lists(struct reader *r, const cJSON *root, struct lists *o
                             "query must be a string or a list of strings");
     }
     out->n = cJSON_IsString(out->query) ? 1 : (size_t)cJSON_GetArraySize(out->query);
-    if (out->n > r->limits->traces_max) {
+    if (out->n > r->in->limits->traces_max) {
         rw_path_fail(&path, r->err, RW_LIMIT_EXCEEDED, "query has %zu entries; the limit is %zu",
-                     out->n, r->limits->traces_max);
+                     out->n, r->in->limits->traces_max);
         rw_error_hint(r->err, "raise --traces-max");
         return RW_LIMIT_EXCEEDED;
     }
@@ -81,25 +100,6 @@ static const cJSON *first_of(const cJSON *list)
     return list != NULL && cJSON_IsArray(list) ? list->child : list;
 }
 
-static rw_status set_prompt(struct reader *r, struct rw_str text, struct rw_request_item *item)
-{
-    struct rw_chat_turns chat;
-    bool refused;
-    if (rw_chat_template_parse(text, r->limits->messages_max, r->arena, &chat, &refused)) {
-        item->messages = chat.messages;
-        item->n_messages = chat.n_messages - (chat.open ? 1 : 0);
-        return RW_OK;
-    }
-    item->messages = refused ? NULL : rw_arena_array(r->arena, 1, sizeof *item->messages);
-    if (item->messages == NULL) {
-        return no_memory(r);
-    }
-    item->messages[0] =
-        (struct rw_request_message){RW_REQUEST_USER, rw_chat_template_skip_begin(text)};
-    item->n_messages = 1;
-    return RW_OK;
-}
-
 static rw_status split_by_template(struct reader *r, struct rw_str query,
                                    const struct rw_path *path, struct rw_request_item *item,
                                    struct rw_str *response)
@@ -107,7 +107,8 @@ static rw_status split_by_template(struct reader *r, struct rw_str query,
     struct rw_chat_turns chat;
     bool refused;
     query = rw_chat_template_strip_end(query);
-    bool parsed = rw_chat_template_parse(query, r->limits->messages_max, r->arena, &chat, &refused);
+    bool parsed =
+        rw_chat_template_parse(query, r->in->limits->messages_max, r->in->arena, &chat, &refused);
     if (refused) {
         return no_memory(r);
     }
@@ -133,38 +134,35 @@ static rw_status split_query(struct reader *r, struct rw_str query, struct rw_st
     struct rw_str bare_prompt = rw_chat_template_skip_begin(prompt);
     if (bare_prompt.len > 0 && rw_str_starts(bare_query, bare_prompt)) {
         *response = rw_str_slice(bare_query, bare_prompt.len, bare_query.len);
-        return set_prompt(r, bare_prompt, item);
+        return rw_wire_prompt_text(r->in, bare_prompt, item, r->err);
     }
-    size_t at = r->marker.len > 0 ? rw_str_find(query, r->marker, 0) : query.len;
+    size_t at =
+        r->in->response_marker.len > 0 ? rw_str_find(query, r->in->response_marker, 0) : query.len;
     if (at < query.len) {
-        *response = rw_str_slice(query, at + r->marker.len, query.len);
-        return set_prompt(r, prompt.len > 0 ? prompt : rw_str_slice(query, 0, at), item);
+        *response = rw_str_slice(query, at + r->in->response_marker.len, query.len);
+        return rw_wire_prompt_text(r->in, prompt.len > 0 ? prompt : rw_str_slice(query, 0, at),
+                                   item, r->err);
     }
     return split_by_template(r, query, path, item, response);
 }
 
-static rw_status check_texts(struct reader *r, const struct rw_request_item *item,
-                             struct rw_str response, const struct rw_path *path)
+static rw_status check_prompt(struct reader *r, const struct rw_request_item *item,
+                              const struct rw_path *path)
 {
-    size_t longest = response.len;
-    size_t prompt_bytes = 0;
+    size_t longest = 0;
+    size_t bytes = 0;
     for (size_t i = 0; i < item->n_messages; i++) {
-        prompt_bytes += item->messages[i].content.len;
+        bytes += item->messages[i].content.len;
         longest = RW_MAX(item->messages[i].content.len, longest);
     }
-    if (longest > r->limits->text_bytes_max) {
-        rw_path_fail(path, r->err, RW_LIMIT_EXCEEDED, "a text of %zu bytes; the limit is %zu",
-                     longest, r->limits->text_bytes_max);
+    if (longest > r->in->limits->text_bytes_max) {
+        rw_path_fail(path, r->err, RW_LIMIT_EXCEEDED, "a message of %zu bytes; the limit is %zu",
+                     longest, r->in->limits->text_bytes_max);
         rw_error_hint(r->err, "raise --text-max");
         return RW_LIMIT_EXCEEDED;
     }
-    if (prompt_bytes == 0) {
-        return rw_path_fail(path, r->err, RW_INVALID_REQUEST, "the prompt is empty");
-    }
-    if (rw_str_trim(response).len == 0) {
-        return rw_path_fail(path, r->err, RW_EMPTY_TRACE, "the response is empty");
-    }
-    return RW_OK;
+    return bytes > 0 ? RW_OK
+                     : rw_path_fail(path, r->err, RW_INVALID_REQUEST, "the prompt is empty");
 }
 
 static rw_status read_query(struct reader *r, size_t i, const cJSON *query, const cJSON *prompt,
@@ -182,68 +180,39 @@ static rw_status read_query(struct reader *r, size_t i, const cJSON *query, cons
     if (status == RW_OK) {
         status = split_query(r, text, before, &path, item, &response);
     }
-    bool ended = false;
     if (status == RW_OK) {
-        struct rw_str whole = response;
-        response = rw_chat_template_strip_end(whole);
-        ended = rw_str_trim(rw_str_slice(whole, response.len, whole.len)).len > 0;
-        status = check_texts(r, item, response, &path);
+        status = check_prompt(r, item, &path);
     }
-    item->traces = status == RW_OK ? rw_arena_array(r->arena, 1, sizeof *item->traces) : NULL;
-    if (item->traces == NULL) {
-        return status == RW_OK ? no_memory(r) : status;
+    if (status == RW_OK) {
+        status = rw_wire_trace_text(r->in, response, &path, rw_tree_hidden(query), item, r->err);
     }
-    item->traces[0] = (struct rw_request_trace){
-        .is_text = true, .text = response, .ended = ended, .hidden_texts = rw_tree_hidden(query)};
-    item->n_traces = 1;
-    if (cJSON_IsString(label)) {
-        item->reference = rw_str_from(label->valuestring);
-    }
-    return RW_OK;
+    return status == RW_OK ? rw_wire_reference(r->in, label, item, r->err) : status;
 }
 
 static rw_status read_queries(struct reader *r, const struct lists *lists, struct rw_request *out)
 {
-    out->items = rw_arena_array(r->arena, lists->n, sizeof *out->items);
-    if (out->items == NULL) {
-        return no_memory(r);
-    }
+    rw_status status = rw_wire_items(r->in, lists->n, out, r->err);
     const cJSON *query = first_of(lists->query);
     const cJSON *prompt = first_of(lists->prompts);
     const cJSON *label = first_of(lists->labels);
-    for (size_t i = 0; i < lists->n; i++) {
-        rw_status status = read_query(r, i, query, prompt, label, &out->items[i]);
-        if (status != RW_OK) {
-            return status;
-        }
+    for (size_t i = 0; i < lists->n && status == RW_OK; i++) {
+        status = read_query(r, i, query, prompt, label, &out->items[i]);
         query = query->next;
         prompt = prompt != NULL ? prompt->next : NULL;
         label = label != NULL ? label->next : NULL;
     }
-    out->n_items = out->n_traces = lists->n;
-    return RW_OK;
+    return status;
 }
 
-rw_status rw_openrlhf_parse(char *body, size_t len, struct rw_str marker,
-                            const struct rw_limits *limits, struct rw_arena *arena,
-                            struct rw_request *out, struct rw_error *err)
+static rw_status read_body(const struct rw_wire_input *in, struct rw_request *out, void **state,
+                           struct rw_error *err)
 {
-    *out = (struct rw_request){
-        .stop_below = NAN,
-        .deadline_ms = NAN,
-        .run = {.step = -1, .sample_index = -1, .rollout_n = -1},
-    };
-    const struct rw_guard_options options = {.depth_max = RW_JSON_BODY_DEPTH_MAX};
-    struct reader reader = {marker, limits, arena, err};
+    (void)state;
+    rw_wire_request_init(out);
+    struct reader reader = {in, err};
     struct lists lists = {0};
     cJSON *root = NULL;
-    if (len > limits->body_bytes_max) {
-        rw_fail(err, RW_BODY_TOO_LARGE, "the body has %zu bytes; the limit is %zu", len,
-                limits->body_bytes_max);
-        rw_error_hint(err, "raise --body-max");
-        return RW_BODY_TOO_LARGE;
-    }
-    rw_status status = rw_tree_parse(body, len, &options, arena, &root, err);
+    rw_status status = rw_wire_json(in, &root, err);
     if (status == RW_OK) {
         status = read_lists(&reader, root, &lists);
     }
@@ -252,71 +221,124 @@ rw_status rw_openrlhf_parse(char *body, size_t len, struct rw_str marker,
 
 /* ---- reply ----------------------------------------------------------------------------------- */
 
-typedef float (*column)(const struct rw_openrlhf_row *row);
+/* A column of extra_logs. `value` of a row that could not be scored is never asked. */
+struct column {
+    const char *name;
+    float (*value)(const struct rw_wire_row *row);
+    bool process; /* only where such a model took part */
+    bool outcome;
+};
 
-static float reward_of(const struct rw_openrlhf_row *row)
-{
-    return row->reward;
-}
-
-static float score_of(const struct rw_openrlhf_row *row)
-{
-    return row->score;
-}
-
-static float process_of(const struct rw_openrlhf_row *row)
+static float process_of(const struct rw_wire_row *row)
 {
     return row->process;
 }
 
-static float mean_of(const struct rw_openrlhf_row *row)
+static float mean_of(const struct rw_wire_row *row)
 {
     return row->mean;
 }
 
-static float steps_of(const struct rw_openrlhf_row *row)
+static float steps_of(const struct rw_wire_row *row)
 {
     return (float)row->n_steps;
 }
 
-static float first_bad_of(const struct rw_openrlhf_row *row)
+static float first_bad_of(const struct rw_wire_row *row)
 {
     return (float)row->first_bad_step;
 }
 
-static float outcome_of(const struct rw_openrlhf_row *row)
+static float outcome_of(const struct rw_wire_row *row)
 {
-    return row->outcome;
+    return row->has_outcome ? row->outcome : -1;
 }
 
-static void write_column(struct rw_buf *out, const char *name, column value,
-                         const struct rw_openrlhf_row *rows, size_t n)
+static float verified_of(const struct rw_wire_row *row)
 {
-    rw_emit_name(out, name);
+    return row->verified == RW_REPLY_VERIFIED_RIGHT   ? 1
+           : row->verified == RW_REPLY_VERIFIED_WRONG ? 0
+                                                      : -1;
+}
+
+static float shortcut_p_of(const struct rw_wire_row *row)
+{
+    return isnan(row->shortcut_p) ? -1 : row->shortcut_p;
+}
+
+static float fired_of(const struct rw_wire_row *row)
+{
+    return (float)row->fired;
+}
+
+static const struct column COLUMN[] = {
+    {"prm_reward", process_of, true, false},     {"prm_mean", mean_of, true, false},
+    {"n_steps", steps_of, true, false},          {"first_bad_step", first_bad_of, true, false},
+    {"orm_reward", outcome_of, false, true},     {"verified", verified_of, false, false},
+    {"shortcut_p", shortcut_p_of, false, false}, {"flags_fired", fired_of, false, false},
+};
+
+static void write_column(struct rw_buf *out, const struct rw_wire_reply *reply,
+                         const struct column *column)
+{
+    rw_emit_name(out, column->name);
     rw_emit_open(out, '[');
-    for (size_t i = 0; i < n; i++) {
-        rw_emit_float(out, value(&rows[i]));
+    for (size_t i = 0; i < reply->n; i++) {
+        const struct rw_wire_row *row = &reply->rows[i];
+        rw_emit_float(out, row->error == NULL ? column->value(row) : -1);
     }
     rw_emit_close(out, ']');
 }
 
-void rw_openrlhf_write(struct rw_buf *out, const struct rw_openrlhf_row *rows, size_t n,
-                       bool has_process, bool has_outcome)
+/* rewards: the process aggregate, or the raw outcome score, as OpenRLHF's own server gives it. */
+static void write_values(struct rw_buf *out, const struct rw_wire_reply *reply, const char *name,
+                         bool raw)
+{
+    rw_emit_name(out, name);
+    rw_emit_open(out, '[');
+    for (size_t i = 0; i < reply->n; i++) {
+        const struct rw_wire_row *row = &reply->rows[i];
+        rw_emit_float(out, row->error == NULL ? rw_wire_row_value(row, reply->options->which, raw)
+                                              : (float)reply->options->unscorable);
+    }
+    rw_emit_close(out, ']');
+}
+
+static void write_scored(struct rw_buf *out, const struct rw_wire_reply *reply)
+{
+    rw_emit_name(out, "scored");
+    rw_emit_open(out, '[');
+    for (size_t i = 0; i < reply->n; i++) {
+        rw_emit_unsigned(out, reply->rows[i].error == NULL ? 1 : 0);
+    }
+    rw_emit_close(out, ']');
+}
+
+static void write_reply(const struct rw_wire_reply *reply, struct rw_buf *out)
 {
     rw_emit_open(out, '{');
-    write_column(out, "rewards", reward_of, rows, n);
-    write_column(out, "scores", score_of, rows, n);
+    write_values(out, reply, "rewards", true);
+    write_values(out, reply, "scores", false);
     rw_emit_name(out, "extra_logs");
     rw_emit_open(out, '{');
-    if (has_process) {
-        write_column(out, "prm_reward", process_of, rows, n);
-        write_column(out, "prm_mean", mean_of, rows, n);
-        write_column(out, "n_steps", steps_of, rows, n);
-        write_column(out, "first_bad_step", first_bad_of, rows, n);
+    for (size_t c = 0; c < RW_COUNT(COLUMN); c++) {
+        bool there = (!COLUMN[c].process || reply->has_process) &&
+                     (!COLUMN[c].outcome || reply->has_outcome);
+        if (there) {
+            write_column(out, reply, &COLUMN[c]);
+        }
     }
-    if (has_outcome) {
-        write_column(out, "orm_reward", outcome_of, rows, n);
-    }
+    write_scored(out, reply);
     rw_emit_close(out, '}');
     rw_emit_close(out, '}');
 }
+
+const struct rw_wire RW_WIRE_OPENRLHF = {
+    .path = {"/get_reward"},
+    .read = read_body,
+    .write = write_reply,
+    .lost = RW_WIRE_LOST_FAILS,
+    .takes_unscorable = true,
+    .hold = true,
+    .flags = true,
+};

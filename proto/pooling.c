@@ -1,5 +1,18 @@
-#include "proto/pooling.h"
-
+/* The reward wires of vLLM and SGLang: reward_hub, xtuner, POLAR's client, verl's reward model
+ * worker, prm-toolkit and everybody's requests.post scripts.
+ *
+ * - POST /pooling: {"messages":[..]} or {"input": text | [text] | [id] | [[id]]}. data[i].data of a
+ *   process model is a row [1-p, p] for every step marker, of an outcome model [[raw]].
+ * - POST or PUT /classify. vLLM's body is that of /pooling: data[i] has label, probs and
+ *   num_classes. SGLang's has "text" or "input_ids": {"embedding":[raw],"meta_info"}, or a list.
+ * - POST /v1/embeddings: data[i].embedding is [raw] of an outcome model, or the raw score at every
+ *   token of a process model, of which the client picks its own.
+ *
+ * A text is tokenised as it is, special tokens included: these clients template themselves.
+ * Messages are laid out by the model's own recipe; the last one is the assistant's, and the steps
+ * of a process model are what stands between the model's own markers in it. `model` names a loaded
+ * model of either kind; ?model= in the address beats it. Nothing here answers with an invented
+ * number: one input that cannot be scored fails its request. */
 #include <stdio.h>
 
 #include "core/base/util.h"
@@ -387,6 +400,7 @@ const struct rw_wire RW_WIRE_POOLING = {
 };
 const struct rw_wire RW_WIRE_CLASSIFY = {
     .path = {"/classify"},
+    .put = true,
     .read = read_classify,
     .write = write_classify,
     .write_error = rw_wire_write_error_openai,

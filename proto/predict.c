@@ -1,4 +1,17 @@
-#include "proto/predict.h"
+/* Three small wires of inference servers.
+ *
+ * - Hugging Face (huggingface_hub's text_classification(model=URL), TEI), POST /predict:
+ *   {"inputs": text | [text]} gives [[{"label":"LABEL_0","score":p}]], nested for one text too: the
+ *   client takes the first element of the list as its list.
+ * - KServe and Triton, POST /v2/models/{id}/infer: two inputs named "prompt" and "response" of the
+ *   same length are pairs; one input is texts in the policy's chat template. One output "reward".
+ * - FastChat workers (OpenR, compute-optimal-tts), POST /worker_reward_inference: {"input_str":
+ * text | [text]} gives {"reward":[[per step],..]}; /worker_value_inference says "value".
+ *
+ * A text in a known chat template that ends in an assistant turn is a prompt and its trace. For
+ * FastChat, "Question: .. Answer: .." is cut at the last "Answer:" where no template is known.
+ * Other texts are refused: without a question nothing can be judged. */
+#include <stdio.h>
 
 #include "core/base/util.h"
 #include "proto/chat_template.h"
@@ -237,8 +250,11 @@ static void write_kserve_error(const struct rw_error *error, int http_status,
 {
     (void)http_status;
     (void)request_id;
+    char text[RW_ERROR_MESSAGE_MAX + RW_ERROR_HINT_MAX + 4];
+    snprintf(text, sizeof text, "%s%s%s", error->message, error->hint[0] != '\0' ? "; " : "",
+             error->hint);
     rw_emit_open(out, '{');
-    rw_emit_text_field(out, "error", error->message);
+    rw_emit_text_field(out, "error", text);
     rw_emit_close(out, '}');
 }
 

@@ -110,6 +110,8 @@ struct rw_reply_trace {
     bool split;                         /* the trace was text: the steps' spans are the split */
     struct rw_str separator;            /* that cut it; empty: a list, or a text that is one step */
     bool truncated;                     /* steps were dropped by the client's policy */
+    uint32_t system_dropped;            /* system turns that no model had a place for */
+    uint32_t turns_folded;              /* turns that stand as text before a later one */
     const struct rw_reply_step *steps;
     size_t n_steps;
     const struct rw_reply_flag *flags;

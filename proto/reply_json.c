@@ -175,6 +175,18 @@ static void write_steps(struct rw_buf *out, const struct rw_reply_trace *trace)
     rw_emit_close(out, ']');
 }
 
+/* Only where something became of a turn: most prompts are one question. */
+static void write_roles(struct rw_buf *out, const struct rw_reply_trace *trace)
+{
+    if (trace->system_dropped + trace->turns_folded > 0) {
+        rw_emit_name(out, "roles");
+        rw_emit_open(out, '{');
+        rw_emit_unsigned_field(out, "system_dropped", trace->system_dropped);
+        rw_emit_unsigned_field(out, "turns_folded", trace->turns_folded);
+        rw_emit_close(out, '}');
+    }
+}
+
 void rw_reply_json_trace(struct rw_buf *out, const struct rw_reply_trace *trace, bool with_steps)
 {
     rw_emit_unsigned_field(out, "item", trace->item);
@@ -193,6 +205,7 @@ void rw_reply_json_trace(struct rw_buf *out, const struct rw_reply_trace *trace,
         rw_emit_raw(out, "null");
     }
     rw_emit_bool_field(out, "truncated", trace->truncated);
+    write_roles(out, trace);
     if (with_steps) {
         write_steps(out, trace);
     } else {

@@ -282,6 +282,10 @@ void rw_reply_text_trace(struct rw_buf *out, const struct rw_reply_trace *trace,
     if (trace->truncated) {
         rw_buf_printf(out, "truncated: steps that did not fit the context were dropped\n");
     }
+    if (trace->system_dropped + trace->turns_folded > 0) {
+        rw_buf_printf(out, "roles: %u system turns left out, %u turns became text of a later one\n",
+                      trace->system_dropped, trace->turns_folded);
+    }
 }
 
 void rw_reply_text_usage(struct rw_buf *out, const struct rw_reply_usage *usage)

@@ -12,10 +12,19 @@ static const double DEADLINE_MS_MIN = 1;
 
 /* Top-level fields in the order of the documentation. The first five are those of an item. */
 static const char *const FIELD[] = {
-    "prompt",      "messages", "trace",         "traces",     "reference",
-    "items",       "model",    "outcome_model", "aggregate",  "flags",
-    "flags_all",   "gate",     "domain",        "prompt_gap", "stop_below",
-    "deadline_ms", "overlong", "run",           "stream",     "allow_special_tokens",
+    "prompt",      "messages",      "trace",
+    "traces",      "reference",     "items",
+    "model",       "outcome_model", "aggregate",
+    "flags",       "flags_all",     "gate",
+    "domain",      "prompt_gap",    "stop_below",
+    "deadline_ms", "overlong",      "roles",
+    "run",         "stream",        "allow_special_tokens",
+};
+
+const char *const RW_REQUEST_ROLES[RW_REQUEST_ROLES_COUNT] = {
+    [RW_REQUEST_ROLES_AUTO] = "auto",
+    [RW_REQUEST_ROLES_POLICY] = "policy",
+    [RW_REQUEST_ROLES_ERROR] = "error",
 };
 
 /* ---- options --------------------------------------------------------------------------------- */
@@ -129,6 +138,16 @@ static rw_status read_domain(const cJSON *node, const struct rw_path *path, stru
     return rw_request_item_domain(node, path, &out->domain, err);
 }
 
+static rw_status read_roles(const cJSON *node, const struct rw_path *path, struct rw_request *out,
+                            struct rw_error *err)
+{
+    size_t which = 0;
+    rw_status status =
+        rw_tree_want_word(node, path, RW_REQUEST_ROLES, RW_REQUEST_ROLES_COUNT, &which, err);
+    out->roles = (enum rw_request_roles)which;
+    return status;
+}
+
 static rw_status read_overlong(const cJSON *node, const struct rw_path *path,
                                struct rw_request *out, struct rw_error *err)
 {
@@ -230,6 +249,7 @@ static const struct {
     {"stop_below", false, read_stop_below},
     {"deadline_ms", false, read_deadline},
     {"overlong", false, read_overlong},
+    {"roles", false, read_roles},
     {"run", false, read_run},
     {"stream", false, read_stream},
     {"allow_special_tokens", false, read_allow_special},

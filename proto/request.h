@@ -82,14 +82,20 @@ enum rw_request_only {
     RW_REQUEST_ONLY_OUTCOME,
 };
 
-/* What becomes of a conversation the model has no place for. */
-enum rw_request_system {
-    RW_REQUEST_SYSTEM_POLICY, /* as sent: a turn without a place is an error */
+/* What becomes of turns the model has no place for. What happened is in the reply. */
+enum rw_request_roles {
     /* As the references of these models do, which take a question only: the model's own system text
-     * stays, another one is left out where there is no place, and earlier turns that have none
-     * stand before the question as text. */
-    RW_REQUEST_SYSTEM_AUTO,
+     * stays, another one without a place is left out, earlier turns stand before the question as
+     * text. */
+    RW_REQUEST_ROLES_AUTO,
+    RW_REQUEST_ROLES_POLICY, /* the policy's system text goes into the prompt, as text if need be */
+    RW_REQUEST_ROLES_ERROR,  /* as sent: a turn without a place is an error */
 };
+
+enum {
+    RW_REQUEST_ROLES_COUNT = 3
+};
+extern const char *const RW_REQUEST_ROLES[RW_REQUEST_ROLES_COUNT]; /* their names */
 
 enum rw_overlong_policy {
     RW_REQUEST_OVERLONG_ERROR,
@@ -129,7 +135,7 @@ struct rw_request {
     size_t n_gates;
     struct rw_str domain; /* of all items without their own; ptr NULL when absent */
     enum rw_overlong_policy overlong;
-    enum rw_request_system system;
+    enum rw_request_roles roles;
     bool allow_special_tokens; /* compat switch: parse special tokens in content */
     double stop_below;         /* NaN = none; in [0, 1] */
     double deadline_ms;        /* NaN = none; > 0 */

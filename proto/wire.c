@@ -162,12 +162,12 @@ static rw_status read_unscorable(struct rw_str value, struct rw_wire_options *ou
     return RW_OK;
 }
 
-static rw_status read_system(struct rw_str value, struct rw_wire_options *out, struct rw_error *err)
+static rw_status read_roles(struct rw_str value, struct rw_wire_options *out, struct rw_error *err)
 {
-    static const char *const WORD[] = {"policy", "auto"};
     size_t which = 0;
-    rw_status status = word_of("system", value, WORD, RW_COUNT(WORD), &which, err);
-    out->system = which == 1 ? RW_REQUEST_SYSTEM_AUTO : RW_REQUEST_SYSTEM_POLICY;
+    rw_status status =
+        word_of("roles", value, RW_REQUEST_ROLES, RW_REQUEST_ROLES_COUNT, &which, err);
+    out->roles = (enum rw_request_roles)which;
     return status;
 }
 
@@ -197,7 +197,8 @@ static const struct option OPTION[] = {
     {"run", read_run},
     {"overlong", read_overlong},
     {"unscorable", read_unscorable},
-    {"system", read_system},
+    {"roles", read_roles},
+    {"system", read_roles}, /* its older name */
     {"which", read_which},
     {"bare", read_bare},
 };
@@ -222,7 +223,7 @@ static rw_status read_option(struct rw_str name, struct rw_str value, struct rw_
 rw_status rw_wire_options_parse(struct rw_str query, struct rw_arena *arena,
                                 struct rw_wire_options *out, struct rw_error *err)
 {
-    *out = (struct rw_wire_options){.system = RW_REQUEST_SYSTEM_AUTO};
+    *out = (struct rw_wire_options){0};
     if (query.len > QUERY_BYTES_MAX) {
         return rw_fail(err, RW_LIMIT_EXCEEDED, "a query string of %zu bytes; the limit is %d",
                        query.len, QUERY_BYTES_MAX);
@@ -265,7 +266,7 @@ void rw_wire_options_apply(const struct rw_wire_options *options, struct rw_requ
     if (options->drop_steps) {
         request->overlong = RW_REQUEST_OVERLONG_DROP_STEPS;
     }
-    request->system = options->system;
+    request->roles = options->roles;
 }
 
 /* ---- bodies and rows ------------------------------------------------------------------------- */

@@ -2,8 +2,8 @@
  *
  * A wire turns a body into the same struct rw_request as /v1/rewards and writes rows of results in
  * its own shape. Each has a file of its own here (openrlhf, slime, pooling, ...), which knows that
- * wire and nothing of sockets or of the engine. To add one: such a file and its line in
- * meson.build, its line in wires.c, its path in openapi.json; the route follows from the table.
+ * wire and nothing of sockets or of the engine. To add one: such a file, its lines in meson.build
+ * and wires.def, its path in openapi.json; its routes and metrics follow from the table.
  *
  * Clients of these wires can often be given an address and nothing else, so options come from the
  * query string, for every wire alike; an unknown name or value is refused, or a typing error would
@@ -30,7 +30,7 @@ enum rw_wire_which {
     RW_WIRE_OUTCOME,
 };
 
-/* ?model=&outcome_model=&aggregate=&flags=&run=&overlong=&unscorable=&system=&which=&bare= */
+/* ?model=&outcome_model=&aggregate=&flags=&run=&overlong=&unscorable=&roles=&which=&bare= */
 struct rw_wire_options {
     struct rw_str model; /* ptr NULL = the default; so below */
     struct rw_str outcome_model;
@@ -38,9 +38,9 @@ struct rw_wire_options {
     struct rw_str run;
     enum rw_flags_tier flags;
     bool flags_set;
-    bool drop_steps;               /* overlong=drop_steps */
-    enum rw_request_system system; /* auto (these wires' default) or policy */
-    bool has_unscorable;           /* the user named a number for traces that cannot be scored */
+    bool drop_steps; /* overlong=drop_steps */
+    enum rw_request_roles roles;
+    bool has_unscorable; /* the user named a number for traces that cannot be scored */
     double unscorable;
     enum rw_wire_which which;
     bool bare; /* the reply is one JSON number (slime) */
@@ -124,6 +124,7 @@ struct rw_wire {
     void (*write_error)(const struct rw_error *error, int http_status, const char *request_id,
                         struct rw_buf *out);
     enum rw_wire_lost lost;
+    bool put;                 /* PUT is POST */
     bool takes_unscorable;    /* ?unscorable=NUMBER has a place in its reply */
     bool hold;                /* its clients wait for capacity: a refusal would end their run */
     bool one_model;           /* only the model of `which` takes part, where one is loaded */
@@ -132,6 +133,9 @@ struct rw_wire {
     enum rw_wire_which which; /* what EITHER means here */
 };
 
+#define RW_WIRE(object) extern const struct rw_wire object;
+#include "proto/wires.def"
+#undef RW_WIRE
 /* All of them, NULL-terminated (wires.c). */
 extern const struct rw_wire *const RW_WIRES[];
 /* The wire at that path; NULL = none. */

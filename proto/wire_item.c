@@ -213,8 +213,10 @@ rw_status rw_wire_trace_text(const struct rw_wire_input *in, struct rw_str text,
 {
     (void)err;
     struct rw_request_trace *trace = &item->traces[0];
+    struct rw_str bare = rw_chat_template_strip_end(text);
+    bool ended = rw_str_trim(rw_str_slice(text, bare.len, text.len)).len > 0;
     *trace = (struct rw_request_trace){
-        .is_text = true, .text = rw_chat_template_strip_end(text), .hidden_texts = hidden};
+        .is_text = true, .text = bare, .ended = ended, .hidden_texts = hidden};
     if (text.len > in->limits->text_bytes_max) {
         rw_path_fail(path, &trace->error, RW_LIMIT_EXCEEDED,
                      "a response of %zu bytes; the limit is %zu", text.len,
@@ -280,7 +282,10 @@ rw_status rw_wire_reference(const struct rw_wire_input *in, const cJSON *label,
         char text[NUMBER_BYTES];
         int n = snprintf(text, sizeof text, "%.15g", label->valuedouble);
         item->reference = rw_arena_copy(in->arena, (struct rw_str){text, (size_t)n});
-        return item->reference.ptr != NULL ? RW_OK : rw_wire_no_memory(in->arena, err);
+        if (item->reference.ptr == NULL) {
+            return rw_wire_no_memory(in->arena, err);
+        }
     }
+    item->traces[0].reference = item->reference;
     return RW_OK;
 }

@@ -1,24 +1,10 @@
 /* The table of wires: their routes, and what the tests and fuzz targets walk through. */
-#include "proto/llamafactory.h"
-#include "proto/pooling.h"
-#include "proto/predict.h"
-#include "proto/rerank.h"
-#include "proto/rlhflow.h"
-#include "proto/slime.h"
+#include "proto/wire.h"
 
 const struct rw_wire *const RW_WIRES[] = {
-    &RW_WIRE_SLIME,
-    &RW_WIRE_POOLING,
-    &RW_WIRE_CLASSIFY,
-    &RW_WIRE_EMBEDDINGS,
-    &RW_WIRE_LLAMAFACTORY,
-    &RW_WIRE_RERANK,
-    &RW_WIRE_SCORE,
-    &RW_WIRE_RLHFLOW,
-    &RW_WIRE_PREDICT,
-    &RW_WIRE_KSERVE,
-    &RW_WIRE_FASTCHAT,
-    &RW_WIRE_FASTCHAT_VALUE,
+#define RW_WIRE(object) &object,
+#include "proto/wires.def"
+#undef RW_WIRE
     NULL,
 };
 

@@ -168,6 +168,12 @@ static void write_scoring(struct rw_buf *out, const struct rw_service *s)
            (double)m->refused_overload);
     number(out, "rewardd_overload_held_total", "counter",
            "Trainers' requests that had to wait for room.", (double)m->held);
+    head(out, "rewardd_roles_total", "counter",
+         "Turns of prompts that a model had no place for, by what became of them.");
+    rw_buf_printf(out, "rewardd_roles_total{became=\"system_dropped\"} %llu\n",
+                  (unsigned long long)m->system_dropped);
+    rw_buf_printf(out, "rewardd_roles_total{became=\"turns_folded\"} %llu\n",
+                  (unsigned long long)m->turns_folded);
     number(out, "rewardd_requests_in_flight", "gauge", "Scoring requests being worked on.",
            (double)s->scoring.calls);
     head(out, "rewardd_request_duration_seconds", "histogram",

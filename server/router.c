@@ -4,13 +4,16 @@
 #include <string.h>
 #include <strings.h>
 
+#include "core/base/assert.h"
 #include "core/base/hash.h"
 #include "core/base/log.h"
 #include "core/base/util.h"
 #include "proto/errors.h"
+#include "proto/wire.h"
 #include "server/access.h"
 #include "server/http/listener.h"
 #include "server/info.h"
+#include "server/scoring/wires.h"
 #include "server/status_page.h"
 #include "server/ui/ui.h"
 
@@ -31,9 +34,9 @@ static void rewards(struct rw_service *s, struct rw_exchange *ex)
     rw_rewards_start(&s->scoring, ex);
 }
 
-static void get_reward(struct rw_service *s, struct rw_exchange *ex)
+static void wire(struct rw_service *s, struct rw_exchange *ex)
 {
-    rw_get_reward_start(&s->scoring, ex);
+    rw_wires_start(&s->scoring, ex);
 }
 
 static void runs(struct rw_service *s, struct rw_exchange *ex)
@@ -77,9 +80,29 @@ static const struct rw_route ROUTE[] = {
     {POST_ONLY, "/v1/runs/{id}/acknowledge", run_acknowledge},
     {POST_ONLY, "/v1/rewards", rewards, .ready = true, .body = true, .scoring = true},
     {POST_ONLY, "/v1/verify", verify, .body = true},
-    {POST_ONLY, "/get_reward", get_reward, .ready = true, .body = true, .scoring = true,
-     .patient = true},
 };
+
+/* The wires of proto/wires.def. */
+static size_t add_wires(struct rw_route *route, size_t n)
+{
+    for (size_t i = 0; RW_WIRES[i] != NULL; i++) {
+        const struct rw_wire *w = RW_WIRES[i];
+        for (int p = 0; p < RW_WIRE_PATHS_MAX && w->path[p] != NULL; p++) {
+            rw_assert(n < RW_METRIC_ROUTES_MAX);
+            route[n++] = (struct rw_route){
+                .methods = w->put ? "POST, PUT, OPTIONS" : POST_ONLY,
+                .path = w->path[p],
+                .handle = wire,
+                .ready = true,
+                .body = true,
+                .scoring = true,
+                .patient = w->hold,
+                .write_error = w->write_error,
+            };
+        }
+    }
+    return n;
+}
 
 /* ---- request ids ----------------------------------------------------------------------------- */
 
@@ -166,11 +189,11 @@ static bool path_fits(struct rw_str path, struct rw_str route)
                                       rw_str_slice(route, open + 4, route.len));
 }
 
-static const struct rw_route *find_route(struct rw_str path)
+static const struct rw_route *find_route(const struct rw_service *s, struct rw_str path)
 {
-    for (size_t i = 0; i < RW_COUNT(ROUTE); i++) {
-        if (path_fits(path, rw_str_from(ROUTE[i].path))) {
-            return &ROUTE[i];
+    for (size_t i = 0; i < s->n_routes; i++) {
+        if (path_fits(path, rw_str_from(s->routes[i].path))) {
+            return &s->routes[i];
         }
     }
     return NULL;
@@ -223,7 +246,8 @@ static bool for_metrics(const struct rw_exchange *ex)
     return (rw_exchange_via(ex) & RW_VIA_METRICS) != 0;
 }
 
-static rw_status route_request(struct rw_exchange *ex, struct rw_error *err)
+static rw_status route_request(const struct rw_service *s, struct rw_exchange *ex,
+                               struct rw_error *err)
 {
     struct rw_str target = ex->in->request.target;
     struct rw_str method = ex->in->request.method;
@@ -233,10 +257,11 @@ static rw_status route_request(struct rw_exchange *ex, struct rw_error *err)
                        RW_STR_ARG(method));
     }
     struct rw_str path = rw_str_slice(target, 0, rw_str_find(target, RW_STR("?"), 0));
-    ex->route = find_route(path);
+    ex->route = find_route(s, path);
     if (ex->route != NULL && for_metrics(ex) && !ex->route->metrics) {
         ex->route = NULL;
     }
+    ex->write_error = ex->route != NULL ? ex->route->write_error : NULL;
     if (ex->route == NULL) {
         rw_fail(err, RW_NOT_FOUND, "there is nothing at %.*s", RW_STR_ARG(path));
         rw_error_hint(err, "POST /v1/rewards scores; /v1/models, /readyz, /metrics, /openapi.json");
@@ -278,7 +303,7 @@ static rw_status check_head(struct rw_service *s, struct rw_exchange *ex, struct
 {
     rw_status status = check_expect(ex, err);
     if (status == RW_OK && rw_str_is(ex->in->request.method, "OPTIONS")) {
-        ex->route = &ROUTE[0]; /* ex->allow keeps what the route named knows */
+        ex->route = &s->routes[0]; /* ex->allow keeps what the route named knows */
         return RW_OK;
     }
     if (status == RW_OK && ex->route->body) {
@@ -322,7 +347,7 @@ static rw_status on_head(void *ctx, struct rw_exchange *ex, uint64_t *body_max,
     struct rw_service *s = ctx;
     struct rw_error routing = {0};
     name_request(s, ex);
-    rw_status routed = route_request(ex, &routing);
+    rw_status routed = route_request(s, ex, &routing);
     rw_status status = check_key(s, ex, err);
     if (status == RW_OK) {
         status = rw_access_check(s, ex, err);
@@ -429,7 +454,7 @@ static void on_finished(void *ctx, const struct rw_exchange *ex, bool lost)
     if (lost && ex->route == NULL) {
         return; /* a connection that ended inside a request head */
     }
-    size_t route = ex->route != NULL ? (size_t)(ex->route - ROUTE) : RW_COUNT(ROUTE);
+    size_t route = ex->route != NULL ? (size_t)(ex->route - s->routes) : s->n_routes;
     double seconds = (double)(rw_clock_now(s->clock) - ex->start_ns) / 1e9;
     rw_metrics_request(&s->metrics, route, ex->status, lost);
     if (ex->route != NULL && ex->route->scoring && ex->status == 200 && !lost) {
@@ -446,7 +471,8 @@ static void on_closed(void *ctx, struct rw_connection *c)
 
 void rw_router_init(struct rw_service *service, struct rw_handlers *handlers)
 {
-    service->routes = ROUTE;
-    service->n_routes = RW_COUNT(ROUTE);
+    memcpy(service->routes, ROUTE, sizeof ROUTE);
+    service->n_routes = add_wires(service->routes, RW_COUNT(ROUTE));
+    rw_assert(service->n_routes < RW_METRIC_ROUTES_MAX); /* one more counts what found none */
     *handlers = (struct rw_handlers){on_head, on_request, on_finished, on_closed, service};
 }

@@ -5,6 +5,8 @@
 
 #include <stdbool.h>
 
+struct rw_buf;
+struct rw_error;
 struct rw_service;
 struct rw_exchange;
 
@@ -18,6 +20,9 @@ struct rw_route {
     bool body;    /* takes a JSON body */
     bool scoring;
     bool patient; /* its clients wait for room */
+    /* Its own form of an error; NULL = ours. */
+    void (*write_error)(const struct rw_error *error, int http_status, const char *request_id,
+                        struct rw_buf *out);
 };
 
 #endif

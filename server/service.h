@@ -29,7 +29,7 @@ struct rw_service {
     const struct rw_options *options;
     const struct rw_clock *clock;
     enum rw_service_phase phase;
-    const struct rw_route *routes; /* [n_routes] */
+    struct rw_route routes[RW_METRIC_ROUTES_MAX]; /* [n_routes] */
     size_t n_routes;
     struct rw_turns turns;
     struct rw_watch watch;

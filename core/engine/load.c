@@ -5,6 +5,7 @@
 #include "core/base/util.h"
 #include "core/engine/engine.h"
 #include "core/model/binding.h"
+#include "core/model/layout.h"
 #include "core/model/preset.h"
 
 enum {
@@ -107,6 +108,22 @@ rw_status rw_model_build_suffix(const struct rw_model *model, const struct rw_su
                                 struct rw_arena *arena, struct rw_suffix *out, struct rw_error *err)
 {
     return rw_suffix_build(model->package->tokenizer, source, arena, out, err);
+}
+
+struct rw_str rw_model_marker(const struct rw_model *model)
+{
+    const struct rw_layout *layout = model->package->layout;
+    return layout->count_marker ? layout->marker_text : (struct rw_str){NULL, 0};
+}
+
+rw_status rw_model_build_raw(const struct rw_model *model, const struct rw_raw_source *source,
+                             struct rw_arena *arena, struct rw_input *out, struct rw_error *err)
+{
+    struct rw_raw_source capped = *source;
+    if (capped.tokens_max == 0 || capped.tokens_max > model->info.context_max) {
+        capped.tokens_max = model->info.context_max;
+    }
+    return rw_raw_build(model->package, &capped, arena, out, err);
 }
 
 rw_status rw_model_build_input(const struct rw_model *model, const struct rw_trace_source *source,

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "core/base/alloc.h"
+#include "core/model/conversation.h"
 #include "core/model/input_composer.h"
 #include "core/model/split.h"
 
@@ -324,6 +325,22 @@ static rw_status compose(struct rw_composer *c)
     return status == RW_OK ? rw_composer_finish(c) : status;
 }
 
+/* What the model has no place for, where the client chose that it is no error. */
+static rw_status fit_conversation(const struct rw_package *package, struct rw_trace_source *source,
+                                  struct rw_arena *arena, struct rw_input *out)
+{
+    struct rw_conversation fit;
+    rw_status status = rw_conversation_fit(&package->places, source->roles, source->messages,
+                                           source->n_messages, arena, &fit);
+    if (status == RW_OK) {
+        source->messages = fit.messages;
+        source->n_messages = fit.n;
+        out->system_dropped = fit.dropped;
+        out->turns_folded = fit.folded;
+    }
+    return status;
+}
+
 rw_status rw_input_build(const struct rw_package *package, const struct rw_trace_source *source,
                          struct rw_arena *arena, struct rw_input *out, struct rw_error *err)
 {
@@ -332,10 +349,14 @@ rw_status rw_input_build(const struct rw_package *package, const struct rw_trace
     if (bytes == 0) {
         return rw_fail(err, RW_LIMIT_EXCEEDED, "a trace of over 1 GiB");
     }
+    struct rw_trace_source fitted = *source;
+    if (fit_conversation(package, &fitted, arena, out) != RW_OK) {
+        return rw_fail(err, RW_NO_MEMORY, "no memory for the conversation");
+    }
     struct rw_composer c = {
         .package = package,
         .layout = package->layout,
-        .source = source,
+        .source = &fitted,
         .arena = arena,
         .err = err,
         .out = out,

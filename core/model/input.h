@@ -32,6 +32,18 @@ enum rw_overlong {
                                null with CONTEXT_EXCEEDED */
 };
 
+/* What becomes of turns that the model has no place for (core/model/places.h): a system text,
+ * earlier turns. */
+enum rw_roles {
+    RW_ROLES_ERROR, /* as sent, or an error */
+    /* As these models' own references do, which send a question only: a system text without a place
+     * is left out, and so is one that would replace the recipe's own; earlier turns stand before
+     * the question as text. */
+    RW_ROLES_AUTO,
+    /* The policy's system text takes the recipe's place, or stands before the question as text. */
+    RW_ROLES_POLICY,
+};
+
 /* For people who want to see it: the text that was tokenised, and a uint32 per token with the
  * offset in it behind that token. A token that the recipe names by its id adds no text. */
 struct rw_input_view {
@@ -52,6 +64,7 @@ struct rw_trace_source {
     bool no_question;   /* an empty prompt is meant: the model is asked what it says without one */
     bool parse_special; /* compat: special tokens inside content are parsed as the reference does */
     enum rw_overlong overlong;
+    enum rw_roles roles;
     size_t steps_max;           /* limits of the service */
     size_t tokens_max;          /* never over the model's context */
     struct rw_input_view *view; /* NULL, or filled too */
@@ -82,6 +95,8 @@ struct rw_input {
     struct rw_str
         split;      /* separator that cut `text` into steps; empty when it is one step or a list */
     bool truncated; /* steps were dropped by the client's own policy */
+    uint32_t system_dropped; /* system turns left out, see enum rw_roles */
+    uint32_t turns_folded;   /* turns that stand as text before a later one */
 };
 
 struct rw_package;

@@ -104,7 +104,8 @@ struct rw_layout {
     struct rw_section section[RW_SECTION_COUNT];
     bool has_system_default;
     struct rw_str system_default;
-    int32_t marker;    /* id that every score position must hold; -1 = any */
+    struct rw_str marker_text; /* of `marker`, where it was given as text */
+    int32_t marker;            /* id that every score position must hold; -1 = any */
     bool count_marker; /* the reference locates by id: as many in the whole input as steps */
     struct rw_str split[RW_SPLITS_MAX];
     size_t n_split;

@@ -261,7 +261,10 @@ static rw_status apply_layout_switch(struct rw_manifest *m, const struct rw_json
         return RW_OK; /* read with "chat" */
     }
     if (rw_str_is(item->key, "marker")) {
-        return rw_manifest_take_token(m, "marker", item, &layout->marker, err);
+        rw_status status = rw_manifest_take_token(m, "marker", item, &layout->marker, err);
+        return status == RW_OK && item->type == RW_JSON_STRING
+                   ? rw_manifest_string(m->arena, item, &layout->marker_text, err)
+                   : status;
     }
     if (rw_str_is(item->key, "system_default")) {
         layout->has_system_default = item->type != RW_JSON_NULL;

@@ -13,14 +13,13 @@
 #include "core/base/status.h"
 #include "core/io/checkpoint.h"
 #include "core/model/config.h"
+#include "core/model/places.h"
 #include "core/model/recipe.h"
 #include "core/text/tokenizer.h"
 
 enum {
     RW_PACKAGE_EVIDENCE_MAX = 160, /* bytes */
 };
-
-struct rw_layout; /* core/model/layout.h: literal pieces, separators, where rewards are read */
 
 /* Ids and expected values of one trace; the loader refuses a model that does not reproduce them. */
 struct rw_golden {
@@ -38,6 +37,7 @@ struct rw_package {
     struct rw_config config;
     struct rw_recipe recipe;
     const struct rw_layout *layout;
+    struct rw_places places; /* of the layout */
     struct rw_tokenizer *tokenizer;
     struct rw_checkpoint *checkpoint;
     const struct rw_golden *golden;

@@ -627,6 +627,7 @@ static rw_status open_all(struct opening *o, const char *preset)
         status = store_recipe(o);
     }
     if (status == RW_OK) {
+        o->package->places = rw_places_find(o->package->layout, &o->package->now, &o->scratch);
         status = probe(o);
     }
     return status == RW_OK ? compute_digest(o) : status;

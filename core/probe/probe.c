@@ -127,6 +127,7 @@ static rw_status add(struct planner *p, enum rw_probe_kind kind, const struct rw
         .no_question = kind == RW_PROBE_NO_PROMPT,
         .parse_special = p->source->parse_special,
         .overlong = RW_OVERLONG_ERROR,
+        .roles = p->source->roles,
         .steps_max = p->source->steps_max * 2, /* padding and repeats are ours */
         .tokens_max = p->source->tokens_max,
     };

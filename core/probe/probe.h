@@ -76,6 +76,7 @@ struct rw_probe_source {
     enum rw_flag_tier tier;
     bool full_gap;
     bool parse_special;
+    enum rw_roles roles;
     size_t steps_max;
     size_t tokens_max; /* of a trace; never over the model's context */
 };

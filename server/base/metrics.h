@@ -64,6 +64,8 @@ struct rw_metrics {
     uint64_t jobs_cancelled;
     uint64_t refused_overload;
     uint64_t held;
+    uint64_t system_dropped;          /* system turns that a model had no place for */
+    uint64_t turns_folded;            /* turns that became text before a later one */
     uint64_t flags_fired[RW_FLAGS];   /* by flag */
     uint64_t errors[RW_STATUS_COUNT]; /* by wire code, whole requests and single traces */
     double started_unix;              /* seconds */

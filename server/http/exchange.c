@@ -78,7 +78,12 @@ void rw_exchange_fail_as(struct rw_exchange *ex, const struct rw_error *error, i
     ex->tally.error = error->status;
     memcpy(ex->tally.param, error->param, sizeof ex->tally.param);
     rw_buf_init(&body, ERROR_BODY_MAX);
-    rw_error_write_body(&body, error, ex->request_id[0] != '\0' ? ex->request_id : NULL);
+    const char *id = ex->request_id[0] != '\0' ? ex->request_id : NULL;
+    if (ex->write_error != NULL) {
+        ex->write_error(error, status, id, &body);
+    } else {
+        rw_error_write_body(&body, error, id);
+    }
     rw_buf_append_char(&body, '\n');
     char brief[256];
     const struct rw_error_entry *entry = rw_error_entry(error->status);

@@ -62,6 +62,11 @@ struct rw_exchange {
     void *account; /* of the key (server/auth.h); NULL = none */
     bool entered;  /* the account counts this request as being worked on */
     struct rw_exchange_tally tally;
+    /* The body of an error in the route's own form, and its status by that form's habit. NULL:
+     * ours.
+     */
+    void (*write_error)(const struct rw_error *error, int http_status, const char *request_id,
+                        struct rw_buf *out);
     unsigned retry_after_s; /* of a refusal; 0 = the usual second */
     const char *allow;      /* methods of the route, for 405 */
     uint64_t start_ns;      /* first byte */

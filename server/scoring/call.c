@@ -420,7 +420,9 @@ static rw_status take_request(struct rw_call *call, struct rw_exchange *ex, stru
     ex->work = call;
     ex->gone = on_gone;
     call->accept = rw_arena_copy(&call->arena, accept);
-    bool lost = accept.len > 0 && call->accept.len == 0; /* never another form than was asked for */
+    call->target = rw_arena_copy(&call->arena, ex->in->request.target);
+    /* never another form or other options than were asked for */
+    bool lost = (accept.len > 0 && call->accept.len == 0) || call->target.len == 0;
     if (call->body.ptr == NULL) { /* an empty body is parsed like any other */
         lost = rw_buf_reserve(&call->body, 1) == NULL || lost;
     }
@@ -474,6 +476,11 @@ struct rw_buf *rw_call_body(struct rw_call *call)
 struct rw_str rw_call_accept(const struct rw_call *call)
 {
     return call->accept;
+}
+
+struct rw_str rw_call_target(const struct rw_call *call)
+{
+    return call->target;
 }
 
 struct rw_request *rw_call_request(struct rw_call *call)
@@ -556,6 +563,37 @@ void rw_call_drop_fresh(struct rw_call *call)
         call->fresh_end = &call->fresh;
     }
     trace->fresh = false;
+}
+
+uint32_t rw_call_trace_tokens(const struct rw_call_trace *trace)
+{
+    uint32_t most = 0;
+    for (int p = 0; p < RW_PARTS; p++) {
+        most = RW_MAX(most, trace->part[p].input.n_tokens);
+    }
+    return most;
+}
+
+/* The models of a request may differ in what they have a place for; the trace says the most. */
+struct rw_call_fit rw_call_trace_fit(const struct rw_call_trace *trace)
+{
+    struct rw_call_fit fit = {0};
+    for (int p = 0; p < RW_PARTS; p++) {
+        fit.system_dropped = RW_MAX(fit.system_dropped, trace->part[p].input.system_dropped);
+        fit.turns_folded = RW_MAX(fit.turns_folded, trace->part[p].input.turns_folded);
+    }
+    return fit;
+}
+
+struct rw_call_fit rw_call_fit(const struct rw_call *call)
+{
+    struct rw_call_fit all = {0};
+    for (size_t i = 0; i < call->n_traces; i++) {
+        struct rw_call_fit fit = rw_call_trace_fit(&call->traces[i]);
+        all.system_dropped += fit.system_dropped;
+        all.turns_folded += fit.turns_folded;
+    }
+    return all;
 }
 
 bool rw_call_trace_complete(const struct rw_call_trace *trace)

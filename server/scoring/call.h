@@ -37,6 +37,7 @@ void rw_call_end(struct rw_call *call);
 /* For `parse`. */
 struct rw_buf *rw_call_body(struct rw_call *call); /* ptr is never NULL; parsers write into it */
 struct rw_str rw_call_accept(const struct rw_call *call);
+struct rw_str rw_call_target(const struct rw_call *call); /* path and query */
 struct rw_request *rw_call_request(struct rw_call *call);
 struct rw_arena *rw_call_arena(struct rw_call *call);
 const struct rw_scoring *rw_call_scoring(const struct rw_call *call);
@@ -53,6 +54,15 @@ size_t rw_call_traces(const struct rw_call *call);
 size_t rw_call_failed(const struct rw_call *call);    /* traces complete without all rewards */
 size_t rw_call_steps_max(const struct rw_call *call); /* of a trace */
 struct rw_call_trace *rw_call_trace_at(struct rw_call *call, size_t i);
+/* Of prompt and trace together, on the model that takes most. */
+uint32_t rw_call_trace_tokens(const struct rw_call_trace *trace);
+/* Turns that a model had no place for (core/model/conversation.h). */
+struct rw_call_fit {
+    uint64_t system_dropped;
+    uint64_t turns_folded;
+};
+struct rw_call_fit rw_call_trace_fit(const struct rw_call_trace *trace);
+struct rw_call_fit rw_call_fit(const struct rw_call *call);
 /* First trace with news, which stays it until it is dropped; NULL = none. */
 struct rw_call_trace *rw_call_fresh(const struct rw_call *call);
 void rw_call_drop_fresh(struct rw_call *call);

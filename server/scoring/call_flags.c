@@ -171,6 +171,9 @@ rw_status rw_call_flags_begin(struct rw_call *call, struct rw_error *err)
 static bool wanted(const struct rw_call_trace *trace)
 {
     const struct rw_call *call = trace->call;
+    if (trace->request->raw != RW_RAW_NONE) {
+        return false; /* no question, no steps: nothing to look at */
+    }
     return call->dialect->flags && (!call->flags.off || trace->request->reference.ptr != NULL ||
                                     call->gates.n > 0 || call->request.run.id.ptr != NULL);
 }
@@ -204,6 +207,7 @@ static void plan_probes(struct rw_call_trace *trace, const struct rw_message *me
         .text = trace->request->text,
         .full_gap = call->request.prompt_gap == RW_PROMPT_GAP_FULL,
         .parse_special = call->request.allow_special_tokens,
+        .roles = rw_call_roles(call),
         .steps_max = call->scoring->limits.steps_max,
         .tokens_max = call->scoring->limits.trace_tokens_max,
     };

@@ -45,13 +45,45 @@ static rw_status choose_model(struct rw_call *call, int part, struct rw_str name
     return RW_OK;
 }
 
-static rw_status choose_models(struct rw_call *call, struct rw_error *err)
+/* By name, whichever its kind; the other kind takes no part. */
+static rw_status choose_any(struct rw_call *call, struct rw_str name, struct rw_error *err)
+{
+    struct rw_bridge *bridge = call->scoring->bridge;
+    struct rw_error other = {0};
+    call->model[RW_PART_PROCESS] = rw_bridge_find(bridge, name, RW_KIND_PROCESS, err);
+    if (call->model[RW_PART_PROCESS] == NULL) {
+        call->model[RW_PART_OUTCOME] = rw_bridge_find(bridge, name, RW_KIND_OUTCOME, &other);
+    }
+    if (call->model[RW_PART_PROCESS] == NULL && call->model[RW_PART_OUTCOME] == NULL) {
+        rw_error_param(err, "model");
+        return err->status;
+    }
+    *err = (struct rw_error){0};
+    return RW_OK;
+}
+
+static rw_status choose_by_kind(struct rw_call *call, struct rw_error *err)
 {
     const struct rw_request *r = &call->request;
     rw_status status = choose_model(call, RW_PART_PROCESS, r->model, r->no_process, err);
     if (status == RW_OK) {
         status = choose_model(call, RW_PART_OUTCOME, r->outcome_model, r->no_outcome, err);
     }
+    if (status != RW_OK || r->only == RW_REQUEST_ONLY_NONE) {
+        return status;
+    }
+    int wanted = r->only == RW_REQUEST_ONLY_PROCESS ? RW_PART_PROCESS : RW_PART_OUTCOME;
+    if (call->model[wanted] != NULL) {
+        call->model[wanted == RW_PART_PROCESS ? RW_PART_OUTCOME : RW_PART_PROCESS] = NULL;
+    }
+    return RW_OK;
+}
+
+static rw_status choose_models(struct rw_call *call, struct rw_error *err)
+{
+    const struct rw_request *r = &call->request;
+    rw_status status =
+        r->any_model.ptr != NULL ? choose_any(call, r->any_model, err) : choose_by_kind(call, err);
     if (status != RW_OK) {
         return status;
     }
@@ -85,12 +117,35 @@ static struct rw_message *to_messages(struct rw_call *call, const struct rw_requ
     return out;
 }
 
-static void build_part(struct rw_call_trace *trace, int which, const struct rw_message *messages)
+static size_t tokens_max(const struct rw_call *call, int which)
+{
+    uint32_t context = rw_model_info(call->model[which])->context_max;
+    size_t max = call->scoring->limits.trace_tokens_max;
+    return context > 0 && max > context ? context : max;
+}
+
+/* What the client laid out itself. */
+static rw_status build_raw(struct rw_call_trace *trace, int which, struct rw_error *err)
 {
     struct rw_call *call = trace->call;
-    struct rw_call_part *part = &trace->part[which];
-    struct rw_error err = {0};
-    struct rw_trace_source source = {
+    const struct rw_request_trace *request = trace->request;
+    const struct rw_raw_source source = {
+        .ids = request->raw == RW_RAW_IDS ? request->ids : NULL,
+        .n_ids = request->n_ids,
+        .text = request->text,
+        .add_special = request->add_special,
+        .every_token = request->every_token,
+        .tokens_max = tokens_max(call, which),
+    };
+    return rw_model_build_raw(call->model[which], &source, &call->arena, &trace->part[which].input,
+                              err);
+}
+
+static rw_status build_input(struct rw_call_trace *trace, int which,
+                             const struct rw_message *messages, struct rw_error *err)
+{
+    struct rw_call *call = trace->call;
+    const struct rw_trace_source source = {
         .messages = messages,
         .n_messages = trace->request_item->n_messages,
         .is_text = trace->request->is_text,
@@ -102,15 +157,22 @@ static void build_part(struct rw_call_trace *trace, int which, const struct rw_m
         .overlong = call->request.overlong == RW_REQUEST_OVERLONG_DROP_STEPS
                         ? RW_OVERLONG_DROP_STEPS
                         : RW_OVERLONG_ERROR,
+        .roles = rw_call_roles(call),
         .steps_max = call->scoring->limits.steps_max,
-        .tokens_max = call->scoring->limits.trace_tokens_max,
+        .tokens_max = tokens_max(call, which),
     };
-    uint32_t context = rw_model_info(call->model[which])->context_max;
-    if (context > 0 && source.tokens_max > context) {
-        source.tokens_max = context;
-    }
-    rw_status status =
-        rw_model_build_input(call->model[which], &source, &call->arena, &part->input, &err);
+    return rw_model_build_input(call->model[which], &source, &call->arena,
+                                &trace->part[which].input, err);
+}
+
+static void build_part(struct rw_call_trace *trace, int which, const struct rw_message *messages)
+{
+    struct rw_call *call = trace->call;
+    struct rw_call_part *part = &trace->part[which];
+    struct rw_error err = {0};
+    rw_status status = trace->request->raw == RW_RAW_NONE
+                           ? build_input(trace, which, messages, &err)
+                           : build_raw(trace, which, &err);
     if (status != RW_OK) {
         part->error = keep_error(call, &err);
         part->final = true;

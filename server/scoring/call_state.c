@@ -172,6 +172,8 @@ void rw_call_end_trace(struct rw_call_trace *trace)
     for (int p = 0; p < RW_PARTS; p++) {
         const struct rw_call_part *part = &trace->part[p];
         rw_assert(part->final);
+        m->system_dropped += part->input.system_dropped;
+        m->turns_folded += part->input.turns_folded;
         if (part->asked && part->error != NULL) {
             m->errors[part->error->status]++;
             failed = true;
@@ -204,6 +206,16 @@ uint64_t rw_call_client(const struct rw_call *call)
 {
     struct rw_str run = call->request.run.id;
     return run.len > 0 ? rw_hash64(run.ptr, run.len, call->client) : call->client;
+}
+
+enum rw_roles rw_call_roles(const struct rw_call *call)
+{
+    static const enum rw_roles ROLES[] = {
+        [RW_REQUEST_ROLES_AUTO] = RW_ROLES_AUTO,
+        [RW_REQUEST_ROLES_POLICY] = RW_ROLES_POLICY,
+        [RW_REQUEST_ROLES_ERROR] = RW_ROLES_ERROR,
+    };
+    return ROLES[call->request.roles];
 }
 
 struct rw_engine *rw_call_engine(const struct rw_call *call)

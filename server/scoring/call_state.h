@@ -93,6 +93,7 @@ struct rw_call {
     struct rw_arena arena;
     struct rw_request request;
     struct rw_str accept; /* header of the request, in the arena */
+    struct rw_str target; /* path and query, likewise */
     char id[RW_REQUEST_ID_MAX];
     uint64_t client; /* who asks; with the run, the engine's unit of fairness */
     uint64_t start_ns;
@@ -149,8 +150,9 @@ void rw_call_mark_fresh(struct rw_call_trace *trace);
 /* Nothing about the trace changes any more: counts it, and it is news. */
 void rw_call_end_trace(struct rw_call_trace *trace);
 
-uint64_t rw_call_deadline(const struct rw_call *call); /* engine's clock; 0 = none */
-uint64_t rw_call_client(const struct rw_call *call);   /* of its jobs: who asks, and the run */
+uint64_t rw_call_deadline(const struct rw_call *call);   /* engine's clock; 0 = none */
+uint64_t rw_call_client(const struct rw_call *call);     /* of its jobs: who asks, and the run */
+enum rw_roles rw_call_roles(const struct rw_call *call); /* asked for, in the core's words */
 struct rw_engine *rw_call_engine(const struct rw_call *call);
 
 /* Steps that have a reward now. */

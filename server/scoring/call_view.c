@@ -31,7 +31,9 @@ static void view_step(const struct rw_call_trace *trace, uint32_t index, struct 
                                   .char_begin = step->char_begin,
                                   .char_end = step->char_end};
     const struct rw_request_trace *request = trace->request;
-    if (!request->is_text) {
+    if (request->raw != RW_RAW_NONE) {
+        out->text = (struct rw_str){NULL, 0}; /* the client laid it out: there are no steps in it */
+    } else if (!request->is_text) {
         out->text = request->steps[index];
     } else if (step->byte_end <= request->text.len) {
         out->text = rw_str_slice(request->text, step->byte_begin, step->byte_end);
@@ -116,6 +118,9 @@ void rw_call_view_trace(struct rw_call_trace *trace, struct rw_reply_trace *out)
         out->steps = call->steps;
         out->n_steps = process->input.n_steps;
     }
+    struct rw_call_fit fit = rw_call_trace_fit(trace);
+    out->system_dropped = (uint32_t)fit.system_dropped;
+    out->turns_folded = (uint32_t)fit.turns_folded;
     rw_call_view_flags(trace, out);
 }
 

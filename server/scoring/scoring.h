@@ -18,7 +18,7 @@ struct rw_scoring {
     const struct rw_clock *clock;
     struct rw_limits limits;
     uint64_t hold_ms;            /* how long a trainer's request waits for room */
-    const char *response_marker; /* of /get_reward; NULL = none */
+    const char *response_marker; /* of queries without prompts; NULL = none */
     struct rw_turns *turns;
     struct rw_metrics *metrics;
     struct rw_bridge *bridge;
@@ -31,9 +31,8 @@ struct rw_scoring {
 /* Trainers' requests whose wait is over; every 100 ms or so. */
 void rw_scoring_tick(struct rw_scoring *scoring, uint64_t now_ns);
 
-/* POST /v1/rewards, POST /get_reward. */
+/* POST /v1/rewards. */
 void rw_rewards_start(struct rw_scoring *scoring, struct rw_exchange *ex);
-void rw_get_reward_start(struct rw_scoring *scoring, struct rw_exchange *ex);
 /* POST /v1/verify. */
 void rw_verify_start(struct rw_scoring *scoring, struct rw_exchange *ex);
 

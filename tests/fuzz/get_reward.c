@@ -1,4 +1,4 @@
-/* The body of POST /get_reward: guard, cJSON, the five eras of OpenRLHF's wire and the cutting of
+/* The body of POST /get_reward: guard, cJSON, the six eras of OpenRLHF's wire and the cutting of
  * queries by chat templates, on any bytes. The first byte chooses whether a marker is configured.
  */
 #include <stdint.h>
@@ -7,7 +7,7 @@
 
 #include "core/base/assert.h"
 #include "core/base/utf8.h"
-#include "proto/openrlhf.h"
+#include "tests/lib/wire_read.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -41,8 +41,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     rw_assert(body != NULL);
     memcpy(body + 1, data + 1, size - 1); /* ends where the block ends: the sanitizer sees it */
     rw_arena_init(&arena, RW_LIMITS_DEFAULT.arena_bytes_max);
-    if (rw_openrlhf_parse(body + 1, size - 1, marker, &RW_LIMITS_DEFAULT, &arena, &request, &err) ==
-        RW_OK) {
+    struct rw_wire_options options;
+    void *state = NULL;
+    if (wire_read(&RW_WIRE_OPENRLHF, RW_STR("/get_reward"), RW_STR(""), body + 1, size - 1, marker,
+                  &arena, &options, &request, &state, &err) == RW_OK) {
         for (size_t i = 0; i < request.n_items; i++) {
             check_item(&request.items[i]);
         }

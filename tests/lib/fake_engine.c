@@ -389,6 +389,32 @@ rw_status rw_model_build_suffix(const struct rw_model *model, const struct rw_su
     return rw_fail(err, RW_MODEL_KIND, "no language head");
 }
 
+/* One token an id, or one for a text; read at its end. */
+rw_status rw_model_build_raw(const struct rw_model *model, const struct rw_raw_source *source,
+                             struct rw_arena *arena, struct rw_input *out, struct rw_error *err)
+{
+    (void)model;
+    size_t n = source->ids != NULL ? source->n_ids : 1;
+    *out = (struct rw_input){.n_tokens = (uint32_t)n, .n_steps = 1, .n_scored_steps = 1};
+    out->ids = rw_arena_array(arena, n + 1, sizeof *out->ids);
+    out->steps = rw_arena_array(arena, 1, sizeof *out->steps);
+    if (out->ids == NULL || out->steps == NULL) {
+        return rw_fail(err, RW_NO_MEMORY, "no memory");
+    }
+    for (size_t i = 0; i < n; i++) {
+        out->ids[i] = source->ids != NULL ? source->ids[i] : 1;
+    }
+    out->outcome_position = out->n_tokens - 1;
+    out->steps[0] = (struct rw_input_step){.position = out->n_tokens - 1, .tokens = out->n_tokens};
+    return RW_OK;
+}
+
+struct rw_str rw_model_marker(const struct rw_model *model)
+{
+    (void)model;
+    return (struct rw_str){NULL, 0};
+}
+
 rw_status rw_model_build_input(const struct rw_model *model, const struct rw_trace_source *source,
                                struct rw_arena *arena, struct rw_input *out, struct rw_error *err)
 {

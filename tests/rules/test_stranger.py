@@ -98,6 +98,17 @@ SAMPLES = {
         ),
         "proto/openapi.json": lambda t: json.dumps(add_path(json.loads(t)), indent=2) + "\n",
     },
+    "trainer dialect": {
+        "proto/sample.c": lambda t: (
+            (TOP / "proto/llamafactory.c")
+            .read_text()
+            .replace("RW_WIRE_LLAMAFACTORY", "RW_WIRE_SAMPLE")
+            .replace('"/v1/score/evaluation"', '"/compat/sample"')
+        ),
+        "proto/wires.def": lambda t: t + "RW_WIRE(RW_WIRE_SAMPLE)\n",
+        "proto/meson.build": lambda t: insert(t, "  'slime.c',", "  'sample.c',\n"),
+        "proto/openapi.json": lambda t: json.dumps(add_dialect(json.loads(t)), indent=2) + "\n",
+    },
     "instruction set": {
         "core/kernels/sample.c": lambda t: isa_source((TOP / "core/kernels/avx2.c").read_text()),
         "core/kernels/tables.h": lambda t: insert(
@@ -119,6 +130,11 @@ def add_path(document: dict) -> dict:
     return document
 
 
+def add_dialect(document: dict) -> dict:
+    document["paths"]["/compat/sample"] = document["paths"]["/v1/score/evaluation"]
+    return document
+
+
 def listed(kind: str) -> set[str]:
     """The files that CONTRIBUTING lists for a kind: the paths in its paragraph's first line."""
     text = (TOP / "CONTRIBUTING.md").read_text()
@@ -129,7 +145,10 @@ def listed(kind: str) -> set[str]:
 
 @pytest.mark.parametrize("kind", SAMPLES)
 def test_the_list_is_true_and_short(kind):
-    new = {"core/kernels/sample.c": "core/kernels/NAME.c"}
+    new = {
+        "core/kernels/sample.c": "core/kernels/NAME.c",
+        "proto/sample.c": "proto/NAME.c",
+    }
     touched = {new.get(file, file) for file in SAMPLES[kind]}
     assert touched == listed(kind) and len(touched) <= FILES_MAX
 
@@ -197,7 +216,11 @@ def test_every_sample_works(built, tmp_path, monkeypatch):
             assert "sample_flag" in [flag["name"] for flag in reply["results"][0]["flags"]]
             outcome[model] = reply["results"][0]["outcome"]["raw"]
             assert get(daemon, "/sample") == b"a sample\n"
-            assert "/sample" in json.loads(get(daemon, "/openapi.json"))["paths"]
+            paths = json.loads(get(daemon, "/openapi.json"))["paths"]
+            assert "/sample" in paths and "/compat/sample" in paths
+            turns = "<|im_start|>user\n2 + 3?<|im_end|>\n<|im_start|>assistant\n2 + 3 = 5"
+            scored = daemon.post("/compat/sample", {"messages": [turns]})
+            assert scored["scores"] == [outcome[model]]
         finally:
             daemon.stop()
     assert outcome[other] == -outcome[models[1]] != 0

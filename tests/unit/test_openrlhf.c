@@ -1,12 +1,13 @@
-/* proto/openrlhf and chat_template: five eras of requests, splitting, replies, no invented zero. */
+/* proto/openrlhf and chat_template: six eras of requests, splitting, replies, no invented zero. */
 #include <check.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/base/util.h"
-#include "proto/openrlhf.h"
 #include "tests/lib/suite.h"
+#include "tests/lib/wire_read.h"
 
 enum {
     ARENA_BYTES = 8 << 20
@@ -43,7 +44,10 @@ static rw_status parse(const char *text)
     for (size_t i = 0; i < len; i++) {
         body[i] = text[i] == '\'' ? '"' : text[i];
     }
-    rw_status status = rw_openrlhf_parse(body, len, marker, &RW_LIMITS_DEFAULT, &arena, &req, &err);
+    struct rw_wire_options options;
+    void *state = NULL;
+    rw_status status = wire_read(&RW_WIRE_OPENRLHF, RW_STR("/get_reward"), RW_STR(""), body, len,
+                                 marker, &arena, &options, &req, &state, &err);
     free(body);
     return status;
 }
@@ -58,6 +62,19 @@ static void check_item(size_t i, size_t n_messages, const char *last, const char
     ck_assert(item->traces[0].is_text);
     got = item->traces[0].text;
     ck_assert_msg(rw_str_is(got, response), "response \"%.*s\"", RW_STR_ARG(got));
+}
+
+static void check_reply(const struct rw_wire_row *rows, size_t n, bool process, bool outcome,
+                        const char *wanted)
+{
+    const struct rw_wire_options options = {.has_unscorable = true, .unscorable = -7};
+    const struct rw_wire_reply reply = {
+        .rows = rows, .n = n, .has_process = process, .has_outcome = outcome, .options = &options};
+    struct rw_buf out;
+    rw_buf_init(&out, 4096);
+    RW_WIRE_OPENRLHF.write(&reply, &out);
+    ck_assert_msg(rw_str_is(rw_buf_str(&out), wanted), "%.*s", RW_STR_ARG(rw_buf_str(&out)));
+    rw_buf_fini(&out);
 }
 
 START_TEST(prompt_is_a_prefix)
@@ -150,13 +167,10 @@ START_TEST(empty_lists_are_fine)
     ck_assert_uint_eq(req.n_items, 0);
     ck_assert_int_eq(parse("{'query':[]}"), RW_OK);
     ck_assert_int_eq(parse("{'query':['" CHATML "x'],'prompts':[],'labels':null}"), RW_OK);
-    struct rw_buf out;
-    rw_buf_init(&out, 4096);
-    rw_openrlhf_write(&out, NULL, 0, true, false);
-    ck_assert(rw_str_is(rw_buf_str(&out),
-                        "{\"rewards\":[],\"scores\":[],\"extra_logs\":{\"prm_reward\":[],"
-                        "\"prm_mean\":[],\"n_steps\":[],\"first_bad_step\":[]}}"));
-    rw_buf_fini(&out);
+    check_reply(NULL, 0, true, false,
+                "{\"rewards\":[],\"scores\":[],\"extra_logs\":{\"prm_reward\":[],\"prm_mean\":[],"
+                "\"n_steps\":[],\"first_bad_step\":[],\"verified\":[],\"shortcut_p\":[],"
+                "\"flags_fired\":[],\"scored\":[]}}");
 }
 END_TEST
 
@@ -176,13 +190,36 @@ START_TEST(what_is_refused)
         {"{'query':['ab','ab'],'prompts':'a'}", RW_INVALID_REQUEST, "prompts"},
         {"{'query':['ab'],'prompts':['a'],'labels':['1','2']}", RW_INVALID_REQUEST, "labels"},
         {"{'query':['plain text']}", RW_INVALID_REQUEST, "query[0]"},
-        {"{'query':['p</s>'],'prompts':['p']}", RW_EMPTY_TRACE, "query[0]"},
         {"{'query':['a'],", RW_INVALID_JSON, ""},
     };
     for (size_t i = 0; i < RW_COUNT(CASE); i++) {
         ck_assert_int_eq(parse(CASE[i].body), CASE[i].status);
         ck_assert_str_eq(err.param, CASE[i].param);
     }
+}
+END_TEST
+
+/* The others of its batch go on. */
+START_TEST(an_empty_response_is_its_own_fault)
+{
+    ck_assert_int_eq(parse("{'query':['p</s>','pq'],'prompts':['p','p']}"), RW_OK);
+    ck_assert_int_eq(req.items[0].traces[0].error.status, RW_EMPTY_TRACE);
+    ck_assert_str_eq(req.items[0].traces[0].error.param, "query[0]");
+    ck_assert_int_eq(req.items[1].traces[0].error.status, RW_OK);
+    check_item(1, 1, "p", "q");
+}
+END_TEST
+
+/* Labels 26 and "26" say the same; a dict is the trainer's own business. */
+START_TEST(labels)
+{
+    ck_assert_int_eq(parse("{'query':['pq','pq','pq','pq'],'prompts':['p','p','p','p'],"
+                           "'labels':[26,'27',{'a':1},2.5]}"),
+                     RW_OK);
+    ck_assert(rw_str_is(req.items[0].reference, "26"));
+    ck_assert(rw_str_is(req.items[1].reference, "27"));
+    ck_assert_ptr_null(req.items[2].reference.ptr);
+    ck_assert(rw_str_is(req.items[3].reference, "2.5"));
 }
 END_TEST
 
@@ -231,36 +268,45 @@ END_TEST
 
 START_TEST(replies)
 {
-    const struct rw_openrlhf_row rows[2] = {
-        {.reward = 0.25F,
-         .score = 0.25F,
+    static const struct rw_error lost = {.status = RW_EMPTY_TRACE};
+    const struct rw_wire_row rows[3] = {
+        {.has_process = true,
+         .has_outcome = true,
          .process = 0.25F,
          .mean = 0.5F,
          .n_steps = 2,
          .first_bad_step = 1,
-         .outcome = 0.5F},
-        {.reward = -2.5F,
-         .score = 0.75F,
+         .outcome = 0.5F,
+         .outcome_raw = -2.5F,
+         .shortcut_p = 0.125F,
+         .fired = 2,
+         .verified = RW_REPLY_VERIFIED_RIGHT},
+        {.has_process = true,
+         .has_outcome = true,
          .process = 0.75F,
          .mean = 0.75F,
          .n_steps = 1,
          .first_bad_step = -1,
-         .outcome = 0.25F},
+         .outcome = 0.25F,
+         .outcome_raw = 3,
+         .shortcut_p = NAN},
+        {.error = &lost},
     };
-    struct rw_buf out;
-    rw_buf_init(&out, 4096);
-    rw_openrlhf_write(&out, rows, 2, true, true);
-    ck_assert(rw_str_is(rw_buf_str(&out),
-                        "{\"rewards\":[0.25,-2.5],\"scores\":[0.25,0.75],\"extra_logs\":{"
-                        "\"prm_reward\":[0.25,0.75],\"prm_mean\":[0.5,0.75],"
-                        "\"n_steps\":[2,1],\"first_bad_step\":[1,-1],"
-                        "\"orm_reward\":[0.5,0.25]}}"));
-    rw_buf_clear(&out);
-    rw_openrlhf_write(&out, rows, 2, false, true);
-    ck_assert(rw_str_is(rw_buf_str(&out),
-                        "{\"rewards\":[0.25,-2.5],\"scores\":[0.25,0.75],\"extra_logs\":{"
-                        "\"orm_reward\":[0.5,0.25]}}"));
-    rw_buf_fini(&out);
+    check_reply(rows, 2, true, true,
+                "{\"rewards\":[0.25,0.75],\"scores\":[0.25,0.75],\"extra_logs\":{"
+                "\"prm_reward\":[0.25,0.75],\"prm_mean\":[0.5,0.75],\"n_steps\":[2,1],"
+                "\"first_bad_step\":[1,-1],\"orm_reward\":[0.5,0.25],\"verified\":[1,-1],"
+                "\"shortcut_p\":[0.125,-1],\"flags_fired\":[2,0],\"scored\":[1,1]}}");
+    /* the user's own number for the third */
+    check_reply(rows + 1, 2, true, true,
+                "{\"rewards\":[0.75,-7],\"scores\":[0.75,-7],\"extra_logs\":{"
+                "\"prm_reward\":[0.75,-1],\"prm_mean\":[0.75,-1],\"n_steps\":[1,-1],"
+                "\"first_bad_step\":[-1,-1],\"orm_reward\":[0.25,-1],\"verified\":[-1,-1],"
+                "\"shortcut_p\":[-1,-1],\"flags_fired\":[0,-1],\"scored\":[1,0]}}");
+    const struct rw_wire_row outcome = {.has_outcome = true, .outcome = 0.5F, .outcome_raw = -2.5F};
+    check_reply(&outcome, 1, false, true,
+                "{\"rewards\":[-2.5],\"scores\":[0.5],\"extra_logs\":{\"orm_reward\":[0.5],"
+                "\"verified\":[-1],\"shortcut_p\":[0],\"flags_fired\":[0],\"scored\":[1]}}");
 }
 END_TEST
 
@@ -296,6 +342,8 @@ int main(void)
     tcase_add_test(tc, the_marker);
     tcase_add_test(tc, empty_lists_are_fine);
     tcase_add_test(tc, what_is_refused);
+    tcase_add_test(tc, an_empty_response_is_its_own_fault);
+    tcase_add_test(tc, labels);
     tcase_add_test(tc, templates);
     tcase_add_test(tc, hidden_text_is_counted);
     tcase_add_test(tc, a_whole_rollout);

@@ -6,12 +6,6 @@
 #include <string.h>
 
 #include "core/base/util.h"
-#include "proto/llamafactory.h"
-#include "proto/pooling.h"
-#include "proto/predict.h"
-#include "proto/rerank.h"
-#include "proto/rlhflow.h"
-#include "proto/slime.h"
 #include "tests/lib/suite.h"
 #include "tests/lib/wire_read.h"
 
@@ -119,14 +113,14 @@ START_TEST(options_of_the_address)
     check_text(req.aggregate, "mean");
     check_text(req.run.id, "a b");
     ck_assert_int_eq(req.overlong, RW_REQUEST_OVERLONG_DROP_STEPS);
-    ck_assert_int_eq(req.system, RW_REQUEST_SYSTEM_POLICY);
+    ck_assert_int_eq(req.roles, RW_REQUEST_ROLES_POLICY);
     ck_assert_int_eq(req.flags, RW_FLAGS_CHEAP);
     ck_assert(options.has_unscorable && options.bare);
     ck_assert_double_eq(options.unscorable, -1.5);
     ck_assert_int_eq(options.which, RW_WIRE_OUTCOME);
     ck_assert_int_eq(parse_at(&RW_WIRE_SLIME, "/compat/slime", "", "{'prompt':'p','response':'r'}"),
                      RW_OK);
-    ck_assert_int_eq(req.system, RW_REQUEST_SYSTEM_AUTO);
+    ck_assert_int_eq(req.roles, RW_REQUEST_ROLES_AUTO);
     ck_assert(!options.has_unscorable && req.model.ptr == NULL);
 }
 END_TEST
@@ -162,7 +156,7 @@ END_TEST
 
 START_TEST(paths)
 {
-    ck_assert_ptr_eq(rw_wire_at(RW_STR("/compat/slime")), RW_WIRES[0]);
+    ck_assert_ptr_eq(rw_wire_at(RW_STR("/get_reward")), RW_WIRES[0]);
     ck_assert_ptr_eq(rw_wire_at(RW_STR("/v2/rerank")), &RW_WIRE_RERANK);
     ck_assert_ptr_eq(rw_wire_at(RW_STR("/v2/models/prm/infer")), &RW_WIRE_KSERVE);
     ck_assert_ptr_null(rw_wire_at(RW_STR("/v2/models//infer")));

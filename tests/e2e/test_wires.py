@@ -1,0 +1,415 @@
+"""The wires of trainers and peers against the daemon: each documented example, each refusal.
+
+proto/openapi.json has the routes, their examples and the form of their errors; the tests walk
+through it, so that a wire that is added is tested when it is documented. What the clients' own code
+makes of these replies is tests/e2e/trainers."""
+
+import copy
+import http.client
+import json
+import random
+import re
+from pathlib import Path
+
+import pytest
+from daemon import Daemon
+
+TOP = Path(__file__).resolve().parents[2]
+DOCUMENT = json.loads((TOP / "proto" / "openapi.json").read_text())
+MODELS = [TOP / "deploy" / "models" / name for name in ("rewardd-prm-small", "rewardd-orm-small")]
+QUESTION = "Anna buys 5 books at $4 each. How much is that?"
+ANSWER = "5 * $4 = $20.\n\nShe pays $20."
+
+
+def wires():
+    """Paths in proto/*.c that proto/wires.def names."""
+    objects = re.findall(r"^RW_WIRE\((\w+)\)", (TOP / "proto" / "wires.def").read_text(), re.M)
+    text = "".join(path.read_text() for path in sorted((TOP / "proto").glob("*.c")))
+    for name in objects:
+        table = re.search(rf"const struct rw_wire {name} = \{{(.*?)\n\}};", text, re.S)
+        yield from re.findall(
+            r'"(/[^"]*)"', re.search(r"\.path = \{([^}]*\}?[^}]*)\},", table[1])[1]
+        )
+
+
+PATHS = list(wires())
+
+
+def operation(path):
+    return DOCUMENT["paths"][path]["post"]
+
+
+def content(path):
+    return operation(path)["requestBody"]["content"]["application/json"]
+
+
+def examples():
+    for path in PATHS:
+        for name, example in content(path)["examples"].items():
+            yield pytest.param(path, example["value"], id=f"{path}:{name}")
+
+
+def validate(value, schema):
+    jsonschema = pytest.importorskip("jsonschema")
+    jsonschema.validate(value, {**schema, "components": DOCUMENT["components"]})
+
+
+def error_schema(path):
+    reference = operation(path)["responses"]["4XX"]["$ref"].rsplit("/", 1)[1]
+    return DOCUMENT["components"]["responses"][reference]["content"]["application/json"]["schema"]
+
+
+@pytest.fixture(scope="module")
+def server(rewardd_bin):
+    with Daemon(MODELS) as d:
+        yield d.wait_ready()
+
+
+def send(server, path, body, method="POST", headers=None):
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+    path = path.replace("{id}", "rewardd-orm-small")
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    connection.request(method, path, data, {"Content-Type": "application/json", **(headers or {})})
+    reply = connection.getresponse()
+    text = reply.read()
+    connection.close()
+    return reply, json.loads(text) if text else None
+
+
+def chatml(*turns, opened=True):
+    text = "".join(f"<|im_start|>{role}\n{content}<|im_end|>\n" for role, content in turns)
+    return text + ("<|im_start|>assistant\n" if opened else "")
+
+
+def native(server, answer=ANSWER, messages=None, **options):
+    messages = messages or [{"role": "user", "content": QUESTION}]
+    body = {"messages": messages, "trace": answer, "flags": "off", **options}
+    return send(server, "/v1/rewards", body)[1]["results"][0]
+
+
+# ---- the document and the table ----------------------------------------------------------------
+
+
+def test_every_wire_is_documented():
+    assert len(PATHS) >= 17
+    for path in PATHS:
+        assert content(path)["examples"], path
+
+
+@pytest.mark.parametrize(("path", "body"), list(examples()))
+def test_examples_are_answered_as_documented(server, path, body):
+    validate(body, content(path)["schema"])
+    reply, got = send(server, path, body)
+    assert reply.status == 200, got
+    assert reply.headers["Content-Type"] == "application/json"
+    validate(got, operation(path)["responses"]["200"]["content"]["application/json"]["schema"])
+
+
+# ---- equal numbers -----------------------------------------------------------------------------
+
+
+def test_every_wire_gives_the_native_rewards(server):
+    """One question and one answer: the same bits by whichever door."""
+    want = native(server)
+    process, outcome = want["process"]["reward"], want["outcome"]["reward"]
+    raw = want["outcome"]["raw"]
+    steps = [step["reward"] for step in want["steps"]]
+    opened = chatml(("user", QUESTION))
+    whole = opened + ANSWER + "<|im_end|>"
+    chat = [{"role": "user", "content": QUESTION}, {"role": "assistant", "content": ANSWER}]
+
+    def ask(path, body):
+        reply, got = send(server, path, body)
+        assert reply.status == 200, got
+        return got
+
+    trained = ask("/get_reward", {"query": [whole], "prompts": [opened]})
+    assert trained["rewards"] == [process] and trained["extra_logs"]["orm_reward"] == [outcome]
+    slime = ask("/compat/slime", {"prompt": opened, "response": ANSWER})
+    assert (slime["reward"], slime["outcome"], slime["outcome_raw"]) == (process, outcome, raw)
+    assert [step["reward"] for step in slime["steps"]] == steps
+    spans = [ANSWER[slice(*step["chars"])] for step in slime["steps"]]
+    assert spans == ANSWER.split("\n\n")
+    assert ask("/compat/slime?bare=1", {"prompt": QUESTION, "response": ANSWER}) == process
+    assert ask("/v1/score/evaluation", {"messages": [whole]})["scores"] == [raw]
+    pooled = ask("/pooling", {"messages": chat})["data"][0]["data"]
+    assert [row[1] for row in pooled] == steps
+    assert ask("/pooling?which=outcome", {"messages": chat})["data"][0]["data"] == [[raw]]
+    classes = ask("/classify", {"messages": chat})["data"][0]["probs"]
+    assert classes == [outcome]
+    assert ask("/classify", {"messages": chat, "activation": False})["data"][0]["probs"] == [raw]
+    ranked = ask("/v2/rerank", {"query": QUESTION, "documents": [ANSWER]})["results"]
+    assert [one["relevance_score"] for one in ranked] == [outcome]
+    ranked = ask("/rerank?which=process", {"query": QUESTION, "documents": [ANSWER]})["results"]
+    assert [one["relevance_score"] for one in ranked] == [process]
+    assert ask("/score", {"text_1": QUESTION, "text_2": ANSWER})["data"][0]["score"] == outcome
+    assert ask("/predict", {"inputs": whole}) == [[{"label": "LABEL_0", "score": outcome}]]
+    inputs = [{"name": n, "data": [t]} for n, t in (("prompt", QUESTION), ("response", ANSWER))]
+    infer = ask("/v2/models/{id}/infer", {"inputs": inputs, "id": "7"})
+    assert infer["outputs"][0]["data"] == [outcome] and infer["id"] == "7"
+    text = f"Question: {QUESTION} Answer: {ANSWER}"
+    assert ask("/worker_reward_inference", {"input_str": [text]}) == {"reward": [steps]}
+    assert ask("/worker_value_inference", {"input_str": text}) == {"value": [steps]}
+    turns = [{"role": "user", "content": QUESTION + "\n\n5 * $4 = $20."}]
+    turns += [{"role": "assistant", "content": "+"}, {"role": "user", "content": "She pays $20."}]
+    verdict = ask("/v1/chat/completions", {"messages": turns, "max_tokens": 1})["choices"][0]
+    assert verdict["message"]["content"] == ("+" if steps[1] >= 0.5 else "-")
+
+
+def test_raw_text_is_read_as_it_stands(server):
+    """A text that the client laid out like the model's own recipe gets the recipe's value."""
+    raw = native(server)["outcome"]["raw"]
+    data = send(server, "/pooling?which=outcome", {"input": QUESTION + ANSWER})[1]["data"]
+    again = send(server, "/classify", {"text": [QUESTION + ANSWER] * 2})[1]
+    assert [one["embedding"][0] for one in again] == [data[0]["data"][0][0]] * 2
+    assert data[0]["data"][0][0] != raw  # it is not the recipe's text
+    tokens = send(server, "/v1/embeddings", {"input": [[5, 6, 7]]})[1]["data"][0]["embedding"]
+    assert len(tokens) == 3
+
+
+# ---- options in the address --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_unknown_options_are_refused_by_name(server, path):
+    body = next(iter(content(path)["examples"].values()))["value"]
+    for query, says in [
+        ("modle=x", "model"),
+        ("aggregate=avg", "aggregate"),
+        ("roles=maybe", "roles"),
+        ("which=both", "which"),
+        ("unscorable=none", "unscorable"),
+        ("overlong=cut", "overlong"),
+        ("model=%ff", ""),
+        ("run=%", ""),
+        ("model=nosuch", "nosuch"),
+    ]:
+        reply, got = send(server, f"{path}?{query}", body)
+        assert reply.status in (400, 404), (query, got)
+        validate(got, error_schema(path))
+        assert says in json.dumps(got), (query, got)
+
+
+def test_options_reach_the_scores(server):
+    body = {"query": [chatml(("user", QUESTION)) + ANSWER]}
+    want = native(server, aggregate="mean")["process"]["reward"]
+    assert send(server, "/get_reward?aggregate=mean", body)[1]["rewards"] == [want]
+    assert want != native(server)["process"]["reward"]
+    only = send(server, "/get_reward?which=outcome", body)[1]
+    assert only["rewards"] == [native(server)["outcome"]["raw"]]
+
+
+def test_labels_verify_and_runs_are_watched(server):
+    query = chatml(("user", "2+2?")) + "2+2=4\n\nThe answer is \\boxed{4}."
+    got = send(server, "/get_reward?run=door", {"query": [query] * 3, "labels": ["4", 5, None]})[1]
+    assert got["extra_logs"]["verified"] == [1, 0, -1]
+    assert all(isinstance(x, (int, float)) for log in got["extra_logs"].values() for x in log)
+    reply, run = send(server, "/v1/runs/door", b"", method="GET")
+    assert reply.status == 200 and run["traces"] == 3
+
+
+# ---- turns without a place -------------------------------------------------------------------
+
+SYSTEM = ("system", "You are a pirate.")
+EARLIER = [("user", "Hi."), ("assistant", "Hello."), ("user", QUESTION)]
+CONVERSATIONS = {
+    "system": ([SYSTEM, ("user", QUESTION)], QUESTION, "You are a pirate.\n\n" + QUESTION, (1, 0)),
+    "earlier": (EARLIER, "Hi.\n\nHello.\n\n" + QUESTION, None, (0, 2)),
+    "both": (
+        [SYSTEM, *EARLIER],
+        "Hi.\n\nHello.\n\n" + QUESTION,
+        "You are a pirate.\n\nHi.\n\nHello.\n\n" + QUESTION,
+        (1, 2),
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", CONVERSATIONS)
+def test_turns_without_a_place(server, kind):
+    """The models here read one question. The same by every door, and the reply says so."""
+    turns, auto, policy, (dropped, folded) = CONVERSATIONS[kind]
+    messages = [{"role": role, "content": text} for role, text in turns]
+
+    def alone(question):
+        return native(server, messages=[{"role": "user", "content": question}])
+
+    for roles, question in [("auto", auto), ("policy", policy or auto)]:
+        got, want = native(server, messages=messages, roles=roles), alone(question)
+        assert got["process"] == want["process"] and got["outcome"] == want["outcome"]
+        assert "roles" not in want
+        told = (dropped, folded) if roles == "auto" else (0, dropped + folded)
+        assert (got["roles"]["system_dropped"], got["roles"]["turns_folded"]) == told
+        prompt = chatml(*turns)
+        body = {"query": [prompt + ANSWER], "prompts": [prompt]}
+        reply, trained = send(server, f"/get_reward?roles={roles}", body)
+        assert trained["rewards"] == [want["process"]["reward"]]
+        header = f"system_dropped={told[0]}, turns_folded={told[1]}"
+        assert reply.headers["X-Rewardd-Roles"] == header
+        slime = {"prompt": messages, "response": ANSWER}
+        slimed = send(server, f"/compat/slime?roles={roles}&bare=1", slime)[1]
+        assert slimed == want["process"]["reward"]
+    refused = native(server, messages=messages, roles="error")
+    assert refused["process"]["reward"] is None and refused["error"]["code"] == "invalid_request"
+    assert "no place" in refused["error"]["message"]
+
+
+def test_metrics_count_turns_without_a_place(server):
+    def count():
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+        connection.request("GET", "/metrics")
+        page = connection.getresponse().read().decode()
+        return [
+            float(re.search(rf'^rewardd_roles_total{{became="{kind}"}} (\S+)$', page, re.M)[1])
+            for kind in ("system_dropped", "turns_folded")
+        ]
+
+    before = count()
+    turns = [SYSTEM, *EARLIER]
+    native(server, messages=[{"role": role, "content": text} for role, text in turns])
+    after = count()
+    assert [b - a for a, b in zip(before, after, strict=True)] == [2, 4]  # two models
+
+
+# ---- what cannot be scored ---------------------------------------------------------------------
+
+PROMPT = chatml(("user", QUESTION))
+LOST = {
+    "empty": "",
+    "blank": " \n\n ",
+    "ended": "<|im_end|>",
+    "over-long": "One more step.\n\n" * 2000,
+}
+
+
+@pytest.mark.parametrize("kind", LOST)
+def test_one_lost_sample_among_three(server, kind):
+    good = [PROMPT + "5 * $4 = $20.", PROMPT + ANSWER]
+    query = [good[0], PROMPT + LOST[kind], good[1]]
+    reply, got = send(server, "/get_reward", {"query": query, "prompts": [PROMPT] * 3})
+    assert reply.status == 422 and "1 of 3" in got["error"]["message"]
+    assert "at 1;" in got["error"]["message"]
+    alone = send(server, "/get_reward", {"query": good, "prompts": [PROMPT] * 2})[1]["rewards"]
+    got = send(server, "/get_reward?unscorable=-2.5", {"query": query, "prompts": [PROMPT] * 3})[1]
+    assert got["rewards"] == [alone[0], -2.5, alone[1]]
+    assert got["extra_logs"]["scored"] == [1, 0, 1]
+
+
+def test_over_long_may_drop_steps_by_the_address(server):
+    query = PROMPT + "5 * $4 = $20.\n\n" * 400
+    body = {"query": [query], "prompts": [PROMPT]}
+    assert send(server, "/get_reward", body)[0].status == 422
+    got = send(server, "/get_reward?overlong=drop_steps", body)[1]
+    assert 0 < got["extra_logs"]["n_steps"][0] < 400
+
+
+def test_all_lost_samples_are_named(server):
+    query = [PROMPT, PROMPT + "x", PROMPT + " ", PROMPT + "y", PROMPT]
+    got = send(server, "/get_reward", {"query": query, "prompts": [PROMPT] * 5})[1]
+    assert "3 of 5 traces cannot be scored, at 0, 2, 4" in got["error"]["message"]
+
+
+def test_what_cannot_be_scored_is_never_a_number(server):
+    opened = chatml(("user", QUESTION))
+    chat = [{"role": "user", "content": QUESTION}, {"role": "assistant", "content": ""}]
+    inputs = [{"name": "prompt", "data": [QUESTION]}, {"name": "response", "data": [""]}]
+    for path, body in [
+        ("/compat/slime", {"prompt": QUESTION, "response": ""}),
+        ("/v1/score/evaluation", {"messages": [opened]}),
+        ("/pooling", {"messages": chat}),
+        ("/pooling", {"input": ["good", ""]}),
+        ("/classify", {"text": ""}),
+        ("/classify", {"messages": chat}),
+        ("/v1/embeddings", {"input": ""}),
+        ("/v1/embeddings", {"input": [[]]}),
+        ("/v1/embeddings", {"input": [[999999999]]}),
+        ("/score", {"text_1": QUESTION, "text_2": ["$20", ""]}),
+        ("/predict", {"inputs": opened}),
+        ("/v2/models/{id}/infer", {"inputs": inputs}),
+        ("/worker_reward_inference", {"input_str": f"Question: {QUESTION} Answer: "}),
+    ]:
+        reply, got = send(server, path, body)
+        assert 400 <= reply.status < 500, (path, got)
+        validate(got, error_schema(path))
+    ranked = send(server, "/rerank", {"query": QUESTION, "documents": ["", ANSWER]})[1]["results"]
+    assert [one["index"] for one in ranked] == [1]
+
+
+# ---- bad bodies --------------------------------------------------------------------------------
+
+WRONG = [None, True, 0, -1, 1e300, "", "x", "\ud800", "a\0b", [], [[]], {}, {"text": 1}, [None]]
+
+
+def nodes(tree, path=()):
+    yield path
+    parts = tree.items() if isinstance(tree, dict) else ()
+    for key, value in enumerate(tree) if isinstance(tree, list) else parts:
+        yield from nodes(value, (*path, key))
+
+
+def replaced(tree, path, value):
+    if not path:
+        return value
+    out = copy.deepcopy(tree)
+    at = out
+    for key in path[:-1]:
+        at = at[key]
+    if value is Ellipsis:
+        del at[path[-1]]
+    else:
+        at[path[-1]] = value
+    return out
+
+
+def mutants(body, rng):
+    """Every part of an example gone or of another kind, and its bytes cut and damaged."""
+    for path in nodes(body):
+        for value in WRONG + ([Ellipsis] if path else []):
+            yield json.dumps(replaced(body, path, value)).encode()
+    data = json.dumps(body).encode()
+    for _ in range(40):
+        at = rng.randrange(len(data))
+        yield data[:at]
+        yield data[:at] + bytes([rng.randrange(256)]) + data[at + 1 :]
+        yield data[:at] + data[at // 2 :]
+    yield b'{"messages":' + b"[" * 5000
+    yield b"\xff\xfe{}"
+    yield b""
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_mutated_bodies_are_refused_in_the_wires_own_form(server, path):
+    rng = random.Random(path)
+    schema = error_schema(path)
+    seen = {}
+    for example in content(path)["examples"].values():
+        for body in mutants(example["value"], rng):
+            reply, got = send(server, path, body)
+            seen[reply.status] = seen.get(reply.status, 0) + 1
+            if reply.status != 200:
+                assert 400 <= reply.status < 500, (body, got)
+                validate(got, schema)
+    assert seen.get(400, 0) > 50, seen
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_refusals_before_the_body_have_the_wires_own_form(server, path):
+    schema = error_schema(path)
+    for method, headers, status in [
+        ("POST", {"Content-Type": "text/html"}, 415),
+        ("POST", {"Content-Encoding": "gzip"}, 415),
+        ("DELETE", {}, 405),
+        ("POST", {"Origin": "http://elsewhere.example"}, 403),
+        ("POST", {"Host": "elsewhere.example"}, 421),
+    ]:
+        reply, got = send(server, path, {}, method, headers)
+        assert reply.status == status, got
+        validate(got, schema)
+
+
+def test_metrics_know_the_routes(server):
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+    connection.request("GET", "/metrics")
+    page = connection.getresponse().read().decode()
+    for path in PATHS:
+        assert f'rewardd_http_requests_total{{route="{path}",code="400"}}' in page, path
+        assert f'rewardd_request_duration_seconds_count{{route="{path}"}}' in page, path
