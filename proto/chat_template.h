@@ -23,6 +23,11 @@ struct rw_chat_turns {
 bool rw_chat_template_parse(struct rw_str text, size_t messages_max, struct rw_arena *arena,
                             struct rw_chat_turns *out, bool *no_memory);
 
+/* Whether a text that is in no known template seems to be in one all the same: it begins or ends
+ * with a mark such as <|name|> or [NAME], as a rendered prompt does. Read as the words of a user it
+ * would be scored as something that nobody said. */
+bool rw_chat_template_suspect(struct rw_str text);
+
 /* Without leading begin-of-text and padding tokens. */
 struct rw_str rw_chat_template_skip_begin(struct rw_str text);
 /* Without end-of-turn, end-of-text and padding tokens at the end, and the white space among them.

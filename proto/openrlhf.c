@@ -100,6 +100,16 @@ static const cJSON *first_of(const cJSON *list)
     return list != NULL && cJSON_IsArray(list) ? list->child : list;
 }
 
+/* Whether the marker is part of a known template's own header. */
+static bool is_open(struct reader *r, struct rw_str text)
+{
+    struct rw_chat_turns chat;
+    bool refused;
+    return rw_chat_template_parse(text, r->in->limits->messages_max, r->in->arena, &chat,
+                                  &refused) &&
+           chat.open;
+}
+
 static rw_status split_by_template(struct reader *r, struct rw_str query,
                                    const struct rw_path *path, struct rw_request_item *item,
                                    struct rw_str *response)
@@ -139,9 +149,11 @@ static rw_status split_query(struct reader *r, struct rw_str query, struct rw_st
     size_t at =
         r->in->response_marker.len > 0 ? rw_str_find(query, r->in->response_marker, 0) : query.len;
     if (at < query.len) {
-        *response = rw_str_slice(query, at + r->in->response_marker.len, query.len);
-        return rw_wire_prompt_text(r->in, prompt.len > 0 ? prompt : rw_str_slice(query, 0, at),
-                                   item, r->err);
+        size_t behind = at + r->in->response_marker.len;
+        bool part = prompt.len == 0 && is_open(r, rw_str_slice(query, 0, behind));
+        struct rw_str before = rw_str_slice(query, 0, part ? behind : at);
+        *response = rw_str_slice(query, behind, query.len);
+        return rw_wire_prompt_text(r->in, prompt.len > 0 ? prompt : before, item, r->err);
     }
     return split_by_template(r, query, path, item, response);
 }

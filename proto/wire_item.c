@@ -41,6 +41,12 @@ rw_status rw_wire_prompt_text(const struct rw_wire_input *in, struct rw_str text
         item->n_messages = chat.n_messages - (chat.open ? 1 : 0);
         return RW_OK;
     }
+    if (!refused && rw_chat_template_suspect(text)) {
+        rw_fail(err, RW_INVALID_REQUEST,
+                "the prompt is in a chat template that cannot be turned back into messages");
+        rw_error_hint(err, "send messages, or prompts without a template");
+        return RW_INVALID_REQUEST;
+    }
     item->messages = refused ? NULL : rw_arena_array(in->arena, 1, sizeof *item->messages);
     if (item->messages == NULL) {
         return rw_wire_no_memory(in->arena, err);

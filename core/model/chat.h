@@ -14,10 +14,11 @@
 #include "core/io/json.h"
 #include "core/model/layout.h"
 
-/* What tokenizer_config.json (or chat_template.jinja) says. */
+/* What the folder says: chat_files.h reads it. */
 struct rw_chat {
-    struct rw_str template_text; /* empty = none */
-    struct rw_str bos_token;     /* empty = none */
+    struct rw_str template_text;      /* empty = none */
+    struct rw_str tool_template_text; /* where tools are given; empty = the same */
+    struct rw_str bos_token;          /* empty = none */
     struct rw_str eos_token;
     struct rw_special special[RW_SPECIALS_MAX]; /* those that are set */
     size_t n_special;

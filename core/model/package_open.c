@@ -11,6 +11,7 @@
 #include "core/base/log.h"
 #include "core/base/util.h"
 #include "core/io/json.h"
+#include "core/model/chat_files.h"
 #include "core/model/config_keys.h"
 #include "core/model/contradiction.h"
 #include "core/model/folder.h"
@@ -21,8 +22,7 @@
 
 enum {
     ARENA_BYTES_MAX = 256 << 20,
-    CONFIG_BYTES_MAX = 16 << 20, /* of config.json, tokenizer_config.json, rewardd.json */
-    TEMPLATE_BYTES_MAX = 1 << 20,
+    CONFIG_BYTES_MAX = 16 << 20, /* of config.json, rewardd.json */
     TOKENIZER_BYTES_MAX = 256 << 20,
     PATH_BYTES_MAX = 4096,
 };
@@ -34,7 +34,6 @@ struct opening {
     struct rw_str config_text;
     const struct rw_json *config_root;
     struct rw_chat chat;
-    struct rw_str tokenizer_config_text;
     struct rw_str manifest_text;
     const struct rw_preset *preset;
     bool own_post; /* rewardd.json says which class is good */
@@ -89,71 +88,6 @@ static rw_status read_config(struct opening *o)
     }
     o->config_root = root;
     return rw_config_parse(root, &o->package->config, o->err);
-}
-
-/* A token of tokenizer_config.json is a string, or an object with "content". */
-static struct rw_str token_text(const struct rw_json *value)
-{
-    if (value != NULL && value->type == RW_JSON_OBJECT) {
-        value = rw_json_get(value, "content");
-    }
-    return value != NULL && value->type == RW_JSON_STRING ? value->text : (struct rw_str){0};
-}
-
-/* A string, or a list of {name, template} of which "default" counts: without one transformers does
- * not render either. */
-static struct rw_str template_text(const struct rw_json *value, const char **missing)
-{
-    if (value != NULL && value->type == RW_JSON_ARRAY) {
-        RW_JSON_EACH (item, value) {
-            if (rw_json_is_string(rw_json_get(item, "name"), "default")) {
-                return token_text(rw_json_get(item, "template"));
-            }
-        }
-        *missing = "the list of templates in tokenizer_config.json has no \"default\"";
-        return (struct rw_str){0};
-    }
-    return value != NULL && value->type == RW_JSON_STRING ? value->text : (struct rw_str){0};
-}
-
-/* The names that templates know special tokens by, as transformers' special_tokens_map has them. */
-static void read_special(const struct rw_json *root, struct rw_chat *chat)
-{
-    static const char *const NAME[RW_SPECIALS_MAX] = {
-        "bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"};
-    for (size_t i = 0; i < RW_SPECIALS_MAX; i++) {
-        struct rw_str text = token_text(rw_json_get(root, NAME[i]));
-        if (text.len > 0) {
-            chat->special[chat->n_special++] = (struct rw_special){NAME[i], text};
-        }
-    }
-}
-
-/* transformers 5 keeps the template in a file of its own. */
-static rw_status read_chat(struct opening *o)
-{
-    struct rw_arena *arena = &o->package->arena;
-    struct rw_str jinja;
-    rw_status status = read_file(o, "tokenizer_config.json", CONFIG_BYTES_MAX, true, arena,
-                                 &o->tokenizer_config_text);
-    if (status == RW_OK && o->tokenizer_config_text.len > 0) {
-        const struct rw_json *root;
-        status = parse_json(o, "tokenizer_config.json", o->tokenizer_config_text, &root);
-        if (status == RW_OK) {
-            o->chat.bos_token = token_text(rw_json_get(root, "bos_token"));
-            o->chat.eos_token = token_text(rw_json_get(root, "eos_token"));
-            read_special(root, &o->chat);
-            o->chat.template_text =
-                template_text(rw_json_get(root, "chat_template"), &o->chat.missing);
-        }
-    } else if (status == RW_OK) {
-        o->chat.missing = "tokenizer_config.json is missing";
-    }
-    if (status == RW_OK) {
-        status = read_file(o, "chat_template.jinja", TEMPLATE_BYTES_MAX, true, arena, &jinja);
-        o->chat.template_text = jinja.len > 0 ? jinja : o->chat.template_text;
-    }
-    return status;
 }
 
 /* The argument, else what rewardd.json names, else (when rewardd.json has no recipe of its own)
@@ -493,6 +427,9 @@ static rw_status compute_digest(struct opening *o)
     hash_text(&sha, o->config_text);
     hash_text(&sha, tokenizer);
     hash_text(&sha, o->chat.template_text);
+    if (o->chat.tool_template_text.len > 0) {
+        hash_text(&sha, o->chat.tool_template_text);
+    }
     hash_text(&sha, o->chat.bos_token);
     hash_special(&sha, o);
     hash_date(&sha, package);
@@ -600,7 +537,11 @@ static rw_status open_all(struct opening *o, const char *preset)
         }
     }
     if (status == RW_OK) {
-        status = read_chat(o);
+        const struct rw_chat_files files = {.dir = tokenizer_dir(package),
+                                            .config = &package->config,
+                                            .tokenizer = package->tokenizer,
+                                            .arena = &package->arena};
+        status = rw_chat_files_read(&files, &o->chat, o->err);
     }
     if (status != RW_OK) {
         return status;

@@ -223,6 +223,39 @@ START_TEST(labels)
 }
 END_TEST
 
+/* A rendered prompt that no family fits is nobody's words. */
+START_TEST(unknown_templates_are_refused)
+{
+    static const struct {
+        const char *prompt;
+        bool taken;
+    } CASE[] = {
+        {"<|start|>user<|message|>2+2?<|end|><|start|>assistant", false},
+        {"<|START_OF_TURN_TOKEN|><|USER_TOKEN|>2+2?<|END_OF_TURN_TOKEN|>", false},
+        {"<|turn>user\\n2+2?<turn|>\\n<|turn>model\\n", false},
+        {"[SYSTEM_PROMPT]Be brief.[/SYSTEM_PROMPT]2+2?", false},
+        {"<bos><start_of_image>2+2?", false},
+        {"Be brief.\\n2+2?<|assistant_start|>\\n", false},
+        {"<|im_start|>user\\n2+2?<|im_end|>\\nstray<|im_start|>assistant\\n", false},
+        {"<\uFF5CSystem\uFF5C>2+2?", false},
+        {"What does <|endoftext|> mean in a vocabulary?", true},
+        {"Is a < b|c > d true for [X] and [1]?", true},
+        {"[1, 2] + [3]", true},
+        {"[MATH] 2+2?", true},
+        {"<b>2+2?</b>", true},
+        {"<think>", true},
+    };
+    for (size_t i = 0; i < RW_COUNT(CASE); i++) {
+        char body[1024];
+        snprintf(body, sizeof body, "{'query':['%s4'],'prompts':['%s']}", CASE[i].prompt,
+                 CASE[i].prompt);
+        rw_status status = parse(body);
+        ck_assert_msg(status == (CASE[i].taken ? RW_OK : RW_INVALID_REQUEST), "%s: %s",
+                      CASE[i].prompt, err.message);
+    }
+}
+END_TEST
+
 /* Queries of the older eras, which send no prompts. */
 START_TEST(templates)
 {
@@ -345,6 +378,7 @@ int main(void)
     tcase_add_test(tc, an_empty_response_is_its_own_fault);
     tcase_add_test(tc, labels);
     tcase_add_test(tc, templates);
+    tcase_add_test(tc, unknown_templates_are_refused);
     tcase_add_test(tc, hidden_text_is_counted);
     tcase_add_test(tc, a_whole_rollout);
     tcase_add_test(tc, replies);
