@@ -67,6 +67,11 @@ unsigned rw_engine_threads(const struct rw_engine *engine);
 
 /* ---- models ---------------------------------------------------------------------------------- */
 
+enum {
+    RW_MODEL_NAME_MAX = 128, /* bytes, NUL included */
+    RW_MODEL_DIR_MAX = 4096,
+};
+
 struct rw_model_options {
     const char *name; /* alias clients use; NULL = base name of dir */
     const char *dir;
@@ -125,6 +130,7 @@ rw_status rw_engine_load(struct rw_engine *engine, const struct rw_model_options
 /* What can be said of a folder without reading weights: the package opens, and every tensor that
  * scoring needs is there with its shape. The errors are those of rw_engine_load. */
 struct rw_model_outline {
+    char dir[RW_MODEL_DIR_MAX]; /* as it was found */
     char preset[64];
     char evidence[160];
     char architecture[64];
@@ -145,6 +151,9 @@ rw_status rw_model_explain(const struct rw_model_options *options,
                            struct rw_input *input, struct rw_model_outline *outline,
                            struct rw_error *err);
 
+/* The alias that clients will use: as asked, or the last component of the folder's path. */
+rw_status rw_model_name(const struct rw_model_options *options, char name[RW_MODEL_NAME_MAX],
+                        struct rw_error *err);
 rw_status rw_model_check(const struct rw_model_options *options, struct rw_model_outline *out,
                          struct rw_error *err);
 /* In loading order; returns how many there are. */

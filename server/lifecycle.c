@@ -12,9 +12,9 @@
 #include "core/base/log.h"
 #include "core/base/state.h"
 #include "core/base/util.h"
+#include "server/check.h"
 #include "server/example.h"
 #include "server/http/listener.h"
-#include "server/model_choice.h"
 #include "server/router.h"
 #include "server/service.h"
 #include "server/version.h"
@@ -245,15 +245,6 @@ static void print_agreement(const struct rw_model_info *info)
            info->dtype, a->equal, a->reads, (double)a->worst, a->tokens, a->ms);
 }
 
-/* NULL and empty: the chat template does not ask. */
-static void print_date(const char *date)
-{
-    if (date != NULL && date[0] != '\0') {
-        printf("         its chat template asks for the date and is told %s (--template-date)\n",
-               date);
-    }
-}
-
 static void print_models(struct daemon *d)
 {
     const struct rw_model *model[RW_SERVER_MODELS_MAX];
@@ -271,7 +262,7 @@ static void print_models(struct daemon *d)
             (double)info->weight_bytes / 1e6, language, info->load_ms, info->context_max,
             info->preset, info->evidence);
         print_agreement(info);
-        print_date(info->template_date);
+        rw_check_print_date(info->template_date);
         rw_log(RW_LOG_INFO, "model_loaded",
                "name=%s preset=%s evidence=\"%s\" digest=%.12s template_date=%s", info->name,
                info->preset, info->evidence, info->digest,
@@ -574,87 +565,4 @@ int rw_lifecycle_run(const struct rw_options *options)
     uv_loop_close(&d->loop);
     rw_free(d);
     return exit_code;
-}
-
-rw_status rw_lifecycle_check(const struct rw_options *options, struct rw_error *err)
-{
-    struct rw_arena arena;
-    rw_status status = RW_OK;
-    rw_arena_init(&arena, 64 * 1024);
-    for (size_t i = 0; i < options->listen.n && status == RW_OK; i++) {
-        const char *host;
-        uint16_t port;
-        status = rw_options_address(options->listen.items[i], &arena, &host, &port, err);
-        if (status == RW_OK && !rw_listener_is_loopback(host) && options->api_key_file == NULL &&
-            !options->insecure) {
-            status = rw_fail(err, RW_CONFIG,
-                             "%s is reachable from other machines and no API key "
-                             "is set",
-                             options->listen.items[i]);
-            rw_error_hint(err, "give --api-key-file FILE, or say --insecure");
-        }
-    }
-    rw_arena_fini(&arena);
-    if (status == RW_OK && (options->tls_cert == NULL) != (options->tls_key == NULL)) {
-        return rw_fail(err, RW_CONFIG, "--tls-cert and --tls-key go together");
-    }
-    if (status == RW_OK && options->model.n == 0) {
-        rw_fail(err, RW_CONFIG, "no model is given");
-        rw_error_hint(err, "--model DIR names a Hugging Face folder of a reward model");
-        return RW_CONFIG;
-    }
-    if (status == RW_OK &&
-        (options->runs_window < RW_RUN_WINDOW_MIN || options->runs_window > RW_RUN_WINDOW_MAX ||
-         options->runs_memory < 1 || options->runs_memory > 4096 ||
-         options->runs_kept < options->runs_memory)) {
-        return rw_fail(err, RW_CONFIG,
-                       "--runs-window is %d to %d, --runs-memory 1 to 4096, and --runs-kept at "
-                       "least as many",
-                       RW_RUN_WINDOW_MIN, RW_RUN_WINDOW_MAX);
-    }
-    if (status == RW_OK && options->model.n > RW_SERVER_MODELS_MAX) {
-        return rw_fail(err, RW_CONFIG, "over %d models", RW_SERVER_MODELS_MAX);
-    }
-    return status;
-}
-
-static rw_status check_model(const struct rw_options *options, const char *value,
-                             struct rw_arena *arena, struct rw_error *err)
-{
-    struct rw_model_choice choice;
-    struct rw_model_options model;
-    struct rw_model_outline outline;
-    rw_status status = rw_model_choice_read(value, options, arena, &choice, &model, err);
-    if (status != RW_OK) {
-        return status;
-    }
-    status = rw_model_check(&model, &outline, err);
-    if (status != RW_OK) {
-        rw_error_prefix(err, "--model %s", choice.dir);
-        return status;
-    }
-    printf("model    %s: %s reward, preset %s (%s), %s, %.1f MB, context %u, digest %.12s, "
-           "%u golden vectors\n",
-           choice.dir, outline.kind == RW_KIND_PROCESS ? "process" : "outcome", outline.preset,
-           outline.evidence, outline.architecture, (double)outline.stored_bytes / 1e6,
-           outline.context_max, outline.digest, outline.golden_vectors);
-    print_date(outline.template_date);
-    return RW_OK;
-}
-
-size_t rw_lifecycle_check_models(const struct rw_options *options,
-                                 int (*complain)(const struct rw_error *err))
-{
-    struct rw_arena arena;
-    size_t faults = 0;
-    rw_arena_init(&arena, 1024 * 1024);
-    for (size_t i = 0; i < options->model.n; i++) {
-        struct rw_error err = {0};
-        if (check_model(options, options->model.items[i], &arena, &err) != RW_OK) {
-            complain(&err);
-            faults++;
-        }
-    }
-    rw_arena_fini(&arena);
-    return faults;
 }

@@ -4,6 +4,7 @@
 
 #include "core/base/log.h"
 #include "core/rw_engine.h"
+#include "server/check.h"
 #include "server/commands/command.h"
 #include "server/lifecycle.h"
 #include "server/options.h"
@@ -47,17 +48,24 @@ static void print_presets(void)
     }
 }
 
-/* Every fault is said, so that one reading of the answer is enough. */
-static int check_config(const struct rw_options *options)
+static bool wants_check(int argc, char *const *argv)
 {
-    struct rw_error err = {0};
-    int code = rw_lifecycle_check(options, &err) == RW_OK ? 0 : complain(&err);
-    size_t faults = rw_lifecycle_check_models(options, complain);
-    if (code == 0 && faults == 0) {
-        puts("the configuration can be used");
-        return 0;
+    bool found = false;
+    for (int i = 1; i < argc; i++) {
+        found = found || strcmp(argv[i], "--check-config") == 0;
     }
-    return 2;
+    return found;
+}
+
+/* Every fault is said, so that one reading of the answer is enough. */
+static int check_config(struct rw_options *options, int argc, char *const *argv)
+{
+    size_t faults = rw_options_parse_all(options, argc, argv, environ, complain);
+    faults += rw_check_everything(options, complain);
+    if (faults == 0) {
+        puts("the configuration can be used");
+    }
+    return faults == 0 ? 0 : 2;
 }
 
 static int act(const struct rw_options *options)
@@ -84,14 +92,11 @@ static int act(const struct rw_options *options)
         return 0;
     case RW_ACTION_HEALTHCHECK:
         return rw_lifecycle_healthcheck(options);
-    case RW_ACTION_CHECK_CONFIG:
+    case RW_ACTION_CHECK_CONFIG: /* main has seen it */
     case RW_ACTION_RUN:
         break;
     }
-    if (options->action == RW_ACTION_CHECK_CONFIG) {
-        return check_config(options);
-    }
-    if (rw_lifecycle_check(options, &err) != RW_OK) {
+    if (rw_check_options(options, &err) != RW_OK) {
         return complain(&err);
     }
     configure_log(options);
@@ -107,7 +112,9 @@ int main(int argc, char **argv)
     struct rw_options options;
     struct rw_error err = {0};
     int code = 2;
-    if (rw_options_parse(&options, argc, argv, environ, &err) != RW_OK) {
+    if (wants_check(argc, argv)) {
+        code = check_config(&options, argc, argv);
+    } else if (rw_options_parse(&options, argc, argv, environ, &err) != RW_OK) {
         complain(&err);
     } else {
         code = act(&options);

@@ -253,6 +253,20 @@ static bool find_option(struct rw_str name, enum rw_option_id *out)
     return false;
 }
 
+/* One fault: the end of reading, or one of several. */
+static rw_status fault(struct rw_options *options, rw_status status, struct rw_error *err)
+{
+    if (status == RW_OK || options->faults == NULL) {
+        return status;
+    }
+    options->faults->n++;
+    if (options->faults->complain != NULL) {
+        options->faults->complain(err);
+    }
+    *err = (struct rw_error){0};
+    return RW_OK;
+}
+
 static rw_status unknown(struct rw_str name, const char *what, struct rw_error *err)
 {
     const char *words[RW_OPTION_COUNT + RW_ACTIONS];
@@ -383,7 +397,7 @@ static rw_status read_flags(struct rw_options *options, int argc, char *const *a
 {
     rw_status status = RW_OK;
     for (int i = 1; i < argc && status == RW_OK; i++) {
-        status = read_flag(options, argc, argv, &i, err);
+        status = fault(options, read_flag(options, argc, argv, &i, err), err);
     }
     return status;
 }
@@ -413,7 +427,7 @@ static rw_status read_file(struct rw_options *options, const char *path, struct 
     rw_status status = rw_file_read_all(path, CONFIG_FILE_MAX, &options->arena, &text, err);
     if (status != RW_OK) {
         rw_error_prefix(err, "--config %s", path);
-        return status;
+        return fault(options, status, err);
     }
     unsigned number = 1;
     for (size_t at = 0; at < text.len; number++) {
@@ -421,6 +435,9 @@ static rw_status read_file(struct rw_options *options, const char *path, struct 
         status = read_line(options, rw_str_slice(text, at, end), err);
         if (status != RW_OK) {
             rw_error_prefix(err, "%s:%u", path, number);
+        }
+        status = fault(options, status, err);
+        if (status != RW_OK) {
             return status;
         }
         at = end + 1;
@@ -458,6 +475,9 @@ static rw_status read_environment(struct rw_options *options, char *const *envir
                                          RW_ORIGIN_ENVIRONMENT, err);
             if (status != RW_OK) {
                 rw_error_prefix(err, "environment %s", name);
+            }
+            status = fault(options, status, err);
+            if (status != RW_OK) {
                 return status;
             }
         }
@@ -518,40 +538,80 @@ static rw_status check_addresses(struct rw_options *options, const struct rw_tex
     for (size_t i = 0; i < list->n && status == RW_OK; i++) {
         const char *host;
         uint16_t port;
-        status = rw_options_address(list->items[i], &options->arena, &host, &port, err);
+        status = fault(options,
+                       rw_options_address(list->items[i], &options->arena, &host, &port, err), err);
+    }
+    return status;
+}
+
+static rw_status check_words(struct rw_options *options, struct rw_error *err)
+{
+    static const char *const LEVEL[] = {"info", "debug", "warn", "error", "off"};
+    static const char *const FORMAT[] = {"logfmt", "json"};
+    static const char *const WHEN[] = {"ready", "start"};
+    static const char *const ACCESS[] = {"errors", "all", "off"};
+    const struct {
+        const char *name;
+        const char *value;
+        const char *const *words;
+        size_t n;
+    } CHECK[] = {
+        {"log-level", options->log_level, LEVEL, RW_COUNT(LEVEL)},
+        {"log-format", options->log_format, FORMAT, RW_COUNT(FORMAT)},
+        {"access-log", options->access_log, ACCESS, RW_COUNT(ACCESS)},
+        {"listen-when", options->listen_when, WHEN, RW_COUNT(WHEN)},
+        {"dtype", options->dtype, DTYPE, DTYPES},
+    };
+    rw_status status = RW_OK;
+    for (size_t i = 0; i < RW_COUNT(CHECK) && status == RW_OK; i++) {
+        status = fault(options,
+                       one_of(CHECK[i].name, CHECK[i].value, CHECK[i].words, CHECK[i].n, err), err);
+    }
+    return status;
+}
+
+static rw_status check_date(const struct rw_options *options, struct rw_error *err)
+{
+    struct tm date;
+    rw_status status = rw_options_date(options->template_date, &date, err);
+    if (status != RW_OK) {
+        rw_error_prefix(err, "template-date");
+    }
+    return status;
+}
+
+static rw_status check_numbers(struct rw_options *options, struct rw_error *err)
+{
+    const struct {
+        bool good;
+        const char *bounds;
+    } CHECK[] = {
+        {options->header_max >= 1024 && options->header_max <= (1 << 20),
+         "header-max: between 1k and 1M"},
+        {options->prepare_threads >= 1 && options->prepare_threads <= 64,
+         "prepare-threads: between 1 and 64"},
+        {options->threads <= 1024, "threads: at most 1024"},
+        {options->chunk_tokens <= UINT32_MAX, "chunk-tokens: far too many"},
+    };
+    rw_status status = RW_OK;
+    for (size_t i = 0; i < RW_COUNT(CHECK) && status == RW_OK; i++) {
+        if (!CHECK[i].good) {
+            status = fault(options, rw_fail(err, RW_CONFIG, "%s", CHECK[i].bounds), err);
+        }
     }
     return status;
 }
 
 static rw_status check_values(struct rw_options *options, struct rw_error *err)
 {
-    static const char *const LEVEL[] = {"info", "debug", "warn", "error", "off"};
-    static const char *const FORMAT[] = {"logfmt", "json"};
-    static const char *const WHEN[] = {"ready", "start"};
-    static const char *const ACCESS[] = {"errors", "all", "off"};
-    rw_status status = one_of("log-level", options->log_level, LEVEL, 5, err);
+    rw_status status = check_words(options, err);
     if (status == RW_OK) {
-        status = one_of("log-format", options->log_format, FORMAT, 2, err);
-    }
-    if (status == RW_OK) {
-        status = one_of("access-log", options->access_log, ACCESS, 3, err);
-    }
-    if (status == RW_OK) {
-        status = one_of("listen-when", options->listen_when, WHEN, 2, err);
-    }
-    if (status == RW_OK) {
-        status = one_of("dtype", options->dtype, DTYPE, DTYPES, err);
-    }
-    if (status == RW_OK) {
-        struct tm date;
-        status = rw_options_date(options->template_date, &date, err);
-        if (status != RW_OK) {
-            rw_error_prefix(err, "template-date");
-        }
+        status = fault(options, check_date(options, err), err);
     }
     for (size_t i = 0; i < options->model.n && status == RW_OK; i++) {
         struct rw_model_choice choice;
-        status = rw_options_model(options->model.items[i], &options->arena, &choice, err);
+        status = fault(
+            options, rw_options_model(options->model.items[i], &options->arena, &choice, err), err);
     }
     if (status == RW_OK) {
         status = check_addresses(options, &options->listen, err);
@@ -559,23 +619,14 @@ static rw_status check_values(struct rw_options *options, struct rw_error *err)
     if (status == RW_OK) {
         status = check_addresses(options, &options->metrics_listen, err);
     }
-    if (status == RW_OK && (options->header_max < 1024 || options->header_max > (1 << 20))) {
-        status = rw_fail(err, RW_CONFIG, "header-max: between 1k and 1M");
-    }
-    if (status == RW_OK && (options->prepare_threads < 1 || options->prepare_threads > 64)) {
-        status = rw_fail(err, RW_CONFIG, "prepare-threads: between 1 and 64");
-    }
-    if (status == RW_OK && options->threads > 1024) {
-        status = rw_fail(err, RW_CONFIG, "threads: at most 1024");
-    }
-    return status;
+    return status == RW_OK ? check_numbers(options, err) : status;
 }
 
 /* In order of strength: each source overwrites the one before. */
 static rw_status read_sources(struct rw_options *options, const char *config, int argc,
                               char *const *argv, char *const *environment, struct rw_error *err)
 {
-    *options = (struct rw_options){.action = RW_ACTION_RUN};
+    *options = (struct rw_options){.action = RW_ACTION_RUN, .faults = options->faults};
     rw_arena_init(&options->arena, OPTIONS_MEMORY_MAX);
     rw_status status = set_defaults(options, err);
     if (status == RW_OK && config != NULL) {
@@ -587,17 +638,42 @@ static rw_status read_sources(struct rw_options *options, const char *config, in
     return status == RW_OK ? read_flags(options, argc, argv, err) : status;
 }
 
-rw_status rw_options_parse(struct rw_options *options, int argc, char *const *argv,
-                           char *const *environment, struct rw_error *err)
+/* The first reading only finds --config; the second has the file in its place. */
+static rw_status read_twice(struct rw_options *options, int argc, char *const *argv,
+                            char *const *environment, struct rw_option_faults *faults,
+                            struct rw_error *err)
 {
-    /* The first reading only finds --config; the second has the file in its place. */
+    struct rw_option_faults untold = {0};
+    options->faults = faults != NULL ? &untold : NULL;
     rw_status status = read_sources(options, NULL, argc, argv, environment, err);
-    if (status == RW_OK && options->config != NULL) {
+    if (status == RW_OK && (options->config != NULL || untold.n > 0)) {
         struct rw_options first = *options;
+        options->faults = faults;
         status = read_sources(options, first.config, argc, argv, environment, err);
         rw_options_fini(&first);
     }
-    return status == RW_OK ? check_values(options, err) : status;
+    options->faults = faults;
+    status = status == RW_OK ? check_values(options, err) : status;
+    options->faults = NULL;
+    return status;
+}
+
+rw_status rw_options_parse(struct rw_options *options, int argc, char *const *argv,
+                           char *const *environment, struct rw_error *err)
+{
+    return read_twice(options, argc, argv, environment, NULL, err);
+}
+
+size_t rw_options_parse_all(struct rw_options *options, int argc, char *const *argv,
+                            char *const *environment, int (*complain)(const struct rw_error *err))
+{
+    struct rw_option_faults faults = {.complain = complain};
+    struct rw_error err = {0};
+    if (read_twice(options, argc, argv, environment, &faults, &err) != RW_OK) {
+        complain(&err); /* no memory, which is no fault of an option */
+        faults.n++;
+    }
+    return faults.n;
 }
 
 void rw_options_fini(struct rw_options *options)

@@ -54,19 +54,29 @@ typedef uint64_t rw_option_COUNT;
 typedef uint64_t rw_option_TIME; /* milliseconds */
 typedef bool rw_option_SWITCH;
 
+struct rw_option_faults {
+    int (*complain)(const struct rw_error *err); /* NULL = they are not told yet */
+    size_t n;
+};
+
 struct rw_options {
 #define RW_GROUP(heading)
 #define RW_OPTION(field, name, type, preset, metavar, help) rw_option_##type field;
 #include "server/options.def"
     enum rw_option_origin origin[RW_OPTION_COUNT];
     enum rw_action action;
-    int shell;             /* enum rw_shell of --completion */
-    struct rw_arena arena; /* owns every text */
+    int shell;                       /* enum rw_shell of --completion */
+    struct rw_option_faults *faults; /* while they are read: NULL = the first fault ends it */
+    struct rw_arena arena;           /* owns every text */
 };
 
-/* CONFIG with a sentence a person can act on. `environment` is a NULL-ended list of NAME=value. */
+/* CONFIG with a sentence a person can act on: the first fault. `environment` is a NULL-ended list
+ * of NAME=value. */
 rw_status rw_options_parse(struct rw_options *options, int argc, char *const *argv,
                            char *const *environment, struct rw_error *err);
+/* Every fault goes to `complain`; the options are what the others say. Returns how many. */
+size_t rw_options_parse_all(struct rw_options *options, int argc, char *const *argv,
+                            char *const *environment, int (*complain)(const struct rw_error *err));
 void rw_options_fini(struct rw_options *options);
 
 /* One --model value taken apart; texts live in the arena. */

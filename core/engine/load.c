@@ -50,6 +50,7 @@ static void describe(const struct rw_package *package, const struct rw_model_opt
     *out = (struct rw_model_outline){.kind = package->recipe.kind,
                                      .context_max = context,
                                      .golden_vectors = (uint32_t)package->n_golden};
+    snprintf(out->dir, sizeof out->dir, "%s", package->dir);
     snprintf(out->preset, sizeof out->preset, "%s", package->recipe.preset);
     snprintf(out->evidence, sizeof out->evidence, "%s", package->evidence);
     snprintf(out->architecture, sizeof out->architecture, "%s", package->config.architecture);

@@ -28,31 +28,25 @@ static enum rw_weights_wish wish_of(enum rw_weights_dtype dtype)
     return RW_WISH_STORED;
 }
 
-/* The alias clients use: as asked, or the last component of the folder's path. */
-static rw_status set_name(struct rw_model *m, const struct rw_model_options *options,
-                          struct rw_error *err)
+rw_status rw_model_name(const struct rw_model_options *options, char name[RW_MODEL_NAME_MAX],
+                        struct rw_error *err)
 {
-    const char *name = options->name;
-    size_t len;
-    if (name != NULL) {
-        len = strlen(name);
-    } else {
-        len = strlen(options->dir);
-        while (len > 1 && options->dir[len - 1] == '/') {
-            len--;
+    struct rw_str text = rw_str_from(options->name != NULL ? options->name : options->dir);
+    if (options->name == NULL) {
+        while (text.len > 1 && text.ptr[text.len - 1] == '/') {
+            text.len--;
         }
-        size_t begin = len;
-        while (begin > 0 && options->dir[begin - 1] != '/') {
+        size_t begin = text.len;
+        while (begin > 0 && text.ptr[begin - 1] != '/') {
             begin--;
         }
-        name = options->dir + begin;
-        len -= begin;
+        text = rw_str_slice(text, begin, text.len);
     }
-    if (len == 0 || len >= sizeof m->name) {
-        return rw_fail(err, RW_CONFIG, "a model name has 1 to %zu bytes", sizeof m->name - 1);
+    if (text.len == 0 || text.len >= RW_MODEL_NAME_MAX) {
+        return rw_fail(err, RW_CONFIG, "a model name has 1 to %d bytes", RW_MODEL_NAME_MAX - 1);
     }
-    memcpy(m->name, name, len);
-    m->name[len] = '\0';
+    memcpy(name, text.ptr, text.len);
+    name[text.len] = '\0';
     return RW_OK;
 }
 
@@ -135,7 +129,7 @@ static void fill_info(struct rw_model *m)
 static rw_status load(struct rw_model *m, const struct rw_model_host *host,
                       const struct rw_model_options *options, struct rw_error *err)
 {
-    rw_status status = set_name(m, options, err);
+    rw_status status = rw_model_name(options, m->name, err);
     m->info.context_max = context_of(m->package, options->context_max);
     if (status == RW_OK && m->info.context_max == 0) {
         status = rw_fail(err, RW_MODEL_CORRUPT, "the model states a context of 0 tokens");

@@ -15,10 +15,6 @@
 #include "core/model/weights.h"
 #include "core/rw_engine.h"
 
-enum {
-    RW_MODEL_NAME_MAX = 128, /* bytes */
-};
-
 struct rw_radix; /* core/engine/radix.h */
 
 struct rw_model {

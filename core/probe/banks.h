@@ -21,6 +21,9 @@ void rw_banks_version_of(const struct rw_model *model, const struct rw_model *ou
                          struct rw_bank_version *out);
 /* dir/calibration.json, checked against the model. Never fails: see the slot. */
 void rw_bank_slot_open(struct rw_bank_slot *slot, const char *dir, const struct rw_model *model);
+/* calibration.json before a model is loaded: RW_OK when there is none, or it belongs to that model;
+ * else why its flags would never fire. */
+rw_status rw_banks_check(const struct rw_model_outline *outline, struct rw_error *err);
 void rw_bank_slot_close(struct rw_bank_slot *slot);
 /* Whether the bank was made beside this outcome model (NULL = none). */
 bool rw_bank_slot_outcome(const struct rw_bank_slot *slot, const struct rw_model *outcome);

@@ -24,6 +24,10 @@ enum {
     RW_LISTEN_BACKLOG = 4096, /* trainers open a connection for every sample, thousands at once */
 };
 
+enum {
+    RW_UNIX_PATH_MAX = 108, /* bytes of sun_path, NUL included */
+};
+
 struct rw_listener {
     union {
         uv_handle_t handle;

@@ -82,6 +82,18 @@ static size_t prefix_cache_bytes(const struct rw_options *options)
     return (size_t)(options->kv_memory / 100 * percent);
 }
 
+struct rw_engine_options rw_bridge_engine_options(const struct rw_options *options)
+{
+    return (struct rw_engine_options){.threads = (unsigned)options->threads,
+                                      .kernel = options->kernel,
+                                      .kv_bytes_max = options->kv_memory,
+                                      .prefix_cache_bytes = prefix_cache_bytes(options),
+                                      .chunk_tokens = (uint32_t)options->chunk_tokens,
+                                      .jobs_max = RW_JOBS_MAX,
+                                      /* admission.h holds the budget */
+                                      .queued_tokens_max = UINT64_MAX / 2};
+}
+
 rw_status rw_bridge_open(uv_loop_t *loop, const struct rw_options *options,
                          const struct rw_clock *clock, struct rw_turns *turns,
                          const struct rw_bridge_events *events, struct rw_bridge **out,
@@ -96,17 +108,10 @@ rw_status rw_bridge_open(uv_loop_t *loop, const struct rw_options *options,
     b->turns = turns;
     b->news = (struct rw_turn){.step = hand_out_news, .name = "news of the engine"};
     rw_arena_init(&b->arena, 1024 * 1024);
-    struct rw_engine_options engine = {.threads = (unsigned)options->threads,
-                                       .kernel = options->kernel,
-                                       .kv_bytes_max = options->kv_memory,
-                                       .prefix_cache_bytes = prefix_cache_bytes(options),
-                                       .chunk_tokens = (uint32_t)options->chunk_tokens,
-                                       .jobs_max = RW_JOBS_MAX,
-                                       /* admission.h holds the budget */
-                                       .queued_tokens_max = UINT64_MAX / 2,
-                                       .clock = clock,
-                                       .notify = notify,
-                                       .notify_ctx = b};
+    struct rw_engine_options engine = rw_bridge_engine_options(options);
+    engine.clock = clock;
+    engine.notify = notify;
+    engine.notify_ctx = b;
     b->engine_wake.data = b;
     b->load_wake.data = b;
     uv_async_init(loop, &b->engine_wake, on_engine_wake);

@@ -33,6 +33,8 @@ struct rw_bridge_events {
     void *ctx;
 };
 
+/* What --kv-memory, --chunk-tokens and the like ask of an engine; without clock and news. */
+struct rw_engine_options rw_bridge_engine_options(const struct rw_options *options);
 rw_status rw_bridge_open(uv_loop_t *loop, const struct rw_options *options,
                          const struct rw_clock *clock, struct rw_turns *turns,
                          const struct rw_bridge_events *events, struct rw_bridge **out,

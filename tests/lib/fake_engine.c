@@ -284,6 +284,14 @@ rw_status rw_model_explain(const struct rw_model_options *options,
     return rw_fail(err, RW_UNAVAILABLE, "the fake engine reads no folder");
 }
 
+rw_status rw_model_name(const struct rw_model_options *options, char name[RW_MODEL_NAME_MAX],
+                        struct rw_error *err)
+{
+    (void)err;
+    snprintf(name, RW_MODEL_NAME_MAX, "%s", options->name != NULL ? options->name : options->dir);
+    return RW_OK;
+}
+
 rw_status rw_model_check(const struct rw_model_options *options, struct rw_model_outline *out,
                          struct rw_error *err)
 {
