@@ -82,7 +82,7 @@ struct rw_model_options {
     uint32_t context_max; /* tokens; 0 = the model's own */
     bool language_head;   /* load it, for log-probabilities of answers; without one: refused */
     bool skip_self_test;
-    bool skip_agreement; /* of quantised weights with BF16, see rw_agreement_measure */
+    bool skip_agreement; /* of quantised weights with BF16, see rw_model_agreement_measure */
     /* Called between parts of tensors by the threads that load, one at a time; may be NULL. */
     void (*progress)(void *ctx, uint64_t done_bytes, uint64_t total_bytes);
     void *progress_ctx;
@@ -94,7 +94,8 @@ enum rw_language_head {
     RW_LANGUAGE_LOADED,
 };
 
-/* Quantised weights against the same model in BF16, on a short text: core/engine/agreement.h. */
+/* Quantised weights against the same model in BF16, on a short text: core/engine/model_agreement.h.
+ */
 struct rw_model_agreement {
     uint32_t reads; /* rewards compared; 0 = not measured */
     uint32_t equal; /* on the same side of 0.5 */

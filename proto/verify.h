@@ -2,8 +2,8 @@
  * plain struct, and from verdicts to the reply. `rewardd verify-answers` reads its lines with it
  * too.
  *
- *     {"items": [{"text": "... \\boxed{5}", "reference": "5"}, ...], "options": {"tolerance":
- * 1e-3}}
+ *     {"items": [{"text": "... \\boxed{5}", "reference": "5"}, ...],
+ *      "options": {"tolerance": 1e-3}}
  *     {"answer": "1/2", "reference": "0.5"}                          one item is the body itself
  *
  * An item has `text` or `steps` (a trace, whose answer is looked for) or `answer` (an answer and

@@ -6,7 +6,8 @@
 #   sh tests/run.sh --long        also what takes a build of its own (the stranger's test)
 #   sh tests/run.sh --no-install  what is missing is skipped
 #
-# Ends with one line: N passed, N failed, N skipped. Build folders and logs: build-test/ in the tree.
+# Ends with one line: N passed, N failed, N skipped. Build folders and logs: build-test/ in the
+# tree.
 set -u
 
 top=$(cd "$(dirname "$0")/.." && pwd)
@@ -74,7 +75,8 @@ build() {
     else
         # shellcheck disable=SC2016
         check "build-$name" env CC="$compiler" sh -c \
-            'dir=$1; shift; meson setup "$dir" "$@" && ninja -C "$dir"' sh "$out/$name" -Dwerror=true "$@"
+            'dir=$1; shift; meson setup "$dir" "$@" && ninja -C "$dir"' \
+            sh "$out/$name" -Dwerror=true "$@"
     fi
 }
 
@@ -118,7 +120,9 @@ await_python() {
     wait "$python_process"
     status=$?
     line=$(grep -E '(passed|failed|error|skipped|no tests ran)' "$log" | tail -n 1)
-    number() { echo "$line" | sed -n "s/.*[^0-9]\\([0-9][0-9]*\\) $1.*/\\1/p;s/^\\([0-9][0-9]*\\) $1.*/\\1/p" | head -n 1; }
+    number() { # before the word, in ", 12 passed, 3 failed"
+        echo " $line" | sed -n "s/.*[^0-9]\\([0-9][0-9]*\\) $1.*/\\1/p"
+    }
     p=$(number passed)
     f=$(number failed)
     e=$(number error)

@@ -5,8 +5,8 @@
 #ifndef RW_ANSWER_COMPARE_H
 #define RW_ANSWER_COMPARE_H
 
-#include "core/answer/answer.h"
 #include "core/answer/evaluate.h"
+#include "core/answer/verdict.h"
 #include "core/base/arena.h"
 
 enum {

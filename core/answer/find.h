@@ -9,7 +9,7 @@
 #ifndef RW_ANSWER_FIND_H
 #define RW_ANSWER_FIND_H
 
-#include "core/answer/answer.h"
+#include "core/answer/verdict.h"
 #include "core/base/arena.h"
 
 enum {

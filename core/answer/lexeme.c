@@ -1,6 +1,5 @@
 #include "core/answer/lexeme.h"
 
-#include "core/answer/lexeme_number.h"
 #include "core/answer/lexeme_table.h"
 #include "core/base/assert.h"
 #include "core/base/scan.h"

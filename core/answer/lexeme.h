@@ -120,6 +120,11 @@ struct rw_lexeme_number {
 void rw_lexeme_number(const struct rw_lexemes *l, const struct rw_lexeme *x,
                       struct rw_lexeme_number *out);
 
+/* lexeme_number.c: the number at `at`, where a digit or a point stands: fills end, flags, decimals,
+ * repeats and exponent. In brackets a comma separates elements, elsewhere it may stand between
+ * thousands. */
+void rw_lexeme_number_scan(struct rw_str text, size_t at, bool brackets, struct rw_lexeme *out);
+
 /* The same signs in the same order: spaces, braces around one lexeme, and the case of words of
  * four letters and more do not count. */
 bool rw_lexemes_equal(const struct rw_lexemes *a, const struct rw_lexemes *b);

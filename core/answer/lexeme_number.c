@@ -1,4 +1,4 @@
-#include "core/answer/lexeme_number.h"
+#include "core/answer/lexeme.h"
 
 #include <math.h>
 

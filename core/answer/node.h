@@ -54,7 +54,6 @@ enum {
     RW_NODE_LOOSE = 1 << 0,  /* may be read in another way: nothing that differs from it is wrong */
     RW_NODE_APPROX = 1 << 1, /* "about" */
     RW_NODE_OPEN = 1 << 2,   /* 0.333...: more digits follow */
-    RW_NODE_UNIT = 1 << 3,   /* a letter that may be a unit: 5m */
     RW_NODE_GROUPED = 1 << 4, /* a number with commas, which may be a list */
     RW_NODE_EITHER = 1 << 5,  /* a list whose elements are joined by "or" */
     RW_NODE_CLOSED = 1 << 6,  /* scalar without symbols */

@@ -6,7 +6,7 @@
 #include "core/base/alloc.h"
 #include "core/base/assert.h"
 #include "core/base/date.h"
-#include "core/engine/agreement.h"
+#include "core/engine/model_agreement.h"
 #include "core/engine/radix.h"
 #include "core/model/binding.h"
 #include "core/model/flops.h"
@@ -149,7 +149,7 @@ static rw_status load(struct rw_model *m, const struct rw_model_host *host,
     }
     if (status == RW_OK && rw_dtype_is_quantised(m->weights->dtype) && !options->skip_agreement) {
         uint64_t begin_ns = rw_clock_now(host->clock);
-        status = rw_agreement_measure(m, host, &m->info.agreement, err);
+        status = rw_model_agreement_measure(m, host, &m->info.agreement, err);
         m->info.agreement.ms = (double)(rw_clock_now(host->clock) - begin_ns) / 1e6;
     }
     return status;

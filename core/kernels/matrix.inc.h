@@ -23,7 +23,7 @@ enum {
 /* What ldtilecfg reads. */
 struct matrix_config {
     uint8_t palette;
-    uint8_t start_row;
+    uint8_t start_row; /* 0: no tile instruction was interrupted */
     uint8_t reserved[14];
     uint16_t bytes[16];
     uint8_t rows[16];
@@ -34,7 +34,7 @@ static _Thread_local int matrix_rows;
 
 static void matrix_configure(int rows)
 {
-    struct matrix_config c = {.palette = MATRIX_PALETTE};
+    struct matrix_config c = {.palette = MATRIX_PALETTE, .start_row = 0};
     int upper = RW_MIN(rows, MATRIX_SIDE);
     int lower = rows > MATRIX_SIDE ? rows - MATRIX_SIDE : MATRIX_SIDE; /* unused: any will do */
     const int of[MATRIX_REGISTERS] = {upper, upper, lower,       lower,

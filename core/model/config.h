@@ -90,4 +90,15 @@ struct rw_config {
 /* MODEL_UNSUPPORTED names what is missing and what is supported; MODEL_CORRUPT names the key. */
 rw_status rw_config_parse(const struct rw_json *root, struct rw_config *out, struct rw_error *err);
 
+enum {
+    RW_UNKNOWN_KEYS_MAX = 256, /* bytes of the list */
+};
+
+/* Keys that the class of `config` is not known to read or to ignore, with spaces between them; cut
+ * at the end. Code that a folder brings itself (auto_map) may give any meaning to such a key: then
+ * MODEL_UNSUPPORTED names it, unless `vouched` (a list of names, or NULL) has it. */
+rw_status rw_config_keys_unknown(const struct rw_json *root, const struct rw_config *config,
+                                 const struct rw_json *vouched, char unknown[RW_UNKNOWN_KEYS_MAX],
+                                 struct rw_error *err);
+
 #endif

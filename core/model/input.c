@@ -3,8 +3,8 @@
 #include <stdio.h>
 
 #include "core/base/alloc.h"
-#include "core/model/conversation.h"
 #include "core/model/input_composer.h"
+#include "core/model/input_conversation.h"
 #include "core/model/split.h"
 
 enum {

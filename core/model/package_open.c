@@ -12,7 +12,6 @@
 #include "core/base/util.h"
 #include "core/io/json.h"
 #include "core/model/chat_files.h"
-#include "core/model/config_keys.h"
 #include "core/model/contradiction.h"
 #include "core/model/folder.h"
 #include "core/model/input.h"

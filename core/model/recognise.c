@@ -189,7 +189,7 @@ static bool is_named(const struct candidate *candidate, struct rw_str name)
 }
 
 /* .../models--ORG--NAME/snapshots/REVISION, with links resolved. */
-void rw_recognise_cache(const char *dir, char *repo, size_t size)
+static void name_in_cache(const char *dir, char *repo, size_t size)
 {
     static const struct rw_str PREFIX = {"models--", 8};
     char real[PATH_MAX];
@@ -368,7 +368,7 @@ rw_status rw_recognise(const struct rw_clues *clues, const struct rw_preset **ou
 {
     const struct rw_config *config = clues->config;
     char repo[REPO_MAX];
-    rw_recognise_cache(clues->dir, repo, sizeof repo);
+    name_in_cache(clues->dir, repo, sizeof repo);
     if (has_value_head(clues) && !config->own_code) {
         snprintf(evidence, RW_EVIDENCE_MAX, "value_head_prefix %s of config.json",
                  config->value_head_prefix);

@@ -31,7 +31,4 @@ struct rw_clues {
 rw_status rw_recognise(const struct rw_clues *clues, const struct rw_preset **out,
                        char evidence[RW_EVIDENCE_MAX], struct rw_error *err);
 
-/* "org/name" when the folder is a snapshot in a Hugging Face cache, else empty. */
-void rw_recognise_cache(const char *dir, char *repo, size_t size);
-
 #endif

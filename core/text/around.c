@@ -19,8 +19,8 @@ static rw_status put(int32_t *list, size_t *n, const struct rw_json *id, struct 
     return RW_OK;
 }
 
-/* {"single":[{"SpecialToken":{"id":"<s>"}},{"Sequence":{...}}],"special_tokens":{"<s>":{"ids":[1]}}}
- */
+/* {"single": [{"SpecialToken": {"id": "<s>"}}, {"Sequence": {...}}],
+ *  "special_tokens": {"<s>": {"ids": [1]}}} */
 static rw_status parse_template(const struct rw_json *value, struct rw_around *out,
                                 struct rw_error *err)
 {

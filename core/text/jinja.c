@@ -58,28 +58,6 @@ struct rw_jinja_value *rw_jinja_str(struct rw_arena *arena, struct rw_str text, 
                                                                            : NULL;
 }
 
-struct rw_jinja_value *rw_jinja_text_value(struct rw_arena *arena, struct rw_jinja_text text)
-{
-    struct rw_tbuild b;
-    struct rw_tstr *s = rw_arena_alloc(arena, sizeof *s);
-    rw_tbuild_init(&b, arena);
-    for (size_t begin = 0, end; begin < text.len; begin = end) {
-        uint32_t first = text.origin != NULL ? text.origin[begin] : 0;
-        for (end = begin + 1; end < text.len; end++) {
-            uint32_t next = text.origin != NULL ? text.origin[end] : 0;
-            if (next != (first == 0 ? 0 : first + (uint32_t)(end - begin))) {
-                break;
-            }
-        }
-        rw_tbuild_bytes(&b, (struct rw_str){text.ptr + begin, end - begin}, first);
-    }
-    if (s == NULL || b.failed) {
-        return NULL;
-    }
-    *s = rw_tbuild_take(&b);
-    return wrap(arena, (struct rw_tval){.type = RW_TVAL_STRING, .string = s});
-}
-
 struct rw_jinja_value *rw_jinja_list(struct rw_arena *arena)
 {
     struct rw_jinja_value *out = wrap(arena, RW_TVAL_OF_NONE);

@@ -54,7 +54,6 @@ struct rw_jinja_value *rw_jinja_none(struct rw_arena *arena);
 struct rw_jinja_value *rw_jinja_bool(struct rw_arena *arena, bool value);
 /* Bytes numbered from `origin` on; 0: all of them count as the template's. */
 struct rw_jinja_value *rw_jinja_str(struct rw_arena *arena, struct rw_str text, uint32_t origin);
-struct rw_jinja_value *rw_jinja_text_value(struct rw_arena *arena, struct rw_jinja_text text);
 struct rw_jinja_value *rw_jinja_list(struct rw_arena *arena);
 struct rw_jinja_value *rw_jinja_dict(struct rw_arena *arena);
 bool rw_jinja_append(struct rw_arena *arena, struct rw_jinja_value *list,

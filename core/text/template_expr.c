@@ -214,7 +214,7 @@ static struct rw_tnode *parse_subscript(struct rw_tparser *p, struct rw_tnode *o
     return node;
 }
 
-struct rw_tnode *rw_tparse_call_args(struct rw_tparser *p)
+static struct rw_tnode *call_args(struct rw_tparser *p)
 {
     struct rw_tnode *first = NULL;
     struct rw_tnode **tail = &first;
@@ -258,7 +258,7 @@ static struct rw_tnode *parse_postfix_one(struct rw_tparser *p, struct rw_tnode 
     if (is_op(p, "(")) {
         struct rw_tnode *call = binary(p, RW_TNODE_CALL, 0, node, NULL);
         if (call != NULL) {
-            call->args = rw_tparse_call_args(p);
+            call->args = call_args(p);
         }
         return made(p, call);
     }
@@ -303,7 +303,7 @@ static struct rw_tnode *parse_filter(struct rw_tparser *p, struct rw_tnode *of)
     }
     p->at++;
     if (is_op(p, "(")) {
-        node->args = rw_tparse_call_args(p);
+        node->args = call_args(p);
     }
     return made(p, node);
 }
@@ -336,7 +336,7 @@ static struct rw_tnode *parse_test(struct rw_tparser *p, struct rw_tnode *of)
     }
     p->at++;
     if (is_op(p, "(")) {
-        node->args = rw_tparse_call_args(p);
+        node->args = call_args(p);
     } else if (begins_argument(p)) {
         if (is_word(p, "is")) {
             return rw_tparse_fail(p, "a test of a test");

@@ -135,7 +135,6 @@ struct rw_tparser {
 struct rw_tnode *rw_tparse_expression(struct rw_tparser *p, bool with_condition);
 struct rw_tnode *rw_tparse_tuple(struct rw_tparser *p, bool with_condition);
 struct rw_tnode *rw_tparse_filters(struct rw_tparser *p, struct rw_tnode *node, bool leading);
-struct rw_tnode *rw_tparse_call_args(struct rw_tparser *p);
 struct rw_tnode *rw_tparse_node(struct rw_tparser *p, enum rw_tnode_type type);
 void *rw_tparse_fail(struct rw_tparser *p, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -82,13 +82,16 @@ static const char *repr_string(struct rw_tbuild *b, const struct rw_tstr *s)
     return NULL;
 }
 
+/* repr(v): lists and dictionaries print what they hold with it. */
+static const char *repr(struct rw_tbuild *b, struct rw_tval v, unsigned depth);
+
 static const char *repr_list(struct rw_tbuild *b, struct rw_tval v, unsigned depth)
 {
     bool tuple = v.type == RW_TVAL_TUPLE;
     rw_tbuild_format(b, "%s", tuple ? "(" : "[");
     for (size_t i = 0; i < v.list->count; i++) {
         rw_tbuild_format(b, "%s", i > 0 ? ", " : "");
-        const char *why = rw_tval_repr(b, v.list->items[i], depth + 1);
+        const char *why = repr(b, v.list->items[i], depth + 1);
         if (why != NULL) {
             return why;
         }
@@ -102,9 +105,9 @@ static const char *repr_dict(struct rw_tbuild *b, const struct rw_tdict *dict, u
     rw_tbuild_format(b, "{");
     for (size_t i = 0; i < dict->count; i++) {
         rw_tbuild_format(b, "%s", i > 0 ? ", " : "");
-        const char *why = rw_tval_repr(b, dict->keys[i], depth + 1);
+        const char *why = repr(b, dict->keys[i], depth + 1);
         rw_tbuild_format(b, ": ");
-        why = why == NULL ? rw_tval_repr(b, dict->values[i], depth + 1) : why;
+        why = why == NULL ? repr(b, dict->values[i], depth + 1) : why;
         if (why != NULL) {
             return why;
         }
@@ -127,7 +130,7 @@ static void write_scalar(struct rw_tbuild *b, struct rw_tval v, const char *yes,
     }
 }
 
-const char *rw_tval_repr(struct rw_tbuild *b, struct rw_tval v, unsigned depth)
+static const char *repr(struct rw_tbuild *b, struct rw_tval v, unsigned depth)
 {
     if (depth > RW_TVAL_DEPTH_MAX) {
         return TOO_DEEP;
@@ -162,7 +165,7 @@ const char *rw_tval_str(struct rw_tbuild *b, struct rw_tval v)
         rw_tbuild_string(b, v.string);
         return NULL;
     }
-    return v.type == RW_TVAL_UNDEFINED ? NULL : rw_tval_repr(b, v, 0);
+    return v.type == RW_TVAL_UNDEFINED ? NULL : repr(b, v, 0);
 }
 
 /* ---- JSON ------------------------------------------------------------------------------------ */

@@ -13,10 +13,9 @@
 #include "core/base/arena.h"
 #include "core/base/str.h"
 
-/* Origin of a byte: from FIRST on, the number that the caller gave to a byte of a client's text. */
+/* Origin of a byte: from 1 on, the number that the caller gave to a byte of a client's text. */
 enum {
     RW_ORIGIN_TEMPLATE = 0,
-    RW_ORIGIN_FIRST = 1,
 };
 /* A client's, whose place is not known: an escaped character. */
 #define RW_ORIGIN_CLIENT UINT32_MAX

@@ -101,9 +101,8 @@ enum {
     RW_TVAL_DEPTH_MAX = 64, /* lists and dicts inside each other */
 };
 
-/* str(v), repr(v) and json.dumps(v): what could not be written exactly is a message, else NULL. */
+/* str(v) and json.dumps(v): what could not be written exactly is a message, else NULL. */
 const char *rw_tval_str(struct rw_tbuild *b, struct rw_tval v);
-const char *rw_tval_repr(struct rw_tbuild *b, struct rw_tval v, unsigned depth);
 
 struct rw_tjson {
     int indent; /* spaces of a level; -1 = all on one line */

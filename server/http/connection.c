@@ -48,7 +48,7 @@ void rw_connection_arm(struct rw_connection *c, enum rw_deadline_kind kind)
 }
 
 /* What holds whenever no event of this connection is being handled. */
-void rw_connection_check(const struct rw_connection *c)
+static void check_connection(const struct rw_connection *c)
 {
     bool idle = c->state == RW_CONNECTION_IDLE || c->state == RW_CONNECTION_LINGER;
     rw_assert(c->ex.body_charge <= c->all->bodies.held);
@@ -64,7 +64,7 @@ void rw_connection_check(const struct rw_connection *c)
 
 /* ---- the exchange of this connection --------------------------------------------------------- */
 
-void rw_connection_reset_exchange(struct rw_connection *c)
+static void reset_exchange(struct rw_connection *c)
 {
     rw_shares_give(&c->all->bodies, c->ex.client, c->ex.body_charge);
     rw_buf_fini(&c->ex.body);
@@ -151,7 +151,7 @@ void rw_connection_reply_done(struct rw_connection *c)
     bool end = c->ex.close_after || !complete || c->all->closing;
     bool unread = !complete || c->ahead.len > 0;
     c->all->handlers->finished(c->all->handlers->ctx, &c->ex, false);
-    rw_connection_reset_exchange(c);
+    reset_exchange(c);
     if (end) {
         end_connection(c, unread);
         return;
@@ -174,7 +174,7 @@ void rw_connection_on_read(struct rw_connection *c, const char *bytes, size_t le
     c->all->bytes_in += len;
     rw_connection_take(c, bytes, len);
     rw_connection_ration(c, len);
-    rw_connection_check(c);
+    check_connection(c);
     rw_watch_leave(watch, span);
 }
 
@@ -204,11 +204,6 @@ void rw_connection_on_eof(struct rw_connection *c)
     }
 }
 
-void rw_connection_on_lost(struct rw_connection *c)
-{
-    rw_connection_close(c);
-}
-
 void rw_connection_on_written(struct rw_connection *c, bool good)
 {
     c->writing = false;
@@ -225,7 +220,7 @@ void rw_connection_on_written(struct rw_connection *c, bool good)
 void rw_connection_on_closed(struct rw_connection *c)
 {
     struct rw_connections *all = c->all;
-    rw_connection_reset_exchange(c);
+    reset_exchange(c);
     rw_http_in_fini(&c->in);
     rw_buf_fini(&c->ahead);
     rw_buf_fini(&c->out);
@@ -323,7 +318,7 @@ static bool go_on(struct rw_turn *turn)
         return rw_connection_read_on(c);
     }
     rw_connection_pump(c);
-    rw_connection_check(c);
+    check_connection(c);
     return false; /* pumping comes back by itself when there is more */
 }
 
@@ -352,7 +347,7 @@ static void on_eof(void *receiver)
 
 static void on_lost(void *receiver)
 {
-    rw_connection_on_lost(receiver);
+    rw_connection_close(receiver);
 }
 
 static void on_written(void *receiver, bool good)

@@ -139,7 +139,6 @@ void rw_connection_close(struct rw_connection *c);
 /* Events of the transport. */
 void rw_connection_on_read(struct rw_connection *c, const char *bytes, size_t len);
 void rw_connection_on_eof(struct rw_connection *c);
-void rw_connection_on_lost(struct rw_connection *c);
 void rw_connection_on_written(struct rw_connection *c, bool good);
 void rw_connection_on_closed(struct rw_connection *c);
 

@@ -14,11 +14,9 @@
 
 /* connection.c */
 void rw_connection_set_state(struct rw_connection *c, enum rw_connection_state next);
-void rw_connection_check(const struct rw_connection *c); /* asserts what holds between events */
 void rw_connection_arm(struct rw_connection *c, enum rw_deadline_kind kind);
 uint64_t rw_connection_now(const struct rw_connection *c);
 /* The exchange is over; the connection is ready for another, or at its end. */
-void rw_connection_reset_exchange(struct rw_connection *c);
 /* All bytes of the reply are with the kernel. */
 void rw_connection_reply_done(struct rw_connection *c);
 

@@ -184,12 +184,6 @@ unsigned rw_exchange_via(const struct rw_exchange *ex)
     return ex->connection->transport->via;
 }
 
-bool rw_exchange_is_loopback(const struct rw_exchange *ex)
-{
-    const struct rw_transport *t = ex->connection->transport;
-    return t->ops->is_loopback(t);
-}
-
 uint64_t rw_exchange_peer(const struct rw_exchange *ex)
 {
     const struct rw_transport *t = ex->connection->transport;

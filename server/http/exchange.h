@@ -112,7 +112,6 @@ void rw_exchange_abort(struct rw_exchange *ex, const struct rw_error *error);
 struct rw_str rw_exchange_header(const struct rw_exchange *ex, enum rw_header header);
 /* Set of RW_VIA_: the listener it came by. */
 unsigned rw_exchange_via(const struct rw_exchange *ex);
-bool rw_exchange_is_loopback(const struct rw_exchange *ex);
 /* The address that asks, as a number. */
 uint64_t rw_exchange_peer(const struct rw_exchange *ex);
 

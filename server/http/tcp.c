@@ -143,19 +143,14 @@ static bool tcp_peer_lost(const struct rw_transport *t)
            info.tcpi_state == TCP_CLOSE;
 }
 
-static bool tcp_is_loopback(const struct rw_transport *t)
-{
-    return from_transport(t)->loopback;
-}
-
 static uint64_t tcp_peer(const struct rw_transport *t)
 {
     return from_transport(t)->peer;
 }
 
 const struct rw_transport_ops RW_TCP_OPS = {
-    tcp_read_start, tcp_read_stop, tcp_try_write, tcp_write,       tcp_write_pending, tcp_shutdown,
-    tcp_close,      tcp_quick_ack, tcp_peer_lost, tcp_is_loopback, tcp_peer,
+    tcp_read_start, tcp_read_stop, tcp_try_write, tcp_write,     tcp_write_pending,
+    tcp_shutdown,   tcp_close,     tcp_quick_ack, tcp_peer_lost, tcp_peer,
 };
 
 static void look_at_peer(struct rw_tcp *tcp)
@@ -167,11 +162,9 @@ static void look_at_peer(struct rw_tcp *tcp)
     }
     if (peer.ss_family == AF_INET) {
         const struct sockaddr_in *v4 = (const struct sockaddr_in *)&peer;
-        tcp->loopback = (ntohl(v4->sin_addr.s_addr) >> 24) == 127;
         tcp->peer = rw_hash64(&v4->sin_addr, sizeof v4->sin_addr, 4);
     } else if (peer.ss_family == AF_INET6) {
         const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&peer;
-        tcp->loopback = IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
         tcp->peer = rw_hash64(&v6->sin6_addr, IPV6_SITE_BYTES, 6);
     }
 }
@@ -187,7 +180,6 @@ void rw_tcp_accepted(struct rw_tcp *tcp)
 {
     bool local = (tcp->transport.via & RW_VIA_UNIX) != 0;
     tcp->handle.data = tcp;
-    tcp->loopback = local;
     tcp->peer = 0;
     if (!local) {
         look_at_peer(tcp);

@@ -17,7 +17,6 @@ struct rw_tcp {
         uv_pipe_t pipe; /* RW_VIA_UNIX */
     };
     uv_write_t request;
-    bool loopback; /* the peer is on this machine */
     uint64_t peer; /* a number for its address */
 };
 

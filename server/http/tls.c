@@ -430,12 +430,6 @@ static bool tls_peer_lost(const struct rw_transport *t)
     return l->below->ops->peer_lost(l->below);
 }
 
-static bool tls_is_loopback(const struct rw_transport *t)
-{
-    const struct link *l = from_transport(t);
-    return l->below->ops->is_loopback(l->below);
-}
-
 static uint64_t tls_peer(const struct rw_transport *t)
 {
     const struct link *l = from_transport(t);
@@ -443,8 +437,8 @@ static uint64_t tls_peer(const struct rw_transport *t)
 }
 
 static const struct rw_transport_ops OPS = {
-    tls_read_start, tls_read_stop, tls_try_write, tls_write,       tls_write_pending, tls_shutdown,
-    tls_close,      tls_quick_ack, tls_peer_lost, tls_is_loopback, tls_peer,
+    tls_read_start, tls_read_stop, tls_try_write, tls_write,     tls_write_pending,
+    tls_shutdown,   tls_close,     tls_quick_ack, tls_peer_lost, tls_peer,
 };
 
 /* ---- life ------------------------------------------------------------------------------------ */

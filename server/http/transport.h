@@ -53,8 +53,6 @@ struct rw_transport_ops {
     void (*quick_ack)(struct rw_transport *t);
     /* The peer has reset a connection whose reading side was at its end. */
     bool (*peer_lost)(const struct rw_transport *t);
-    /* The peer is on this machine. */
-    bool (*is_loopback)(const struct rw_transport *t);
     /* A number for the peer's address, its port left out: a trainer opens a connection per sample.
      */
     uint64_t (*peer)(const struct rw_transport *t);

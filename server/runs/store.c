@@ -276,26 +276,25 @@ static rw_status finish(struct rw_store *s, sqlite3_stmt *st, const char *what,
     return status;
 }
 
-bool rw_store_open_transaction(const struct rw_store *s)
+static bool in_transaction(const struct rw_store *s)
 {
     return sqlite3_get_autocommit(s->db) == 0;
 }
 
 static rw_status begin(struct rw_store *s, struct rw_error *err)
 {
-    return rw_store_open_transaction(s) ? RW_OK
-                                        : finish(s, use(s, BEGIN), "cannot begin to write", err);
+    return in_transaction(s) ? RW_OK : finish(s, use(s, BEGIN), "cannot begin to write", err);
 }
 
 rw_status rw_store_commit(struct rw_store *s, struct rw_error *err)
 {
-    return rw_store_open_transaction(s) ? finish(s, use(s, COMMIT), "cannot commit", err) : RW_OK;
+    return in_transaction(s) ? finish(s, use(s, COMMIT), "cannot commit", err) : RW_OK;
 }
 
 void rw_store_rollback(struct rw_store *s)
 {
     use(s, COMMIT);
-    if (rw_store_open_transaction(s)) {
+    if (in_transaction(s)) {
         sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
     }
 }

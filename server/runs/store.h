@@ -53,7 +53,6 @@ bool rw_store_durable(const struct rw_store *store);
 /* All writes below begin a transaction if none is open. IO: the statement was not carried out. */
 rw_status rw_store_commit(struct rw_store *store, struct rw_error *err); /* nothing open: RW_OK */
 void rw_store_rollback(struct rw_store *store);
-bool rw_store_open_transaction(const struct rw_store *store);
 
 /* NOT_FOUND when there is no such run. */
 rw_status rw_store_find(struct rw_store *store, struct rw_str name, struct rw_store_run *out,

@@ -56,7 +56,7 @@ size_t rw_call_steps_max(const struct rw_call *call); /* of a trace */
 struct rw_call_trace *rw_call_trace_at(struct rw_call *call, size_t i);
 /* Of prompt and trace together, on the model that takes most. */
 uint32_t rw_call_trace_tokens(const struct rw_call_trace *trace);
-/* Turns that a model had no place for (core/model/conversation.h). */
+/* Turns that a model had no place for (core/model/input_conversation.h). */
 struct rw_call_fit {
     uint64_t system_dropped;
     uint64_t turns_folded;

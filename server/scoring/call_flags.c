@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "core/base/util.h"
+#include "server/scoring/call.h"
 #include "server/scoring/observe.h"
 
 static struct rw_call *call_of(struct rw_flags_host *host)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/base/assert.h"
+#include "server/scoring/call.h"
 #include "server/scoring/call_flags.h"
 #include "server/scoring/call_prepare.h"
 #include "server/scoring/observe.h"

@@ -20,7 +20,8 @@ static const struct rw_state CALL_PHASE[] = {
 };
 static const struct rw_machine CALL = {"call", CALL_PHASE, RW_COUNT(CALL_PHASE)};
 
-void rw_call_check(const struct rw_call *call)
+/* Holds for every call between two events of the loop. */
+static void check_call(const struct rw_call *call)
 {
     rw_assert(!call->preparing || call->out == 1);
     rw_assert(!call->preparing || call->tokens_held == 0);
@@ -56,7 +57,7 @@ void rw_call_enter(struct rw_call *call, enum rw_call_phase next)
         call->ex = NULL;
         atomic_store(&call->flags.gone, true); /* for threads that still work on it */
     }
-    rw_call_check(call);
+    check_call(call);
 }
 
 void rw_call_sent(struct rw_call *call, size_t n)
@@ -190,7 +191,7 @@ void rw_call_end_trace(struct rw_call_trace *trace)
         count_part(call, p, &trace->part[p]);
     }
     rw_call_mark_fresh(trace);
-    rw_call_check(call);
+    check_call(call);
 }
 
 /* ---- what it says of itself ------------------------------------------------------------------ */

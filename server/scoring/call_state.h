@@ -19,9 +19,13 @@
 
 #include "core/rw_engine.h"
 #include "proto/reply.h"
-#include "server/scoring/call.h"
+#include "proto/request.h"
+#include "server/http/exchange.h"
 #include "server/scoring/gate.h"
+#include "server/scoring/scoring.h"
 #include "server/scoring/trace_flags.h"
+
+struct rw_dialect;
 
 enum rw_call_phase {
     RW_CALL_PREPARE,
@@ -131,8 +135,6 @@ struct rw_call {
 /* In PREPARE, in the account of the service. The rest of it is zero. NULL = no memory. */
 struct rw_call *rw_call_create(struct rw_scoring *scoring);
 void rw_call_enter(struct rw_call *call, enum rw_call_phase next);
-/* Holds for every call between two events of the loop; asserts. */
-void rw_call_check(const struct rw_call *call);
 
 /* One more job or task is out, n of them are back. */
 void rw_call_sent(struct rw_call *call, size_t n);

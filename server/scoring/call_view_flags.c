@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "core/base/utf8.h"
+#include "server/scoring/call.h"
 #include "server/verify/verdict.h"
 
 static void view_flag(const struct rw_flag *flag, const struct rw_reply_trace *trace,

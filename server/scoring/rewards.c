@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "proto/errors.h"
+#include "proto/request_parse.h"
 #include "server/scoring/call.h"
 #include "server/scoring/call_view.h"
 

@@ -16,8 +16,8 @@ if ! command -v "$compiler" >/dev/null || ! command -v "$emulator" >/dev/null; t
     exit 77
 fi
 
-flags="-std=c11 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror -Wno-missing-field-initializers -Wno-sign-compare
--ffp-contract=off -pthread" # as meson.build, and nothing of the daemon
+flags="-std=c11 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror -Wno-missing-field-initializers
+-Wno-sign-compare -ffp-contract=off -pthread" # as meson.build, and nothing of the daemon
 mkdir -p "$out"
 cd "$top"
 

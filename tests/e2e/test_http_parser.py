@@ -5,7 +5,17 @@ import random
 import socket
 
 import pytest
-from fake_daemon import TRACE, body_of, error_of, post, read_all, read_reply, server, start, status  # noqa: F401 (fixtures)
+from fake_daemon import (  # noqa: F401 (fixtures)
+    TRACE,
+    body_of,
+    error_of,
+    post,
+    read_all,
+    read_reply,
+    server,
+    start,
+    status,
+)
 
 GET = b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
 POST = b"POST /v1/rewards HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"

@@ -1,8 +1,7 @@
 """The wires of trainers and peers against the daemon: each documented example, each refusal.
 
 proto/openapi.json has the routes, their examples and the form of their errors; the tests walk
-through it, so that a wire that is added is tested when it is documented. What the clients' own code
-makes of these replies is tests/e2e/trainers."""
+through it, so that a wire that is added is tested when it is documented."""
 
 import copy
 import http.client

@@ -2,7 +2,7 @@
 #include <check.h>
 #include <string.h>
 
-#include "proto/request.h"
+#include "proto/request_parse.h"
 #include "tests/lib/fault.h"
 #include "tests/lib/suite.h"
 

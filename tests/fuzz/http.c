@@ -80,8 +80,8 @@ static uint64_t nobody(const struct rw_transport *t)
 }
 
 static const struct rw_transport_ops OPS = {
-    nothing,     nothing, try_write, begin_write, write_pending, nothing,
-    begin_close, nothing, no,        no,          nobody};
+    nothing, nothing,     try_write, begin_write, write_pending,
+    nothing, begin_close, nothing,   no,          nobody};
 
 static uint64_t now(void *ctx)
 {

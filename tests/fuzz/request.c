@@ -5,7 +5,7 @@
 
 #include "core/base/assert.h"
 #include "core/base/utf8.h"
-#include "proto/request.h"
+#include "proto/request_parse.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

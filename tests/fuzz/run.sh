@@ -7,7 +7,8 @@ set -eu
 cd "$(dirname "$0")/../.."
 seconds=${1:-60}
 [ $# -eq 0 ] || shift
-[ $# -gt 0 ] || set -- answer safetensors json template tokenizer tokenizer_text request get_reward wires http
+[ $# -gt 0 ] ||
+    set -- answer safetensors json template tokenizer tokenizer_text request get_reward wires http
 
 if [ ! -f build-fuzz/build.ninja ]; then
     CC=clang meson setup build-fuzz -Dfuzz=true -Dbuildtype=debugoptimized -Db_lundef=false \

@@ -13,8 +13,8 @@
 
 #include "core/base/alloc.h"
 #include "core/base/assert.h"
-#include "core/engine/agreement.h"
 #include "core/engine/engine.h"
+#include "core/engine/model_agreement.h"
 #include "core/kernels/kernels.h"
 #include "tests/lib/case_json.h"
 #include "tests/lib/data.h"
@@ -127,7 +127,8 @@ static void check_agreement(struct golden *g)
 {
     struct rw_model_agreement agreement;
     struct rw_error err = {0};
-    ck_assert_int_eq(rw_agreement_measure(g->model, &g->engine->host, &agreement, &err), RW_OK);
+    ck_assert_int_eq(rw_model_agreement_measure(g->model, &g->engine->host, &agreement, &err),
+                     RW_OK);
     ck_assert_uint_eq(agreement.equal, agreement.reads);
     ck_assert_msg(agreement.worst == 0.0f, "%g", (double)agreement.worst);
     ck_assert_uint_gt(agreement.reads, 0);

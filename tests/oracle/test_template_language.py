@@ -1,9 +1,10 @@
 # ruff: noqa: E501
-"""The template interpreter (core/text/jinja.h) construct by construct against Jinja as transformers configures it.
+"""Jinja's constructs, one by one, in core/text/jinja.h and in Jinja as transformers configures it.
 
-Templates of packages (test_templates.py) use a part of the language; here is the rest of it: white space control,
-precedence, scopes, Python's slices, text methods, numbers, undefined values, printed lists. What Jinja renders must
-be rendered so or refused, what Jinja refuses must be refused; and no more than MAY_REFUSE is refused needlessly.
+Templates of packages (test_templates.py) use a part of the language; here is the rest of it: white
+space control, precedence, scopes, Python's slices, text methods, numbers, undefined values, printed
+lists. What Jinja renders must be rendered so or refused, what Jinja refuses must be refused; and no
+more than MAY_REFUSE is refused needlessly.
 """
 
 import json
@@ -620,7 +621,8 @@ def test_the_language():
         else:
             equal += 1
     print(
-        f"\n{len(templates)} constructs: {equal} equal, {len(refused)} refused though Jinja renders them, {len(faults)} wrong"
+        f"\n{len(templates)} constructs: {equal} equal, {len(faults)} wrong, "
+        f"{len(refused)} refused though Jinja renders them"
     )
     print("\n".join("  refused " + line for line in refused))
     assert not faults, "\n".join(faults)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import fnmatch
+import io
 import os
 import re
+import tokenize
 from collections.abc import Iterator
 
 from rules.arrows import SOURCES
@@ -22,6 +24,7 @@ PATH = re.compile(
     r"|(?:core|proto|server|clients|tests|deploy|reference)/[\w./-]*\w)(?![\w(*]|/[\w{*])"
 )
 LINK = re.compile(r"(?<!!)\[[^\]\n]+\]\(([^)\s]+)\)")
+ONE_STRING = re.compile(r"""\s*\w?("(\\.|[^"\\])*"|'(\\.|[^'\\])*'),?""")
 HEADING = re.compile(r"^#+ (.*)$", re.M)
 FENCE = re.compile(r"^( *)(```|~~~).*?^\1\2[ \t]*$", re.M | re.S)
 
@@ -34,6 +37,14 @@ FOREIGN = {
     "zconf.h": "of zlib",
     "modeling_internlm2.py": "of internlm2-7b-reward on Hugging Face",
     "modeling_rope_utils.py": "of transformers",
+    "tuners/lora/layer.py": "of peft",
+    "utils/other.py": "of peft",
+    "Lib/pickletools.py": "of CPython",
+    "torch/_utils.py": "of PyTorch",
+    "torch/serialization.py": "of PyTorch",
+    "resources_servers/rewardd/app.py": "of NeMo Gym",
+    "app.py": "of NeMo Gym",
+    "commit.c": "made by the build from commit.c.in",
 }
 README_ROOMS = ("core/", "proto", "server", "clients/", "deploy", "tests")
 LISTED = (".c", ".h", ".py", ".sh", ".def")
@@ -82,9 +93,25 @@ def comment_text(tree: Tree, file: str) -> str:
         return tree.comments(file)
     if file.endswith(".md"):
         return tree.text(file)
-    return "\n".join(  # Python, shell and meson: a comment, or a line of a docstring
-        line[line.index("#") :] if "#" in line else "" for line in tree.text(file).split("\n")
+    if file.endswith(".py"):
+        return python_comments(tree.text(file))
+    return "\n".join(
+        re.sub(r"^(?!\s*#).*?(?=\s#|$)", "", line) for line in tree.text(file).split("\n")
     )
+
+
+def python_comments(text: str) -> str:
+    """Comments and docstrings (any string that is a statement), each in its own lines."""
+    lines = [""] * (text.count("\n") + 2)
+    statement = True
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        docstring = token.type == tokenize.STRING and statement
+        if token.type == tokenize.COMMENT or docstring:
+            for n, line in enumerate(token.string.split("\n")):
+                lines[token.start[0] - 1 + n] += line
+        if token.type not in (tokenize.COMMENT, tokenize.NL):
+            statement = token.type in (tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)
+    return "\n".join(lines)
 
 
 def citations(tree: Tree) -> Iterator[Finding]:
@@ -93,7 +120,7 @@ def citations(tree: Tree) -> Iterator[Finding]:
         if file == "CHANGELOG.md":
             continue  # speaks of the past
         for path, line in cited(comment_text(tree, file)):
-            if re.search(r"\b[A-Z]{3,}\b|_[A-Z]{3,}", os.path.splitext(path)[0]) and (
+            if re.search(r"(?:^|[/_])[A-Z]{3,}(?:$|[/_])", os.path.splitext(path)[0]) and (
                 not re.search(r"README|DESIGN|MODEL|GLOSSARY|CONTRIBUTING|CHANGELOG", path)
             ):
                 continue  # cmd_NAME.c: a word that stands for many
@@ -183,12 +210,15 @@ def above(folder: str) -> Iterator[str]:
 
 def widths(tree: Tree) -> Iterator[Finding]:
     for file in tree.some(".c", ".h", ".def", ".py", ".sh", ".md", "meson.build"):
+        if file == "CHANGELOG.md":
+            continue  # wrapped at a release
         text = tree.text(file)
         if file.endswith(".md"):
             text = prose(text)
         for number, line in enumerate(text.split("\n"), 1):
             table = file.endswith(".md") and line.lstrip().startswith("|")
-            if len(line) > WIDTH_MAX and not table and " " in line.strip():
+            data = file.endswith(".py") and ONE_STRING.fullmatch(line)  # a template, a request
+            if len(line) > WIDTH_MAX and not (table or data) and " " in line.strip():
                 yield Finding("width", file, number, f"{len(line)} columns of {WIDTH_MAX}")
 
 

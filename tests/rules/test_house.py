@@ -65,6 +65,7 @@ PLANTED = [
     ("width", "w.py", "# " + "wide " * 20 + "\n", "columns of 100"),
     ("width", "w.md", "wide " * 21 + "\n", "columns of 100"),
     ("width", "w.sh", "# " + "wide " * 20 + "\n", "columns of 100"),
+    ("width", "w.py", "print('" + "wide " * 20 + "')\n", "columns of 100"),
     ("length", "core/io/l.c", "int a;\n" * 601, "second responsibility"),
     ("length", "core/io/l.c", "static void f(void)\n{\n" + "    a();\n" * 80 + "}\n", "f has"),
     ("proofs", "tests/unit/test_a.c", TEST.format("idle", "run(3);"), "idle asserts nothing"),
@@ -112,6 +113,21 @@ def test_modules_that_include_each_other(tmp_path):
     assert [f.rule for f in found(write(tmp_path, {**CLEAN, **circle}))].count("circles") == 1
 
 
+def test_who_includes_the_parts_of_a_module_is_one_of_them(tmp_path):
+    files = {
+        "core/io/a.h": GUARD.format(""),
+        "core/io/a_parts.h": GUARD.format('#include "core/io/a.h"'),
+        "core/io/a.c": '#include "core/io/a_parts.h"\n#include "core/io/b.h"\n',
+        "core/io/b.h": GUARD.format('#include "core/io/a_parts.h"'),
+        "core/io/other.c": '#include "core/io/a.h"\n#include "core/io/b.h"\n',
+        "core/io/above.c": '#include "core/io/a_parts.h"\n',
+    }
+    tree = write(tmp_path, {**CLEAN, **files})
+    assert "circles" not in [f.rule for f in found(tree)]
+    assert tree.modules["core/io/b.h"] == "core/io/a"
+    assert tree.modules["core/io/above.c"] == "core/io/above"
+
+
 def test_a_module_in_parts_is_no_circle(tmp_path):
     parts = {
         "core/io/a.h": GUARD.format(""),
@@ -121,6 +137,13 @@ def test_a_module_in_parts_is_no_circle(tmp_path):
         "core/io/a_x.c": '#include "core/io/a_x.h"\n',
     }
     assert "circles" not in [f.rule for f in found(write(tmp_path, {**CLEAN, **parts}))]
+
+
+def test_python_is_cited_in_comments_and_docstrings_only(tmp_path):
+    text = '"""See tests/lib/gone.py."""\nNAME = "tests/lib/made.py"\n# tests/lib/lost.py\n'
+    tree = write(tmp_path, {**CLEAN, "tests/a.py": text})
+    hits = [f.text for f in found(tree) if f.rule == "cited"]
+    assert hits == ["tests/lib/gone.py does not exist", "tests/lib/lost.py does not exist"]
 
 
 def test_an_arrow_that_no_include_needs(tmp_path):

@@ -178,7 +178,7 @@ def stem(file: str) -> str:
 
 
 def heads(file: str, known: set[str]) -> Iterator[str]:
-    """Modules whose part a file may be by its name, the nearest first: a/m for a/m_x_y.c."""
+    """Modules whose part a file may be by its name, the nearest first."""
     folder, name = os.path.split(stem(file))
     words = name.split("_")
     for n in range(len(words) - 1, 0, -1):
@@ -190,9 +190,10 @@ def heads(file: str, known: set[str]) -> Iterator[str]:
 def modules(tree: Tree) -> dict[str, str]:
     """The module of every C file: its path without ending, or that of the module it is a part of.
 
-    A module is m.h and m.c. One that grew is cut into files named after it: m_parts.h is what they
-    share, and m_x.h that nobody else includes is theirs too. A .c without a header is a module of
-    its own: what puts parts together (m_open.c) may stand above those who know m.h.
+    A module is NAME.h and NAME.c. One that grew is cut into files: NAME_parts.h is what they share,
+    whoever includes it is one of them, and NAME_MORE.h that nobody else includes is theirs too. A
+    .c without a header is a module of its own: what puts parts together (NAME_open.c) may stand
+    above those who know NAME.h.
     """
     files = [file for file in tree.c_files() if not file.startswith("tests/")]
     found = {file: stem(file) for file in files}
@@ -200,6 +201,12 @@ def modules(tree: Tree) -> dict[str, str]:
     for file in files:
         for header, _ in tree.includes(file):
             includers.setdefault(header, set()).add(file)
+    for file in files:
+        for header, _ in tree.includes(file):
+            whole = header.removesuffix("_parts.h")
+            if header.endswith("_parts.h") and {f"{whole}.h", stem(file) + ".h"} <= tree.known:
+                found[stem(file) + ".h"] = whole
+                found.update({one: whole for one in (file, stem(file) + ".c") if one in found})
     grown = True
     while grown:
         grown = False

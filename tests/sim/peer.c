@@ -83,15 +83,9 @@ static bool peer_lost(const struct rw_transport *t)
     return of(t)->lost;
 }
 
-static bool is_loopback(const struct rw_transport *t)
-{
-    (void)t;
-    return true;
-}
-
-static const struct rw_transport_ops OPS = {read_start,    read_stop,      try_write,   begin_write,
-                                            write_pending, begin_shutdown, begin_close, quick_ack,
-                                            peer_lost,     is_loopback};
+static const struct rw_transport_ops OPS = {read_start,  read_stop,     try_write,
+                                            begin_write, write_pending, begin_shutdown,
+                                            begin_close, quick_ack,     peer_lost};
 
 /* ---- handlers -------------------------------------------------------------------------------- */
 

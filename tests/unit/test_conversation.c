@@ -1,10 +1,10 @@
-/* core/model/conversation: what becomes of turns without a place, for every kind of place. */
+/* core/model/input_conversation: what becomes of turns without a place, for every kind of place. */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "core/base/util.h"
-#include "core/model/conversation.h"
+#include "core/model/input_conversation.h"
 #include "tests/lib/suite.h"
 
 enum {

@@ -276,7 +276,7 @@ START_TEST(what_is_no_chunked_body)
 }
 END_TEST
 
-/* llhttp 8.1 skipped two bytes here, whatever they were (wire.md W1). */
+/* llhttp 8.1 skipped two bytes here, whatever they were. */
 START_TEST(data_end_in_crlf_and_in_nothing_else)
 {
     char bytes[] = "1\r\nxAB0\r\n\r\n";

@@ -9,7 +9,7 @@
 #include "core/base/alloc.h"
 #include "core/base/util.h"
 #include "proto/errors.h"
-#include "proto/request.h"
+#include "proto/request_parse.h"
 #include "proto/suggest.h"
 #include "tests/lib/suite.h"
 

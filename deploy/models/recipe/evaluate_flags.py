@@ -2,7 +2,7 @@
 with the shipped bank.
 
 python evaluate_flags.py --url http://127.0.0.1:7392 --data DIR [--size 300] [--tier cheap] [--seed
-N] [--untagged] > table.md
+N] [--untagged] > TABLE.md
 
 Nothing is fitted here. The thresholds are the bank's (clean traces of the training families, seed
 of their own); the planted traces, the honest solutions of the same problems and the clean traces of

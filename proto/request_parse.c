@@ -1,4 +1,4 @@
-#include "proto/request.h"
+#include "proto/request_parse.h"
 
 #include <math.h>
 

@@ -1,4 +1,4 @@
-#include "core/engine/agreement.h"
+#include "core/engine/model_agreement.h"
 
 #include <math.h>
 #include <string.h>
@@ -283,8 +283,8 @@ static void compare(const struct bench *b, const struct rw_score *loaded, const 
     }
 }
 
-rw_status rw_agreement_measure(const struct rw_model *model, const struct rw_model_host *host,
-                               struct rw_model_agreement *out, struct rw_error *err)
+rw_status rw_model_agreement_measure(const struct rw_model *model, const struct rw_model_host *host,
+                                     struct rw_model_agreement *out, struct rw_error *err)
 {
     struct bench b = {.model = model, .host = host};
     struct rw_score loaded[READS_MAX];

@@ -1,4 +1,4 @@
-#include "core/model/conversation.h"
+#include "core/model/input_conversation.h"
 
 #include <string.h>
 

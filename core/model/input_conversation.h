@@ -2,8 +2,8 @@
  *
  * What happens to a turn without a place is the client's choice (enum rw_roles); what happened is
  * counted in the result, so that nothing is left out or moved without a word. Pure; any thread. */
-#ifndef RW_MODEL_CONVERSATION_H
-#define RW_MODEL_CONVERSATION_H
+#ifndef RW_MODEL_INPUT_CONVERSATION_H
+#define RW_MODEL_INPUT_CONVERSATION_H
 
 #include "core/model/input.h"
 #include "core/model/places.h"

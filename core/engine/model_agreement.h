@@ -5,15 +5,15 @@
  * has margins, a random one has none. The same few hundred tokens go through the loaded weights
  * and, layer by layer, through BF16 ones that are read anew: no second copy of the model is in
  * memory. */
-#ifndef RW_ENGINE_AGREEMENT_H
-#define RW_ENGINE_AGREEMENT_H
+#ifndef RW_ENGINE_MODEL_AGREEMENT_H
+#define RW_ENGINE_MODEL_AGREEMENT_H
 
 #include "core/engine/model.h"
 
 /* *out is filled; `reads` 0 says that nothing was measured (the texts do not fit the model). Errors
  * of reading weights, and NO_MEMORY. Any dtype may be measured: of BF16 itself the difference is
  * exactly 0. */
-rw_status rw_agreement_measure(const struct rw_model *model, const struct rw_model_host *host,
-                               struct rw_model_agreement *out, struct rw_error *err);
+rw_status rw_model_agreement_measure(const struct rw_model *model, const struct rw_model_host *host,
+                                     struct rw_model_agreement *out, struct rw_error *err);
 
 #endif
