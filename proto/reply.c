@@ -1,7 +1,5 @@
 #include "proto/reply.h"
 
-#include <stdio.h>
-
 #include "core/base/assert.h"
 #include "proto/emit.h"
 #include "proto/errors.h"
@@ -9,16 +7,11 @@
 
 /* One event is one line of JSON; SSE puts its framing around the same object.
  * https://html.spec.whatwg.org/multipage/server-sent-events.html section 9.2.6. */
-static void event_open(struct rw_buf *out, enum rw_reply_format format, const char *name,
-                       const char *id)
+static void event_open(struct rw_buf *out, enum rw_reply_format format, const char *name)
 {
     rw_assert(format == RW_REPLY_NDJSON || format == RW_REPLY_SSE);
     if (format == RW_REPLY_SSE) {
-        rw_buf_printf(out, "event: %s\n", name);
-        if (id != NULL) {
-            rw_buf_printf(out, "id: %s\n", id);
-        }
-        rw_buf_append(out, "data: ", 6);
+        rw_buf_printf(out, "event: %s\ndata: ", name);
     }
     rw_buf_append_char(out, '{');
     rw_emit_name(out, "event");
@@ -28,6 +21,11 @@ static void event_open(struct rw_buf *out, enum rw_reply_format format, const ch
 static void event_close(struct rw_buf *out, enum rw_reply_format format)
 {
     rw_buf_append(out, format == RW_REPLY_SSE ? "}\n\n" : "}\n", format == RW_REPLY_SSE ? 3 : 2);
+}
+
+void rw_reply_event_id(struct rw_buf *out, const char *id)
+{
+    rw_buf_printf(out, "id: %s\n", id);
 }
 
 void rw_reply_begin(struct rw_buf *out, enum rw_reply_format format,
@@ -42,7 +40,7 @@ void rw_reply_begin(struct rw_buf *out, enum rw_reply_format format,
         return;
     case RW_REPLY_NDJSON:
     case RW_REPLY_SSE:
-        event_open(out, format, "start", NULL);
+        event_open(out, format, "start");
         rw_reply_json_head(out, head);
         event_close(out, format);
         return;
@@ -55,9 +53,7 @@ void rw_reply_begin(struct rw_buf *out, enum rw_reply_format format,
 void rw_reply_step_event(struct rw_buf *out, enum rw_reply_format format, uint32_t item,
                          uint32_t trace, const struct rw_reply_step *step)
 {
-    char id[40]; /* three numbers of ten digits */
-    snprintf(id, sizeof id, "%u.%u.%u", item, trace, step->index);
-    event_open(out, format, "step", id);
+    event_open(out, format, "step");
     rw_emit_unsigned_field(out, "item", item);
     rw_emit_unsigned_field(out, "trace", trace);
     rw_reply_json_step(out, step);
@@ -75,7 +71,7 @@ void rw_reply_trace(struct rw_buf *out, enum rw_reply_format format,
         return;
     case RW_REPLY_NDJSON:
     case RW_REPLY_SSE:
-        event_open(out, format, "trace", NULL);
+        event_open(out, format, "trace");
         rw_reply_json_trace(out, trace, false);
         event_close(out, format);
         return;
@@ -96,7 +92,7 @@ void rw_reply_end(struct rw_buf *out, enum rw_reply_format format,
         return;
     case RW_REPLY_NDJSON:
     case RW_REPLY_SSE:
-        event_open(out, format, "done", NULL);
+        event_open(out, format, "done");
         rw_emit_name(out, "usage");
         rw_reply_json_usage(out, usage);
         event_close(out, format);
@@ -114,7 +110,7 @@ void rw_reply_error_event(struct rw_buf *out, enum rw_reply_format format,
         rw_reply_text_error(out, error);
         return;
     }
-    event_open(out, format, "error", NULL);
+    event_open(out, format, "error");
     rw_emit_name(out, "error");
     rw_error_write_object(out, error, request_id);
     event_close(out, format);

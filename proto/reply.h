@@ -140,7 +140,9 @@ struct rw_reply_head {
  * traces and one "done". */
 void rw_reply_begin(struct rw_buf *out, enum rw_reply_format format,
                     const struct rw_reply_head *head);
-/* NDJSON and SSE only. `id` of the SSE event is item.trace.index. K steps give K events: the
+/* SSE only: the id of the event that is written next. */
+void rw_reply_event_id(struct rw_buf *out, const char *id);
+/* NDJSON and SSE only. K steps give K events: the
  * server also sends one for each step that got no reward, before the trace's own event, which
  * carries n_steps instead of the steps. */
 void rw_reply_step_event(struct rw_buf *out, enum rw_reply_format format, uint32_t item,

@@ -106,9 +106,11 @@ static void heartbeat(struct rw_connection *c)
         struct rw_buf text;
         rw_buf_init(&text, 256);
         c->ex.source.heartbeat(c->ex.source.ctx, &text);
-        rw_buf_printf(&c->out, "%zx\r\n", text.len);
-        rw_buf_append_str(&c->out, rw_buf_str(&text));
-        rw_buf_append(&c->out, "\r\n", 2);
+        if (!text.failed && text.len > 0) { /* an empty chunk would end the reply */
+            rw_buf_printf(&c->out, "%zx\r\n", text.len);
+            rw_buf_append_str(&c->out, rw_buf_str(&text));
+            rw_buf_append(&c->out, "\r\n", 2);
+        }
         rw_buf_fini(&text);
     } else {
         c->ex.source.heartbeat(c->ex.source.ctx, &c->out);

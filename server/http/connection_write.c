@@ -117,6 +117,9 @@ static void lose_piece(struct rw_connection *c, size_t begin)
 /* Pulls while little is waiting; true when there may be more to pull after a flush. */
 static bool pull(struct rw_connection *c, size_t *budget)
 {
+    if (c->out.failed) {
+        return false; /* half a head: nothing may follow it, and flush closes the connection */
+    }
     while (c->ex.streaming && !c->source_ended && *budget > 0 && pending(c) < RW_OUT_SOFT_BYTES) {
         size_t begin = begin_chunk(c);
         enum rw_pull result =

@@ -411,6 +411,7 @@ static void prepared(struct rw_task *task)
 static rw_status take_request(struct rw_call *call, struct rw_exchange *ex, struct rw_error *err)
 {
     struct rw_str accept = rw_exchange_header(ex, RW_HEADER_ACCEPT);
+    struct rw_str event = rw_exchange_header(ex, RW_HEADER_LAST_EVENT_ID);
     call->ex = ex;
     call->start_ns = ex->start_ns;
     call->client = ex->client;
@@ -421,8 +422,10 @@ static rw_status take_request(struct rw_call *call, struct rw_exchange *ex, stru
     ex->gone = on_gone;
     call->accept = rw_arena_copy(&call->arena, accept);
     call->target = rw_arena_copy(&call->arena, ex->in->request.target);
-    /* never another form or other options than were asked for */
-    bool lost = (accept.len > 0 && call->accept.len == 0) || call->target.len == 0;
+    call->last_event_id = rw_arena_copy(&call->arena, event);
+    /* never another form or other options than were asked for, nor events twice */
+    bool lost = call->accept.len != accept.len || call->last_event_id.len != event.len ||
+                call->target.len == 0;
     if (call->body.ptr == NULL) { /* an empty body is parsed like any other */
         lost = rw_buf_reserve(&call->body, 1) == NULL || lost;
     }
@@ -481,6 +484,11 @@ struct rw_str rw_call_accept(const struct rw_call *call)
 struct rw_str rw_call_target(const struct rw_call *call)
 {
     return call->target;
+}
+
+struct rw_str rw_call_last_event_id(const struct rw_call *call)
+{
+    return call->last_event_id;
 }
 
 struct rw_request *rw_call_request(struct rw_call *call)

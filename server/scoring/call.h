@@ -38,6 +38,7 @@ void rw_call_end(struct rw_call *call);
 struct rw_buf *rw_call_body(struct rw_call *call); /* ptr is never NULL; parsers write into it */
 struct rw_str rw_call_accept(const struct rw_call *call);
 struct rw_str rw_call_target(const struct rw_call *call); /* path and query */
+struct rw_str rw_call_last_event_id(const struct rw_call *call);
 struct rw_request *rw_call_request(struct rw_call *call);
 struct rw_arena *rw_call_arena(struct rw_call *call);
 const struct rw_scoring *rw_call_scoring(const struct rw_call *call);

@@ -96,7 +96,8 @@ struct rw_call {
     struct rw_buf body;
     struct rw_arena arena;
     struct rw_request request;
-    struct rw_str accept; /* header of the request, in the arena */
+    struct rw_str accept; /* headers of the request, in the arena */
+    struct rw_str last_event_id;
     struct rw_str target; /* path and query, likewise */
     char id[RW_REQUEST_ID_MAX];
     uint64_t client; /* who asks; with the run, the engine's unit of fairness */

@@ -4,6 +4,7 @@
 
 #include "core/base/assert.h"
 #include "core/base/clock.h"
+#include "core/base/util.h"
 #include "server/scoring/call_state.h"
 #include "server/scoring/call_view_flags.h"
 
@@ -139,6 +140,14 @@ bool rw_call_view_next_step(struct rw_call_trace *trace, struct rw_reply_trace *
     of->trace = trace->index;
     view_step(trace, trace->steps_told++, out);
     return true;
+}
+
+bool rw_call_view_skip_steps(struct rw_call_trace *trace, uint32_t n)
+{
+    const struct rw_call_part *process = &trace->part[RW_PART_PROCESS];
+    uint32_t most = process->asked ? process->input.n_steps : 0;
+    trace->steps_told = RW_MIN(n, most);
+    return n <= most;
 }
 
 static void view_model(const struct rw_model *model, struct rw_reply_model *out)

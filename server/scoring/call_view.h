@@ -13,6 +13,9 @@ void rw_call_view_usage(const struct rw_call *call, struct rw_reply_usage *out);
  * none); false when there is none. Each is given once. */
 bool rw_call_view_next_step(struct rw_call_trace *trace, struct rw_reply_trace *of,
                             struct rw_reply_step *out);
+/* Of a stream that goes on: `n` steps were given before. False when the trace cannot have so many.
+ */
+bool rw_call_view_skip_steps(struct rw_call_trace *trace, uint32_t n);
 /* The header line, for replies whose costs are known when the head is written. */
 void rw_call_view_server_timing(const struct rw_call *call, char *out, size_t size);
 

@@ -83,9 +83,14 @@ static bool peer_lost(const struct rw_transport *t)
     return of(t)->lost;
 }
 
-static const struct rw_transport_ops OPS = {read_start,  read_stop,     try_write,
-                                            begin_write, write_pending, begin_shutdown,
-                                            begin_close, quick_ack,     peer_lost};
+static uint64_t address(const struct rw_transport *t)
+{
+    return of(t)->address;
+}
+
+static const struct rw_transport_ops OPS = {read_start,    read_stop,      try_write,   begin_write,
+                                            write_pending, begin_shutdown, begin_close, quick_ack,
+                                            peer_lost,     address};
 
 /* ---- handlers -------------------------------------------------------------------------------- */
 
@@ -177,11 +182,15 @@ static uint64_t now(void *ctx)
     return ((struct sim *)ctx)->now_ns;
 }
 
-void sim_init(struct sim *sim)
+void sim_init(struct sim *sim, const struct rw_handlers *handlers)
 {
     *sim = (struct sim){.now_ns = 1};
     sim->clock = (struct rw_clock){now, now, sim};
     sim->handlers = (struct rw_handlers){on_head, on_request, on_finished, on_closed, sim};
+    if (handlers != NULL) {
+        sim->handlers = *handlers;
+        sim->handlers.closed = on_closed;
+    }
     rw_turns_init(&sim->turns, &sim->clock);
     rw_connections_init(&sim->all, &sim->clock, &sim->turns, &sim->handlers, 32 * 1024);
     rw_shares_init(&sim->all.bodies, SIM_BODIES_BYTES);
@@ -242,6 +251,11 @@ void sim_send(struct sim_peer *peer, const char *text)
     deliver(peer, text, strlen(text));
 }
 
+void sim_send_part(struct sim_peer *peer, const char *bytes, size_t len)
+{
+    deliver(peer, bytes, len);
+}
+
 void sim_send_bytes(struct sim_peer *peer, size_t n)
 {
     static const char ZEROS[4096] = {0};
@@ -257,6 +271,15 @@ void sim_eof(struct sim_peer *peer)
     if (!peer->closing && peer->reading) {
         rw_connection_on_eof(&peer->connection);
         settle(peer);
+    }
+}
+
+void sim_settle(struct sim *sim)
+{
+    while (rw_turns_run(&sim->turns)) {
+    }
+    for (size_t i = 0; i < sim->n_peers; i++) {
+        settle(&sim->peer[i]);
     }
 }
 

@@ -19,6 +19,7 @@ struct sim_peer {
     struct rw_transport transport; /* first member */
     struct rw_connection connection;
     struct sim *sim;
+    uint64_t address;
     struct rw_buf seen; /* what the server has said */
     size_t window;      /* bytes it takes; SIZE_MAX: all */
     const char *flight; /* being written, of which `taken` are gone */
@@ -50,14 +51,18 @@ struct sim {
     bool stream_ends;
 };
 
-/* Timeouts as in options.def: header 10 s, body 30 s, idle 75 s, write 30 s. */
-void sim_init(struct sim *sim);
+/* Timeouts as in options.def: header 10 s, body 30 s, idle 75 s, write 30 s. `handlers` but for
+ * `closed` are the caller's; NULL: the few pages of peer.c. */
+void sim_init(struct sim *sim, const struct rw_handlers *handlers);
 /* Closes everything; asserts that nothing is left. */
 void sim_fini(struct sim *sim);
 struct sim_peer *sim_connect(struct sim *sim);
 void sim_send(struct sim_peer *peer, const char *text);
+void sim_send_part(struct sim_peer *peer, const char *bytes, size_t len);
 void sim_send_bytes(struct sim_peer *peer, size_t n); /* of body */
 void sim_eof(struct sim_peer *peer);
+/* The events that are due now. */
+void sim_settle(struct sim *sim);
 /* Lets time pass, with the events that are due in it. */
 void sim_run(struct sim *sim, uint64_t ms);
 /* The answer at /work. */

@@ -17,7 +17,7 @@ static struct sim sim;
 
 static void setup(void)
 {
-    sim_init(&sim);
+    sim_init(&sim, NULL);
 }
 
 static void teardown(void)

@@ -374,12 +374,13 @@ START_TEST(server_sent_events)
 {
     scored_trace();
     struct rw_error error;
+    rw_reply_event_id(&out, "0.2");
     rw_reply_step_event(&out, RW_REPLY_SSE, 0, 2, &steps[0]);
     rw_reply_heartbeat(&out, RW_REPLY_SSE);
     rw_fail(&error, RW_DRAINING, "two\nlines");
     rw_reply_error_event(&out, RW_REPLY_SSE, &error, "r-1");
     ck_assert_str_eq(
-        text(), "event: step\nid: 0.2.0\ndata: {\"event\":\"step\",\"item\":0,\"trace\":2,"
+        text(), "id: 0.2\nevent: step\ndata: {\"event\":\"step\",\"item\":0,\"trace\":2,"
                 "\"index\":0,\"reward\":0.98,\"raw\":3.9,\"tokens\":12,\"bytes\":[0,6],"
                 "\"chars\":[0,6]}\n\n"
                 ": heartbeat\n\n"
