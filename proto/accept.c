@@ -118,6 +118,26 @@ static void collect(struct rw_str accept, unsigned quality[FORMATS])
     }
 }
 
+bool rw_reply_wants_openmetrics(struct rw_str accept)
+{
+    unsigned open = 0;
+    unsigned plain = 0;
+    while (accept.len > 0) {
+        struct media_range range;
+        if (!parse_range(take_until(&accept, RW_STR(",")), &range)) {
+            continue;
+        }
+        if (equal_ignoring_case(range.type, "application") &&
+            equal_ignoring_case(range.subtype, "openmetrics-text")) {
+            open = RW_MAX(open, range.quality);
+        } else if (equal_ignoring_case(range.type, "text") &&
+                   equal_ignoring_case(range.subtype, "plain")) {
+            plain = RW_MAX(plain, range.quality);
+        }
+    }
+    return open > 0 && open >= plain;
+}
+
 rw_status rw_reply_negotiate(struct rw_str accept, bool stream, enum rw_reply_format *out,
                              struct rw_error *err)
 {

@@ -162,5 +162,7 @@ const char *rw_reply_content_type(enum rw_reply_format format);
 /* From Accept (may be empty) and the request's "stream"; NOT_ACCEPTABLE when nothing matches. */
 rw_status rw_reply_negotiate(struct rw_str accept, bool stream, enum rw_reply_format *out,
                              struct rw_error *err);
+/* /metrics as application/openmetrics-text: where it is named, and text/plain is not preferred. */
+bool rw_reply_wants_openmetrics(struct rw_str accept);
 
 #endif

@@ -4,11 +4,13 @@
 #include <string.h>
 
 #include "proto/emit.h"
+#include "proto/reply.h"
 #include "server/access.h"
 #include "server/example.h"
 #include "server/http/http_chars.h"
 #include "server/metrics_page.h"
 #include "server/openapi.h"
+#include "server/openmetrics.h"
 #include "server/ui/ui.h"
 #include "server/version.h"
 
@@ -205,11 +207,21 @@ void rw_info_models(struct rw_service *service, struct rw_exchange *ex)
 
 void rw_info_metrics(struct rw_service *service, struct rw_exchange *ex)
 {
-    struct rw_buf out;
-    rw_buf_init(&out, PAGE_MAX);
-    rw_metrics_page_write(&out, service);
-    rw_exchange_reply_buf(ex, 200, "text/plain; version=0.0.4; charset=utf-8", &out, NULL);
-    rw_buf_fini(&out);
+    struct rw_buf page;
+    struct rw_buf open;
+    bool wants_open = rw_reply_wants_openmetrics(rw_exchange_header(ex, RW_HEADER_ACCEPT));
+    rw_buf_init(&page, PAGE_MAX);
+    rw_buf_init(&open, PAGE_MAX);
+    rw_metrics_page_write(&page, service);
+    if (wants_open) {
+        rw_openmetrics_write(&open, rw_buf_str(&page));
+        open.failed = open.failed || page.failed;
+    }
+    rw_exchange_reply_buf(
+        ex, 200, wants_open ? RW_OPENMETRICS_TYPE : "text/plain; version=0.0.4; charset=utf-8",
+        wants_open ? &open : &page, "Vary: Accept\r\n");
+    rw_buf_fini(&page);
+    rw_buf_fini(&open);
 }
 
 void rw_info_openapi(struct rw_service *service, struct rw_exchange *ex)

@@ -2,8 +2,8 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
@@ -12,10 +12,10 @@
 #include "core/base/log.h"
 #include "core/base/state.h"
 #include "core/base/util.h"
-#include "server/check.h"
-#include "server/example.h"
+#include "server/banner.h"
 #include "server/http/listener.h"
 #include "server/router.h"
+#include "server/sandbox.h"
 #include "server/service.h"
 #include "server/version.h"
 
@@ -39,6 +39,8 @@ struct daemon {
     uint64_t idle_ns;    /* how long it has waited, ever */
     uint64_t start_ns;
     uint64_t keys_seen_ns;
+    int landlock_abi; /* 0 = files are not confined */
+    bool store_on_disk;
     int exit_code;
     bool ended;
 };
@@ -231,79 +233,6 @@ static int report(const struct rw_error *err)
 
 /* ---- the start ------------------------------------------------------------------------------- */
 
-static void print_agreement(const struct rw_model_info *info)
-{
-    const struct rw_model_agreement *a = &info->agreement;
-    if (a->reads == 0) {
-        return;
-    }
-    printf("         %s against bf16: %u of %u verdicts equal, rewards differ by at most %.3f "
-           "(%u tokens, %.0f ms)\n",
-           info->dtype, a->equal, a->reads, (double)a->worst, a->tokens, a->ms);
-    rw_log(a->equal == a->reads ? RW_LOG_INFO : RW_LOG_WARN, "quantised_agreement",
-           "name=%s dtype=%s verdicts_equal=%u of=%u worst=%.4f tokens=%u ms=%.0f", info->name,
-           info->dtype, a->equal, a->reads, (double)a->worst, a->tokens, a->ms);
-}
-
-static void print_models(struct daemon *d)
-{
-    const struct rw_model *model[RW_SERVER_MODELS_MAX];
-    size_t n = rw_bridge_models(d->service.scoring.bridge, model);
-    for (size_t i = 0; i < n; i++) {
-        const struct rw_model_info *info = rw_model_info(model[i]);
-        char language[64] = "";
-        if (info->language_head == RW_LANGUAGE_LOADED) {
-            snprintf(language, sizeof language, " (%.1f MB of it the language head)",
-                     (double)info->language_head_bytes / 1e6);
-        }
-        printf(
-            "model    %-16s %s reward   %s %.1f MB%s   loaded in %.0f ms   context %u   %s (%s)\n",
-            info->name, info->kind == RW_KIND_PROCESS ? "process" : "outcome", info->dtype,
-            (double)info->weight_bytes / 1e6, language, info->load_ms, info->context_max,
-            info->preset, info->evidence);
-        print_agreement(info);
-        rw_check_print_date(info->template_date);
-        rw_log(RW_LOG_INFO, "model_loaded",
-               "name=%s preset=%s evidence=\"%s\" digest=%.12s template_date=%s", info->name,
-               info->preset, info->evidence, info->digest,
-               info->template_date != NULL ? info->template_date : "none");
-    }
-}
-
-/* In JSON mode whoever collects standard error wants to know as well. */
-static void log_ready(struct daemon *d)
-{
-    rw_log(RW_LOG_INFO, "ready",
-           "version=\"%s\" kernel=\"%s\" threads=%u listen=\"%s\" keys=%zu ms=%.0f", RW_VERSION,
-           rw_engine_kernel(rw_bridge_engine(d->service.scoring.bridge)),
-           rw_engine_threads(rw_bridge_engine(d->service.scoring.bridge)),
-           d->listeners.listener[0].url, d->service.auth.n,
-           (double)(rw_clock_now(d->service.clock) - d->start_ns) / 1e6);
-}
-
-static void print_banner(struct daemon *d)
-{
-    struct rw_engine *engine = rw_bridge_engine(d->service.scoring.bridge);
-    printf("rewardd  %s   kernel %s   %u threads\n", RW_VERSION, rw_engine_kernel(engine),
-           rw_engine_threads(engine));
-    print_models(d);
-    for (size_t i = 0; i < d->listeners.n; i++) {
-        const struct rw_listener *l = &d->listeners.listener[i];
-        bool metrics = (l->via & RW_VIA_METRICS) != 0;
-        printf("%s   %s   %s\n", metrics ? "metrics" : "listen", l->url,
-               metrics                 ? "probes and /metrics, no API key"
-               : d->service.auth.n > 0 ? "API key needed"
-                                       : "no API key");
-    }
-    printf("config   %s   (--print-config shows every value and its origin)\n",
-           d->service.options->config != NULL ? d->service.options->config : "no file read");
-    printf("try      curl -s %s%s/v1/rewards -H 'Accept: text/plain' %s-d '" RW_EXAMPLE_BODY "'\n",
-           d->service.tls != NULL ? "--cacert CA " : "", d->listeners.listener[0].url,
-           d->service.auth.n > 0 ? "-H \"Authorization: Bearer $KEY\" " : "");
-    printf("ready in %.0f ms\n", (double)(rw_clock_now(d->service.clock) - d->start_ns) / 1e6);
-    fflush(stdout);
-}
-
 static void on_loaded(void *ctx, rw_status status, const struct rw_error *err)
 {
     struct daemon *d = ctx;
@@ -322,10 +251,7 @@ static void on_loaded(void *ctx, rw_status status, const struct rw_error *err)
         end_at_once(d);
         return;
     }
-    if (strcmp(d->service.options->log_format, "json") == 0) {
-        log_ready(d);
-    }
-    print_banner(d);
+    rw_banner_print(&d->service, &d->listeners, rw_clock_now(d->service.clock) - d->start_ns);
 }
 
 static void set_limits(struct rw_service *s)
@@ -424,6 +350,7 @@ static void init_service(struct daemon *d, const struct rw_options *options)
 
 static void init_loop(struct daemon *d)
 {
+    setenv("UV_USE_IO_URING", "0", 1); /* calls no filter could look into; libuv 1.45 and later */
     uv_loop_init(&d->loop);
     uv_loop_configure(&d->loop, UV_METRICS_IDLE_TIME);
     uv_idle_init(&d->loop, &d->round);
@@ -442,7 +369,6 @@ static void init_loop(struct daemon *d)
     d->sigterm.data = d;
     d->sigint.data = d;
     d->sighup.data = d;
-    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); /* no exec of ours gains anything, ever */
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a file at its size limit is EFBIG, which the run store reports */
     uv_timer_start(&d->tick, on_tick, TICK_MS, TICK_MS);
@@ -487,12 +413,17 @@ static rw_status open_listeners(struct daemon *d, const struct rw_text_list *lis
     return status;
 }
 
+static rw_status give_up_calls(struct daemon *d, struct rw_error *err);
+
 static rw_status listen_at_start(struct daemon *d, struct rw_error *err)
 {
     const struct rw_options *o = d->service.options;
     rw_status status = open_listeners(d, &o->listen, 0, err);
     if (status == RW_OK) {
         status = open_listeners(d, &o->metrics_listen, RW_VIA_METRICS, err);
+    }
+    if (status == RW_OK) {
+        status = give_up_calls(d, err);
     }
     if (status == RW_OK) {
         status = rw_listeners_begin(&d->listeners, RW_VIA_METRICS, err);
@@ -509,6 +440,48 @@ static rw_status start_tls(struct daemon *d, struct rw_error *err)
     rw_status status = rw_tls_new(o->tls_cert, o->tls_key, &d->service.turns, d->service.clock,
                                   o->header_timeout, &d->service.tls, err);
     d->listeners.tls = d->service.tls;
+    return status;
+}
+
+static enum rw_sandbox_mode sandbox_mode(const struct rw_options *o)
+{
+    enum rw_sandbox_mode mode = RW_SANDBOX_AUTO;
+    rw_sandbox_mode(o->sandbox, &mode); /* checked with the options */
+    return mode;
+}
+
+/* Before there is a second thread: Landlock binds the one that asks, and those it makes. */
+static rw_status give_up_files(struct daemon *d, struct rw_error *err)
+{
+    const struct rw_options *o = d->service.options;
+    const char *sockets[RW_LISTENERS_MAX];
+    struct rw_sandbox_paths paths = {.store = o->runs_db, .sockets = sockets};
+    const struct rw_text_list *const lists[] = {&o->listen, &o->metrics_listen};
+    for (size_t l = 0; l < RW_COUNT(lists); l++) {
+        for (size_t i = 0; i < lists[l]->n && paths.n_sockets < RW_LISTENERS_MAX; i++) {
+            if (strncmp(lists[l]->items[i], "unix:", 5) == 0) {
+                sockets[paths.n_sockets++] = lists[l]->items[i] + 5;
+            }
+        }
+    }
+    if (paths.store != NULL && strcmp(paths.store, ":memory:") == 0) {
+        paths.store = NULL;
+    }
+    d->store_on_disk = paths.store != NULL;
+    return rw_sandbox_files(sandbox_mode(o), &paths, &d->landlock_abi, err);
+}
+
+/* Addresses are bound, threads run: the calls that start-up alone needs are given up. */
+static rw_status give_up_calls(struct daemon *d, struct rw_error *err)
+{
+    enum rw_sandbox_mode mode = sandbox_mode(d->service.options);
+    bool entered = false;
+    rw_status status = rw_sandbox_calls(mode, d->store_on_disk, &entered, err);
+    if (status == RW_OK && mode != RW_SANDBOX_OFF) {
+        rw_log(entered && d->landlock_abi > 0 ? RW_LOG_INFO : RW_LOG_WARN, "sandbox",
+               "seccomp=%s landlock_abi=%d%s", entered ? "yes" : "no", d->landlock_abi,
+               rw_sandbox_built() ? "" : " reason=\"built under a sanitizer\"");
+    }
     return status;
 }
 
@@ -539,8 +512,11 @@ int rw_lifecycle_run(const struct rw_options *options)
     init_service(d, options);
     init_loop(d);
     struct rw_bridge_events events = {on_loaded, d};
-    rw_status status = rw_bridge_open(&d->loop, options, d->service.clock, &d->service.turns,
-                                      &events, &d->service.scoring.bridge, &err);
+    rw_status status = give_up_files(d, &err);
+    if (status == RW_OK) {
+        status = rw_bridge_open(&d->loop, options, d->service.clock, &d->service.turns, &events,
+                                &d->service.scoring.bridge, &err);
+    }
     if (status == RW_OK) {
         status = rw_prepare_start(&d->loop, &d->service.turns, (unsigned)options->prepare_threads,
                                   &d->service.scoring.prepare, &err);

@@ -549,6 +549,7 @@ static rw_status check_words(struct rw_options *options, struct rw_error *err)
     static const char *const LEVEL[] = {"info", "debug", "warn", "error", "off"};
     static const char *const FORMAT[] = {"logfmt", "json"};
     static const char *const WHEN[] = {"ready", "start"};
+    static const char *const SANDBOX[] = {"auto", "strict", "off"};
     static const char *const ACCESS[] = {"errors", "all", "off"};
     const struct {
         const char *name;
@@ -560,6 +561,7 @@ static rw_status check_words(struct rw_options *options, struct rw_error *err)
         {"log-format", options->log_format, FORMAT, RW_COUNT(FORMAT)},
         {"access-log", options->access_log, ACCESS, RW_COUNT(ACCESS)},
         {"listen-when", options->listen_when, WHEN, RW_COUNT(WHEN)},
+        {"sandbox", options->sandbox, SANDBOX, RW_COUNT(SANDBOX)},
         {"dtype", options->dtype, DTYPE, DTYPES},
     };
     rw_status status = RW_OK;

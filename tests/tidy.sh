@@ -78,7 +78,7 @@ valgrind_daemon() {
     port=7399
     url=http://127.0.0.1:$port
     $memcheck "$out/valgrind/server/rewardd" --log-level error --listen 127.0.0.1:$port \
-        --drain-delay 0 --threads 1 --runs-db "$out/valgrind/runs.db" \
+        --drain-delay 0 --threads 1 --sandbox off --runs-db "$out/valgrind/runs.db" \
         --model deploy/models/rewardd-prm-small \
         --model deploy/models/rewardd-orm-small >"$out/valgrind/daemon.log" 2>&1 &
     pid=$!

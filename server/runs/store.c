@@ -163,8 +163,9 @@ static rw_status check_owner(struct rw_store *s, const char *path, bool *fresh,
 static rw_status check_file(struct rw_store *s, const char *path, struct rw_error *err)
 {
     static const char LOOK[] = "SELECT count(*) FROM sqlite_master";
-    static const char TAKE[] = "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL;"
-                               "PRAGMA synchronous=NORMAL; BEGIN IMMEDIATE; COMMIT;";
+    static const char TAKE[] =
+        "PRAGMA temp_store=MEMORY; PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL;"
+        "PRAGMA synchronous=NORMAL; BEGIN IMMEDIATE; COMMIT;";
     bool fresh = false;
     rw_status status = check_code(s, path, sqlite3_exec(s->db, LOOK, NULL, NULL, NULL), err);
     if (status == RW_OK) {

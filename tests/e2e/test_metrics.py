@@ -36,6 +36,60 @@ def as_openmetrics(text):
     return text + "# EOF\n"
 
 
+def page_in_openmetrics(daemon, accept="application/openmetrics-text; version=1.0.0"):
+    ask = f"GET /metrics HTTP/1.0\r\nAccept: {accept}\r\n\r\n"
+    reply = daemon.ask(ask.encode())
+    return reply.split(b"\r\n\r\n")[0], body_of(reply).decode()
+
+
+PROMETHEUS = (
+    "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
+    "application/openmetrics-text;version=0.0.1;q=0.5,"
+    "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
+)
+
+
+@pytest.mark.parametrize(
+    "accept, wants",
+    [
+        ("application/openmetrics-text", True),
+        ("Application/OpenMetrics-Text ; version=1.0.0", True),
+        (PROMETHEUS, True),
+        ("application/openmetrics-text;q=0.2, text/plain;q=0.3", False),
+        ("application/openmetrics-text;q=0", False),
+        ("text/plain", False),
+        ("*/*", False),
+        ("", False),
+        ("application/json", False),
+    ],
+)
+def test_the_format_that_is_asked_for(server, accept, wants):
+    head, page = page_in_openmetrics(server, accept)
+    assert (b"application/openmetrics-text; version=1.0.0" in head) == wants
+    assert page.endswith("\n# EOF\n") == wants and b"Vary: Accept" in head
+    if not wants:
+        assert b"text/plain; version=0.0.4" in head
+
+
+def test_openmetrics_says_what_the_text_says(server):
+    """The strict parser reads it as served, and finds the families and series of the text page."""
+    page_of(server)
+    text = list(parser.text_string_to_metric_families(page_of(server)))
+    strict = list(openmetrics.text_string_to_metric_families(page_in_openmetrics(server)[1]))
+
+    def names(families):
+        return {
+            (s.name, *sorted(s.labels.items()))
+            for f in families
+            for s in f.samples
+            if "le" not in s.labels
+        }
+
+    assert len(text) == len(strict) and names(text) == names(strict)
+    bounds = {s.labels["le"] for f in strict for s in f.samples if "le" in s.labels}
+    assert {"1.0", "0.001", "180.0", "+Inf"} <= bounds
+
+
 def problems(text):
     """What promtool calls a lint, on our own page."""
     helped = set(re.findall(r"^# HELP (\S+) \S", text, flags=re.M))
@@ -110,6 +164,7 @@ def test_any_model_name(start, name):
     for page in (
         parser.text_string_to_metric_families(text),
         openmetrics.text_string_to_metric_families(as_openmetrics(text)),
+        openmetrics.text_string_to_metric_families(page_in_openmetrics(daemon)[1]),
     ):
         families = {f.name: f for f in page}
         seen = {s.labels["model"] for s in families["rewardd_reward"].samples}
