@@ -87,6 +87,19 @@ bool rw_model_preset(size_t i, char *line, size_t size)
     return rw_preset_line(i, line, size);
 }
 
+static rw_status view_pieces(const struct rw_tokenizer *tokenizer, const struct rw_input *input,
+                             struct rw_input_view *view, struct rw_error *err)
+{
+    for (uint32_t i = 0; i < input->n_tokens; i++) {
+        rw_tokenizer_bytes(tokenizer, input->ids[i], &view->pieces);
+        uint32_t end = (uint32_t)view->pieces.len;
+        rw_buf_append(&view->piece_ends, &end, sizeof end);
+    }
+    return view->pieces.failed || view->piece_ends.failed
+               ? rw_fail(err, RW_NO_MEMORY, "no memory for the tokens")
+               : RW_OK;
+}
+
 rw_status rw_model_explain(const struct rw_model_options *options,
                            const struct rw_trace_source *source, struct rw_arena *arena,
                            struct rw_input *input, struct rw_model_outline *outline,
@@ -101,6 +114,9 @@ rw_status rw_model_explain(const struct rw_model_options *options,
     struct rw_trace_source capped = *source;
     capped.tokens_max = RW_MIN(capped.tokens_max, (size_t)outline->context_max);
     status = rw_input_build(package, &capped, arena, input, err);
+    if (status == RW_OK && source->view != NULL) {
+        status = view_pieces(package->tokenizer, input, source->view, err);
+    }
     rw_package_close(package);
     return status;
 }

@@ -8,10 +8,12 @@
 #include "core/model/binding.h"
 
 enum {
-    TEXTS = 8,
+    TEXTS = 6,
     STEPS = 3,
-    READS_MAX = TEXTS * STEPS,
-    TOKENS_MAX = 384, /* of all texts together; what does not fit is left out */
+    OUTCOME_READS = 8, /* of a text: at its last tokens, as if it ended there */
+    READS_MAX = TEXTS * OUTCOME_READS,
+    TOKENS_MAX = 96,        /* of all texts together; what does not fit is left out, but for ... */
+    FIRST_TOKENS_MAX = 384, /* ... the first: a long template is no reason to measure nothing */
     ARENA_BYTES_MAX = 8 << 20,
 };
 
@@ -20,19 +22,12 @@ static const struct {
     const char *question;
     const char *step[STEPS];
 } TEXT[TEXTS] = {
-    {"Tom has 3 boxes of 12 pens and gives away 7. How many are left?",
-     {"3 * 12 = 36 pens.", "36 - 7 = 29.", "The answer is 29."}},
-    {"Tom has 3 boxes of 12 pens and gives away 7. How many are left?",
-     {"3 * 12 = 32 pens.", "32 - 7 = 27.", "The answer is 27."}},
-    {"What is the area of a 4 by 5 rectangle?",
-     {"Area is width times height.", "4 * 5 = 20.", "So 20."}},
-    {"What is the area of a 4 by 5 rectangle?",
-     {"Add the sides.", "4 + 5 = 9.", "So the area is 9."}},
-    {"A train goes 120 km in 2 hours. How fast is it?",
-     {"Speed is distance over time.", "120 / 2 = 60.", "60 km/h."}},
-    {"A train goes 120 km in 2 hours. How fast is it?", {"I guess.", "It is fast.", "240 km/h."}},
-    {"Solve x + 5 = 12.", {"Subtract 5 on both sides.", "x = 12 - 5.", "x = 7."}},
-    {"Solve x + 5 = 12.", {"Add 5.", "x = 17.", "x = 17."}},
+    {"What is 4 * 5?", {"4 * 5 = 20.", "So 20.", "20"}},
+    {"What is 4 * 5?", {"4 + 5 = 9.", "So 9.", "9"}},
+    {"Solve x + 5 = 12.", {"x = 12 - 5.", "x = 7.", "7"}},
+    {"Solve x + 5 = 12.", {"Add 5.", "x = 17.", "17"}},
+    {"Is 7 prime?", {"No divisors.", "Yes.", "Yes"}},
+    {"Is 9 prime?", {"It is odd.", "Yes.", "Yes"}},
 };
 
 struct bench {
@@ -69,15 +64,19 @@ static rw_status add_text(struct bench *b, uint32_t index, bool *fits)
                                      .tokens_max = b->model->info.context_max};
     struct rw_input *input = &b->input[b->n_texts];
     rw_status status = rw_input_build(b->model->package, &source, &b->arena, input, NULL);
-    uint32_t room = RW_MIN((uint32_t)TOKENS_MAX, b->host->chunk_tokens);
+    uint32_t most = b->n_texts == 0 ? FIRST_TOKENS_MAX : TOKENS_MAX;
+    uint32_t room = RW_MIN(most, b->host->chunk_tokens);
     *fits = status == RW_OK && b->n_tokens + input->n_tokens <= room;
     if (!*fits) {
         return status == RW_NO_MEMORY ? status : RW_OK; /* a recipe may refuse such a text */
     }
     bool process = b->model->package->recipe.kind == RW_KIND_PROCESS;
-    for (uint32_t i = 0; i < (process ? input->n_scored_steps : 1); i++) {
-        b->read[b->n_reads++] =
-            b->n_tokens + (process ? input->steps[i].position : input->outcome_position);
+    for (uint32_t i = 0; process && i < input->n_scored_steps; i++) {
+        b->read[b->n_reads++] = b->n_tokens + input->steps[i].position;
+    }
+    uint32_t last = input->outcome_position;
+    for (uint32_t i = RW_MIN((uint32_t)OUTCOME_READS, last + 1); !process && i > 0; i--) {
+        b->read[b->n_reads++] = b->n_tokens + last + 1 - i;
     }
     b->n_tokens += input->n_tokens;
     b->n_texts++;

@@ -2,9 +2,11 @@
  * text of ours, measured at load.
  *
  * Rounding weights to 8 or 4 bits moves rewards, by how much depends on the model: a trained one
- * has margins, a random one has none. The same few hundred tokens go through the loaded weights
- * and, layer by layer, through BF16 ones that are read anew: no second copy of the model is in
- * memory. */
+ * has margins, a random one has none. Rewards of steps are compared, of an outcome model those at
+ * the last tokens. A text of some 96 tokens: most of the time is for reading the weights once more
+ * (717 MB of layers and 77 tokens: 1.1 to 1.8 s of CPU over all threads; 318 tokens took 2.8). The
+ * same tokens go through the loaded weights and, layer by layer, through BF16 ones that are read
+ * anew: no second copy of the model is in memory. */
 #ifndef RW_ENGINE_MODEL_AGREEMENT_H
 #define RW_ENGINE_MODEL_AGREEMENT_H
 

@@ -126,6 +126,12 @@ static struct rw_str without_bos(const struct rw_chat *chat, struct rw_str text)
     return there ? rw_str_slice(text, chat->bos_token.len, text.len) : text;
 }
 
+bool rw_chat_begins_with_bos(const struct rw_chat *chat, struct rw_arena *arena)
+{
+    struct rw_str text = render_question(chat, arena);
+    return without_bos(chat, text).len < text.len;
+}
+
 /* The system text that a ChatML template adds by itself. */
 static bool find_system_default(struct rw_str text, struct rw_str *out)
 {

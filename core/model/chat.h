@@ -42,6 +42,8 @@ struct rw_chat_family {
  * what the interpreter does not understand. */
 rw_status rw_chat_evaluate(const struct rw_chat *chat, struct rw_arena *arena,
                            struct rw_layout *layout, struct rw_error *err);
+/* Whether what the folder's template renders begins with its BOS token. */
+bool rw_chat_begins_with_bos(const struct rw_chat *chat, struct rw_arena *arena);
 /* By name; "llama3-auto" is the one of its two families that renders as the folder's template does.
  * MODEL_UNSUPPORTED when neither does. */
 rw_status rw_chat_resolve(const struct rw_chat *chat, struct rw_str name, struct rw_arena *arena,

@@ -58,6 +58,7 @@ static const struct key KEY[] = {
     /* arithmetic */
     {"hidden_act", "\"silu\"|\"swish\"|null", ALL},
     {"quantization_config", "null", ALL},
+    {"quantization", "null", ALL}, /* MLX */
     {"pruned_heads", "{}|null", STOCK},
     /* heads */
     {"id2label", READ, ALL},
@@ -211,11 +212,42 @@ static bool is_neutral(const struct rw_json *value, const char *neutral)
     return false;
 }
 
+static rw_status refuse_quantised(const struct rw_json *item, struct rw_error *err)
+{
+    static const struct {
+        const char *method; /* quant_method */
+        const char *name;
+    } NAME[] = {{"fp8", "FP8"},         {"fbgemm_fp8", "FP8"},
+                {"gptq", "GPTQ"},       {"awq", "AWQ"},
+                {"mxfp4", "MXFP4"},     {"hqq", "HQQ"},
+                {"aqlm", "AQLM"},       {"gguf", "GGUF"},
+                {"torchao", "torchao"}, {"compressed-tensors", "compressed (compressed-tensors)"},
+                {"quanto", "quanto"},   {"bitsandbytes", "bitsandbytes"}};
+    const struct rw_json *method = rw_json_get(item, "quant_method");
+    bool said = method != NULL && method->type == RW_JSON_STRING;
+    bool mlx =
+        !said && rw_json_get(item, "group_size") != NULL && rw_json_get(item, "bits") != NULL;
+    struct rw_str name = said ? method->text : mlx ? RW_STR("MLX") : RW_STR("quantised");
+    for (size_t i = 0; said && i < RW_COUNT(NAME); i++) {
+        if (rw_str_is(method->text, NAME[i].method)) {
+            name = rw_str_from(NAME[i].name);
+        }
+    }
+    rw_fail(err, RW_MODEL_UNSUPPORTED, "config.json: %.*s says that the weights are %.*s",
+            RW_STR_ARG(item->key), (int)RW_MIN(name.len, (size_t)60), name.ptr);
+    rw_error_param(err, "%.*s", RW_STR_ARG(item->key));
+    rw_error_hint(err,
+                  "use the original checkpoint (BF16, F16 or F32); dtype=int8 or dtype=q4 makes "
+                  "a smaller copy of it in memory");
+    return RW_MODEL_UNSUPPORTED;
+}
+
 static rw_status refuse(const struct rw_json *item, const struct key *key, struct rw_error *err)
 {
-    const struct rw_json *method = rw_json_get(item, "quant_method");
-    struct rw_str text = method != NULL                 ? method->text
-                         : item->type == RW_JSON_STRING ? item->text
+    if (rw_str_starts(item->key, RW_STR("quantization"))) {
+        return refuse_quantised(item, err);
+    }
+    struct rw_str text = item->type == RW_JSON_STRING   ? item->text
                          : item->type == RW_JSON_NUMBER ? item->text
                          : item->type == RW_JSON_TRUE   ? RW_STR("true")
                          : item->type == RW_JSON_FALSE  ? RW_STR("false")
@@ -224,11 +256,7 @@ static rw_status refuse(const struct rw_json *item, const struct key *key, struc
     rw_fail(err, RW_MODEL_UNSUPPORTED, "config.json: %s \"%.*s\" is not supported", key->name,
             RW_STR_ARG(text));
     rw_error_param(err, "%s", key->name);
-    if (rw_str_is(item->key, "quantization_config")) {
-        rw_error_hint(err, "supported: BF16, F16 and F32 safetensors; convert the weights first");
-    } else {
-        rw_error_hint(err, "supported: %s", key->neutral);
-    }
+    rw_error_hint(err, "supported: %s", key->neutral);
     return RW_MODEL_UNSUPPORTED;
 }
 

@@ -5,6 +5,7 @@
 
 #include "core/base/alloc.h"
 #include "core/base/util.h"
+#include "core/model/binding.h"
 
 enum {
     SAMPLED_ROWS = 64, /* of a stored output matrix: one trained apart differs in every row */
@@ -103,6 +104,23 @@ static rw_status check_vocabulary(const struct rw_contradiction_files *f, struct
     rw_error_param(err, "vocab_size");
     rw_error_hint(err, "tokenizer and weights belong to different models");
     return RW_MODEL_CORRUPT;
+}
+
+rw_status rw_contradiction_gathered(const struct rw_config *config,
+                                    const struct rw_checkpoint *checkpoint, struct rw_error *err)
+{
+    const char *name = rw_binding_embedding(config);
+    const struct rw_tensor *tensor = rw_checkpoint_find(checkpoint, name);
+    for (uint32_t d = 0; tensor != NULL && d < tensor->dims; d++) {
+        if (tensor->shape[d] == 0) {
+            rw_fail(err, RW_MODEL_CORRUPT, "tensor \"%s\" is empty", name);
+            rw_error_hint(
+                err, "saved under DeepSpeed ZeRO-3 without gathering: its checkpoint folder has "
+                     "zero_to_fp32.py, which writes the whole model");
+            return RW_MODEL_CORRUPT;
+        }
+    }
+    return RW_OK;
 }
 
 rw_status rw_contradiction_check(const struct rw_contradiction_files *files, struct rw_error *err)

@@ -16,6 +16,11 @@ struct rw_contradiction_files {
     const struct rw_tokenizer *tokenizer;
 };
 
+/* Under ZeRO-3 every rank holds a part of a tensor; saved without gathering, nothing is in the file
+ * but names. Looks at the embedding. */
+rw_status rw_contradiction_gathered(const struct rw_config *config,
+                                    const struct rw_checkpoint *checkpoint, struct rw_error *err);
+
 /* - tie_word_embeddings beside a stored output matrix with other values (transformers 4 takes the
  *   embedding, 5 the stored one);
  * - a bias of the head that the recipe's class does not have;

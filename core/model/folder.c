@@ -27,12 +27,16 @@ struct contents {
     bool adapter;
     bool weights; /* something we read */
     bool snapshots;
-    bool zero;                          /* DeepSpeed */
-    char gguf[NAME_MAX_BYTES];          /* "" when there is none, as the following */
-    char shards[NAME_MAX_BYTES];        /* FSDP, verl */
-    char other[NAME_MAX_BYTES];         /* weights in a format nobody here reads */
-    char cached[NAME_MAX_BYTES];        /* models--org--name */
-    char checkpoint[NAME_MAX_BYTES];    /* the last checkpoint-N */
+    bool zero;                   /* DeepSpeed */
+    char gguf[NAME_MAX_BYTES];   /* "" when there is none, as the following */
+    char shards[NAME_MAX_BYTES]; /* a rank's part, as verl writes them with FSDP */
+    char parts[NAME_MAX_BYTES];  /* torch's distributed checkpoints: accelerate with FSDP */
+    char megatron[NAME_MAX_BYTES];
+    char numbered[NAME_MAX_BYTES];   /* a shard; its index is missing when nothing else is there */
+    char actor[NAME_MAX_BYTES];      /* a folder with parts of ranks */
+    char other[NAME_MAX_BYTES];      /* weights in a format nobody here reads */
+    char cached[NAME_MAX_BYTES];     /* models--org--name */
+    char checkpoint[NAME_MAX_BYTES]; /* the last checkpoint-N */
     unsigned long long checkpoint_step; /* its N */
     char inner[NAME_MAX_BYTES];         /* a folder that holds a config.json */
 };
@@ -165,6 +169,24 @@ static bool ends(const char *name, const char *end)
     return rw_str_ends(rw_str_from(name), rw_str_from(end));
 }
 
+static bool has_rank_parts(const char *path)
+{
+    DIR *folder = opendir(path);
+    const struct dirent *entry;
+    bool found = false;
+    for (size_t i = 0; folder != NULL && !found && i < ENTRIES_MAX; i++) {
+        entry = readdir(folder);
+        if (entry == NULL) {
+            break;
+        }
+        found = strstr(entry->d_name, "_world_size_") != NULL && ends(entry->d_name, ".pt");
+    }
+    if (folder != NULL) {
+        closedir(folder);
+    }
+    return found;
+}
+
 static void note_folder(struct contents *c, const char *dir, const char *name)
 {
     char path[PATH_MAX_BYTES];
@@ -183,6 +205,12 @@ static void note_folder(struct contents *c, const char *dir, const char *name)
         }
     } else if (loads) {
         keep(c->inner, name);
+    } else if (strncmp(name, "pytorch_model_fsdp", 18) == 0) {
+        keep(c->parts, name);
+    } else if (strncmp(name, "iter_", 5) == 0) {
+        keep(c->megatron, name);
+    } else if (has_rank_parts(path)) {
+        keep(c->actor, name);
     }
     c->snapshots = c->snapshots || strcmp(name, "snapshots") == 0;
     c->zero = c->zero || strncmp(name, "global_step", 11) == 0;
@@ -196,13 +224,19 @@ static void note_file(struct contents *c, const char *name)
                  strcmp(name, "model.safetensors.index.json") == 0 ||
                  strcmp(name, "pytorch_model.bin") == 0 ||
                  strcmp(name, "pytorch_model.bin.index.json") == 0;
-    c->zero = c->zero || strcmp(name, "zero_to_fp32.py") == 0;
+    c->zero = c->zero || strcmp(name, "zero_to_fp32.py") == 0 ||
+              strstr(name, "zero_pp_rank_") != NULL || strncmp(name, "mp_rank_", 8) == 0;
     if (ends(name, ".gguf")) {
         keep(c->gguf, name);
     } else if (strstr(name, "_world_size_") != NULL && ends(name, ".pt")) {
         keep(c->shards, name);
     } else if (ends(name, ".distcp")) {
-        keep(c->shards, name);
+        keep(c->parts, name);
+    } else if (strcmp(name, "latest_checkpointed_iteration.txt") == 0) {
+        keep(c->megatron, name);
+    } else if (strstr(name, "-of-0") != NULL &&
+               (ends(name, ".safetensors") || ends(name, ".bin"))) {
+        keep(c->numbered, name);
     } else if (ends(name, ".npz") || ends(name, ".pth") || ends(name, ".pt") ||
                ends(name, ".msgpack") || ends(name, ".h5") || ends(name, ".onnx") ||
                ends(name, ".safetensors") || ends(name, ".bin")) {
@@ -325,6 +359,31 @@ static rw_status diagnose_weights(const char *dir, const struct contents *c, str
                  dir);
         return say(err, hint, "%s holds FSDP shards (%.100s), not a model", dir, c->shards);
     }
+    if (c->actor[0] != '\0' && !c->config) {
+        snprintf(hint, sizeof hint,
+                 "merge them: python -m verl.model_merger merge --backend fsdp --local_dir "
+                 "%.90s/%.60s --target_dir merged",
+                 dir, c->actor);
+        return say(err, hint, "%s holds FSDP shards in %.100s, not a model", dir, c->actor);
+    }
+    if (c->parts[0] != '\0') {
+        bool folder = !ends(c->parts, ".distcp");
+        snprintf(hint, sizeof hint,
+                 "merge them: accelerate merge-weights %.120s%s%.60s merged, then copy config.json "
+                 "and the tokenizer",
+                 dir, folder ? "/" : "", folder ? c->parts : "");
+        return say(err, hint, "%s holds FSDP shards (%.100s), not a model", dir, c->parts);
+    }
+    if (c->megatron[0] != '\0') {
+        return say(err, "convert it to a Hugging Face folder with the tool of its trainer",
+                   "%s is a Megatron checkpoint (%.100s), not a model", dir, c->megatron);
+    }
+    if (c->zero && !has_file(dir, "zero_to_fp32.py")) {
+        return say(err,
+                   "its parent folder has zero_to_fp32.py: python zero_to_fp32.py . merged "
+                   "--safe_serialization, there",
+                   "%s is a part of a DeepSpeed ZeRO checkpoint, not a model", dir);
+    }
     if (c->zero) {
         snprintf(hint, sizeof hint,
                  "merge it: python %.90s/zero_to_fp32.py %.90s merged --safe_serialization, then "
@@ -401,6 +460,10 @@ rw_status rw_folder_diagnose(const char *dir, rw_status status, struct rw_error 
     }
     if (!c.weights) {
         rw_status better = diagnose_weights(dir, &c, err);
+        if (better == RW_OK && status == RW_NOT_FOUND && c.numbered[0] != '\0') {
+            return say(err, "fetch the whole folder: hf download ID --local-dir DIR",
+                       "%s holds shards (%.100s) without their index", dir, c.numbered);
+        }
         if (better == RW_OK && status == RW_NOT_FOUND && c.other[0] != '\0') {
             return say(err,
                        "convert it in Python: from_pretrained(...).save_pretrained('out', "

@@ -49,6 +49,9 @@ enum rw_roles {
 struct rw_input_view {
     struct rw_buf text;
     struct rw_buf ends;
+    struct rw_buf
+        pieces; /* what the tokens stand for in the vocabulary, and where each ends: where */
+    struct rw_buf piece_ends; /* one adds no text, or part of a character, this shows what it is */
 };
 
 /* What the client sent for one trace; all text is valid UTF-8 and borrowed for the call. */

@@ -4,6 +4,8 @@
 #include <stdio.h>
 
 #include "core/base/util.h"
+#include "core/model/chat.h"
+#include "core/text/around.h"
 
 static const char *section_content(enum rw_section_id id)
 {
@@ -247,6 +249,28 @@ static rw_status apply_end(struct rw_manifest *m, const struct rw_json *value, s
     return rw_manifest_token(m->tokenizer, m->layout.eos_text, &m->layout.eos, err);
 }
 
+/* verl renders the template and tokenises that without the tokens of the post-processor (0.6), or
+ * takes a leading BOS off and has them added (0.7 and later, behind vLLM). The two agree where the
+ * template writes BOS exactly if the tokenizer adds it, and nothing is added behind. */
+static rw_status check_same_bos(const struct rw_manifest *m, struct rw_error *err)
+{
+    const struct rw_around *around = rw_tokenizer_around(m->tokenizer);
+    bool written = rw_chat_begins_with_bos(m->chat, m->arena);
+    if (written == (around->n_begin > 0) && around->n_end == 0) {
+        return RW_OK;
+    }
+    rw_fail(err, RW_MODEL_UNSUPPORTED,
+            "the chat template %s a BOS token and the tokenizer puts %s: versions of verl score "
+            "this folder differently",
+            written ? "writes" : "does not write",
+            around->n_end > 0     ? "tokens behind a text"
+            : around->n_begin > 0 ? "one before a text"
+                                  : "nothing around a text");
+    rw_error_param(err, "chat_template");
+    rw_error_hint(err, "write the recipe into rewardd.json (core/MODEL.md section 4)");
+    return RW_MODEL_UNSUPPORTED;
+}
+
 static rw_status apply_layout_switch(struct rw_manifest *m, const struct rw_json *item,
                                      struct rw_error *err)
 {
@@ -256,6 +280,9 @@ static rw_status apply_layout_switch(struct rw_manifest *m, const struct rw_json
     }
     if (rw_str_is(item->key, "end")) {
         return apply_end(m, item, err);
+    }
+    if (rw_str_is(item->key, "same_bos") && rw_manifest_is_true(item)) {
+        return check_same_bos(m, err);
     }
     if (rw_str_is(item->key, "no_template")) {
         return RW_OK; /* read with "chat" */

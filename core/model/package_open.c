@@ -529,6 +529,9 @@ static rw_status open_all(struct opening *o, const char *preset)
         status = rw_checkpoint_open(package->dir, &package->checkpoint, o->err);
     }
     if (status == RW_OK) {
+        status = rw_contradiction_gathered(&package->config, package->checkpoint, o->err);
+    }
+    if (status == RW_OK) {
         take_task(package);
         const char *note = rw_checkpoint_note(package->checkpoint);
         if (note[0] != '\0') {

@@ -118,7 +118,7 @@ static const struct rw_preset PRESET[] = {
      "\"layout\":{\"chat\":\"auto\",\"no_template\":\"bare\",\"end\":\"spaced_eos\"}}"},
     {"verl-rm", "{\"kind\":\"outcome\",\"head\":{\"type\":\"linear\",\"weight\":\"score.weight\","
                 "\"bias\":\"score.bias\",\"optional_bias\":true},\"post\":{\"type\":\"sigmoid\"},"
-                "\"aggregate\":\"last\",\"layout\":{\"chat\":\"auto\"}}"},
+                "\"aggregate\":\"last\",\"layout\":{\"chat\":\"auto\",\"same_bos\":true}}"},
     {"llamafactory-rm",
      "{\"kind\":\"outcome\",\"head\":{\"type\":\"linear\",\"weight\":"
      "\"v_head.summary.weight\",\"bias\":\"v_head.summary.bias\"},\"post\":{\"type\":"

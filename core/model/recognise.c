@@ -29,7 +29,7 @@ struct candidate {
 enum sole {
     SOLE_NEVER,
     SOLE_ALWAYS,
-    SOLE_WITH_PAD,      /* trainers with batches set a pad token; AceMath and ProRAG have none */
+    SOLE_WITH_PAD,      /* trainers with batches set a pad token; AceMath has none */
     SOLE_MATHS_DEFAULT, /* the template's own default is the system text of the first candidate */
     SOLE_MATHS_LARGE,   /* the same, in the size in which only the first candidate exists */
     SOLE_OUTSIDE_MISTRAL,
@@ -75,22 +75,25 @@ static const struct situation {
      {{"seqcls", "", NULL},
       {"acemath-rm", "acemath-*rm*", NULL},
       {"skywork-reward-v2", "skywork-reward*", NULL},
-      {NULL, "*reranker*", "a reranker is no reward model: it reads a query and a document"}}},
-    {"Qwen3*ForSequenceClassification",
+      {NULL, "*rerank*|*rankllama*",
+       "a reranker is no reward model: it reads a query and a document"}}},
+    {"Qwen3*ForSequenceClassification", /* of reward models, a process model and rerankers */
      "score.weight",
      1,
-     SOLE_WITH_PAD,
+     SOLE_NEVER,
      {{"seqcls", "codescaler*", NULL},
       {"skywork-reward-v2", "skywork-reward*", NULL},
       {NULL, "prorag*", "ProRAG's PRM is a process model; its recipe is not known to us"},
-      {NULL, "*reranker*", "a reranker is no reward model: it reads a query and a document"}}},
+      {NULL, "*rerank*|*rankllama*",
+       "a reranker is no reward model: it reads a query and a document"}}},
     {"*ForSequenceClassification",
      "score.weight",
      1,
      SOLE_ALWAYS,
      {{"seqcls", "", NULL},
       {"skywork-reward-v2", "skywork-reward*", NULL},
-      {NULL, "*reranker*", "a reranker is no reward model: it reads a query and a document"}}},
+      {NULL, "*rerank*|*rankllama*",
+       "a reranker is no reward model: it reads a query and a document"}}},
     {"*ForTokenClassification",
      "score.weight",
      2,

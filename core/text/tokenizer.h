@@ -20,6 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/base/buf.h"
 #include "core/base/status.h"
 #include "core/base/str.h"
 #include "core/text/tokens.h"
@@ -51,6 +52,9 @@ size_t rw_tokenizer_size(const struct rw_tokenizer *tokenizer);
 /* One more than the largest id that text can become in which no special token is recognised. */
 size_t rw_tokenizer_plain_size(const struct rw_tokenizer *tokenizer);
 /* What the post-processor puts around a text. */
+/* What a token stands for, appended: the text of an added token, the bytes of a plain one (of a
+ * byte-level or <0xNN> token perhaps a part of a character). False for an id without a token. */
+bool rw_tokenizer_bytes(const struct rw_tokenizer *tokenizer, int32_t id, struct rw_buf *out);
 const struct rw_around *rw_tokenizer_around(const struct rw_tokenizer *tokenizer);
 /* Adds to *count how many special tokens the text would contain if it were trusted. INVALID_UTF8,
  * LIMIT_EXCEEDED, NO_MEMORY: then it is not known, which is not the same as none. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/base/buf.h"
+#include "core/base/utf8.h"
 #include "core/base/util.h"
 #include "core/io/json.h"
 #include "core/rw_engine.h"
@@ -138,12 +139,43 @@ static rw_status build(struct explain *e)
 
 /* ---- answers --------------------------------------------------------------------------------- */
 
-/* Text of a token; empty for one that the recipe names by its id. */
+static struct rw_str part(const struct rw_buf *text, const struct rw_buf *ends_of, uint32_t i)
+{
+    const uint32_t *ends = (const uint32_t *)(const void *)ends_of->ptr;
+    uint32_t begin = i > 0 ? ends[i - 1] : 0;
+    return rw_str_slice(rw_buf_str(text), begin, ends[i]);
+}
+
+/* Text of a token; empty for one that the recipe names by its id, and for all but one of the tokens
+ * that share a character. */
 static struct rw_str token_text(const struct explain *e, uint32_t i)
 {
-    const uint32_t *ends = (const uint32_t *)(const void *)e->view.ends.ptr;
-    uint32_t begin = i > 0 ? ends[i - 1] : 0;
-    return rw_str_slice(rw_buf_str(&e->view.text), begin, ends[i]);
+    return part(&e->view.text, &e->view.ends, i);
+}
+
+/* What it is in the vocabulary: "<|step|>", " pens", a byte. */
+static struct rw_str token_piece(const struct explain *e, uint32_t i)
+{
+    return part(&e->view.pieces, &e->view.piece_ends, i);
+}
+
+/* As C writes them: line feeds, control characters, and bytes that are no whole character. A token
+ * is one line, and JSON is UTF-8. */
+static void write_escaped(struct rw_str text, struct rw_buf *out)
+{
+    for (size_t i = 0; i < text.len;) {
+        unsigned char c = (unsigned char)text.ptr[i];
+        size_t whole = 0;
+        whole = rw_utf8_decode(text, i, &whole) >= 0 ? whole : 0;
+        if (c == '\n' || c == '\\') {
+            rw_buf_append(out, c == '\n' ? "\\n" : "\\\\", 2);
+        } else if (whole == 0 || c < 0x20 || c == 0x7f) {
+            rw_buf_printf(out, "\\x%02x", c);
+        } else {
+            rw_buf_append(out, text.ptr + i, whole);
+        }
+        i += whole > 0 ? whole : 1;
+    }
 }
 
 /* Number of the step whose reward is read at a token; 0 for none. */
@@ -184,6 +216,17 @@ static void write_json(const struct explain *e, struct rw_buf *out)
         rw_emit_text(out, token_text(e, i));
     }
     rw_emit_close(out, ']');
+    rw_emit_name(out, "pieces");
+    rw_emit_open(out, '[');
+    for (uint32_t i = 0; i < e->input.n_tokens; i++) {
+        struct rw_buf piece;
+        rw_buf_init(&piece, OUTPUT_BYTES);
+        write_escaped(token_piece(e, i), &piece);
+        rw_emit_text(out, rw_buf_str(&piece));
+        out->failed = out->failed || piece.failed;
+        rw_buf_fini(&piece);
+    }
+    rw_emit_close(out, ']');
     rw_emit_name(out, "read_at");
     rw_emit_open(out, '[');
     for (uint32_t i = 0; i < e->input.n_tokens; i++) {
@@ -194,21 +237,6 @@ static void write_json(const struct explain *e, struct rw_buf *out)
     rw_emit_close(out, ']');
     rw_emit_close(out, '}');
     rw_buf_append_char(out, '\n');
-}
-
-/* Line feeds and the like as they are typed in C, so that a token is one line. */
-static void write_quoted(struct rw_str text, struct rw_buf *out)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.ptr[i];
-        if (c == '\n') {
-            rw_buf_append(out, "\\n", 2);
-        } else if (c < 0x20 || c == 0x7f) {
-            rw_buf_printf(out, "\\x%02x", c);
-        } else {
-            rw_buf_append_char(out, (char)c);
-        }
-    }
 }
 
 static void write_text(const struct explain *e, struct rw_buf *out)
@@ -229,8 +257,10 @@ static void write_text(const struct explain *e, struct rw_buf *out)
             unsigned char c = (unsigned char)text.ptr[k];
             rw_buf_append_char(out, c < 0x20 && c != '\n' && c != '\t' ? '?' : (char)c);
         }
-        if (text.len == 0) {
-            rw_buf_printf(out, "[id %d]", e->input.ids[i]);
+        if (text.len == 0) { /* the recipe's own token; bytes of a character come with its text */
+            struct rw_str piece = token_piece(e, i);
+            bool byte = piece.len == 1 && (unsigned char)piece.ptr[0] >= 0x80;
+            write_escaped(byte ? (struct rw_str){NULL, 0} : piece, out);
         }
         if (step > 0 && process) {
             rw_buf_printf(out, "[[reward %u]]", step);
@@ -241,7 +271,10 @@ static void write_text(const struct explain *e, struct rw_buf *out)
     rw_buf_append_str(out, RW_STR("\n\n   place       id  text\n"));
     for (uint32_t i = 0; i < e->input.n_tokens; i++) {
         rw_buf_printf(out, "%8u %8d  ", i, e->input.ids[i]);
-        write_quoted(token_text(e, i), out);
+        write_escaped(token_piece(e, i), out);
+        if (token_text(e, i).len == 0) {
+            rw_buf_append_str(out, RW_STR("   (no text of its own)"));
+        }
         if (read_at(e, i) > 0) {
             rw_buf_printf(out, "   <- reward %u", read_at(e, i));
         }
@@ -254,6 +287,8 @@ static rw_status explain(struct explain *e)
     struct rw_buf out;
     rw_buf_init(&e->view.text, OUTPUT_BYTES);
     rw_buf_init(&e->view.ends, OUTPUT_BYTES);
+    rw_buf_init(&e->view.pieces, OUTPUT_BYTES);
+    rw_buf_init(&e->view.piece_ends, OUTPUT_BYTES);
     rw_buf_init(&out, OUTPUT_BYTES);
     rw_status status = build(e);
     if (status == RW_OK && e->json) {
@@ -270,6 +305,8 @@ static rw_status explain(struct explain *e)
     rw_buf_fini(&out);
     rw_buf_fini(&e->view.text);
     rw_buf_fini(&e->view.ends);
+    rw_buf_fini(&e->view.pieces);
+    rw_buf_fini(&e->view.piece_ends);
     return status;
 }
 

@@ -43,6 +43,9 @@ def test_the_places_are_those_of_the_steps(model):
     assert all(s in seen["rendered"] for s in [*steps, "What is 2+3?"])
     assert len(seen["read_at"]) == (2 if seen["kind"] == "process" else 1)
     assert seen["evidence"]
+    assert len(seen["pieces"]) == len(seen["ids"]) and all(seen["pieces"])
+    for text, piece in zip(seen["tokens"], seen["pieces"], strict=True):
+        assert piece == text or text == ""
     before = "".join(seen["tokens"][: seen["read_at"][0] + 1])
     assert steps[0] in before
     text = explain("--model", model, "--prompt", "What is 2+3?", "--steps", json.dumps(steps))
@@ -50,6 +53,19 @@ def test_the_places_are_those_of_the_steps(model):
     messages = json.dumps([{"role": "user", "content": "What is 2+3?"}])
     same = explain("--model", model, "--messages", messages, "--steps", json.dumps(steps), "--json")
     assert same.stdout == done.stdout
+
+
+def test_tokens_without_text_are_named():
+    """Markers that the recipe adds by id, and bytes of a character that several tokens share."""
+    model = next(m for m in models() if "prm" in m)
+    arguments = ("--model", model, "--prompt", "1🙂", "--steps", '["2"]')
+    seen = json.loads(explain(*arguments, "--json").stdout)
+    for text, piece in zip(seen["tokens"], seen["pieces"], strict=True):
+        assert piece == text if text.isascii() and text else piece
+    assert "<|step|>" in seen["pieces"] and "".join(seen["pieces"]).count("\\xf0") == 1
+    shown = explain(*arguments).stdout
+    assert "[id " not in shown and "1🙂" in shown and "<|step|>[[reward 1]]" in shown
+    assert "\\x9f\n" in shown
 
 
 def test_arguments_are_checked():

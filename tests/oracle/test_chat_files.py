@@ -140,3 +140,46 @@ def test_the_text_is_that_of_autotokenizer(folder, case, tmp_path):
         return
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["rendered"] == wanted
+
+
+BOS = "{{ bos_token }}"
+VERL = {
+    "llama": ("Llama", "<|begin_of_text|>"),  # this tokenizer puts BOS before a text
+    "qwen2": ("Qwen2", None),  # and this one nothing
+}
+
+
+@pytest.mark.parametrize("model_type", list(VERL))
+@pytest.mark.parametrize("written", [True, False], ids=["BOS written", "not written"])
+def test_verl_is_scored_where_its_versions_agree(tmp_path, model_type, written):
+    """0.6 tokenises the rendered text as it is; 0.7 and later take BOS off and have the tokenizer
+    add what it adds (compute_score_disrm, behind vLLM)."""
+    name, bos = VERL[model_type]
+    spec = dict(
+        public_models.MODELS["a verl reward model"],
+        architecture=name + "ForTokenClassification",
+        config=checkpoints.base(model_type, "llama3" if model_type == "llama" else "qwen"),
+        extra={"score.weight": (1, "H"), "score.bias": (1,)},
+        template=(BOS if written else "") + TURNS,
+    )
+    path = os.path.join(checkpoints.TOKENIZERS, spec["config"]["tokenizer"], "tokenizer.json")
+    folder = str(tmp_path / "model")
+    checkpoints.write(folder, "verl", tokenizers.Tokenizer.from_file(path), spec=spec)
+    config = {"chat_template": spec["template"], "bos_token": bos or "<|im_start|>"}
+    write(folder, {CONFIG: config, JINJA: None})
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    messages = [*QUESTION, {"role": "assistant", "content": "5"}]
+    text = tokenizer.apply_chat_template(messages, tokenize=False)
+    old = tokenizer(text, add_special_tokens=False)["input_ids"]
+    new = tokenizer(text.removeprefix(tokenizer.bos_token))["input_ids"]
+    done = subprocess.run(
+        [BIN, "explain", "--model", folder + ",preset=verl-rm", "--json", "--trace", "5"]
+        + ["--messages", json.dumps(QUESTION)],
+        capture_output=True,
+        text=True,
+    )
+    assert (old == new) == (written == (bos is not None))
+    if old == new:
+        assert json.loads(done.stdout)["ids"] == old, done.stderr
+    else:
+        assert done.returncode != 0 and "versions of verl" in done.stderr
