@@ -27,6 +27,7 @@ static const struct rw_error_entry ENTRY[RW_STATUS_COUNT] = {
     [RW_MODEL_KIND] = {422, BAD, false},
     [RW_BAD_HTTP] = {400, BAD, false},
     [RW_NOT_FOUND] = {404, BAD, false},
+    [RW_GONE] = {410, BAD, false},
     [RW_METHOD_NOT_ALLOWED] = {405, BAD, false},
     [RW_NOT_ACCEPTABLE] = {406, BAD, false},
     [RW_UNSUPPORTED_MEDIA] = {415, BAD, false},

@@ -106,6 +106,9 @@ struct rw_reply_trace {
     const struct rw_error *outcome_error;
     bool has_reference; /* outcome is written for `verified` even without an outcome model */
     struct rw_reply_verdict verdict;
+    const char *label_request; /* id of the request, where a run watches; NULL = no label */
+    int64_t label_step;        /* -1 = not given, as below */
+    int64_t label_sample_index;
     const struct rw_reply_gated *gated; /* NULL = no gate was asked for */
     bool split;                         /* the trace was text: the steps' spans are the split */
     struct rw_str separator;            /* that cut it; empty: a list, or a text that is one step */

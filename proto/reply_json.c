@@ -187,10 +187,36 @@ static void write_roles(struct rw_buf *out, const struct rw_reply_trace *trace)
     }
 }
 
+static void write_optional(struct rw_buf *out, const char *name, int64_t value)
+{
+    rw_emit_name(out, name);
+    if (value >= 0) {
+        rw_emit_signed(out, value);
+    } else {
+        rw_emit_raw(out, "null");
+    }
+}
+
+/* By which the alarms of its run name the trace, member by member. */
+static void write_label(struct rw_buf *out, const struct rw_reply_trace *trace)
+{
+    rw_emit_name(out, "label");
+    rw_emit_open(out, '{');
+    rw_emit_text_field(out, "request_id", trace->label_request);
+    rw_emit_unsigned_field(out, "item", trace->item);
+    rw_emit_unsigned_field(out, "trace", trace->trace);
+    write_optional(out, "step", trace->label_step);
+    write_optional(out, "sample_index", trace->label_sample_index);
+    rw_emit_close(out, '}');
+}
+
 void rw_reply_json_trace(struct rw_buf *out, const struct rw_reply_trace *trace, bool with_steps)
 {
     rw_emit_unsigned_field(out, "item", trace->item);
     rw_emit_unsigned_field(out, "trace", trace->trace);
+    if (trace->label_request != NULL) {
+        write_label(out, trace);
+    }
     write_error_or_null(out, trace->error);
     write_process(out, trace);
     write_outcome(out, trace);

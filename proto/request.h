@@ -55,6 +55,8 @@ struct rw_request_item {
     size_t n_traces;
     struct rw_str reference; /* reference answer; ptr NULL when absent */
     struct rw_str domain;    /* calibration domain, else the request's; ptr NULL when absent */
+    bool has_sample_index;   /* else the request's */
+    int64_t sample_index;
 };
 
 enum rw_flags_tier {
@@ -101,6 +103,10 @@ enum rw_overlong_policy {
 
 enum {
     RW_REQUEST_RUN_ID_MAX = 128, /* bytes */
+    RW_REQUEST_LABELS_MAX = 8,   /* of a run */
+    RW_REQUEST_LABEL_NAME_MAX = 32,
+    RW_REQUEST_LABEL_VALUE_MAX = 128,
+    RW_REQUEST_LABELS_BYTES = 1024, /* of all of them as JSON, NUL included */
 };
 
 /* Labels of a training run; see verl's and TRL's own names. */
@@ -110,6 +116,8 @@ struct rw_request_run {
     int64_t sample_index;
     int64_t rollout_n; /* traces of this prompt in this step */
     bool validate;
+    size_t labels_len;
+    char labels[RW_REQUEST_LABELS_BYTES]; /* a JSON object, as short as can be; empty = absent */
 };
 
 struct rw_request {

@@ -7,7 +7,8 @@
 #include "proto/emit.h"
 #include "proto/suggest.h"
 
-static const double REFERENCE_MAX = 9007199254740992.0; /* 2^53: what 2^53 + 1 is read as */
+static const int64_t SAMPLE_INDEX_MAX = (int64_t)1 << 53; /* what a double holds exactly */
+static const double REFERENCE_MAX = 9007199254740992.0;   /* 2^53: what 2^53 + 1 is read as */
 
 /* ---- unknown fields -------------------------------------------------------------------------- */
 
@@ -412,6 +413,12 @@ static rw_status read_labels(struct rw_request_reader *r, const struct rw_path *
     }
     if (status == RW_OK && nodes->domain != NULL) {
         status = rw_request_item_domain(nodes->domain, &domain, &item->domain, r->err);
+    }
+    if (status == RW_OK && nodes->sample_index != NULL) {
+        struct rw_path sample = {up, "sample_index", -1};
+        item->has_sample_index = true;
+        status = rw_tree_want_integer(nodes->sample_index, &sample, 0, SAMPLE_INDEX_MAX,
+                                      &item->sample_index, r->err);
     }
     return status;
 }

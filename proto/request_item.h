@@ -20,7 +20,8 @@ struct rw_item_nodes {
     const cJSON *trace;
     const cJSON *traces;
     const cJSON *reference;
-    const cJSON *domain; /* of a listed item; the request's own is an option */
+    const cJSON *domain;       /* of a listed item; the request's own is an option */
+    const cJSON *sample_index; /* likewise: the request's own is in its run */
 };
 
 /* Takes `member` into `nodes`; false when it is not a member of an item. */

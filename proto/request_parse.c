@@ -3,7 +3,9 @@
 #include <math.h>
 
 #include "core/base/assert.h"
+#include "core/base/buf.h"
 #include "core/base/util.h"
+#include "proto/emit.h"
 #include "proto/request_item.h"
 
 static const int64_t INTEGER_MAX = (int64_t)1 << 53; /* what a double holds exactly */
@@ -204,10 +206,68 @@ static rw_status read_run_id(const cJSON *node, const struct rw_path *path, stru
     return status;
 }
 
+/* They end up in lists, in files and on pages: few, short, without control characters. */
+static rw_status read_label(const cJSON *m, const struct rw_path *path, struct rw_buf *out,
+                            struct rw_error *err)
+{
+    struct rw_path at = {path, m->string, -1};
+    struct rw_str name = rw_str_from(m->string);
+    struct rw_str value = {NULL, 0};
+    rw_status status = rw_tree_want_text(m, &at, &value, err);
+    bool fits = name.len > 0 && name.len <= RW_REQUEST_LABEL_NAME_MAX &&
+                value.len <= RW_REQUEST_LABEL_VALUE_MAX;
+    for (size_t i = 0; fits && i < name.len; i++) {
+        unsigned char c = (unsigned char)name.ptr[i];
+        fits = (c | 0x20) - 'a' < 26U || c - '0' < 10U || (c != '\0' && strchr("_-./", c) != NULL);
+    }
+    for (size_t i = 0; status == RW_OK && fits && i < value.len; i++) {
+        fits = (unsigned char)value.ptr[i] >= 0x20 && value.ptr[i] != 0x7F;
+    }
+    if (status == RW_OK && !fits) {
+        return rw_path_fail(&at, err, RW_INVALID_REQUEST,
+                            "a label has a name of 1 to %d letters, digits, '_', '-', '.' or '/' "
+                            "and a text of %d bytes at most without control characters",
+                            RW_REQUEST_LABEL_NAME_MAX, RW_REQUEST_LABEL_VALUE_MAX);
+    }
+    if (status == RW_OK) {
+        rw_emit_name(out, m->string);
+        rw_emit_text(out, value);
+    }
+    return status;
+}
+
+static rw_status read_labels(const cJSON *node, const struct rw_path *path,
+                             struct rw_request_run *run, struct rw_error *err)
+{
+    struct rw_buf json;
+    size_t n = 0;
+    rw_status status = rw_tree_want_object(node, path, err);
+    rw_buf_init(&json, RW_REQUEST_LABELS_BYTES - 1);
+    rw_emit_open(&json, '{');
+    for (const cJSON *m = node->child; m != NULL && status == RW_OK; m = m->next, n++) {
+        status = n < RW_REQUEST_LABELS_MAX
+                     ? read_label(m, path, &json, err)
+                     : rw_path_fail(path, err, RW_INVALID_REQUEST, "a run has %d labels at most",
+                                    RW_REQUEST_LABELS_MAX);
+    }
+    rw_emit_close(&json, '}');
+    if (status == RW_OK && json.failed) {
+        status = rw_path_fail(path, err, RW_INVALID_REQUEST, "the labels are over %d bytes of JSON",
+                              RW_REQUEST_LABELS_BYTES - 1);
+    }
+    if (status == RW_OK) {
+        memcpy(run->labels, json.ptr, json.len);
+        run->labels_len = json.len;
+    }
+    rw_buf_fini(&json);
+    return status;
+}
+
 static rw_status read_run(const cJSON *node, const struct rw_path *path, struct rw_request *out,
                           struct rw_error *err)
 {
-    static const char *const WORD[] = {"id", "step", "sample_index", "rollout_n", "validate"};
+    static const char *const WORD[] = {"id",        "step",     "sample_index",
+                                       "rollout_n", "validate", "labels"};
     int64_t *const NUMBER[] = {NULL, &out->run.step, &out->run.sample_index, &out->run.rollout_n};
     rw_status status = rw_tree_want_object(node, path, err);
     for (const cJSON *m = node->child; m != NULL && status == RW_OK; m = m->next) {
@@ -226,8 +286,10 @@ static rw_status read_run(const cJSON *node, const struct rw_path *path, struct 
             status = read_run_id(m, &at, &out->run.id, err);
         } else if (i < RW_COUNT(NUMBER)) {
             status = rw_tree_want_integer(m, &at, 0, INTEGER_MAX, NUMBER[i], err);
-        } else {
+        } else if (i == RW_COUNT(NUMBER)) {
             status = rw_tree_want_bool(m, &at, &out->run.validate, err);
+        } else {
+            status = read_labels(m, &at, &out->run, err);
         }
     }
     return status;
@@ -273,14 +335,16 @@ static rw_status read_option(const cJSON *member, struct rw_request *out, struct
 
 static rw_status read_listed_item(struct rw_request_reader *r, const cJSON *node, size_t index)
 {
-    static const char *const ITEM_FIELD[] = {"prompt", "messages",  "trace",
-                                             "traces", "reference", "domain"};
+    static const char *const ITEM_FIELD[] = {"prompt",    "messages", "trace",       "traces",
+                                             "reference", "domain",   "sample_index"};
     struct rw_path path = {NULL, "items", (long)index};
     rw_status status = rw_tree_want_object(node, &path, r->err);
     struct rw_item_nodes nodes = {0};
     for (const cJSON *m = node->child; m != NULL && status == RW_OK; m = m->next) {
         if (rw_str_is(rw_str_from(m->string), "domain")) {
             nodes.domain = cJSON_IsNull(m) ? NULL : m;
+        } else if (rw_str_is(rw_str_from(m->string), "sample_index")) {
+            nodes.sample_index = cJSON_IsNull(m) ? NULL : m;
         } else if (!rw_request_item_take(m, &nodes)) {
             status = rw_request_item_unknown(&path, m, ITEM_FIELD, RW_COUNT(ITEM_FIELD), r->err);
         }

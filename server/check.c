@@ -11,6 +11,7 @@
 #include "server/auth.h"
 #include "server/http/listener.h"
 #include "server/model_choice.h"
+#include "server/runs/keep.h"
 #include "server/runs/runs.h"
 #include "server/runs/store.h"
 #include "server/scoring/bridge.h"
@@ -61,6 +62,9 @@ static rw_status check_run_bounds(const struct rw_options *options, struct rw_er
     bool good = options->runs_window >= RW_RUN_WINDOW_MIN &&
                 options->runs_window <= RW_RUN_WINDOW_MAX && options->runs_memory >= 1 &&
                 options->runs_memory <= 4096 && options->runs_kept >= options->runs_memory;
+    if (options->runs_keep_traces > RW_KEEP_PER_RUN_MAX) {
+        return rw_fail(err, RW_CONFIG, "--runs-keep-traces is %d at most", RW_KEEP_PER_RUN_MAX);
+    }
     return good ? RW_OK
                 : rw_fail(err, RW_CONFIG,
                           "--runs-window is %d to %d, --runs-memory 1 to 4096, and --runs-kept at "

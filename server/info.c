@@ -93,7 +93,7 @@ void rw_info_options(struct rw_service *service, struct rw_exchange *ex)
     snprintf(extra, sizeof extra, "Allow: %s\r\n%s", ex->allow,
              !rw_access_is_preflight(service, ex)
                  ? ""
-                 : "Access-Control-Allow-Methods: GET, HEAD, POST\r\n"
+                 : "Access-Control-Allow-Methods: GET, HEAD, POST, DELETE\r\n"
                    "Access-Control-Allow-Headers: Authorization, Content-Type, Accept, "
                    "X-Request-Id, Last-Event-ID, traceparent\r\n"
                    "Access-Control-Allow-Private-Network: true\r\n"

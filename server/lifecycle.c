@@ -388,7 +388,8 @@ static rw_status start_runs(struct daemon *d, struct rw_error *err)
     struct rw_runs_options options = {.path = o->runs_db,
                                       .run = {o->runs_window, o->runs_warm},
                                       .memory_max = o->runs_memory,
-                                      .kept_max = o->runs_kept};
+                                      .kept_max = o->runs_kept,
+                                      .keep_traces = o->runs_keep_traces};
     rw_status status = rw_runs_start(&d->loop, &options, on_run_news, &d->service.desk,
                                      &d->service.desk.runs, err);
     d->service.scoring.runs = d->service.desk.runs;

@@ -49,6 +49,11 @@ static void run(struct rw_service *s, struct rw_exchange *ex)
     rw_run_desk_show(&s->desk, ex);
 }
 
+static void run_traces(struct rw_service *s, struct rw_exchange *ex)
+{
+    rw_run_desk_traces(&s->desk, ex);
+}
+
 static void run_events(struct rw_service *s, struct rw_exchange *ex)
 {
     rw_run_desk_events(&s->desk, ex);
@@ -75,7 +80,8 @@ static const struct rw_route ROUTE[] = {
     {GET_ONLY, "/v1/models", rw_info_models},
     {GET_ONLY, "/v1/status", rw_status_page_reply},
     {GET_ONLY, "/v1/runs", runs},
-    {GET_ONLY, "/v1/runs/{id}", run},
+    {"GET, HEAD, DELETE, OPTIONS", "/v1/runs/{id}", run},
+    {GET_ONLY, "/v1/runs/{id}/traces", run_traces},
     {GET_ONLY, "/v1/runs/{id}/events", run_events},
     {POST_ONLY, "/v1/runs/{id}/acknowledge", run_acknowledge},
     {POST_ONLY, "/v1/rewards", rewards, .ready = true, .body = true, .scoring = true},

@@ -115,6 +115,7 @@ static void write_runs(struct rw_buf *out, const struct rw_service *s)
     figure(out, "open_alarms", runs.open_alarms);
     figure(out, "observed", runs.observed);
     figure(out, "dropped", runs.dropped);
+    figure(out, "texts_dropped", runs.texts_dropped);
     figure(out, "failed", runs.failed);
     rw_emit_bool_field(out, "durable", runs.durable);
     rw_emit_close(out, '}');

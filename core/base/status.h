@@ -28,6 +28,7 @@
     /* HTTP and access */                                                                         \
     XX(BAD_HTTP, "bad_http", "the request is not acceptable HTTP/1.1")                            \
     XX(NOT_FOUND, "not_found", "no such route")                                                   \
+    XX(GONE, "run_forgotten", "the run was known once, and is not kept any more")                 \
     XX(METHOD_NOT_ALLOWED, "method_not_allowed", "the route does not know this method")           \
     XX(NOT_ACCEPTABLE, "not_acceptable", "no representation matches Accept")                      \
     XX(UNSUPPORTED_MEDIA, "unsupported_media_type", "the content type or coding is not accepted") \

@@ -1,9 +1,13 @@
 #include "server/runs/desk.h"
 
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/base/alloc.h"
+#include "core/base/util.h"
+#include "proto/reply.h"
 
 enum {
     SUBSCRIBERS_MAX = 256, /* event streams open at once */
@@ -17,6 +21,7 @@ struct rw_asker {
     bool asking;            /* the task is out */
     bool begun;             /* events: the head of the reply was sent */
     bool news;              /* events: something happened since the last question */
+    bool over;              /* events: the run is gone, and so is the stream */
     struct rw_buf pending;  /* events: not yet pulled */
     struct rw_asker *prev;
     struct rw_asker *next;
@@ -59,6 +64,64 @@ static bool read_id(const struct rw_exchange *ex, struct rw_runs_task *task)
     return n > 0;
 }
 
+/* A parameter of the query; empty when absent. Ours hold nothing that is percent-encoded. */
+static struct rw_str query(const struct rw_exchange *ex, const char *name)
+{
+    struct rw_str target = ex->in->request.target;
+    size_t at = rw_str_find(target, RW_STR("?"), 0);
+    size_t len = strlen(name);
+    while (at < target.len) {
+        size_t end = rw_str_find(target, RW_STR("&"), at + 1);
+        struct rw_str part = rw_str_slice(target, at + 1, end);
+        if (part.len > len && part.ptr[len] == '=' && memcmp(part.ptr, name, len) == 0) {
+            return rw_str_slice(part, len + 1, part.len);
+        }
+        at = end;
+    }
+    return (struct rw_str){NULL, 0};
+}
+
+/* "1795948738.5_12": time of update and row, as the page before gave it. */
+static bool read_cursor(struct rw_str text, struct rw_store_place *out)
+{
+    char copy[64];
+    char *end = copy;
+    if (text.len >= sizeof copy) {
+        return false;
+    }
+    memcpy(copy, text.ptr, text.len);
+    copy[text.len] = '\0';
+    out->updated = strtod(copy, &end);
+    if (end == copy || *end != '_' || !isfinite(out->updated)) {
+        return false;
+    }
+    const char *row = end + 1;
+    out->row = strtoll(row, &end, 10);
+    return end != row && *end == '\0' && out->row >= 0;
+}
+
+static rw_status read_page(const struct rw_exchange *ex, struct rw_runs_task *task,
+                           struct rw_error *err)
+{
+    struct rw_str limit = query(ex, "limit");
+    struct rw_str cursor = query(ex, "cursor");
+    unsigned long long n = RW_RUNS_LIST_DEFAULT;
+    task->has_from = cursor.len > 0;
+    if (limit.len > 0 && (!rw_str_to_u64(limit, &n) || n < 1 || n > RW_RUNS_LIST_MAX)) {
+        rw_fail(err, RW_INVALID_REQUEST, "limit is 1 to %d", RW_RUNS_LIST_MAX);
+        rw_error_param(err, "limit");
+        return RW_INVALID_REQUEST;
+    }
+    if (task->has_from && !read_cursor(cursor, &task->from)) {
+        rw_fail(err, RW_INVALID_REQUEST, "that is no cursor of this list");
+        rw_error_hint(err, "take next_cursor of the page before, as it is");
+        rw_error_param(err, "cursor");
+        return RW_INVALID_REQUEST;
+    }
+    task->limit = n;
+    return RW_OK;
+}
+
 static void destroy(struct rw_asker *a)
 {
     rw_buf_fini(&a->task.reply);
@@ -79,7 +142,10 @@ static void refuse(struct rw_asker *a, const struct rw_error *err)
 {
     struct rw_exchange *ex = a->ex;
     struct rw_error copy = *err;
-    if (copy.status == RW_NOT_FOUND) {
+    if (copy.status == RW_GONE) {
+        rw_error_hint(&copy, "its next trace begins it anew; --runs-db, --runs-kept and "
+                             "--runs-memory say how many runs are kept");
+    } else if (copy.status == RW_NOT_FOUND) {
         rw_error_hint(&copy, "a run begins with the first scored trace that carries \"run\": "
                              "{\"id\": ...}; GET /v1/runs lists them");
     }
@@ -96,7 +162,8 @@ static void on_answer(struct rw_runs_task *task)
     } else if (task->status != RW_OK) {
         refuse(a, &task->error);
     } else {
-        rw_exchange_reply(a->ex, 200, "application/json", rw_buf_str(&task->reply), NULL);
+        const char *type = task->as_text ? "text/plain; charset=utf-8" : "application/json";
+        rw_exchange_reply(a->ex, 200, type, rw_buf_str(&task->reply), "Vary: Accept\r\n");
         destroy(a);
     }
 }
@@ -116,6 +183,10 @@ static struct rw_asker *create(struct rw_run_desk *desk, struct rw_exchange *ex,
     a->task.question = question;
     a->task.done = on_answer;
     rw_buf_init(&a->pending, 2 * RW_RUNS_REPLY_MAX);
+    if (question == RW_RUNS_LIST && read_page(ex, &a->task, &err) != RW_OK) {
+        refuse(a, &err);
+        return NULL;
+    }
     if (question != RW_RUNS_LIST && !read_id(ex, &a->task)) {
         rw_fail(&err, RW_NOT_FOUND, "there is no run of that id");
         refuse(a, &err);
@@ -137,6 +208,11 @@ static void handle(struct rw_run_desk *desk, struct rw_exchange *ex, enum rw_run
     if (a == NULL) {
         return;
     }
+    enum rw_reply_format format = RW_REPLY_JSON;
+    if (question == RW_RUNS_SHOW && rw_reply_negotiate(rw_exchange_header(ex, RW_HEADER_ACCEPT),
+                                                       false, &format, &err) == RW_OK) {
+        a->task.as_text = format == RW_REPLY_TEXT;
+    }
     ex->work = a;
     ex->gone = on_gone;
     if (!ask(a, &err)) {
@@ -151,7 +227,13 @@ void rw_run_desk_list(struct rw_run_desk *desk, struct rw_exchange *ex)
 
 void rw_run_desk_show(struct rw_run_desk *desk, struct rw_exchange *ex)
 {
-    handle(desk, ex, RW_RUNS_SHOW);
+    bool erase = rw_str_is(ex->in->request.method, "DELETE");
+    handle(desk, ex, erase ? RW_RUNS_DELETE : RW_RUNS_SHOW);
+}
+
+void rw_run_desk_traces(struct rw_run_desk *desk, struct rw_exchange *ex)
+{
+    handle(desk, ex, RW_RUNS_TRACES);
 }
 
 void rw_run_desk_acknowledge(struct rw_run_desk *desk, struct rw_exchange *ex)
@@ -193,8 +275,9 @@ static enum rw_pull pull_events(void *ctx, struct rw_buf *out)
         rw_buf_append(out, a->pending.ptr, a->pending.len);
         rw_buf_clear(&a->pending);
     }
-    if (a->desk->draining) {
-        rw_buf_append_str(out, RW_STR("event: end\ndata: {\"reason\":\"draining\"}\n\n"));
+    if (a->desk->draining || a->over) {
+        rw_buf_append_str(out, a->over ? RW_STR("event: end\ndata: {\"reason\":\"forgotten\"}\n\n")
+                                       : RW_STR("event: end\ndata: {\"reason\":\"draining\"}\n\n"));
         unlink_asker(a);
         a->ex = NULL;
         if (!a->asking) {
@@ -227,6 +310,7 @@ static void on_events(struct rw_runs_task *task)
         refuse(a, &task->error);
         return;
     }
+    a->over = task->status == RW_GONE || task->status == RW_NOT_FOUND;
     rw_buf_append_str(&a->pending, rw_buf_str(&task->reply));
     rw_buf_fini(&task->reply);
     a->news = a->news || task->more;

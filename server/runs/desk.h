@@ -20,7 +20,10 @@ struct rw_run_desk {
 };
 
 void rw_run_desk_list(struct rw_run_desk *desk, struct rw_exchange *ex);
+/* DELETE removes it. */
 void rw_run_desk_show(struct rw_run_desk *desk, struct rw_exchange *ex);
+/* GET /v1/runs/{id}/traces: the texts kept by --runs-keep-traces. */
+void rw_run_desk_traces(struct rw_run_desk *desk, struct rw_exchange *ex);
 void rw_run_desk_acknowledge(struct rw_run_desk *desk, struct rw_exchange *ex);
 void rw_run_desk_events(struct rw_run_desk *desk, struct rw_exchange *ex);
 /* Event streams look for news, or end when the daemon drains. */

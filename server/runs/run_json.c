@@ -125,14 +125,31 @@ void rw_run_json_window(struct rw_buf *out, const struct rw_run_window *w)
     rw_emit_close(out, '}');
 }
 
-static void label(struct rw_buf *out, const struct rw_run_label *l)
+void rw_run_json_label_members(struct rw_buf *out, const struct rw_run_label *l)
 {
-    rw_emit_open(out, '{');
     text(out, "request_id", l->request);
     count(out, "item", l->item);
     count(out, "trace", l->trace);
     optional(out, "step", l->step);
     optional(out, "sample_index", l->sample_index);
+}
+
+static void label(struct rw_buf *out, const struct rw_run_label *l)
+{
+    rw_emit_open(out, '{');
+    rw_run_json_label_members(out, l);
+    rw_emit_close(out, '}');
+}
+
+void rw_run_json_trace(struct rw_buf *out, const struct rw_store_trace *trace)
+{
+    rw_emit_open(out, '{');
+    text(out, "why", trace->why);
+    text(out, "rule", trace->rule[0] != '\0' ? trace->rule : NULL);
+    count(out, "at_trace", trace->at);
+    count(out, "window", trace->window);
+    rw_buf_append_char(out, ',');
+    rw_buf_append_str(out, trace->data);
     rw_emit_close(out, '}');
 }
 
@@ -187,6 +204,8 @@ static void row_figures(struct rw_buf *out, const struct rw_store_run *row)
     number(out, "updated", row->updated);
     count(out, "open_alarms", row->alarms);
     count(out, "last_event", row->events);
+    rw_emit_name(out, "labels");
+    rw_emit_raw(out, row->labels[0] != '\0' ? row->labels : "{}");
 }
 
 void rw_run_json(struct rw_buf *out, const struct rw_run *run, const struct rw_store_run *row,

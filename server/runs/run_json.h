@@ -11,6 +11,10 @@ void rw_run_json(struct rw_buf *out, const struct rw_run *run, const struct rw_s
                  bool durable);
 void rw_run_json_window(struct rw_buf *out, const struct rw_run_window *window);
 void rw_run_json_alarm(struct rw_buf *out, const struct rw_run_alarm *alarm);
+/* The members of a label, without braces. */
+void rw_run_json_label_members(struct rw_buf *out, const struct rw_run_label *label);
+/* A kept trace, an entry of GET /v1/runs/{id}/traces. */
+void rw_run_json_trace(struct rw_buf *out, const struct rw_store_trace *trace);
 /* One entry of GET /v1/runs. */
 void rw_run_json_entry(struct rw_buf *out, struct rw_str name, const struct rw_store_run *row);
 

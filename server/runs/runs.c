@@ -1,5 +1,6 @@
 #include "server/runs/runs.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "core/base/alloc.h"
@@ -8,6 +9,7 @@
 #include "core/base/log.h"
 #include "core/base/util.h"
 #include "server/runs/run_json.h"
+#include "server/runs/run_text.h"
 #include "server/runs/runs_parts.h"
 
 struct rw_runs_observation {
@@ -15,6 +17,10 @@ struct rw_runs_observation {
     size_t id_len;
     char id[RW_RUN_ID_MAX];
     struct rw_run_trace trace;
+    char *text; /* NULL = none */
+    size_t text_len;
+    size_t labels_len;
+    char labels[RW_STORE_LABELS_MAX];
 };
 
 /* Under the lock, wherever a queue changes. */
@@ -50,7 +56,56 @@ static void tell_events(struct rw_runs *r, struct rw_runs_entry *e)
     }
 }
 
-static void take_observation(struct rw_runs *r, const struct rw_runs_observation *o)
+/* The text of a trace joins the ring; it is the observation's no more. */
+static void keep_text(struct rw_runs *r, const struct rw_runs_entry *e,
+                      struct rw_runs_observation *o)
+{
+    struct rw_run_view v;
+    if (r->keep == NULL || o->text == NULL) {
+        return;
+    }
+    rw_run_view(e->run, &v);
+    struct rw_keep_trace kept = {.run = rw_runs_shelf_hash(e),
+                                 .at = v.traces,
+                                 .label = o->trace.label,
+                                 .data = o->text,
+                                 .len = o->text_len};
+    memcpy(kept.reward, o->trace.reward, sizeof kept.reward);
+    rw_keep_add(r->keep, &kept);
+    o->text = NULL;
+}
+
+/* What alarms name, and of each window the trace nearest to its mean reward: its text is kept. */
+static void keep_traces(struct rw_runs *r, struct rw_runs_entry *e)
+{
+    if (r->keep == NULL) {
+        return;
+    }
+    uint64_t run = rw_runs_shelf_hash(e);
+    const struct rw_run_window *w = r->happened.window;
+    if (w != NULL) {
+        enum rw_run_reward reward =
+            isfinite(w->reward[RW_RUN_OUTCOME].value) ? RW_RUN_OUTCOME : RW_RUN_PROCESS;
+        uint64_t from = w->end > w->traces ? w->end - w->traces : 0;
+        const struct rw_keep_trace *t =
+            rw_keep_nearest(r->keep, run, from, reward, w->reward[reward].value);
+        if (t != NULL) {
+            rw_runs_shelf_keep_trace(r, e, "typical", "", w->index, t);
+        }
+    }
+    for (uint32_t i = 0; i < r->happened.n_alarms; i++) {
+        const struct rw_run_alarm *a = &r->happened.alarm[i];
+        for (uint32_t k = 0; k < a->n_suspects; k++) {
+            const struct rw_keep_trace *t = rw_keep_find(r->keep, run, &a->suspect[k]);
+            if (t != NULL) {
+                rw_runs_shelf_keep_trace(r, e, "named", rw_run_rule_info(a->rule)->name, a->window,
+                                         t);
+            }
+        }
+    }
+}
+
+static void take_observation(struct rw_runs *r, struct rw_runs_observation *o)
 {
     struct rw_error err = {0};
     struct rw_runs_entry *e;
@@ -60,6 +115,9 @@ static void take_observation(struct rw_runs *r, const struct rw_runs_observation
     }
     if (status == RW_OK) {
         e->number++;
+        keep_text(r, e, o);
+        rw_runs_shelf_label(r, e, (struct rw_str){o->labels, o->labels_len});
+        keep_traces(r, e);
         tell_events(r, e);
         rw_runs_shelf_keep(r, e, RW_STORE_TRACE, &o->trace, r->happened.window != NULL);
     }
@@ -72,6 +130,9 @@ static void take_observation(struct rw_runs *r, const struct rw_runs_observation
 struct listing {
     struct rw_runs *runs;
     struct rw_buf *out;
+    uint64_t left; /* of the page */
+    struct rw_store_place last;
+    bool more;
 };
 
 /* A run in memory may know more than its row, and have no row at all while the disk is full. */
@@ -84,7 +145,13 @@ static void list_one(void *ctx, struct rw_str name, const struct rw_store_run *r
             return; /* listed already */
         }
     }
+    if (l->left == 0) {
+        l->more = true;
+        return;
+    }
     rw_run_json_entry(l->out, name, run);
+    l->left--;
+    l->last = (struct rw_store_place){run->updated, run->row};
 }
 
 static void list_unwritten(struct rw_runs *r, struct rw_buf *out)
@@ -101,14 +168,52 @@ static void list_unwritten(struct rw_runs *r, struct rw_buf *out)
     }
 }
 
+/* A page and one more, so that it is known whether there is another. */
 static void answer_list(struct rw_runs *r, struct rw_runs_task *t)
 {
-    struct listing listing = {r, &t->reply};
+    struct listing l = {.runs = r, .out = &t->reply, .left = t->limit};
     rw_runs_shelf_flush(r);
     rw_buf_append_str(&t->reply, RW_STR("{\"object\":\"list\",\"data\":["));
-    list_unwritten(r, &t->reply);
-    t->status = rw_store_list(r->store, RW_RUNS_LIST_MAX, list_one, &listing, &t->error);
+    if (!t->has_from) {
+        list_unwritten(r, &t->reply);
+    }
+    t->status = rw_store_list(r->store, t->limit + 1 + r->entries, t->has_from ? &t->from : NULL,
+                              list_one, &l, &t->error);
+    rw_buf_append_str(&t->reply, RW_STR("],\"next_cursor\":"));
+    if (l.more) {
+        rw_buf_printf(&t->reply, "\"%.17g_%lld\"}\n", l.last.updated, (long long)l.last.row);
+    } else {
+        rw_buf_append_str(&t->reply, RW_STR("null}\n"));
+    }
+}
+
+struct trace_writer {
+    struct rw_buf *out;
+    size_t n;
+};
+
+static void trace_one(void *ctx, const struct rw_store_trace *trace)
+{
+    struct trace_writer *w = ctx;
+    rw_run_json_trace(w->out, trace);
+    w->n++;
+}
+
+static void answer_traces(struct rw_runs *r, struct rw_runs_task *t, const struct rw_runs_entry *e)
+{
+    struct trace_writer writer = {&t->reply, 0};
+    t->reply.max_bytes = RW_RUNS_TRACES_MAX;
+    rw_buf_printf(&t->reply, "{\"object\":\"list\",\"keep\":%llu,\"data\":[",
+                  (unsigned long long)r->options.keep_traces);
+    t->status = rw_store_traces(r->store, e->row.row, trace_one, &writer, &t->error);
     rw_buf_append_str(&t->reply, RW_STR("]}\n"));
+}
+
+static void answer_delete(struct rw_runs *r, struct rw_runs_task *t, struct rw_runs_entry *e)
+{
+    t->status = rw_runs_shelf_remove(r, e, "it was deleted on request", &t->error);
+    r->had_events = true; /* open event streams end */
+    rw_buf_append_str(&t->reply, RW_STR("{\"object\":\"run\",\"deleted\":true}\n"));
 }
 
 static void answer_run(struct rw_runs *r, struct rw_runs_task *t, struct rw_runs_entry *e)
@@ -124,7 +229,12 @@ static void answer_run(struct rw_runs *r, struct rw_runs_task *t, struct rw_runs
         rw_runs_shelf_keep(r, e, RW_STORE_ACKNOWLEDGE, NULL, false);
     }
     rw_runs_shelf_flush(r);
-    rw_run_json(&t->reply, e->run, &e->row, rw_store_durable(r->store) && !e->torn);
+    bool durable = rw_store_durable(r->store) && !e->torn;
+    if (t->as_text) {
+        rw_run_text(&t->reply, e->run, &e->row, durable);
+        return;
+    }
+    rw_run_json(&t->reply, e->run, &e->row, durable);
     rw_buf_append_char(&t->reply, '\n');
 }
 
@@ -163,6 +273,10 @@ static void answer(struct rw_runs *r, struct rw_runs_task *t)
         t->status = rw_store_events(r->store, e->row.row, t->after, RW_RUNS_EVENTS_BATCH, event_one,
                                     &writer, &t->error);
         t->more = writer.n == RW_RUNS_EVENTS_BATCH;
+    } else if (e != NULL && t->question == RW_RUNS_TRACES) {
+        answer_traces(r, t, e);
+    } else if (e != NULL && t->question == RW_RUNS_DELETE) {
+        answer_delete(r, t, e);
     } else if (e != NULL) {
         answer_run(r, t, e);
     }
@@ -176,6 +290,7 @@ static void work_off(struct rw_runs *r, struct rw_runs_observation *o, struct rw
     while (o != NULL) {
         struct rw_runs_observation *next = o->next;
         take_observation(r, o);
+        rw_free(o->text);
         rw_free(o);
         o = next;
     }
@@ -238,6 +353,7 @@ static void thread(void *ctx)
         r->first = NULL;
         r->end = &r->first;
         r->queued = 0;
+        r->queued_bytes = 0;
         check_queues(r);
         r->task_first = NULL;
         r->task_end = &r->task_first;
@@ -283,19 +399,57 @@ static void on_wake(uv_async_t *handle)
     deliver(handle->data);
 }
 
-bool rw_runs_observe(struct rw_runs *r, struct rw_str id, const struct rw_run_trace *trace)
+bool rw_runs_keeps_traces(const struct rw_runs *r)
+{
+    return r->keep != NULL;
+}
+
+static struct rw_runs_observation *copy(struct rw_str id, const struct rw_run_trace *trace,
+                                        const struct rw_runs_extra *extra)
+{
+    struct rw_runs_observation *o = rw_alloc(sizeof *o);
+    if (o == NULL) {
+        return NULL;
+    }
+    o->next = NULL;
+    o->id_len = id.len;
+    memcpy(o->id, id.ptr, id.len);
+    o->trace = *trace;
+    rw_assert(extra->labels.len < RW_STORE_LABELS_MAX);
+    o->labels_len = extra->labels.len;
+    memcpy(o->labels, extra->labels.len > 0 ? extra->labels.ptr : "", extra->labels.len);
+    o->text_len = extra->text.len;
+    o->text = extra->text.len > 0 ? rw_alloc(extra->text.len) : NULL;
+    if (o->text != NULL) {
+        memcpy(o->text, extra->text.ptr, extra->text.len);
+    }
+    return o;
+}
+
+/* Under the lock: a text that finds no room is dropped, its trace is not. */
+static void charge_text(struct rw_runs *r, struct rw_runs_observation *o)
+{
+    if (o->text_len == 0) {
+        return;
+    }
+    if (o->text == NULL || r->queued_bytes + o->text_len > RW_KEEP_QUEUED_MAX) {
+        rw_free(o->text);
+        o->text = NULL;
+        r->stats.texts_dropped++;
+        return;
+    }
+    r->queued_bytes += o->text_len;
+}
+
+bool rw_runs_observe(struct rw_runs *r, struct rw_str id, const struct rw_run_trace *trace,
+                     const struct rw_runs_extra *extra)
 {
     rw_assert(id.len > 0 && id.len <= RW_RUN_ID_MAX);
-    struct rw_runs_observation *o = rw_alloc(sizeof *o);
-    if (o != NULL) {
-        o->next = NULL;
-        o->id_len = id.len;
-        memcpy(o->id, id.ptr, id.len);
-        o->trace = *trace;
-    }
+    struct rw_runs_observation *o = copy(id, trace, extra);
     uv_mutex_lock(&r->lock);
     bool room = o != NULL && r->queued < RW_RUNS_QUEUE_MAX && !r->stopping;
     if (room) {
+        charge_text(r, o);
         *r->end = o;
         r->end = &o->next;
         r->queued++;
@@ -305,7 +459,8 @@ bool rw_runs_observe(struct rw_runs *r, struct rw_str id, const struct rw_run_tr
         r->stats.dropped++;
     }
     uv_mutex_unlock(&r->lock);
-    if (!room) {
+    if (!room && o != NULL) {
+        rw_free(o->text);
         rw_free(o);
     }
     return room;
@@ -362,10 +517,14 @@ rw_status rw_runs_start(uv_loop_t *loop, const struct rw_runs_options *options,
     r->done_end = &r->done_first;
     r->wake.data = r;
     rw_buf_init(&r->scratch, RW_STORE_RECORD_MAX);
+    rw_buf_init(&r->kept, RW_STORE_RECORD_MAX);
+    r->keep = options->keep_traces > 0 ? rw_keep_create() : NULL;
     r->entry = rw_alloc_zero(options->memory_max, sizeof(struct rw_runs_entry *));
-    rw_status status = r->entry != NULL ? rw_store_open(options->path, &r->store, err)
-                                        : rw_fail(err, RW_NO_MEMORY, "no memory for the runs");
+    bool memory = r->entry != NULL && (options->keep_traces == 0 || r->keep != NULL);
+    rw_status status = memory ? rw_store_open(options->path, &r->store, err)
+                              : rw_fail(err, RW_NO_MEMORY, "no memory for the runs");
     if (status != RW_OK) {
+        rw_keep_destroy(r->keep);
         rw_free(r->entry);
         rw_free(r);
         return status;
@@ -407,6 +566,8 @@ void rw_runs_free(struct rw_runs *r)
         rw_runs_shelf_release(r->entry[i]);
     }
     rw_store_close(r->store);
+    rw_keep_destroy(r->keep);
+    rw_buf_fini(&r->kept);
     rw_buf_fini(&r->scratch);
     uv_cond_destroy(&r->work);
     uv_mutex_destroy(&r->lock);

@@ -24,28 +24,34 @@
 #include "core/base/status.h"
 #include "core/base/str.h"
 #include "core/run/run.h"
+#include "server/runs/store.h"
 
 enum {
     RW_RUNS_QUEUE_MAX = 16384, /* observations; about 1.2 kB each */
     RW_RUNS_TASKS_MAX = 256,   /* questions */
     RW_RUNS_FLUSH_MS = 200,
-    RW_RUNS_LIST_MAX = 1000,
-    RW_RUNS_EVENTS_BATCH = 16,   /* events of one answer */
-    RW_RUNS_REPLY_MAX = 4 << 20, /* bytes of one answer */
+    RW_RUNS_LIST_MAX = 1000, /* of one page */
+    RW_RUNS_LIST_DEFAULT = 100,
+    RW_RUNS_EVENTS_BATCH = 16,     /* events of one answer */
+    RW_RUNS_REPLY_MAX = 4 << 20,   /* bytes of one answer */
+    RW_RUNS_TRACES_MAX = 48 << 20, /* of one with texts: 256 of 20 kB, of which JSON may make six */
 };
 
 struct rw_runs_options {
     const char *path; /* NULL = memory only */
     struct rw_run_options run;
-    uint64_t memory_max; /* runs */
-    uint64_t kept_max;   /* runs in the database */
+    uint64_t memory_max;  /* runs */
+    uint64_t kept_max;    /* runs in the database */
+    uint64_t keep_traces; /* of a run, with their texts; 0 = none */
 };
 
 enum rw_runs_question {
-    RW_RUNS_LIST,        /* all runs */
+    RW_RUNS_LIST,        /* a page of the runs */
     RW_RUNS_SHOW,        /* one run */
     RW_RUNS_ACKNOWLEDGE, /* its alarms; answers like SHOW */
-    RW_RUNS_EVENTS,      /* its events after `after`, as SSE; `after` moves on */
+    RW_RUNS_TRACES,      /* the traces whose text is kept */
+    RW_RUNS_DELETE,
+    RW_RUNS_EVENTS, /* its events after `after`, as SSE; `after` moves on */
 };
 
 /* A question. The owner keeps it alive until `done`, which is called on the loop. */
@@ -54,7 +60,11 @@ struct rw_runs_task {
     char id[RW_RUN_ID_MAX];
     size_t id_len;
     uint64_t after;
-    bool more; /* EVENTS: there are more already */
+    bool more;                  /* EVENTS: there are more already */
+    bool as_text;               /* SHOW: text/plain */
+    uint64_t limit;             /* LIST: at most */
+    struct rw_store_place from; /* LIST: behind this one, when `has_from` */
+    bool has_from;
     rw_status status;
     struct rw_error error;
     struct rw_buf reply;
@@ -64,8 +74,9 @@ struct rw_runs_task {
 
 struct rw_runs_stats {
     uint64_t observed;
-    uint64_t dropped; /* the queue was full, or no memory */
-    uint64_t failed;  /* observations that the monitor or the database refused */
+    uint64_t dropped;       /* the queue was full, or no memory */
+    uint64_t failed;        /* observations that the monitor or the database refused */
+    uint64_t texts_dropped; /* traces observed without their text, for want of room */
     uint64_t in_memory;
     uint64_t stored;
     uint64_t open_alarms; /* not acknowledged, over all runs */
@@ -79,8 +90,17 @@ struct rw_runs;
 rw_status rw_runs_start(uv_loop_t *loop, const struct rw_runs_options *options,
                         void (*news)(void *ctx), void *ctx, struct rw_runs **out,
                         struct rw_error *err);
+/* What comes with an observation and is not the monitor's business. */
+struct rw_runs_extra {
+    struct rw_str labels; /* of the run, a JSON object; empty = not given */
+    struct rw_str text;   /* the trace as members of a JSON object; empty = not to be kept */
+};
+
 /* Copies. False = dropped (and counted). */
-bool rw_runs_observe(struct rw_runs *runs, struct rw_str id, const struct rw_run_trace *trace);
+bool rw_runs_observe(struct rw_runs *runs, struct rw_str id, const struct rw_run_trace *trace,
+                     const struct rw_runs_extra *extra);
+/* Texts are wanted: --runs-keep-traces. */
+bool rw_runs_keeps_traces(const struct rw_runs *runs);
 /* An observation that could not be made for want of memory. */
 void rw_runs_drop(struct rw_runs *runs);
 /* OVERLOADED when too many questions wait. */

@@ -7,6 +7,7 @@
 #ifndef RW_SERVER_RUNS_RUNS_PARTS_H
 #define RW_SERVER_RUNS_RUNS_PARTS_H
 
+#include "server/runs/keep.h"
 #include "server/runs/runs.h"
 #include "server/runs/store.h"
 
@@ -37,6 +38,7 @@ struct rw_runs {
     struct rw_runs_observation *first;
     struct rw_runs_observation **end;
     uint64_t queued;
+    uint64_t queued_bytes; /* of texts */
     struct rw_runs_task *task_first;
     struct rw_runs_task **task_end;
     uint64_t tasks;
@@ -48,6 +50,8 @@ struct rw_runs {
 
     /* the thread's own */
     struct rw_store *store;
+    struct rw_keep *keep; /* NULL = no texts are kept */
+    struct rw_buf kept;   /* scratch: label and data of a trace */
     struct rw_runs_entry **entry;
     size_t entries;
     uint64_t turn;
@@ -67,6 +71,15 @@ void rw_runs_shelf_keep(struct rw_runs *r, struct rw_runs_entry *e, enum rw_stor
                         const struct rw_run_trace *trace, bool window_ended);
 /* The scratch buffer as an event of the run. */
 void rw_runs_shelf_add_event(struct rw_runs *r, struct rw_runs_entry *e, const char *kind);
+/* The labels that came with a trace; the same ones cost nothing. */
+void rw_runs_shelf_label(struct rw_runs *r, struct rw_runs_entry *e, struct rw_str labels);
+/* The trace goes into the store, with its text. */
+void rw_runs_shelf_keep_trace(struct rw_runs *r, struct rw_runs_entry *e, const char *why,
+                              const char *rule, uint64_t window, const struct rw_keep_trace *trace);
+/* The run goes, from memory and from the store; its name stays, with the reason. Frees `e`. */
+rw_status rw_runs_shelf_remove(struct rw_runs *r, struct rw_runs_entry *e, const char *reason,
+                               struct rw_error *err);
+uint64_t rw_runs_shelf_hash(const struct rw_runs_entry *e);
 /* Figures of all changed runs, and the end of the transaction. */
 void rw_runs_shelf_flush(struct rw_runs *r);
 void rw_runs_shelf_release(struct rw_runs_entry *e);

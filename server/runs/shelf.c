@@ -1,10 +1,12 @@
 #include "server/runs/runs_parts.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "core/base/alloc.h"
 #include "core/base/assert.h"
+#include "core/base/hash.h"
 #include "core/base/log.h"
 #include "server/runs/run_json.h"
 
@@ -74,6 +76,9 @@ static rw_status mend(struct rw_runs *r, struct rw_runs_entry *e, struct rw_erro
         status = rw_store_insert(r->store, name, e->row.created, &row, err);
     }
     e->row.row = row.row;
+    if (status == RW_OK && e->row.labels[0] != '\0') {
+        status = rw_store_label(r->store, row.row, rw_str_from(e->row.labels), err);
+    }
     return status == RW_OK ? snapshot(r, e, err) : status;
 }
 
@@ -98,6 +103,48 @@ void rw_runs_shelf_keep(struct rw_runs *r, struct rw_runs_entry *e, enum rw_stor
             rw_store_append(r->store, e->row.row, e->number, kind, rw_buf_str(&r->scratch), &err);
     }
     if (status != RW_OK) {
+        write_failed(r, &err);
+    }
+}
+
+void rw_runs_shelf_label(struct rw_runs *r, struct rw_runs_entry *e, struct rw_str labels)
+{
+    struct rw_error err = {0};
+    if (labels.len == 0 || rw_str_is(labels, e->row.labels)) {
+        return;
+    }
+    memcpy(e->row.labels, labels.ptr, labels.len);
+    e->row.labels[labels.len] = '\0';
+    if (rw_store_label(r->store, e->row.row, labels, &err) != RW_OK) {
+        write_failed(r, &err);
+    }
+}
+
+uint64_t rw_runs_shelf_hash(const struct rw_runs_entry *e)
+{
+    return rw_hash64(e->name, e->name_len, 0);
+}
+
+/* {"request_id",...}: the label as alarms show it, then what the trace said. */
+void rw_runs_shelf_keep_trace(struct rw_runs *r, struct rw_runs_entry *e, const char *why,
+                              const char *rule, uint64_t window, const struct rw_keep_trace *trace)
+{
+    struct rw_error err = {0};
+    const struct rw_run_label *l = &trace->label;
+    char label[RW_RUN_REQUEST_MAX + 32];
+    snprintf(label, sizeof label, "%s.%u.%u", l->request, l->item, l->trace);
+    rw_buf_clear(&r->kept);
+    rw_run_json_label_members(&r->kept, l);
+    rw_buf_append_char(&r->kept, ',');
+    rw_buf_append(&r->kept, trace->data, trace->len);
+    struct rw_store_trace kept = {.label = rw_str_from(label),
+                                  .why = why,
+                                  .rule = rule,
+                                  .at = trace->at,
+                                  .window = window,
+                                  .data = rw_buf_str(&r->kept)};
+    if (r->kept.failed ||
+        rw_store_keep_trace(r->store, e->row.row, &kept, r->options.keep_traces, &err) != RW_OK) {
         write_failed(r, &err);
     }
 }
@@ -212,25 +259,65 @@ void rw_runs_shelf_release(struct rw_runs_entry *e)
     }
 }
 
+/* Before another: no open alarm, then the longer unused. */
+static bool goes_before(const struct rw_runs_entry *a, const struct rw_runs_entry *b)
+{
+    bool a_rings = a->row.alarms > 0;
+    bool b_rings = b->row.alarms > 0;
+    return a_rings != b_rings ? b_rings : a->used < b->used;
+}
+
+static void take_off(struct rw_runs *r, size_t i)
+{
+    rw_runs_shelf_release(r->entry[i]);
+    r->entry[i] = r->entry[--r->entries];
+}
+
+rw_status rw_runs_shelf_remove(struct rw_runs *r, struct rw_runs_entry *e, const char *reason,
+                               struct rw_error *err)
+{
+    int64_t row = e->row.row;
+    rw_runs_shelf_flush(r);
+    rw_status status = rw_store_forget(r->store, row, unix_now(r), reason, err);
+    if (status == RW_OK) {
+        status = rw_store_remove(r->store, row, err);
+    }
+    if (status == RW_OK) {
+        status = rw_store_commit(r->store, err);
+    }
+    if (status != RW_OK) {
+        write_failed(r, err);
+        return status;
+    }
+    for (size_t i = 0; i < r->entries; i++) {
+        if (r->entry[i] == e) {
+            take_off(r, i);
+            break;
+        }
+    }
+    return RW_OK;
+}
+
 /* Only what is committed may be forgotten. */
 static bool evict_one(struct rw_runs *r)
 {
     struct rw_error err = {0};
-    size_t oldest = 0;
+    size_t first = 0;
     rw_runs_shelf_flush(r);
     for (size_t i = 1; i < r->entries; i++) {
-        oldest = r->entry[i]->used < r->entry[oldest]->used ? i : oldest;
+        first = goes_before(r->entry[i], r->entry[first]) ? i : first;
     }
-    struct rw_runs_entry *e = r->entry[oldest];
+    struct rw_runs_entry *e = r->entry[first];
     if (!rw_store_durable(r->store)) {
-        rw_log(RW_LOG_WARN, "run_forgotten", "traces=%llu reason=\"no --runs-db\"",
-               (unsigned long long)e->row.traces);
-        (void)rw_store_remove(r->store, e->row.row, &err);
-    } else if (e->torn || e->changed) {
+        rw_log(RW_LOG_WARN, "run_forgotten", "traces=%llu open_alarms=%llu reason=\"no --runs-db\"",
+               (unsigned long long)e->row.traces, (unsigned long long)e->row.alarms);
+        return rw_runs_shelf_remove(r, e, "over --runs-memory, and there is no --runs-db", &err) ==
+               RW_OK;
+    }
+    if (e->torn || e->changed) {
         return false; /* the database takes nothing: it stays */
     }
-    rw_runs_shelf_release(e);
-    r->entry[oldest] = r->entry[--r->entries];
+    take_off(r, first);
     return true;
 }
 
@@ -280,12 +367,12 @@ static void trim(struct rw_runs *r)
         int64_t row = rw_store_oldest(r->store);
         for (size_t i = 0; i < r->entries; i++) {
             if (r->entry[i]->row.row == row) {
-                rw_runs_shelf_release(r->entry[i]);
-                r->entry[i] = r->entry[--r->entries];
+                take_off(r, i);
                 break;
             }
         }
-        if (rw_store_remove(r->store, row, &err) != RW_OK) {
+        if (rw_store_forget(r->store, row, unix_now(r), "over --runs-kept", &err) != RW_OK ||
+            rw_store_remove(r->store, row, &err) != RW_OK) {
             write_failed(r, &err);
             return;
         }
@@ -302,6 +389,9 @@ static rw_status load(struct rw_runs *r, struct rw_runs_entry *e, bool create, s
         e->run = rw_run_create(id, &r->options.run);
         status = e->run != NULL ? rw_store_insert(r->store, id, unix_now(r), &e->row, err)
                                 : rw_fail(err, RW_NO_MEMORY, "no memory for a run");
+        if (status == RW_OK) {
+            status = rw_store_unforget(r->store, id, err);
+        }
         if (status == RW_OK && rw_store_durable(r->store)) {
             status = snapshot(r, e, err); /* its options are part of the state */
         }
@@ -309,7 +399,7 @@ static rw_status load(struct rw_runs *r, struct rw_runs_entry *e, bool create, s
         return status;
     }
     if (status != RW_OK) {
-        return status;
+        return status == RW_NOT_FOUND ? rw_store_why_gone(r->store, id, err) : status;
     }
     struct rw_error why = {0};
     status = restore(r, e, &why);

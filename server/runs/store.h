@@ -21,9 +21,11 @@
 #include "core/base/str.h"
 
 enum {
-    RW_STORE_VERSION = 1,
+    RW_STORE_VERSION = 2,          /* 1 is brought up to it */
     RW_STORE_EVENTS_MAX = 1000,    /* of one run; older ones are removed */
     RW_STORE_RECORD_MAX = 4 << 20, /* bytes of one record */
+    RW_STORE_LABELS_MAX = 1024,    /* bytes of a run's labels as JSON, NUL included */
+    RW_STORE_FORGOTTEN_MAX = 1000, /* names of runs that are gone; older ones are unknown */
 };
 
 struct rw_store;
@@ -41,7 +43,24 @@ struct rw_store_run {
     double created;    /* seconds since 1970 */
     double updated;
     uint64_t traces;
-    uint64_t alarms; /* not acknowledged */
+    uint64_t alarms;                  /* not acknowledged */
+    char labels[RW_STORE_LABELS_MAX]; /* a JSON object; "" = none */
+};
+
+/* A place in the list, to go on behind it. */
+struct rw_store_place {
+    double updated;
+    int64_t row;
+};
+
+/* A trace whose text is kept. */
+struct rw_store_trace {
+    struct rw_str label; /* unique with `why` inside a run */
+    const char *why;     /* "named" by an alarm, or "typical" of a window */
+    const char *rule;    /* of the alarm; "" = none */
+    uint64_t at;         /* number of the trace in its run */
+    uint64_t window;
+    struct rw_str data; /* members of a JSON object */
 };
 
 /* NULL path: in memory. CONFIG with a hint when the file is damaged, foreign, from a newer rewardd,
@@ -63,7 +82,8 @@ rw_status rw_store_insert(struct rw_store *store, struct rw_str name, double now
 rw_status rw_store_set_aside(struct rw_store *store, struct rw_str name,
                              const struct rw_store_run *run, struct rw_error *err);
 rw_status rw_store_remove(struct rw_store *store, int64_t row, struct rw_error *err);
-/* Row of the run that was updated longest ago; -1 = none. */
+/* Row of the run that was updated longest ago, one without open alarms if there is one; -1 = none.
+ */
 int64_t rw_store_oldest(struct rw_store *store);
 
 /* Bytes stay valid until the next call. An empty state: the run has only a journal. */
@@ -90,10 +110,30 @@ rw_status rw_store_events(struct rw_store *store, int64_t row, uint64_t after, s
                           void (*each)(void *ctx, uint64_t number, const char *kind,
                                        struct rw_str data),
                           void *ctx, struct rw_error *err);
-/* Runs, newest first, at most `max`. */
-rw_status rw_store_list(struct rw_store *store, size_t max,
+/* Runs, newest first, at most `max`, behind `after` (NULL: from the first on). */
+rw_status rw_store_list(struct rw_store *store, size_t max, const struct rw_store_place *after,
                         void (*each)(void *ctx, struct rw_str name, const struct rw_store_run *run),
                         void *ctx, struct rw_error *err);
+/* ---- store_kept.c ---------------------------------------------------------------------------- */
+
+rw_status rw_store_label(struct rw_store *store, int64_t row, struct rw_str labels,
+                         struct rw_error *err);
+/* The run of this row is about to be removed: its name and the reason are remembered. */
+rw_status rw_store_forget(struct rw_store *store, int64_t row, double now, const char *reason,
+                          struct rw_error *err);
+/* The run is there again. */
+rw_status rw_store_unforget(struct rw_store *store, struct rw_str name, struct rw_error *err);
+/* GONE with time and reason, or NOT_FOUND. */
+rw_status rw_store_why_gone(struct rw_store *store, struct rw_str name, struct rw_error *err);
+/* Keeps the trace, and of all of the run `max` at most. */
+rw_status rw_store_keep_trace(struct rw_store *store, int64_t row,
+                              const struct rw_store_trace *trace, uint64_t max,
+                              struct rw_error *err);
+/* In the order of the run. */
+rw_status rw_store_traces(struct rw_store *store, int64_t row,
+                          void (*each)(void *ctx, const struct rw_store_trace *trace), void *ctx,
+                          struct rw_error *err);
+
 /* Runs, and the alarms of all of them that nobody acknowledged. */
 uint64_t rw_store_count(struct rw_store *store, uint64_t *open_alarms);
 /* When any run was updated last, seconds since 1970; 0 = no run. */

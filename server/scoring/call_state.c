@@ -224,6 +224,12 @@ struct rw_engine *rw_call_engine(const struct rw_call *call)
     return rw_bridge_engine(call->scoring->bridge);
 }
 
+int64_t rw_call_sample_index(const struct rw_call_trace *trace)
+{
+    const struct rw_request_item *item = trace->request_item;
+    return item->has_sample_index ? item->sample_index : trace->call->request.run.sample_index;
+}
+
 uint32_t rw_call_steps_ready(const struct rw_call_trace *trace)
 {
     const struct rw_call_part *part = &trace->part[RW_PART_PROCESS];

@@ -158,6 +158,8 @@ uint64_t rw_call_client(const struct rw_call *call);     /* of its jobs: who ask
 enum rw_roles rw_call_roles(const struct rw_call *call); /* asked for, in the core's words */
 struct rw_engine *rw_call_engine(const struct rw_call *call);
 
+/* Of the item, else of the request; -1 = not given. */
+int64_t rw_call_sample_index(const struct rw_call_trace *trace);
 /* Steps that have a reward now. */
 uint32_t rw_call_steps_ready(const struct rw_call_trace *trace);
 static inline bool rw_call_part_runs(const struct rw_call_part *part)

@@ -104,6 +104,12 @@ void rw_call_view_trace(struct rw_call_trace *trace, struct rw_reply_trace *out)
     const struct rw_call_part *outcome = &trace->part[RW_PART_OUTCOME];
     *out = (struct rw_reply_trace){
         .item = trace->item, .trace = trace->index, .split = trace->request->is_text};
+    const struct rw_request_run *run = &call->request.run;
+    if (run->id.ptr != NULL) {
+        out->label_request = call->id;
+        out->label_step = run->step;
+        out->label_sample_index = rw_call_sample_index(trace);
+    }
     view_process(trace, out);
     view_outcome(trace, out);
     out->separator = process->asked ? process->input.split : outcome->input.split;

@@ -5,10 +5,13 @@
 
 #include "core/base/hash.h"
 #include "core/base/util.h"
+#include "proto/emit.h"
+#include "server/runs/keep.h"
 #include "server/runs/runs.h"
 
 enum {
     STEPS_MAX = 4096, /* of the surface measure; the rest of a longer trace is not looked at */
+    KEPT_BYTES_MAX = 192 * 1024, /* a kept trace as JSON: an escape may make six bytes of one */
 };
 
 _Static_assert((int)RW_FEATURE_DIM == (int)RW_RUN_FEATURES, "one feature, two names");
@@ -122,6 +125,102 @@ static void take_flags(const struct rw_call_trace *trace, struct rw_run_trace *o
     }
 }
 
+/* ---- the text, for --runs-keep-traces ---------------------------------------------------------
+ */
+
+/* Bytes of `text` up to a maximum, never half a character. */
+static struct rw_str cut(struct rw_str text, size_t max, bool *was_cut)
+{
+    size_t n = RW_MIN(text.len, max);
+    while (n < text.len && n > 0 && ((unsigned char)text.ptr[n] & 0xC0) == 0x80) {
+        n--;
+    }
+    *was_cut = *was_cut || n < text.len;
+    return rw_str_slice(text, 0, n);
+}
+
+/* What the steps are concatenated, their spans count in it; a step's end is a new line for whoever
+ * reads a list of steps. */
+static void write_text(struct rw_buf *out, const struct rw_request_trace *request, bool *was_cut)
+{
+    struct rw_buf whole;
+    rw_buf_init(&whole, RW_KEEP_TEXT_MAX + 1);
+    rw_emit_name(out, "text");
+    if (request->is_text) {
+        rw_emit_text(out, cut(request->text, RW_KEEP_TEXT_MAX, was_cut));
+        rw_buf_fini(&whole);
+        return;
+    }
+    bool here = false;
+    for (size_t i = 0; i < request->n_steps && !here; i++) {
+        size_t left = RW_KEEP_TEXT_MAX - RW_MIN(whole.len, (size_t)RW_KEEP_TEXT_MAX);
+        rw_buf_append_str(&whole, cut(request->steps[i], left, &here));
+        struct rw_str last = request->steps[i];
+        bool ends = last.len > 0 && last.ptr[last.len - 1] == '\n';
+        if (i + 1 < request->n_steps && !ends && whole.len < RW_KEEP_TEXT_MAX) {
+            rw_buf_append_char(&whole, '\n');
+        }
+    }
+    *was_cut = *was_cut || here;
+    rw_emit_text(out, rw_buf_str(&whole));
+    rw_buf_fini(&whole);
+}
+
+static void write_reward(struct rw_buf *out, const char *name, double value)
+{
+    rw_emit_name(out, name);
+    if (isfinite(value)) {
+        rw_emit_float(out, (float)value);
+    } else {
+        rw_emit_raw(out, "null");
+    }
+}
+
+static void write_step_rewards(struct rw_buf *out, const struct rw_call_trace *trace)
+{
+    const struct rw_call_part *part = &trace->part[RW_PART_PROCESS];
+    uint32_t ready = part->asked && part->error == NULL ? rw_call_steps_ready(trace) : 0;
+    rw_emit_name(out, "step_rewards");
+    rw_emit_open(out, '[');
+    for (uint32_t i = 0; i < RW_MIN(ready, (uint32_t)RW_KEEP_STEPS_MAX); i++) {
+        rw_emit_float(out, rw_job_scores(part->job)[i].reward);
+    }
+    rw_emit_close(out, ']');
+}
+
+static void write_prompt(struct rw_buf *out, const struct rw_request_item *item, bool *was_cut)
+{
+    struct rw_str last = {"", 0}; /* what was asked at last */
+    for (size_t i = 0; i < item->n_messages; i++) {
+        last = item->messages[i].content;
+    }
+    rw_emit_name(out, "prompt");
+    rw_emit_text(out, cut(last, RW_KEEP_PROMPT_MAX, was_cut));
+}
+
+/* The members of a JSON object. */
+static void write_kept(struct rw_buf *out, const struct rw_call_trace *trace,
+                       const struct rw_run_trace *t)
+{
+    bool was_cut = false;
+    write_prompt(out, trace->request_item, &was_cut);
+    write_text(out, trace->request, &was_cut);
+    rw_emit_bool_field(out, "cut", was_cut);
+    write_reward(out, "process_reward", t->reward[RW_RUN_PROCESS]);
+    write_reward(out, "outcome_reward", t->reward[RW_RUN_OUTCOME]);
+    write_step_rewards(out, trace);
+    rw_emit_name(out, "verified");
+    rw_emit_raw(out, isnan(t->verified) ? "null" : t->verified > 0 ? "true" : "false");
+    rw_emit_name(out, "flags");
+    rw_emit_open(out, '[');
+    for (int id = 0; id < RW_FLAGS && id < RW_RUN_FLAG_KINDS; id++) {
+        if ((t->flags >> id & 1) != 0) {
+            rw_emit_text(out, rw_str_from(rw_flag_info((enum rw_flag_id)id)->name));
+        }
+    }
+    rw_emit_close(out, ']');
+}
+
 void rw_observe_trace(const struct rw_call_trace *trace)
 {
     static struct rw_run_trace t; /* loop thread */
@@ -145,7 +244,7 @@ void rw_observe_trace(const struct rw_call_trace *trace)
     t.label.item = trace->item;
     t.label.trace = trace->index;
     t.label.step = run->step;
-    t.label.sample_index = run->sample_index;
+    t.label.sample_index = rw_call_sample_index(trace);
     t.group_size = run->rollout_n > 0                  ? (uint64_t)run->rollout_n
                    : trace->request_item->n_traces > 1 ? trace->request_item->n_traces
                                                        : 0;
@@ -154,5 +253,14 @@ void rw_observe_trace(const struct rw_call_trace *trace)
     take_process(trace, &t);
     take_outcome(trace, &t);
     take_flags(trace, &t);
-    (void)rw_runs_observe(call->scoring->runs, run->id, &t); /* a drop is counted */
+    struct rw_buf kept;
+    rw_buf_init(&kept, KEPT_BYTES_MAX);
+    if (rw_runs_keeps_traces(call->scoring->runs)) {
+        write_kept(&kept, trace, &t);
+    }
+    struct rw_runs_extra extra = {.labels = {run->labels, run->labels_len},
+                                  .text =
+                                      kept.failed ? (struct rw_str){NULL, 0} : rw_buf_str(&kept)};
+    (void)rw_runs_observe(call->scoring->runs, run->id, &t, &extra); /* a drop is counted */
+    rw_buf_fini(&kept);
 }

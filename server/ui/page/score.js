@@ -12,6 +12,11 @@ const SPLIT_WORDS = { model: "as the model does", auto: "as the model does", par
 
 let kept = null; // what was typed, while other views are shown
 
+// The next time the view is shown, it shows this.
+export function prefill({ prompt, solution }) {
+  kept = { prompt, solution, other: "", compare: "one", split: "model" };
+}
+
 const field = (label, control, hint) => h("label", { class: "field" }, h("span", { class: "label" }, label), control, hint && h("span", { class: "dim" }, hint));
 const choice = (name, options, value) => {
   const select = h("select", { name }, options.map(([key, text]) => h("option", { value: key }, text)));
