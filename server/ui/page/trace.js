@@ -4,7 +4,7 @@
 import { codePoints, errorBox, fixed, h, isNumber, known, short, table, visible } from "./dom.js";
 
 const SHOWN_MAX = 4000; // characters of a step, until somebody asks for the rest
-const BATCH = 200; // rows made in one go: a stream of 10,000 steps must not hold up the page
+const CHUNK = 250; // rows of a list: lists out of sight are not laid out, so that 10,000 steps cost what is seen of them
 
 const severityWord = { alarm: "alarm", warn: "warning", info: "note" };
 
@@ -51,7 +51,7 @@ export class TraceView {
     this.steps = [];
     this.rows = [];
     this.waiting = [];
-    this.list = h("ol", { class: "steps" });
+    this.list = h("div", {});
     this.head = h("div", { class: "verdict" }, h("span", { class: "dim" }, "…"));
     this.flags = h("ul", { class: "flags" });
     this.whole = h("div", { class: "whole", dir: "auto" });
@@ -62,7 +62,7 @@ export class TraceView {
     this.adjust = h("button", { type: "button", class: "small" }, "Change how it is split");
     this.splitNote = h("p", { class: "dim split" });
     this.node = h("section", { class: "trace", "aria-label": title },
-      h("h3", {}, title), this.head, this.flags, this.list, this.splitNote, this.wholeBox, this.raw);
+      h("h2", {}, title), this.head, this.flags, this.list, this.splitNote, this.wholeBox, this.raw);
   }
 
   span(step) {
@@ -94,7 +94,11 @@ export class TraceView {
 
   // A batch per frame, so that the page answers while it fills.
   draw() {
-    this.list.append(...this.waiting.splice(0, BATCH).map((step) => this.row(step)));
+    let list = this.list.lastChild;
+    if (!list || list.children.length >= CHUNK) this.list.append((list = h("ol", { class: "steps" })));
+    list.append(...this.waiting.splice(0, CHUNK - list.children.length).map((step) => this.row(step)));
+    list.start = this.rows.length - list.children.length + 1;
+    list.style.setProperty("contain-intrinsic-size", `auto ${2.3 * list.children.length}em`);
     if (this.waiting.length > 0) requestAnimationFrame(() => this.draw());
     else if (this.result) this.place();
   }
