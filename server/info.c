@@ -124,15 +124,47 @@ void rw_info_readyz(struct rw_service *service, struct rw_exchange *ex)
     rw_exchange_fail(ex, &err);
 }
 
-/* Whether its flags are calibrated, and if not, why. */
+/* The false-alarm rate that a group of n clean traces gives at the default alpha: what is realised
+ * varies from bank to bank, and a group under RW_BANK_N_MIN ranks nothing. */
+static void write_group(struct rw_buf *out, const struct rw_bank_group *group)
+{
+    double mean = 0;
+    double deviation = 0;
+    rw_emit_open(out, '{');
+    rw_emit_name(out, "domain");
+    rw_emit_text(out, group->domain);
+    rw_emit_name(out, "group");
+    rw_emit_text(out, group->group);
+    rw_emit_unsigned_field(out, "traces", group->traces);
+    if (group->traces >= RW_BANK_N_MIN) {
+        rw_bank_spread(group->traces, RW_FLAG_ALPHA_DEFAULT, &mean, &deviation);
+        rw_emit_double_field(out, "false_alarm_rate", mean);
+        rw_emit_double_field(out, "false_alarm_deviation", deviation);
+    } else {
+        rw_emit_text_field(out, "false_alarm_rate", NULL);
+        rw_emit_text_field(out, "false_alarm_deviation", NULL);
+    }
+    rw_emit_close(out, '}');
+}
+
+/* Whether its flags are calibrated, and if not, why; beside which groups, and how often a flag
+ * fires on clean traces. */
 static void write_calibration(struct rw_buf *out, const struct rw_bank_slot *slot)
 {
+    struct rw_bank_group group[RW_BANK_DOMAINS_MAX];
+    const struct rw_bank *bank = slot != NULL ? slot->bank : NULL;
+    size_t n = bank != NULL ? rw_bank_groups(bank, group) : 0;
     rw_emit_name(out, "calibration");
     rw_emit_open(out, '{');
-    rw_emit_unsigned_field(out, "traces",
-                           slot != NULL && slot->bank != NULL ? rw_bank_rows(slot->bank) : 0);
-    rw_emit_text_field(out, "missing",
-                       slot == NULL || slot->bank != NULL ? NULL : slot->error.message);
+    rw_emit_unsigned_field(out, "traces", bank != NULL ? rw_bank_rows(bank) : 0);
+    rw_emit_text_field(out, "missing", slot == NULL || bank != NULL ? NULL : slot->error.message);
+    rw_emit_double_field(out, "alpha", RW_FLAG_ALPHA_DEFAULT);
+    rw_emit_name(out, "groups");
+    rw_emit_open(out, '[');
+    for (size_t i = 0; i < n; i++) {
+        write_group(out, &group[i]);
+    }
+    rw_emit_close(out, ']');
     rw_emit_close(out, '}');
 }
 

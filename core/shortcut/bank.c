@@ -281,6 +281,28 @@ uint64_t rw_bank_rows(const struct rw_bank *bank)
     return bank->rows;
 }
 
+static uint64_t most_values(const struct bank_domain *domain)
+{
+    uint64_t most = 0;
+    for (size_t s = 0; s < RW_SIGNALS; s++) {
+        uint64_t n = 0;
+        for (size_t b = 0; b < domain->n_bins; b++) {
+            n += domain->bins[b].of[s].n;
+        }
+        most = n > most ? n : most;
+    }
+    return most;
+}
+
+size_t rw_bank_groups(const struct rw_bank *bank, struct rw_bank_group out[RW_BANK_DOMAINS_MAX])
+{
+    for (size_t i = 0; i < bank->n_domains; i++) {
+        const struct bank_domain *d = &bank->domains[i];
+        out[i] = (struct rw_bank_group){d->tag, d->group, most_values(d)};
+    }
+    return bank->n_domains;
+}
+
 void rw_bank_spread(uint64_t n, double alpha, double *mean, double *deviation)
 {
     /* Beta(a, b), a = k = floor(alpha (n + 1)), b = n + 1 - k. */

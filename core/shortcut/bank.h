@@ -90,6 +90,15 @@ bool rw_bank_latent(const struct rw_bank *bank, struct rw_str domain, const floa
                     double *d2, double *knn);
 
 uint64_t rw_bank_rows(const struct rw_bank *bank); /* traces it was built from */
+
+/* Beside which traces a value is ranked. */
+struct rw_bank_group {
+    struct rw_str domain; /* empty = the pool of all domains */
+    struct rw_str group;  /* empty = the one without a name */
+    uint64_t traces;      /* values of the signal that has the most */
+};
+/* How many; the first of them go into `out`. Borrowed from the bank. */
+size_t rw_bank_groups(const struct rw_bank *bank, struct rw_bank_group out[RW_BANK_DOMAINS_MAX]);
 /* Realised false-alarm rate at alpha with n values: mean and standard deviation of
  * Beta(k, n + 1 - k). */
 void rw_bank_spread(uint64_t n, double alpha, double *mean, double *deviation);

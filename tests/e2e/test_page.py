@@ -541,6 +541,14 @@ def test_models_tell_their_evidence(page, real):
         assert model["dtype"] in text and f"{model['golden_vectors']} golden vectors" in text
         if model["calibration"]["traces"]:
             assert f"{model['calibration']['traces']:,} clean traces" in text
+            groups = model["calibration"]["groups"]
+            page.click("summary:has-text('Calibration groups')")
+            assert page.locator("td:text-is('all')").count() >= 1
+            shown = page.inner_text("section.card table")
+            for group in groups:
+                assert f"{group['traces']:,}" in shown
+                if group["false_alarm_rate"] is not None:
+                    assert f"{100 * group['false_alarm_rate']:.2f} %" in shown
 
 
 def test_status_shows_the_figures_of_the_api(page, real):

@@ -7,6 +7,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from daemon import Daemon
 
 TOP = Path(__file__).resolve().parents[2]
 PAGE = TOP / "server" / "ui" / "page"
@@ -74,3 +75,29 @@ def test_status_follows_its_schema(daemon):
     assert status == 200 and said["phase"] == "ready"
     assert said["work"]["traces_scored"] >= 1 and said["work"]["steps_scored"] >= 2
     assert said["memory"]["resident_bytes"] > 1_000_000
+
+
+def test_models_tell_their_calibration_groups_and_rates(rewardd_bin):
+    jsonschema = pytest.importorskip("jsonschema")
+    document = json.loads((TOP / "proto" / "openapi.json").read_text())
+    folder = TOP / "deploy" / "models" / "rewardd-prm-small"
+    bank = json.loads((folder / "calibration.json").read_text())
+    with Daemon([folder]) as d:
+        said = json.loads(ask(d.wait_ready().url + "/v1/models")[2])
+    schema = {"$ref": "#/components/schemas/ModelList", "components": document["components"]}
+    jsonschema.validate(said, schema)
+    calibration = said["data"][0]["calibration"]
+    assert calibration["traces"] == bank["rows"] and calibration["alpha"] == 0.01
+    assert [(g["domain"], g["group"]) for g in calibration["groups"]] == [
+        (d["tag"], d["group"]) for d in bank["domains"]
+    ]
+    for group, domain in zip(calibration["groups"], bank["domains"], strict=True):
+        names = {name for b in domain["bins"] for name in b["signals"]}
+        sizes = [sum(len(b["signals"].get(n, [])) for b in domain["bins"]) for n in names]
+        n = max(sizes)
+        assert group["traces"] == n
+        if n >= 99:
+            k = int(0.01 * (n + 1))  # the mean of Beta(k, n + 1 - k)
+            assert group["false_alarm_rate"] == pytest.approx(k / (n + 1))
+        else:
+            assert group["false_alarm_rate"] is None

@@ -1,7 +1,7 @@
 // The view Models: what is loaded, why it is read the way it is, and how far its figures can be trusted.
 
 import { get } from "./api.js";
-import { bytes, count, errorBox, h, known, short, table, visible } from "./dom.js";
+import { bytes, count, errorBox, h, isNumber, known, short, table, visible } from "./dom.js";
 
 const facts = (pairs) => h("dl", { class: "facts" }, pairs.filter(Boolean).flatMap(([name, ...value]) => [h("dt", {}, name), h("dd", {}, ...value)]));
 const KIND = { process: "process model: a reward after every step", outcome: "outcome model: one reward for the whole trace" };
@@ -21,12 +21,16 @@ function calibration(model) {
   return [`${count(c.traces)} clean traces`];
 }
 
+// A value is compared inside each group; the rate is what clean traces of such a group raise by chance.
 function groups(model) {
-  const list = (model.calibration || {}).groups || [];
+  const { groups: list = [], alpha } = model.calibration || {};
   if (list.length === 0) return null;
-  const columns = Object.keys(list[0]);
-  return h("details", {}, h("summary", {}, `Calibration groups (${list.length})`),
-    table("Calibration groups", columns.map((c) => c.replaceAll("_", " ")), list.map((g) => h("tr", {}, columns.map((c) => h("td", {}, ...visible(typeof g[c] === "object" ? JSON.stringify(g[c]) : String(g[c]))))))));
+  const percent = (x) => (isNumber(x) ? `${(100 * x).toFixed(2)} %` : "–");
+  return h("details", {}, h("summary", {}, `Calibration groups and false-alarm rates (${list.length})`),
+    h("p", { class: "dim" }, `A flag fires on a clean trace of a group about that often (it fires at p ≤ ${alpha}); the spread says how much it varies from one sample of clean traces to another. A group with too few traces ranks nothing.`),
+    table("Calibration groups", ["domain", "group", { number: "clean traces" }, { number: "false alarms" }, { number: "±" }], list.map((g) => h("tr", {},
+      h("td", {}, ...visible(g.domain || "all")), h("td", {}, ...visible(g.group || "–")), h("td", { class: "number" }, count(g.traces)),
+      h("td", { class: "number" }, percent(g.false_alarm_rate)), h("td", { class: "number" }, percent(g.false_alarm_deviation))))));
 }
 
 function audit(model) {
