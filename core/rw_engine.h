@@ -23,6 +23,7 @@
 #include "core/base/str.h"
 #include "core/model/feature.h"
 #include "core/model/input.h"
+#include "core/model/places.h"
 #include "core/model/raw.h"
 #include "core/model/recipe.h"
 #include "core/model/suffix.h"
@@ -105,6 +106,11 @@ struct rw_model_agreement {
 };
 
 struct rw_model_info {
+    /* A text becomes steps at the first of these that occurs in it; n_split 0: it is one step. */
+    const struct rw_str *split;
+    size_t n_split;
+    struct rw_places places; /* besides the question and the trace: core/model/places.h */
+    struct rw_str marker;    /* text of the step marker; len 0 = none, or none of its own */
     const char *name;
     const char *dir;    /* as it was found, for its other files */
     const char *digest; /* 64 hex digits: weights, tokenizer, recipe, layout */

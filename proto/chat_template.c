@@ -1,5 +1,7 @@
 #include "proto/chat_template.h"
 
+#include <strings.h>
+
 #include "core/base/util.h"
 
 /* A role is either a word between two marks (OPEN role HEADER content CLOSE), or has a mark of its
@@ -8,11 +10,16 @@ struct family {
     struct rw_str open; /* before the role's word; empty: marks of their own */
     struct rw_str header;
     struct rw_str close; /* may be empty */
+    struct rw_str other_close;
     struct rw_str system;
+    struct rw_str system_close;
     struct rw_str user;
     struct rw_str assistant;
-    bool lead_is_system; /* text before the first mark is a system turn */
-    bool sys_in_user;    /* <<SYS>> ... <</SYS>> inside the first user turn */
+    struct rw_str answer_open; /* may stand behind the assistant's mark */
+    bool lead_is_system;       /* text before the first mark is a system turn */
+    bool sys_in_user;          /* <<SYS>> ... <</SYS>> inside the first user turn */
+    bool channels;             /* more words may stand between the role and HEADER */
+    bool plain; /* marks are ordinary words: only where an open answer ends the text */
 };
 
 #define TEXT(literal)                 \
@@ -20,25 +27,80 @@ struct family {
         literal, sizeof(literal) - 1, \
     }
 /* U+FF5C and U+2581 of DeepSeek's marks. */
-#define BAR "\xEF\xBD\x9C"
-#define LOW "\xE2\x96\x81"
+#define BAR    "\xEF\xBD\x9C"
+#define LOW    "\xE2\x96\x81"
+#define COHERE "<|START_OF_TURN_TOKEN|>"
 
 /* The first whose first mark fits. Phi-4 shares ChatML's opening, and is told by its header. */
 static const struct family FAMILY[] = {
+    /* Phi-4 */
     {.open = TEXT("<|im_start|>"), .header = TEXT("<|im_sep|>"), .close = TEXT("<|im_end|>")},
+    /* ChatML: Qwen, Yi, InternLM, SmolLM, LFM, Nemotron 3, ... */
     {.open = TEXT("<|im_start|>"), .header = TEXT("\n"), .close = TEXT("<|im_end|>")},
+    /* Llama 3 */
     {.open = TEXT("<|start_header_id|>"),
      .header = TEXT("<|end_header_id|>"),
-     .close = TEXT("<|eot_id|>")},
+     .close = TEXT("<|eot_id|>"),
+     .other_close = TEXT("<|eom_id|>")},
+    /* Llama 4 */
+    {.open = TEXT("<|header_start|>"),
+     .header = TEXT("<|header_end|>"),
+     .close = TEXT("<|eot|>"),
+     .other_close = TEXT("<|eom|>")},
+    /* Gemma 1 to 3, and 4 */
     {.open = TEXT("<start_of_turn>"), .header = TEXT("\n"), .close = TEXT("<end_of_turn>")},
+    {.open = TEXT("<|turn>"), .header = TEXT("\n"), .close = TEXT("<turn|>")},
+    /* Granite */
+    {.open = TEXT("<|start_of_role|>"),
+     .header = TEXT("<|end_of_role|>"),
+     .close = TEXT("<|end_of_text|>")},
+    /* gpt-oss (Harmony) and its kin */
+    {.open = TEXT("<|start|>"),
+     .header = TEXT("<|message|>"),
+     .close = TEXT("<|end|>"),
+     .other_close = TEXT("<|return|>"),
+     .channels = true},
+    {.open = TEXT("<|start|>"),
+     .header = TEXT("<|message|>"),
+     .close = TEXT("<|eot|>"),
+     .channels = true},
+    /* Seed */
+    {.open = TEXT("<seed:bos>"), .header = TEXT("\n"), .close = TEXT("<seed:eos>")},
+    /* DeepSeek */
     {.user = TEXT("<" BAR "User" BAR ">"),
      .assistant = TEXT("<" BAR "Assistant" BAR ">"),
      .close = TEXT("<" BAR "end" LOW "of" LOW "sentence" BAR ">"),
      .lead_is_system = true},
-    {.user = TEXT("[INST]"),
+    /* Mistral and Llama 2 */
+    {.system = TEXT("[SYSTEM_PROMPT]"),
+     .system_close = TEXT("[/SYSTEM_PROMPT]"),
+     .user = TEXT("[INST]"),
      .assistant = TEXT("[/INST]"),
-     .close = TEXT("</s>"),
+     .other_close = TEXT("</s>"),
      .sys_in_user = true},
+    /* Cohere */
+    {.system = TEXT(COHERE "<|SYSTEM_TOKEN|>"),
+     .user = TEXT(COHERE "<|USER_TOKEN|>"),
+     .assistant = TEXT(COHERE "<|CHATBOT_TOKEN|>"),
+     .answer_open = TEXT("<|START_RESPONSE|>"),
+     .other_close = TEXT("<|END_RESPONSE|>"),
+     .close = TEXT("<|END_OF_TURN_TOKEN|>")},
+    /* Kimi */
+    {.system = TEXT("<|im_system|>system<|im_middle|>"),
+     .user = TEXT("<|im_user|>user<|im_middle|>"),
+     .assistant = TEXT("<|im_assistant|>assistant<|im_middle|>"),
+     .close = TEXT("<|im_end|>")},
+    /* EXAONE */
+    {.system = TEXT("[|system|]"),
+     .user = TEXT("[|user|]"),
+     .assistant = TEXT("[|assistant|]"),
+     .other_close = TEXT("[|endofturn|]")},
+    /* Jamba */
+    {.system = TEXT("<|bom|><|system|>"),
+     .user = TEXT("<|bom|><|user|>"),
+     .assistant = TEXT("<|bom|><|assistant|>"),
+     .close = TEXT("<|eom|>")},
+    /* Phi-3; Zephyr; Tulu, OLMo, GLM-4; Pygmalion */
     {.system = TEXT("<|system|>"),
      .user = TEXT("<|user|>"),
      .assistant = TEXT("<|assistant|>"),
@@ -48,6 +110,43 @@ static const struct family FAMILY[] = {
      .assistant = TEXT("<|assistant|>"),
      .close = TEXT("</s>")},
     {.system = TEXT("<|system|>"), .user = TEXT("<|user|>"), .assistant = TEXT("<|assistant|>")},
+    {.system = TEXT("<|system|>"), .user = TEXT("<|user|>"), .assistant = TEXT("<|model|>")},
+    /* OpenChat, Alpaca, Vicuna and their like */
+    {.system = TEXT("GPT4 Correct System:"),
+     .user = TEXT("GPT4 Correct User:"),
+     .assistant = TEXT("GPT4 Correct Assistant:"),
+     .other_close = TEXT("<|end_of_turn|>"),
+     .plain = true},
+    {.user = TEXT("### Instruction:"),
+     .assistant = TEXT("### Response:"),
+     .other_close = TEXT("</s>"),
+     .lead_is_system = true,
+     .plain = true},
+    {.user = TEXT("### Human:"),
+     .assistant = TEXT("### Assistant:"),
+     .other_close = TEXT("</s>"),
+     .lead_is_system = true,
+     .plain = true},
+    {.user = TEXT(">>> User:"),
+     .assistant = TEXT(">>> Assistant:"),
+     .other_close = TEXT("</s>"),
+     .lead_is_system = true,
+     .plain = true},
+    {.user = TEXT("USER:"),
+     .assistant = TEXT("ASSISTANT:"),
+     .other_close = TEXT("</s>"),
+     .lead_is_system = true,
+     .plain = true},
+    {.user = TEXT("User:"),
+     .assistant = TEXT("Assistant:"),
+     .other_close = TEXT("</s>"),
+     .lead_is_system = true,
+     .plain = true},
+    {.user = TEXT("Human:"),
+     .assistant = TEXT("Assistant:"),
+     .other_close = TEXT("</s>"),
+     .lead_is_system = true,
+     .plain = true},
 };
 
 static const char *const BEGIN[] = {
@@ -63,6 +162,9 @@ static const char *const BEGIN[] = {
     "</s>",
     "<" BAR "begin" LOW "of" LOW "sentence" BAR ">",
     "<" BAR LOW "pad" LOW BAR ">",
+    "[gMASK]",
+    "<sop>",
+    "<|startoftext|>",
 };
 
 static const char *const END[] = {
@@ -73,6 +175,10 @@ static const char *const END[] = {
     "<|pad|>",       "<|finetune_right_pad_id|>",
     "[PAD]",         "<|end|>",
     "<end_of_turn>", "<" BAR "end" LOW "of" LOW "sentence" BAR ">",
+    "<turn|>",       "<|eot|>",
+    "<|return|>",    "<seed:eos>",
+    "<|eom|>",       "<|END_OF_TURN_TOKEN|>",
+    "[|endofturn|]", "<|end_of_turn|>",
 };
 
 struct rw_str rw_chat_template_skip_begin(struct rw_str text)
@@ -126,6 +232,14 @@ static bool is_mark_byte(char c, bool upper)
 static bool is_mark(struct rw_str text)
 {
     static const struct rw_str bar = TEXT(BAR), low = TEXT(LOW);
+    if (rw_str_starts(text, RW_STR("[|")) && rw_str_ends(text, RW_STR("|]"))) {
+        text = rw_str_slice(text, 1, text.len - 1); /* EXAONE's, read as "|name|" */
+        size_t n = 0;
+        for (size_t i = 1; i + 1 < text.len; i++) {
+            n += is_mark_byte(text.ptr[i], false) ? 1 : 0;
+        }
+        return n > 0 && n + 2 == text.len;
+    }
     bool square = text.len > 2 && text.ptr[0] == '[';
     char close = square ? ']' : '>';
     if (text.len < (square ? 5u : 3u) || (!square && text.ptr[0] != '<') ||
@@ -174,16 +288,50 @@ static bool is_word(struct rw_str text)
     return text.len > 0 && text.len <= 32;
 }
 
-/* OPEN word HEADER at `at`; where the word ends, or 0. */
-static size_t header_at(const struct family *family, struct rw_str text, size_t at)
+enum {
+    CHANNEL_BYTES_MAX = 64, /* between a role and its header */
+};
+
+static bool is_letter(char c)
 {
-    struct rw_str rest = rw_str_slice(text, at, text.len);
-    if (!rw_str_starts(rest, family->open)) {
-        return 0;
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
+
+/* OPEN role HEADER: the role's word, and where its text begins. */
+struct turn_head {
+    struct rw_str role;
+    size_t content;
+};
+
+static bool head_at(const struct family *family, struct rw_str text, size_t at,
+                    struct turn_head *out)
+{
+    if (!rw_str_starts(rw_str_slice(text, at, text.len), family->open)) {
+        return false;
     }
-    size_t end = rw_str_find(text, family->header, at + family->open.len);
-    bool word = end < text.len && is_word(rw_str_slice(text, at + family->open.len, end));
-    return word ? end : 0;
+    size_t begin = at + family->open.len;
+    size_t end = begin;
+    while (end < text.len && is_letter(text.ptr[end])) {
+        end++;
+    }
+    out->role = rw_str_slice(text, begin, end);
+    if (begin == text.len) { /* cut behind the mark, as at a response marker "assistant" */
+        *out = (struct turn_head){RW_STR("assistant"), begin};
+        return at > 0;
+    }
+    if (!is_word(out->role)) {
+        return false;
+    }
+    size_t header = rw_str_find(text, family->header, end);
+    out->content = header + family->header.len;
+    if (header == end) {
+        return true;
+    }
+    if (end == text.len) { /* the place of the answer, without its header */
+        out->content = end;
+        return true;
+    }
+    return family->channels && header < text.len && header - end <= CHANNEL_BYTES_MAX;
 }
 
 enum mark {
@@ -211,20 +359,45 @@ static enum mark next_mark(const struct family *family, struct rw_str text, size
     return found;
 }
 
-/* Marks of their own: the text begins with one, and where a family has an end mark it is there. */
+static size_t skip_space(struct rw_str text, size_t at)
+{
+    while (at < text.len && memchr(" \t\r\n", text.ptr[at], 4) != NULL) {
+        at++;
+    }
+    return at;
+}
+
+/* Nothing of the answer is there yet, or what opens a thought. */
+static bool ends_unanswered(const struct family *family, struct rw_str text)
+{
+    const struct rw_str thought = RW_STR("<think>");
+    text = rw_str_trim(text);
+    if (rw_str_ends(text, thought)) {
+        text = rw_str_trim(rw_str_slice(text, 0, text.len - thought.len));
+    }
+    return rw_str_ends(text, family->assistant);
+}
+
+/* Marks of their own: the text begins with one, and where a family is told by its end mark, that is
+ * there. Cheap questions first: most prompts are in no template. */
 static bool fits(const struct family *family, struct rw_str text)
 {
+    struct turn_head head;
     if (family->open.len > 0) {
-        return header_at(family, text, 0) > 0;
+        return head_at(family, text, 0, &head) &&
+               (!family->channels || rw_str_find(text, family->close, 0) < text.len);
     }
-    size_t at, len = 0;
-    enum mark first = next_mark(family, text, 0, &at, &len);
-    bool begins = first == MARK_USER || first == MARK_SYSTEM;
-    if (!begins || (at > 0 && !family->lead_is_system)) {
+    if (family->plain && !ends_unanswered(family, text)) {
         return false;
     }
-    return family->system.len == 0 || family->close.len == 0 ||
-           rw_str_find(text, family->close, at) < text.len;
+    bool begins = rw_str_starts(text, family->user) ||
+                  (family->system.len > 0 && rw_str_starts(text, family->system));
+    if (!begins && family->lead_is_system) {
+        size_t at, len = 0;
+        begins = next_mark(family, text, 0, &at, &len) == MARK_USER;
+    }
+    struct rw_str told_by = family->close.len > 0 ? family->close : family->assistant;
+    return begins && (family->system.len == 0 || rw_str_find(text, told_by, 0) < text.len);
 }
 
 static const struct family *recognise(struct rw_str text)
@@ -239,13 +412,33 @@ static const struct family *recognise(struct rw_str text)
 
 /* ---- turns ----------------------------------------------------------------------------------- */
 
+static bool is_one_of(struct rw_str name, const char *const *words, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (name.len == strlen(words[i]) && strncasecmp(name.ptr, words[i], name.len) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum rw_request_role role_of(struct rw_str name)
 {
-    if (rw_str_is(name, "assistant") || rw_str_is(name, "model")) {
-        return RW_REQUEST_ASSISTANT;
-    }
-    return rw_str_is(name, "system") || rw_str_is(name, "developer") ? RW_REQUEST_SYSTEM
-                                                                     : RW_REQUEST_USER;
+    static const char *const ANSWERS[] = {"assistant", "model", "bot", "gpt"};
+    static const char *const RULES[] = {"system", "developer"};
+    return is_one_of(name, ANSWERS, RW_COUNT(ANSWERS)) ? RW_REQUEST_ASSISTANT
+           : is_one_of(name, RULES, RW_COUNT(RULES))   ? RW_REQUEST_SYSTEM
+                                                       : RW_REQUEST_USER;
+}
+
+/* Where the turn that begins there is closed, and the mark's length. */
+static size_t find_close(const struct family *family, struct rw_str text, size_t from, size_t *len)
+{
+    size_t end = family->close.len > 0 ? rw_str_find(text, family->close, from) : text.len;
+    size_t other =
+        family->other_close.len > 0 ? rw_str_find(text, family->other_close, from) : text.len;
+    *len = end <= other ? family->close.len : family->other_close.len;
+    return RW_MIN(end, other);
 }
 
 static size_t skip_newlines(struct rw_str text, size_t at)
@@ -260,16 +453,17 @@ static size_t skip_newlines(struct rw_str text, size_t at)
 static bool take_headed(const struct family *family, struct rw_str text, size_t *at,
                         struct rw_request_message *out, bool *open)
 {
-    size_t header = header_at(family, text, *at);
-    if (header == 0) {
+    struct turn_head head;
+    if (!head_at(family, text, *at, &head)) {
         return false;
     }
-    out->role = role_of(rw_str_slice(text, *at + family->open.len, header));
-    size_t begin = skip_newlines(text, header + family->header.len);
-    size_t end = rw_str_find(text, family->close, begin);
+    size_t len = 0;
+    out->role = role_of(head.role);
+    size_t begin = skip_newlines(text, RW_MIN(head.content, text.len));
+    size_t end = find_close(family, text, begin, &len);
     out->content = rw_str_slice(text, begin, end);
     *open = end == text.len;
-    *at = *open ? end : skip_newlines(text, end + family->close.len);
+    *at = *open ? end : skip_newlines(text, end + len);
     return true;
 }
 
@@ -279,6 +473,7 @@ static bool take_marked(const struct family *family, struct rw_str text, size_t 
                         struct rw_request_message *out, bool *open)
 {
     size_t begin, len = 0, end, unused = 0;
+    *at = skip_space(text, *at);
     enum mark mark = next_mark(family, text, *at, &begin, &len);
     if (mark == MARK_NONE || begin != *at) {
         return false;
@@ -287,13 +482,21 @@ static bool take_marked(const struct family *family, struct rw_str text, size_t 
                 : mark == MARK_USER ? RW_REQUEST_USER
                                     : RW_REQUEST_ASSISTANT;
     begin += len;
+    if (mark == MARK_ASSISTANT && family->answer_open.len > 0 &&
+        rw_str_starts(rw_str_slice(text, begin, text.len), family->answer_open)) {
+        begin += family->answer_open.len;
+    }
     next_mark(family, text, begin, &end, &unused);
     struct rw_str content = rw_str_slice(text, begin, end);
-    size_t close = family->close.len > 0 ? rw_str_find(content, family->close, 0) : content.len;
+    size_t close = find_close(family, content, 0, &unused);
+    if (mark == MARK_SYSTEM && family->system_close.len > 0) {
+        close = RW_MIN(close, rw_str_find(content, family->system_close, 0));
+    }
     *open = end == text.len && close == content.len;
     *at = end;
     if (!*open || mark != MARK_ASSISTANT) {
-        out->content = rw_str_trim(rw_str_slice(content, 0, close));
+        struct rw_str bare = rw_chat_template_strip_end(rw_str_slice(content, 0, close));
+        out->content = rw_str_trim(bare);
         return true;
     }
     size_t skip = 0;
@@ -364,12 +567,26 @@ static struct rw_str take_inner_system(const struct family *family, struct rw_st
     return rw_str_trim(rw_str_slice(content, end + close.len, content.len));
 }
 
+/* What templates put before an answer that had no thought, in earlier turns. */
+static struct rw_str without_empty_thought(struct rw_str text)
+{
+    const struct rw_str open = RW_STR("<think>");
+    const struct rw_str close = RW_STR("</think>");
+    size_t end = rw_str_starts(text, open) ? skip_space(text, open.len) : text.len;
+    if (!rw_str_starts(rw_str_slice(text, end, text.len), close)) {
+        return text;
+    }
+    end = skip_space(text, end + close.len);
+    return rw_str_slice(text, end, text.len);
+}
+
 bool rw_chat_template_parse(struct rw_str text, size_t messages_max, struct rw_arena *arena,
                             struct rw_chat_turns *out, bool *no_memory)
 {
     *out = (struct rw_chat_turns){.answer_begin = text.len};
     *no_memory = false;
     struct rw_str body = rw_chat_template_skip_begin(text);
+    body = rw_str_slice(body, skip_space(body, 0), body.len);
     size_t skipped = text.len - body.len;
     const struct family *family = recognise(body);
     if (family == NULL) {
@@ -390,6 +607,9 @@ bool rw_chat_template_parse(struct rw_str text, size_t messages_max, struct rw_a
             return false; /* text between the turns: not this template after all */
         }
         turn.content = take_inner_system(family, turn.content, out);
+        if (turn.role == RW_REQUEST_ASSISTANT && !open && at < body.len) {
+            turn.content = without_empty_thought(turn.content);
+        }
         if (turn.role == RW_REQUEST_ASSISTANT && out->n_answers++ == 0) {
             out->answer_begin = skipped + (size_t)(turn.content.ptr - body.ptr);
             out->messages_before_answer = out->n_messages;

@@ -144,7 +144,7 @@ static rw_status split_query(struct reader *r, struct rw_str query, struct rw_st
     struct rw_str bare_prompt = rw_chat_template_skip_begin(prompt);
     if (bare_prompt.len > 0 && rw_str_starts(bare_query, bare_prompt)) {
         *response = rw_str_slice(bare_query, bare_prompt.len, bare_query.len);
-        return rw_wire_prompt_text(r->in, bare_prompt, item, r->err);
+        return rw_wire_prompt_text(r->in, bare_prompt, path, item, r->err);
     }
     size_t at =
         r->in->response_marker.len > 0 ? rw_str_find(query, r->in->response_marker, 0) : query.len;
@@ -153,7 +153,7 @@ static rw_status split_query(struct reader *r, struct rw_str query, struct rw_st
         bool part = prompt.len == 0 && is_open(r, rw_str_slice(query, 0, behind));
         struct rw_str before = rw_str_slice(query, 0, part ? behind : at);
         *response = rw_str_slice(query, behind, query.len);
-        return rw_wire_prompt_text(r->in, prompt.len > 0 ? prompt : before, item, r->err);
+        return rw_wire_prompt_text(r->in, prompt.len > 0 ? prompt : before, path, item, r->err);
     }
     return split_by_template(r, query, path, item, response);
 }

@@ -53,7 +53,7 @@ static rw_status read_text(const struct rw_wire_input *in, const cJSON *node,
     if (rw_str_starts(question, RW_STR("Question:"))) {
         question = rw_str_trim(rw_str_slice(question, sizeof "Question:" - 1, question.len));
     }
-    status = rw_wire_prompt_text(in, question, item, err);
+    status = rw_wire_prompt_text(in, question, path, item, err);
     struct rw_str answer = rw_str_slice(text, cut + sizeof "Answer:" - 1, text.len);
     return status == RW_OK
                ? rw_wire_trace_text(in, rw_str_trim(answer), path, rw_tree_hidden(node), item, err)
@@ -166,7 +166,7 @@ static rw_status read_data(const struct rw_wire_input *in, const cJSON *prompts,
             status = rw_tree_want_text(flat(text), &here, &answer, err);
         }
         if (status == RW_OK) {
-            status = rw_wire_prompt_text(in, question, &out->items[i], err);
+            status = rw_wire_prompt_text(in, question, &here, &out->items[i], err);
         }
         if (status == RW_OK) {
             status =

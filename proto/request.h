@@ -91,10 +91,24 @@ enum rw_request_roles {
     RW_REQUEST_ROLES_ERROR,  /* as sent: a turn without a place is an error */
 };
 
+/* How a trace that is one text becomes steps. */
+enum rw_request_split {
+    RW_REQUEST_SPLIT_MODEL, /* by the model's own rule */
+    RW_REQUEST_SPLIT_PARAGRAPH,
+    RW_REQUEST_SPLIT_LINE,
+    RW_REQUEST_SPLIT_SENTENCE,
+    RW_REQUEST_SPLIT_NONE,
+    RW_REQUEST_SPLIT_LIST, /* at `separators` */
+};
+
 enum {
-    RW_REQUEST_ROLES_COUNT = 3
+    RW_REQUEST_ROLES_COUNT = 3,
+    RW_REQUEST_SPLIT_WORDS = 5, /* all but LIST */
+    RW_REQUEST_SEPARATORS_MAX = 8,
+    RW_REQUEST_SEPARATOR_BYTES_MAX = 64,
 };
 extern const char *const RW_REQUEST_ROLES[RW_REQUEST_ROLES_COUNT]; /* their names */
+extern const char *const RW_REQUEST_SPLIT[RW_REQUEST_SPLIT_WORDS];
 
 enum rw_overlong_policy {
     RW_REQUEST_OVERLONG_ERROR,
@@ -141,6 +155,9 @@ struct rw_request {
     struct rw_str domain; /* of all items without their own; ptr NULL when absent */
     enum rw_overlong_policy overlong;
     enum rw_request_roles roles;
+    enum rw_request_split split;
+    struct rw_str separators[RW_REQUEST_SEPARATORS_MAX]; /* of RW_REQUEST_SPLIT_LIST */
+    size_t n_separators;
     bool allow_special_tokens; /* compat switch: parse special tokens in content */
     double stop_below;         /* NaN = none; in [0, 1] */
     double deadline_ms;        /* NaN = none; > 0 */

@@ -5,6 +5,7 @@
 #include "core/base/assert.h"
 #include "core/base/util.h"
 #include "proto/emit.h"
+#include "proto/message.h"
 #include "proto/suggest.h"
 
 static const int64_t SAMPLE_INDEX_MAX = (int64_t)1 << 53; /* what a double holds exactly */
@@ -111,35 +112,6 @@ static rw_status check_prompt_text(const struct rw_limits *limits, struct rw_str
 
 /* ---- prompt and messages --------------------------------------------------------------------- */
 
-static rw_status read_message(struct rw_request_reader *r, const cJSON *node,
-                              const struct rw_path *path, struct rw_request_message *out)
-{
-    static const char *const ROLE[] = {"system", "user", "assistant"};
-    static const char *const FIELD[] = {"role", "content"};
-    rw_status status = rw_tree_want_object(node, path, r->err);
-    bool has_role = false;
-    bool has_content = false;
-    for (const cJSON *m = node->child; m != NULL && status == RW_OK; m = m->next) {
-        struct rw_path at = {path, m->string, -1};
-        if (rw_str_is(rw_str_from(m->string), "role")) {
-            size_t role;
-            status = rw_tree_want_word(m, &at, ROLE, RW_COUNT(ROLE), &role, r->err);
-            out->role = status == RW_OK ? (enum rw_request_role)role : RW_REQUEST_USER;
-            has_role = true;
-        } else if (rw_str_is(rw_str_from(m->string), "content")) {
-            status = rw_tree_want_text(m, &at, &out->content, r->err);
-            has_content = true;
-        } else {
-            status = rw_request_item_unknown(path, m, FIELD, RW_COUNT(FIELD), r->err);
-        }
-    }
-    if (status == RW_OK && (!has_role || !has_content)) {
-        return rw_path_fail(path, r->err, RW_INVALID_REQUEST, "a message needs \"%s\"",
-                            has_role ? "content" : "role");
-    }
-    return status;
-}
-
 /* The first unusable content goes to `unusable`; wrong types fail. */
 static rw_status read_messages(struct rw_request_reader *r, const cJSON *list,
                                const struct rw_path *up, struct rw_request_item *item,
@@ -158,7 +130,7 @@ static rw_status read_messages(struct rw_request_reader *r, const cJSON *list,
     size_t i = 0;
     for (const cJSON *node = list->child; node != NULL; node = node->next, i++) {
         struct rw_path at = {up, "messages", (long)i};
-        status = read_message(r, node, &at, &item->messages[i]);
+        status = rw_message_read(node, &at, true, r->arena, &item->messages[i], r->err);
         if (status != RW_OK) {
             return status;
         }
@@ -171,6 +143,9 @@ static rw_status read_messages(struct rw_request_reader *r, const cJSON *list,
     return RW_OK;
 }
 
+/* A text in a policy's chat template is turned back into its messages: the model has a layout of
+ * its own, and would read the marks as part of the question. With allow_special_tokens the client
+ * lays the text out itself. */
 static rw_status read_prompt(struct rw_request_reader *r, const cJSON *node,
                              const struct rw_path *up, struct rw_request_item *item,
                              struct rw_error *unusable)
@@ -186,13 +161,18 @@ static rw_status read_prompt(struct rw_request_reader *r, const cJSON *node,
     if (status != RW_OK) {
         return status;
     }
+    bool usable = check_prompt_text(r->limits, text, &path, unusable) == RW_OK;
+    if (usable && !r->request->allow_special_tokens) {
+        status =
+            rw_message_from_prompt(text, &path, r->limits->messages_max, r->arena, item, unusable);
+        return status == RW_NO_MEMORY ? no_memory(r) : RW_OK;
+    }
     item->messages = rw_arena_array(r->arena, 1, sizeof *item->messages);
     if (item->messages == NULL) {
         return no_memory(r);
     }
     item->messages[0] = (struct rw_request_message){RW_REQUEST_USER, text};
     item->n_messages = 1;
-    check_prompt_text(r->limits, text, &path, unusable);
     return RW_OK;
 }
 

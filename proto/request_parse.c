@@ -14,19 +14,28 @@ static const double DEADLINE_MS_MIN = 1;
 
 /* Top-level fields in the order of the documentation. The first five are those of an item. */
 static const char *const FIELD[] = {
-    "prompt",      "messages",      "trace",
-    "traces",      "reference",     "items",
-    "model",       "outcome_model", "aggregate",
-    "flags",       "flags_all",     "gate",
-    "domain",      "prompt_gap",    "stop_below",
-    "deadline_ms", "overlong",      "roles",
-    "run",         "stream",        "allow_special_tokens",
+    "prompt",     "messages",
+    "trace",      "traces",
+    "reference",  "items",
+    "model",      "outcome_model",
+    "aggregate",  "flags",
+    "flags_all",  "gate",
+    "domain",     "prompt_gap",
+    "stop_below", "deadline_ms",
+    "overlong",   "roles",
+    "split",      "run",
+    "stream",     "allow_special_tokens",
 };
 
 const char *const RW_REQUEST_ROLES[RW_REQUEST_ROLES_COUNT] = {
     [RW_REQUEST_ROLES_AUTO] = "auto",
     [RW_REQUEST_ROLES_POLICY] = "policy",
     [RW_REQUEST_ROLES_ERROR] = "error",
+};
+const char *const RW_REQUEST_SPLIT[RW_REQUEST_SPLIT_WORDS] = {
+    [RW_REQUEST_SPLIT_MODEL] = "model", [RW_REQUEST_SPLIT_PARAGRAPH] = "paragraph",
+    [RW_REQUEST_SPLIT_LINE] = "line",   [RW_REQUEST_SPLIT_SENTENCE] = "sentence",
+    [RW_REQUEST_SPLIT_NONE] = "none",
 };
 
 /* ---- options --------------------------------------------------------------------------------- */
@@ -138,6 +147,57 @@ static rw_status read_domain(const cJSON *node, const struct rw_path *path, stru
                              struct rw_error *err)
 {
     return rw_request_item_domain(node, path, &out->domain, err);
+}
+
+static rw_status add_separator(struct rw_request *request, struct rw_str separator,
+                               struct rw_error *err)
+{
+    if (separator.len == 0 || separator.len > RW_REQUEST_SEPARATOR_BYTES_MAX) {
+        return rw_fail(err, RW_INVALID_REQUEST, "a separator has 1 to %d bytes",
+                       RW_REQUEST_SEPARATOR_BYTES_MAX);
+    }
+    if (request->n_separators == RW_REQUEST_SEPARATORS_MAX) {
+        return rw_fail(err, RW_INVALID_REQUEST, "%d separators at most", RW_REQUEST_SEPARATORS_MAX);
+    }
+    request->split = RW_REQUEST_SPLIT_LIST;
+    request->separators[request->n_separators++] = separator;
+    return RW_OK;
+}
+
+static rw_status read_separators(const cJSON *list, const struct rw_path *path,
+                                 struct rw_request *out, struct rw_error *err)
+{
+    long i = 0;
+    if (list->child == NULL) {
+        return rw_path_fail(path, err, RW_INVALID_REQUEST, "split has no separators");
+    }
+    for (const cJSON *node = list->child; node != NULL; node = node->next, i++) {
+        struct rw_path at = {path->up, path->name, i};
+        struct rw_str text;
+        rw_status status = rw_tree_want_text(node, &at, &text, err);
+        if (status != RW_OK) {
+            return status;
+        }
+        status = add_separator(out, text, err);
+        if (status != RW_OK) {
+            rw_error_param(err, "split[%ld]", i);
+            return status;
+        }
+    }
+    return RW_OK;
+}
+
+static rw_status read_split(const cJSON *node, const struct rw_path *path, struct rw_request *out,
+                            struct rw_error *err)
+{
+    if (cJSON_IsArray(node)) {
+        return read_separators(node, path, out, err);
+    }
+    size_t which = 0;
+    rw_status status =
+        rw_tree_want_word(node, path, RW_REQUEST_SPLIT, RW_REQUEST_SPLIT_WORDS, &which, err);
+    out->split = (enum rw_request_split)which;
+    return status;
 }
 
 static rw_status read_roles(const cJSON *node, const struct rw_path *path, struct rw_request *out,
@@ -312,6 +372,7 @@ static const struct {
     {"deadline_ms", false, read_deadline},
     {"overlong", false, read_overlong},
     {"roles", false, read_roles},
+    {"split", false, read_split},
     {"run", false, read_run},
     {"stream", false, read_stream},
     {"allow_special_tokens", false, read_allow_special},

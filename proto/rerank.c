@@ -110,7 +110,7 @@ static rw_status read_rerank(const struct rw_wire_input *in, struct rw_request *
         status = rw_wire_items(in, 1, out, err);
     }
     if (status == RW_OK) {
-        status = rw_wire_prompt_text(in, query, &out->items[0], err);
+        status = rw_wire_prompt_text(in, query, &query_path, &out->items[0], err);
     }
     if (status == RW_OK) {
         status = read_numbers(root, n, kept, err);
@@ -233,7 +233,7 @@ static rw_status pair_up(const struct rw_wire_input *in, const cJSON *left, cons
             status = document_text(b, &at_right, &text, err);
         }
         if (status == RW_OK) {
-            status = rw_wire_prompt_text(in, prompt, &out->items[i], err);
+            status = rw_wire_prompt_text(in, prompt, &at_left, &out->items[i], err);
         }
         if (status == RW_OK) {
             status =

@@ -21,7 +21,7 @@ static rw_status read_prompt(const struct rw_wire_input *in, const cJSON *node,
     }
     struct rw_str text;
     rw_status status = rw_tree_want_text(node, &path, &text, err);
-    return status == RW_OK ? rw_wire_prompt_text(in, text, item, err) : status;
+    return status == RW_OK ? rw_wire_prompt_text(in, text, &path, item, err) : status;
 }
 
 static rw_status read_body(const struct rw_wire_input *in, struct rw_request *out, void **state,

@@ -171,6 +171,32 @@ static rw_status read_roles(struct rw_str value, struct rw_wire_options *out, st
     return status;
 }
 
+static rw_status read_split(struct rw_str value, struct rw_wire_options *out, struct rw_error *err)
+{
+    size_t which = 0;
+    rw_status status =
+        word_of("split", value, RW_REQUEST_SPLIT, RW_REQUEST_SPLIT_WORDS, &which, err);
+    out->split = (enum rw_request_split)which;
+    if (status != RW_OK) {
+        rw_error_hint(err, "model, paragraph, line, sentence or none; &separator=TEXT, once or "
+                           "more, cuts at texts of your own");
+    }
+    return status;
+}
+
+static rw_status read_separator(struct rw_str value, struct rw_wire_options *out,
+                                struct rw_error *err)
+{
+    if (out->n_separators == RW_REQUEST_SEPARATORS_MAX) {
+        rw_fail(err, RW_INVALID_REQUEST, "%d separators at most", RW_REQUEST_SEPARATORS_MAX);
+        rw_error_param(err, "?separator");
+        return RW_INVALID_REQUEST;
+    }
+    out->split = RW_REQUEST_SPLIT_LIST;
+    return named("separator", value, RW_REQUEST_SEPARATOR_BYTES_MAX,
+                 &out->separators[out->n_separators++], err);
+}
+
 static rw_status read_which(struct rw_str value, struct rw_wire_options *out, struct rw_error *err)
 {
     static const char *const WORD[] = {"process", "outcome"};
@@ -199,6 +225,8 @@ static const struct option OPTION[] = {
     {"unscorable", read_unscorable},
     {"roles", read_roles},
     {"system", read_roles}, /* its older name */
+    {"split", read_split},
+    {"separator", read_separator},
     {"which", read_which},
     {"bare", read_bare},
 };
@@ -267,6 +295,9 @@ void rw_wire_options_apply(const struct rw_wire_options *options, struct rw_requ
         request->overlong = RW_REQUEST_OVERLONG_DROP_STEPS;
     }
     request->roles = options->roles;
+    request->split = options->split;
+    request->n_separators = options->n_separators;
+    memcpy(request->separators, options->separators, sizeof request->separators);
 }
 
 /* ---- bodies and rows ------------------------------------------------------------------------- */

@@ -30,7 +30,8 @@ enum rw_wire_which {
     RW_WIRE_OUTCOME,
 };
 
-/* ?model=&outcome_model=&aggregate=&flags=&run=&overlong=&unscorable=&roles=&which=&bare= */
+/* ?model=&outcome_model=&aggregate=&flags=&run=&overlong=&unscorable=&roles=&split=&separator=&which=
+ * &bare= */
 struct rw_wire_options {
     struct rw_str model; /* ptr NULL = the default; so below */
     struct rw_str outcome_model;
@@ -40,6 +41,9 @@ struct rw_wire_options {
     bool flags_set;
     bool drop_steps; /* overlong=drop_steps */
     enum rw_request_roles roles;
+    enum rw_request_split split;
+    struct rw_str separators[RW_REQUEST_SEPARATORS_MAX];
+    size_t n_separators;
     bool has_unscorable; /* the user named a number for traces that cannot be scored */
     double unscorable;
     enum rw_wire_which which;

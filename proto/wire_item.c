@@ -5,6 +5,7 @@
 
 #include "core/base/util.h"
 #include "proto/chat_template.h"
+#include "proto/message.h"
 
 enum {
     NUMBER_BYTES = 32,
@@ -32,29 +33,12 @@ rw_status rw_wire_items(const struct rw_wire_input *in, size_t n, struct rw_requ
 }
 
 rw_status rw_wire_prompt_text(const struct rw_wire_input *in, struct rw_str text,
-                              struct rw_request_item *item, struct rw_error *err)
+                              const struct rw_path *path, struct rw_request_item *item,
+                              struct rw_error *err)
 {
-    struct rw_chat_turns chat;
-    bool refused;
-    if (rw_chat_template_parse(text, in->limits->messages_max, in->arena, &chat, &refused)) {
-        item->messages = chat.messages;
-        item->n_messages = chat.n_messages - (chat.open ? 1 : 0);
-        return RW_OK;
-    }
-    if (!refused && rw_chat_template_suspect(text)) {
-        rw_fail(err, RW_INVALID_REQUEST,
-                "the prompt is in a chat template that cannot be turned back into messages");
-        rw_error_hint(err, "send messages, or prompts without a template");
-        return RW_INVALID_REQUEST;
-    }
-    item->messages = refused ? NULL : rw_arena_array(in->arena, 1, sizeof *item->messages);
-    if (item->messages == NULL) {
-        return rw_wire_no_memory(in->arena, err);
-    }
-    item->messages[0] =
-        (struct rw_request_message){RW_REQUEST_USER, rw_chat_template_skip_begin(text)};
-    item->n_messages = 1;
-    return RW_OK;
+    rw_status status =
+        rw_message_from_prompt(text, path, in->limits->messages_max, in->arena, item, err);
+    return status == RW_NO_MEMORY ? rw_wire_no_memory(in->arena, err) : status;
 }
 
 rw_status rw_wire_conversation_text(const struct rw_wire_input *in, struct rw_str text,
@@ -73,8 +57,9 @@ rw_status rw_wire_conversation_text(const struct rw_wire_input *in, struct rw_st
         rw_path_fail(path, err, RW_INVALID_REQUEST, "cannot tell prompt from response: %s",
                      known ? "the text does not end in an assistant turn"
                            : "the chat template is not a known one");
-        rw_error_hint(err, "known are ChatML, Llama 3, Gemma, DeepSeek, Mistral, Phi, Zephyr and "
-                           "Tulu; other clients may send messages");
+        rw_error_hint(err,
+                      "proto/README.md lists the templates that are known; other clients may send "
+                      "messages");
         return RW_INVALID_REQUEST;
     }
     item->messages = chat.messages;
@@ -84,106 +69,6 @@ rw_status rw_wire_conversation_text(const struct rw_wire_input *in, struct rw_st
 }
 
 /* ---- messages -------------------------------------------------------------------------------- */
-
-static rw_status read_role(const cJSON *node, const struct rw_path *path, enum rw_request_role *out,
-                           struct rw_error *err)
-{
-    static const char *const WORD[] = {"system", "developer", "user",
-                                       "tool",   "function",  "assistant"};
-    static const enum rw_request_role ROLE[] = {RW_REQUEST_SYSTEM, RW_REQUEST_SYSTEM,
-                                                RW_REQUEST_USER,   RW_REQUEST_USER,
-                                                RW_REQUEST_USER,   RW_REQUEST_ASSISTANT};
-    size_t which = 0;
-    rw_status status = rw_tree_want_word(node, path, WORD, RW_COUNT(WORD), &which, err);
-    *out = ROLE[which];
-    return status;
-}
-
-static rw_status part_text(const cJSON *part, const struct rw_path *path, struct rw_str *out,
-                           struct rw_error *err)
-{
-    const cJSON *type = cJSON_GetObjectItemCaseSensitive(part, "type");
-    const cJSON *text = cJSON_GetObjectItemCaseSensitive(part, "text");
-    bool right = type == NULL || (cJSON_IsString(type) && strcmp(type->valuestring, "text") == 0);
-    if (cJSON_IsString(part)) {
-        *out = rw_str_from(part->valuestring);
-        return RW_OK;
-    }
-    if (!right || !cJSON_IsString(text)) {
-        return rw_path_fail(path, err, RW_INVALID_REQUEST,
-                            "only parts of text can be read: {\"type\":\"text\",\"text\":...}");
-    }
-    *out = rw_str_from(text->valuestring);
-    return RW_OK;
-}
-
-/* Parts joined without anything between, as transformers joins them. */
-static rw_status join_parts(const struct rw_wire_input *in, const cJSON *list,
-                            const struct rw_path *up, struct rw_str *out, struct rw_error *err)
-{
-    size_t bytes = 0;
-    long i = 0;
-    for (const cJSON *part = list->child; part != NULL; part = part->next) {
-        struct rw_path path = {up, "content", i++};
-        struct rw_str text;
-        rw_status status = part_text(part, &path, &text, err);
-        if (status != RW_OK) {
-            return status;
-        }
-        bytes += text.len;
-    }
-    char *to = rw_arena_array(in->arena, bytes + 1, 1);
-    if (to == NULL) {
-        return rw_wire_no_memory(in->arena, err);
-    }
-    size_t at = 0;
-    for (const cJSON *part = list->child; part != NULL; part = part->next) {
-        struct rw_str text = {NULL, 0};
-        (void)part_text(part, up, &text, NULL);
-        if (text.len > 0) {
-            memcpy(to + at, text.ptr, text.len);
-        }
-        at += text.len;
-    }
-    *out = (struct rw_str){to, at};
-    return RW_OK;
-}
-
-static rw_status read_content(const struct rw_wire_input *in, const cJSON *node,
-                              const struct rw_path *up, struct rw_str *out, struct rw_error *err)
-{
-    struct rw_path path = {up, "content", -1};
-    rw_status status = RW_OK;
-    *out = (struct rw_str){"", 0};
-    if (cJSON_IsArray(node)) {
-        status = join_parts(in, node, up, out, err);
-    } else if (node != NULL && !cJSON_IsNull(node)) {
-        status = rw_tree_want_text(node, &path, out, err);
-    }
-    if (status == RW_OK && out->len > in->limits->text_bytes_max) {
-        rw_path_fail(&path, err, RW_LIMIT_EXCEEDED, "a text of %zu bytes; the limit is %zu",
-                     out->len, in->limits->text_bytes_max);
-        rw_error_hint(err, "raise --text-max");
-        return RW_LIMIT_EXCEEDED;
-    }
-    return status;
-}
-
-static rw_status read_message(const struct rw_wire_input *in, const cJSON *node,
-                              const struct rw_path *path, struct rw_request_message *out,
-                              struct rw_error *err)
-{
-    struct rw_path role = {path, "role", -1};
-    rw_status status = rw_tree_want_object(node, path, err);
-    if (status == RW_OK) {
-        status = read_role(cJSON_GetObjectItemCaseSensitive(node, "role"), &role, &out->role, err);
-    }
-    if (status == RW_OK) {
-        status = read_content(in, cJSON_GetObjectItemCaseSensitive(node, "content"), path,
-                              &out->content, err);
-    }
-    return status;
-}
 
 rw_status rw_wire_messages(const struct rw_wire_input *in, const cJSON *node,
                            const struct rw_path *path, struct rw_request_item *item,
@@ -202,7 +87,14 @@ rw_status rw_wire_messages(const struct rw_wire_input *in, const cJSON *node,
     long i = 0;
     for (const cJSON *one = node->child; one != NULL && status == RW_OK; one = one->next, i++) {
         struct rw_path here = {path->up, path->name, i};
-        status = read_message(in, one, &here, &item->messages[i], err);
+        status = rw_message_read(one, &here, false, in->arena, &item->messages[i], err);
+        struct rw_path content = {&here, "content", -1};
+        if (status == RW_OK && item->messages[i].content.len > in->limits->text_bytes_max) {
+            rw_path_fail(&content, err, RW_LIMIT_EXCEEDED, "a text of %zu bytes; the limit is %zu",
+                         item->messages[i].content.len, in->limits->text_bytes_max);
+            rw_error_hint(err, "raise --text-max");
+            status = RW_LIMIT_EXCEEDED;
+        }
     }
     item->n_messages = n;
     if (status == RW_OK && last != NULL) {

@@ -13,9 +13,11 @@
 rw_status rw_wire_items(const struct rw_wire_input *in, size_t n, struct rw_request *out,
                         struct rw_error *err);
 
-/* A text, in a known chat template or plain; an open assistant turn at its end is left out. */
+/* A text, in a known chat template or plain; an open assistant turn at its end is left out. What
+ * looks like a template that is not known is refused. */
 rw_status rw_wire_prompt_text(const struct rw_wire_input *in, struct rw_str text,
-                              struct rw_request_item *item, struct rw_error *err);
+                              const struct rw_path *path, struct rw_request_item *item,
+                              struct rw_error *err);
 
 /* A whole conversation as one templated text: the last assistant turn is the trace. INVALID_REQUEST
  * when the template is not known or there is no such turn. */

@@ -185,6 +185,31 @@ static void write_agreement(struct rw_buf *out, const struct rw_model_agreement 
     rw_emit_close(out, '}');
 }
 
+/* How a text becomes its steps, and what its prompt has a place for. */
+static void write_layout(struct rw_buf *out, const struct rw_model_info *info)
+{
+    rw_emit_name(out, "split");
+    rw_emit_open(out, '[');
+    for (size_t i = 0; i < info->n_split; i++) {
+        rw_emit_text(out, info->split[i]);
+    }
+    rw_emit_close(out, ']');
+    rw_emit_name(out, "marker");
+    if (info->marker.len > 0) {
+        rw_emit_text(out, info->marker);
+    } else {
+        rw_emit_raw(out, "null");
+    }
+    rw_emit_name(out, "roles");
+    rw_emit_open(out, '{');
+    rw_emit_text_field(out, "system",
+                       !info->places.system      ? "none"
+                       : info->places.own_system ? "own"
+                                                 : "client");
+    rw_emit_bool_field(out, "turns", info->places.turns);
+    rw_emit_close(out, '}');
+}
+
 static void write_model(struct rw_buf *out, const struct rw_model_info *info,
                         const struct rw_bank_slot *slot)
 {
@@ -209,6 +234,7 @@ static void write_model(struct rw_buf *out, const struct rw_model_info *info,
     rw_emit_unsigned_field(out, "weight_bytes", info->weight_bytes);
     rw_emit_text_field(out, "language_head", LANGUAGE[info->language_head]);
     rw_emit_unsigned_field(out, "language_head_bytes", info->language_head_bytes);
+    write_layout(out, info);
     rw_emit_unsigned_field(out, "golden_vectors", info->golden_vectors);
     write_agreement(out, &info->agreement);
     write_calibration(out, slot);

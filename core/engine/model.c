@@ -8,6 +8,7 @@
 #include "core/base/date.h"
 #include "core/engine/model_agreement.h"
 #include "core/engine/radix.h"
+#include "core/model/layout.h"
 #include "core/model/binding.h"
 #include "core/model/flops.h"
 
@@ -112,6 +113,10 @@ static void fill_info(struct rw_model *m)
         m->info.template_date = m->template_date;
     }
     m->info.kind = p->recipe.kind;
+    m->info.split = p->layout->split;
+    m->info.n_split = p->layout->n_split;
+    m->info.places = p->places;
+    m->info.marker = p->layout->marker_text;
     m->info.dtype = rw_dtype_name(m->weights->dtype);
     m->info.aggregate = p->recipe.aggregate;
     m->info.parameters = m->weights->parameters;

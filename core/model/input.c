@@ -181,8 +181,8 @@ static rw_status take_steps(struct rw_composer *c)
     const struct rw_trace_source *source = c->source;
     if (source->is_text) {
         struct rw_split split;
-        rw_status status =
-            rw_split_text(c->layout, source->text, source->steps_max, c->arena, &split, c->err);
+        rw_status status = rw_split_text(c->layout, &source->split, source->text, source->steps_max,
+                                         c->arena, &split, c->err);
         if (status != RW_OK) {
             return status;
         }

@@ -32,6 +32,22 @@ enum rw_overlong {
                                null with CONTEXT_EXCEEDED */
 };
 
+enum rw_split_kind {
+    RW_SPLIT_MODEL,     /* the model's own rule, as its reference cuts */
+    RW_SPLIT_PARAGRAPH, /* at blank lines */
+    RW_SPLIT_LINE,
+    RW_SPLIT_SENTENCE,
+    RW_SPLIT_NONE, /* the text is one step */
+    RW_SPLIT_LIST, /* at every one of some separators */
+};
+
+/* How a text becomes steps. */
+struct rw_split_rule {
+    enum rw_split_kind kind;
+    const struct rw_str *list; /* [n_list], of RW_SPLIT_LIST */
+    size_t n_list;
+};
+
 /* What becomes of turns that the model has no place for (core/model/places.h): a system text,
  * earlier turns. */
 enum rw_roles {
@@ -61,6 +77,7 @@ struct rw_trace_source {
     size_t n_messages;
     bool is_text; /* `text` is to be split by the model's rule, else `steps` is used */
     struct rw_str text;
+    struct rw_split_rule split;
     bool ended; /* the policy's end token stood directly behind `text` */
     const struct rw_str *steps;
     size_t n_steps;

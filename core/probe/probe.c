@@ -122,6 +122,7 @@ static rw_status add(struct planner *p, enum rw_probe_kind kind, const struct rw
         .n_messages = content->n_messages,
         .is_text = content->text.len > 0,
         .text = content->text,
+        .split = p->source->split,
         .steps = content->steps.steps,
         .n_steps = content->steps.n,
         .no_question = kind == RW_PROBE_NO_PROMPT,

@@ -77,6 +77,7 @@ struct rw_probe_source {
     bool full_gap;
     bool parse_special;
     enum rw_roles roles;
+    struct rw_split_rule split; /* of the text, where it is cut again */
     size_t steps_max;
     size_t tokens_max; /* of a trace; never over the model's context */
 };

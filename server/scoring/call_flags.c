@@ -209,6 +209,7 @@ static void plan_probes(struct rw_call_trace *trace, const struct rw_message *me
         .full_gap = call->request.prompt_gap == RW_PROMPT_GAP_FULL,
         .parse_special = call->request.allow_special_tokens,
         .roles = rw_call_roles(call),
+        .split = rw_call_split(call),
         .steps_max = call->scoring->limits.steps_max,
         .tokens_max = call->scoring->limits.trace_tokens_max,
     };

@@ -159,6 +159,7 @@ static rw_status build_input(struct rw_call_trace *trace, int which,
                         ? RW_OVERLONG_DROP_STEPS
                         : RW_OVERLONG_ERROR,
         .roles = rw_call_roles(call),
+        .split = rw_call_split(call),
         .steps_max = call->scoring->limits.steps_max,
         .tokens_max = tokens_max(call, which),
     };

@@ -209,6 +209,20 @@ uint64_t rw_call_client(const struct rw_call *call)
     return run.len > 0 ? rw_hash64(run.ptr, run.len, call->client) : call->client;
 }
 
+struct rw_split_rule rw_call_split(const struct rw_call *call)
+{
+    static const enum rw_split_kind KIND[] = {
+        [RW_REQUEST_SPLIT_MODEL] = RW_SPLIT_MODEL,
+        [RW_REQUEST_SPLIT_PARAGRAPH] = RW_SPLIT_PARAGRAPH,
+        [RW_REQUEST_SPLIT_LINE] = RW_SPLIT_LINE,
+        [RW_REQUEST_SPLIT_SENTENCE] = RW_SPLIT_SENTENCE,
+        [RW_REQUEST_SPLIT_NONE] = RW_SPLIT_NONE,
+        [RW_REQUEST_SPLIT_LIST] = RW_SPLIT_LIST,
+    };
+    const struct rw_request *r = &call->request;
+    return (struct rw_split_rule){KIND[r->split], r->separators, r->n_separators};
+}
+
 enum rw_roles rw_call_roles(const struct rw_call *call)
 {
     static const enum rw_roles ROLES[] = {

@@ -153,8 +153,10 @@ void rw_call_mark_fresh(struct rw_call_trace *trace);
 /* Nothing about the trace changes any more: counts it, and it is news. */
 void rw_call_end_trace(struct rw_call_trace *trace);
 
-uint64_t rw_call_deadline(const struct rw_call *call);   /* engine's clock; 0 = none */
-uint64_t rw_call_client(const struct rw_call *call);     /* of its jobs: who asks, and the run */
+uint64_t rw_call_deadline(const struct rw_call *call); /* engine's clock; 0 = none */
+uint64_t rw_call_client(const struct rw_call *call);   /* of its jobs: who asks, and the run */
+/* How texts are cut; borrows the request's separators. */
+struct rw_split_rule rw_call_split(const struct rw_call *call);
 enum rw_roles rw_call_roles(const struct rw_call *call); /* asked for, in the core's words */
 struct rw_engine *rw_call_engine(const struct rw_call *call);
 

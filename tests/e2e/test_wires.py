@@ -86,6 +86,9 @@ def native(server, answer=ANSWER, messages=None, **options):
     return send(server, "/v1/rewards", body)[1]["results"][0]
 
 
+PROMPT = chatml(("user", QUESTION))
+
+
 # ---- the document and the table ----------------------------------------------------------------
 
 
@@ -269,9 +272,56 @@ def test_metrics_count_turns_without_a_place(server):
     assert [b - a for a, b in zip(before, after, strict=True)] == [2, 4]  # two models
 
 
+# ---- splitting --------------------------------------------------------------------------------
+
+FENCE = "```python\nx = 5\n\ny = 4 * x\n```"
+CODE = f"We compute.\n{FENCE}\nSo $20. She pays it.\n\nDone."
+SPLITS = {
+    "model": ["We compute.\n```python\nx = 5", "y = 4 * x\n```\nSo $20. She pays it.", "Done."],
+    "paragraph": [f"We compute.\n{FENCE}\nSo $20. She pays it.", "Done."],
+    "line": ["We compute.", FENCE, "So $20. She pays it.", "Done."],
+    "sentence": ["We compute.", f"{FENCE}\nSo $20.", "She pays it.", "Done."],
+    "none": [CODE],
+}
+
+
+@pytest.mark.parametrize("rule", SPLITS)
+def test_split_by_every_door(server, rule):
+    """The native route says where it cut; steps sent as a list get the same rewards; the wires cut
+    by the address alike."""
+    got = native(server, CODE, split=rule)
+    assert [CODE[slice(*step["chars"])] for step in got["steps"]] == SPLITS[rule]
+    # The first separator that the model knows cuts: lists come without it, so the texts are equal.
+    body = {"prompt": QUESTION, "response": CODE}
+    slime = send(server, f"/compat/slime?split={rule}", body)[1]
+    assert [step["chars"] for step in slime["steps"]] == [step["chars"] for step in got["steps"]]
+    assert slime["reward"] == got["process"]["reward"]
+    query = {"query": [PROMPT + CODE], "prompts": [PROMPT]}
+    assert send(server, f"/get_reward?split={rule}", query)[1]["rewards"] == [slime["reward"]]
+
+
+def test_separators_of_ones_own(server):
+    text = "5 * 4 = 20 ## so $20 ## done"
+    got = native(server, text, split=[" ## "])
+    assert [text[slice(*step["chars"])] for step in got["steps"]] == text.split(" ## ")
+    assert got["separator"] == " ## "
+    body = {"prompt": QUESTION, "response": text}
+    slime = send(server, "/compat/slime?separator=%20%23%23%20&separator=zz", body)[1]
+    assert [step["reward"] for step in slime["steps"]] == [s["reward"] for s in got["steps"]]
+    for split in ([], [""], ["x" * 65], ["x"] * 9, "lines", 3):
+        reply, refused = send(server, "/v1/rewards", {"prompt": "q", "trace": "a", "split": split})
+        assert reply.status == 400 and refused["error"]["param"].startswith("split")
+
+
+def test_models_say_how_they_split(server):
+    process, outcome = send(server, "/v1/models", b"", method="GET")[1]["data"]
+    assert process["split"] == ["\n\n", "\n"] or process["split"] == ["\n\n"]
+    assert process["roles"] == {"system": "none", "turns": False}
+    assert set(outcome["roles"]) == {"system", "turns"}
+
+
 # ---- what cannot be scored ---------------------------------------------------------------------
 
-PROMPT = chatml(("user", QUESTION))
 LOST = {
     "empty": "",
     "blank": " \n\n ",

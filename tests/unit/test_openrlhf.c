@@ -223,16 +223,16 @@ START_TEST(labels)
 }
 END_TEST
 
-/* A rendered prompt that no family fits is nobody's words. */
+/* A rendered prompt is its messages, or where no family fits, nobody's words. */
 START_TEST(unknown_templates_are_refused)
 {
     static const struct {
         const char *prompt;
         bool taken;
     } CASE[] = {
-        {"<|start|>user<|message|>2+2?<|end|><|start|>assistant", false},
-        {"<|START_OF_TURN_TOKEN|><|USER_TOKEN|>2+2?<|END_OF_TURN_TOKEN|>", false},
-        {"<|turn>user\\n2+2?<turn|>\\n<|turn>model\\n", false},
+        {"<|start|>user<|message|>2+2?<|end|><|start|>assistant", true},
+        {"<|START_OF_TURN_TOKEN|><|USER_TOKEN|>2+2?<|END_OF_TURN_TOKEN|>", true},
+        {"<|turn>user\\n2+2?<turn|>\\n<|turn>model\\n", true},
         {"[SYSTEM_PROMPT]Be brief.[/SYSTEM_PROMPT]2+2?", false},
         {"<bos><start_of_image>2+2?", false},
         {"Be brief.\\n2+2?<|assistant_start|>\\n", false},

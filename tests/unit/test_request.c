@@ -93,6 +93,66 @@ START_TEST(defaults_are_absent)
 }
 END_TEST
 
+/* As chat libraries and trainers write them. */
+START_TEST(messages_as_they_come)
+{
+    ck_assert_int_eq(
+        parse("{'messages':[{'role':'developer','content':'d'},"
+              "{'role':'user','content':[{'type':'text','text':'a'},{'text':'b'},'c']},"
+              "{'role':'assistant','tool_calls':[],'name':'x'},{'role':'assistant','content':null},"
+              "{'role':'tool','content':'5','tool_call_id':'1'},{'role':'user','content':'q'}],"
+              "'trace':'t'}"),
+        RW_OK);
+    ck_assert_int_eq(req.items[0].messages[0].role, RW_REQUEST_SYSTEM);
+    check_str(req.items[0].messages[1].content, "abc");
+    ck_assert_uint_eq(req.items[0].messages[2].content.len, 0);
+    ck_assert_uint_eq(req.items[0].messages[3].content.len, 0);
+    ck_assert_int_eq(req.items[0].messages[4].role, RW_REQUEST_USER);
+    check_refused("{'messages':[{'role':'user','content':[{'type':'image_url'}]}],'trace':'t'}",
+                  RW_INVALID_REQUEST, "messages[0].content[0]", "only parts of text", "");
+    check_refused("{'messages':[{'role':'user','contents':'x'}],'trace':'t'}", RW_INVALID_REQUEST,
+                  "messages[0].contents", "", "content");
+}
+END_TEST
+
+/* A policy's prompt becomes its messages; what only looks like one is refused, not scored. */
+START_TEST(templated_prompts)
+{
+    ck_assert_int_eq(parse("{'prompt':'<|im_start|>system\\ns<|im_end|>\\n<|im_start|>user\\nq"
+                           "<|im_end|>\\n<|im_start|>assistant\\n<think>\\n','trace':'t'}"),
+                     RW_OK);
+    ck_assert_uint_eq(req.items[0].n_messages, 2);
+    ck_assert_int_eq(req.items[0].messages[0].role, RW_REQUEST_SYSTEM);
+    check_str(req.items[0].messages[1].content, "q");
+    ck_assert_int_eq(parse("{'items':[{'prompt':'<s>[INST] q [/INST]','trace':'t'}]}"), RW_OK);
+    check_str(req.items[0].messages[0].content, "q");
+    static const char *const PLAIN[] = {"What does <|im_start|> mean?", "[INST is a mark",
+                                        "Is a <| b and c |> d?", "User: who am I?",
+                                        "<problem>2+2?</problem>"};
+    for (size_t i = 0; i < RW_COUNT(PLAIN); i++) {
+        char body[256];
+        snprintf(body, sizeof body, "{'prompt':'%s','trace':'t'}", PLAIN[i]);
+        ck_assert_int_eq(parse(body), RW_OK);
+        check_str(req.items[0].messages[0].content, PLAIN[i]);
+        ck_assert_int_eq(req.items[0].traces[0].error.status, RW_OK);
+    }
+    static const char *const UNKNOWN[] = {"<|person|>2+2?<|robot|>", "q<|robot|>\\n",
+                                          "[|someone|]2+2?", "<|im_start|>assistant\\n",
+                                          "[TOOLS][INST] q [/INST]"};
+    for (size_t i = 0; i < RW_COUNT(UNKNOWN); i++) {
+        char body[256];
+        snprintf(body, sizeof body, "{'prompt':'%s','trace':'t'}", UNKNOWN[i]);
+        check_refused(body, RW_INVALID_REQUEST, "prompt", "", "");
+        snprintf(body, sizeof body, "{'items':[{'prompt':'%s','trace':'t'}]}", UNKNOWN[i]);
+        ck_assert_int_eq(parse(body), RW_OK);
+        ck_assert_int_eq(req.items[0].traces[0].error.status, RW_INVALID_REQUEST);
+    }
+    ck_assert_int_eq(parse("{'prompt':'<|person|>q','trace':'t','allow_special_tokens':true}"),
+                     RW_OK);
+    check_str(req.items[0].messages[0].content, "<|person|>q");
+}
+END_TEST
+
 START_TEST(every_option)
 {
     ck_assert_int_eq(
@@ -100,7 +160,8 @@ START_TEST(every_option)
               "{'role':'assistant','content':'a'},{'content':'r','role':'user'}],"
               "'trace':{'text':'x'},'model':'prm','outcome_model':null,'aggregate':'product',"
               "'flags':'cheap','reference':'42','stop_below':0.25,'deadline_ms':1500,"
-              "'overlong':'drop_steps','stream':true,'allow_special_tokens':true,"
+              "'overlong':'drop_steps','roles':'policy','stream':true,"
+              "'allow_special_tokens':true,"
               "'run':{'id':'r1','step':7,'sample_index':3,'rollout_n':0,'validate':true}}"),
         RW_OK);
     ck_assert_uint_eq(req.items[0].n_messages, 4);
@@ -332,8 +393,8 @@ START_TEST(what_is_missing_or_too_much)
     check_refused("{'items':[]}", RW_INVALID_REQUEST, "items", "is empty", "");
     check_refused("{'items':[{'prompt':'p','trace':'t'}],'prompt':'q'}", RW_INVALID_REQUEST,
                   "items", "inside the items", "");
-    check_refused("{'messages':[{'role':'user'}],'trace':'t'}", RW_INVALID_REQUEST, "messages[0]",
-                  "needs \"content\"", "");
+    check_refused("{'messages':[{'content':'q'}],'trace':'t'}", RW_INVALID_REQUEST, "messages[0]",
+                  "needs \"role\"", "");
     check_refused("{'prompt':'p','trace':'t','model':null,'outcome_model':null}",
                   RW_INVALID_REQUEST, "model", "nothing would be scored", "");
     check_refused("{'prompt':'p','prompt':'q','trace':'t'}", RW_INVALID_REQUEST, "prompt",
@@ -496,6 +557,8 @@ int main(void)
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, one_trace_of_steps);
     tcase_add_test(tc, defaults_are_absent);
+    tcase_add_test(tc, messages_as_they_come);
+    tcase_add_test(tc, templated_prompts);
     tcase_add_test(tc, every_option);
     tcase_add_test(tc, flag_options);
     tcase_add_test(tc, flag_options_that_are_refused);

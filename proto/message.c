@@ -1,0 +1,141 @@
+#include "proto/message.h"
+
+#include "core/base/util.h"
+#include "proto/chat_template.h"
+#include "proto/request_item.h"
+
+static rw_status read_role(const cJSON *node, const struct rw_path *path, enum rw_request_role *out,
+                           struct rw_error *err)
+{
+    static const char *const WORD[] = {"system", "user",     "assistant",
+                                       "tool",   "function", "developer"};
+    static const enum rw_request_role ROLE[] = {RW_REQUEST_SYSTEM,    RW_REQUEST_USER,
+                                                RW_REQUEST_ASSISTANT, RW_REQUEST_USER,
+                                                RW_REQUEST_USER,      RW_REQUEST_SYSTEM};
+    size_t which = 0;
+    rw_status status = rw_tree_want_word(node, path, WORD, RW_COUNT(WORD), &which, err);
+    *out = ROLE[which];
+    return status;
+}
+
+static rw_status part_text(const cJSON *part, const struct rw_path *path, struct rw_str *out,
+                           struct rw_error *err)
+{
+    const cJSON *type = cJSON_GetObjectItemCaseSensitive(part, "type");
+    const cJSON *text = cJSON_GetObjectItemCaseSensitive(part, "text");
+    bool right = type == NULL || (cJSON_IsString(type) && strcmp(type->valuestring, "text") == 0);
+    if (cJSON_IsString(part)) {
+        *out = rw_str_from(part->valuestring);
+        return RW_OK;
+    }
+    if (!right || !cJSON_IsString(text)) {
+        return rw_path_fail(path, err, RW_INVALID_REQUEST,
+                            "only parts of text can be read: {\"type\":\"text\",\"text\":...}");
+    }
+    *out = rw_str_from(text->valuestring);
+    return RW_OK;
+}
+
+static rw_status join_parts(const cJSON *list, const struct rw_path *path, struct rw_arena *arena,
+                            struct rw_str *out, struct rw_error *err)
+{
+    size_t bytes = 0;
+    long i = 0;
+    for (const cJSON *part = list->child; part != NULL; part = part->next) {
+        struct rw_path here = {path->up, path->name, i++};
+        struct rw_str text;
+        rw_status status = part_text(part, &here, &text, err);
+        if (status != RW_OK) {
+            return status;
+        }
+        bytes += text.len;
+    }
+    char *to = rw_arena_array(arena, bytes + 1, 1);
+    if (to == NULL) {
+        return rw_fail(err, RW_NO_MEMORY, "no memory for a message");
+    }
+    size_t at = 0;
+    for (const cJSON *part = list->child; part != NULL; part = part->next) {
+        struct rw_str text = {NULL, 0};
+        (void)part_text(part, path, &text, NULL);
+        if (text.len > 0) {
+            memcpy(to + at, text.ptr, text.len);
+        }
+        at += text.len;
+    }
+    *out = (struct rw_str){to, at};
+    return RW_OK;
+}
+
+/* What says nothing of the text that is scored. */
+static bool is_beside(struct rw_str name)
+{
+    static const char *const WORD[] = {"name",          "tool_calls",  "tool_call_id",
+                                       "function_call", "refusal",     "reasoning",
+                                       "weight",        "annotations", "reasoning_content",
+                                       "audio",         "prefix",      "thinking",
+                                       "channel",       "id",          "type",
+                                       "metadata",      "train",       "loss"};
+    for (size_t i = 0; i < RW_COUNT(WORD); i++) {
+        if (rw_str_is(name, WORD[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+rw_status rw_message_read(const cJSON *node, const struct rw_path *path, bool strict,
+                          struct rw_arena *arena, struct rw_request_message *out,
+                          struct rw_error *err)
+{
+    static const char *const FIELD[] = {"role", "content"};
+    rw_status status = rw_tree_want_object(node, path, err);
+    bool has_role = false;
+    *out = (struct rw_request_message){RW_REQUEST_USER, {"", 0}};
+    for (const cJSON *m = node->child; m != NULL && status == RW_OK; m = m->next) {
+        struct rw_path at = {path, m->string, -1};
+        struct rw_str name = rw_str_from(m->string);
+        if (rw_str_is(name, "role")) {
+            status = read_role(m, &at, &out->role, err);
+            has_role = true;
+        } else if (rw_str_is(name, "content") && cJSON_IsArray(m)) {
+            status = join_parts(m, &at, arena, &out->content, err);
+        } else if (rw_str_is(name, "content")) {
+            status = cJSON_IsNull(m) ? RW_OK : rw_tree_want_text(m, &at, &out->content, err);
+        } else if (strict && !is_beside(name)) {
+            status = rw_request_item_unknown(path, m, FIELD, RW_COUNT(FIELD), err);
+        }
+    }
+    return status == RW_OK && !has_role
+               ? rw_path_fail(path, err, RW_INVALID_REQUEST, "a message needs \"role\"")
+               : status;
+}
+
+rw_status rw_message_from_prompt(struct rw_str text, const struct rw_path *path,
+                                 size_t messages_max, struct rw_arena *arena,
+                                 struct rw_request_item *out, struct rw_error *err)
+{
+    struct rw_chat_turns chat;
+    bool refused;
+    if (rw_chat_template_parse(text, messages_max, arena, &chat, &refused)) {
+        out->messages = chat.messages;
+        out->n_messages = chat.n_messages - (chat.open ? 1 : 0);
+        return out->n_messages > 0
+                   ? RW_OK
+                   : rw_path_fail(path, err, RW_INVALID_REQUEST, "the prompt has no question");
+    }
+    if (!refused && rw_chat_template_suspect(text)) {
+        rw_path_fail(path, err, RW_INVALID_REQUEST,
+                     "the prompt looks like a chat template, but like none that is known");
+        rw_error_hint(err, "send messages, or the question alone");
+        return RW_INVALID_REQUEST;
+    }
+    out->messages = refused ? NULL : rw_arena_array(arena, 1, sizeof *out->messages);
+    if (out->messages == NULL) {
+        return rw_fail(err, RW_NO_MEMORY, "no memory for a prompt");
+    }
+    out->messages[0] =
+        (struct rw_request_message){RW_REQUEST_USER, rw_chat_template_skip_begin(text)};
+    out->n_messages = 1;
+    return RW_OK;
+}
