@@ -2,7 +2,7 @@
 
 #include "core/base/util.h"
 #include "proto/chat_template.h"
-#include "proto/request_item.h"
+#include "proto/suggest.h"
 
 static rw_status read_role(const cJSON *node, const struct rw_path *path, enum rw_request_role *out,
                            struct rw_error *err)
@@ -103,7 +103,9 @@ rw_status rw_message_read(const cJSON *node, const struct rw_path *path, bool st
         } else if (rw_str_is(name, "content")) {
             status = cJSON_IsNull(m) ? RW_OK : rw_tree_want_text(m, &at, &out->content, err);
         } else if (strict && !is_beside(name)) {
-            status = rw_request_item_unknown(path, m, FIELD, RW_COUNT(FIELD), err);
+            status =
+                rw_path_fail(&at, err, RW_INVALID_REQUEST, "unknown field \"%.48s\"", m->string);
+            rw_suggest(name, FIELD, RW_COUNT(FIELD), err);
         }
     }
     return status == RW_OK && !has_role

@@ -30,8 +30,8 @@ enum rw_wire_which {
     RW_WIRE_OUTCOME,
 };
 
-/* ?model=&outcome_model=&aggregate=&flags=&run=&overlong=&unscorable=&roles=&split=&separator=&which=
- * &bare= */
+/* ?model=&outcome_model=&aggregate=&flags=&run=&overlong=&unscorable=&roles=&split=&separator=
+ * &which=&bare= */
 struct rw_wire_options {
     struct rw_str model; /* ptr NULL = the default; so below */
     struct rw_str outcome_model;

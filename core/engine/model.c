@@ -8,9 +8,9 @@
 #include "core/base/date.h"
 #include "core/engine/model_agreement.h"
 #include "core/engine/radix.h"
-#include "core/model/layout.h"
 #include "core/model/binding.h"
 #include "core/model/flops.h"
+#include "core/model/layout.h"
 
 static enum rw_weights_wish wish_of(enum rw_weights_dtype dtype)
 {

@@ -14,6 +14,7 @@
 #include "core/base/buf.h"
 #include "core/base/status.h"
 #include "core/base/str.h"
+#include "core/model/split.h"
 
 enum rw_role {
     RW_ROLE_SYSTEM,
@@ -30,22 +31,6 @@ enum rw_overlong {
     RW_OVERLONG_ERROR,      /* the default: nothing is truncated silently */
     RW_OVERLONG_DROP_STEPS, /* score the longest prefix of whole steps that fits; the others are
                                null with CONTEXT_EXCEEDED */
-};
-
-enum rw_split_kind {
-    RW_SPLIT_MODEL,     /* the model's own rule, as its reference cuts */
-    RW_SPLIT_PARAGRAPH, /* at blank lines */
-    RW_SPLIT_LINE,
-    RW_SPLIT_SENTENCE,
-    RW_SPLIT_NONE, /* the text is one step */
-    RW_SPLIT_LIST, /* at every one of some separators */
-};
-
-/* How a text becomes steps. */
-struct rw_split_rule {
-    enum rw_split_kind kind;
-    const struct rw_str *list; /* [n_list], of RW_SPLIT_LIST */
-    size_t n_list;
 };
 
 /* What becomes of turns that the model has no place for (core/model/places.h): a system text,

@@ -9,8 +9,23 @@
 
 #include "core/base/arena.h"
 #include "core/base/status.h"
-#include "core/model/input.h"
 #include "core/model/layout.h"
+
+enum rw_split_kind {
+    RW_SPLIT_MODEL,     /* the model's own rule, as its reference cuts */
+    RW_SPLIT_PARAGRAPH, /* at blank lines */
+    RW_SPLIT_LINE,
+    RW_SPLIT_SENTENCE,
+    RW_SPLIT_NONE, /* the text is one step */
+    RW_SPLIT_LIST, /* at every one of some separators */
+};
+
+/* How a text becomes steps. */
+struct rw_split_rule {
+    enum rw_split_kind kind;
+    const struct rw_str *list; /* [n_list], of RW_SPLIT_LIST */
+    size_t n_list;
+};
 
 struct rw_split {
     struct rw_str *steps; /* slices of the text; separators are in none of them */

@@ -157,7 +157,7 @@ START_TEST(the_marker)
     marker = RW_STR("### Response:");
     ck_assert_int_eq(parse("{'query':['### Instruction: q ### Response: r ### Response: s']}"),
                      RW_OK);
-    check_item(0, 1, "### Instruction: q ", " r ### Response: s");
+    check_item(0, 1, "q", " r ### Response: s"); /* Alpaca, whose mark it is */
 }
 END_TEST
 
