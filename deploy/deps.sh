@@ -1,7 +1,7 @@
 #!/bin/sh
-# deps.sh build|test|templates|envoy|tidy: installs what is missing on a Debian machine. `build` is
-# what the daemon needs; `test` adds compilers, checkers and a Python environment outside the tree,
-# `tidy` what tests/tidy.sh needs. Run again, it does nothing.
+# deps.sh build|test|templates|trainers|envoy|tidy: installs what is missing on a Debian machine.
+# `build` is what the daemon needs; `test` adds compilers, checkers and a Python environment outside
+# the tree, `tidy` what tests/tidy.sh needs. Run again, it does nothing.
 set -eu
 
 cache=${REWARDD_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/rewardd}
@@ -105,6 +105,7 @@ test)
     install_python
     install_node
     install_templates
+    sh "$(dirname "$0")/../tests/e2e/trainers/fetch.sh"
     install_envoy
     ;;
 envoy)
@@ -114,11 +115,14 @@ envoy)
 templates)
     install_templates
     ;;
+trainers)
+    sh "$(dirname "$0")/../tests/e2e/trainers/fetch.sh"
+    ;;
 tidy)
     install_packages "$tidy_packages"
     ;;
 *)
-    echo "usage: deps.sh build|test|templates|envoy|tidy" >&2
+    echo "usage: deps.sh build|test|templates|trainers|envoy|tidy" >&2
     exit 2
     ;;
 esac

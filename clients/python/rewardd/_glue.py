@@ -4,7 +4,8 @@ The glue is reached by name (`rewardd.trl.reward`), so that a line of a trainer'
 all a user writes. What it needs to know comes from the environment:
 
     REWARDD_URL, REWARDD_API_KEY       where the daemon is
-    REWARDD_MODEL, REWARDD_OUTCOME_MODEL, REWARDD_AGGREGATE, REWARDD_FLAGS, REWARDD_OVERLONG
+    REWARDD_MODEL, REWARDD_OUTCOME_MODEL, REWARDD_AGGREGATE, REWARDD_FLAGS, REWARDD_OVERLONG,
+    REWARDD_ROLES                      as the options of those names
     REWARDD_GATE                       gates, with commas between: the reward is the gated one
     REWARDD_WHICH                      "process" (default where there is one) or "outcome"
     REWARDD_RUN                        name of the training run, for the run monitor
@@ -40,6 +41,7 @@ OPTIONS = {
     "aggregate": "REWARDD_AGGREGATE",
     "flags": "REWARDD_FLAGS",
     "overlong": "REWARDD_OVERLONG",
+    "roles": "REWARDD_ROLES",
 }
 
 _lock = threading.Lock()
@@ -105,11 +107,6 @@ def unscorable() -> float | None:
     if not math.isfinite(value):
         raise ValueError(f'REWARDD_UNSCORABLE is "fail" or a number, not {text!r}')
     return value
-
-
-def conversation_options() -> ManyOptions:
-    """What is asked for beside what the user set: nothing yet."""
-    return {}
 
 
 def labels(**found: Any) -> Run | None:

@@ -41,6 +41,7 @@ class Options(TypedDict, total=False):
     stop_below: float | None
     deadline_ms: float | None
     overlong: Literal["error", "drop_steps"] | None
+    roles: Literal["auto", "policy", "error"] | None
     allow_special_tokens: bool | None
     run: Run | None
 

@@ -231,6 +231,7 @@ class Score:
     truncated: bool = False
     verified: bool | None = None  # the final answer equals the reference
     verified_reason: Reason | None = None  # how that came about
+    roles: dict[str, int] | None = None  # turns that had no place: what became of how many
     gated: Gated | None = None  # when gates were asked for; `reward` stays as it is
     # Where alarms of a run and the daemon's log find it: this item of this request.
     request_id: str | None = None
@@ -285,6 +286,7 @@ class Score:
             truncated=bool(data.get("truncated", False)),
             verified=outcome.get("verified"),
             verified_reason=Reason.parse(outcome.get("verified_reason")),
+            roles=data.get("roles"),
             gated=Gated.parse(data.get("gated")),
             request_id=request_id,
             request_item=data["item"],

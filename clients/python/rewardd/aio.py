@@ -163,7 +163,9 @@ class AsyncClient(_wire.Configured):
             lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
-    async def _exchange(self, connection: Connection, message: bytes) -> Reply:
+    async def _exchange(
+        self, connection: Connection, message: bytes, idle: list[Connection]
+    ) -> Reply:
         reader, writer = connection
         keep = False
         try:
@@ -173,7 +175,7 @@ class AsyncClient(_wire.Configured):
             return reply
         finally:
             if keep:
-                self._idle.append(connection)
+                idle.append(connection)
             else:
                 writer.close()
 
@@ -185,17 +187,18 @@ class AsyncClient(_wire.Configured):
         extra: Mapping[str, str] | None = None,
     ) -> Reply:
         message = self._head(method, path, body, extra=extra) + (body or b"")
-        while self._idle:
+        idle = self._idle  # of this loop: another one may bind the client meanwhile
+        while idle:
             try:  # closed by the other side meanwhile: scoring has no side effects, go on
                 return await asyncio.wait_for(
-                    self._exchange(self._idle.pop(), message), self._timeout
+                    self._exchange(idle.pop(), message, idle), self._timeout
                 )
             except asyncio.TimeoutError:
                 raise
             except TRANSPORT:
                 continue
         fresh = await asyncio.wait_for(self._connect(), self._timeout)
-        return await asyncio.wait_for(self._exchange(fresh, message), self._timeout)
+        return await asyncio.wait_for(self._exchange(fresh, message, idle), self._timeout)
 
     async def _do(self, call: _calls.Call[T]) -> T:
         slots = self._bind()

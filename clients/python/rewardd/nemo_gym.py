@@ -57,7 +57,7 @@ async def score(params: Any, response: Any, label: Any = None) -> dict[str, Any]
     """{"reward": ...} of one response, with what else is known of it; raises without one."""
     item = _glue.item_of(input_messages(params), label)
     item["traces"] = [output_text(response)]
-    options: ManyOptions = {**_glue.conversation_options(), **_glue.environment_options()}
+    options: ManyOptions = _glue.environment_options()
     options["run"] = _glue.labels()
     scores = await _glue.shared_async_client().score_items([item], **options)
     rewards = _glue.require(_glue.chosen(scores), scores, "Gym has no reward for that")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
 from rewardd import _calls, _glue, _wire
@@ -26,8 +27,7 @@ def reward_func(
     queries: Sequence[str], prompts: Sequence[str], labels: Sequence[Any], **_: Any
 ) -> dict[str, Any]:
     """OpenRLHF's custom reward function: rewards, scores and extra_logs as tensors."""
-    import torch
-
+    torch: Any = import_module("torch")
     body: dict[str, Any] = {
         "query": list(queries),
         "prompts": list(prompts),

@@ -75,7 +75,7 @@ def _asked(
     step = getattr(columns.get("trainer_state"), "global_step", None)
     own: dict[str, Any] = {**(options.get("run") or {})}
     run = _glue.labels(**{"step": step, **own, "id": run_id or own.get("id")})
-    given: ManyOptions = {**_glue.conversation_options(), **options, "run": run}
+    given: ManyOptions = {**options, "run": run}
     return items, given
 
 

@@ -42,8 +42,7 @@ def _asked(prompt: Any, text: str, reference: Any, **labels: Any) -> dict[str, A
     """The arguments of score_items for one trace."""
     item = _glue.item_of(prompt, reference)
     item["traces"] = [text]
-    options = {**_glue.conversation_options(), **_glue.environment_options()}
-    return {"items": [item], "run": _glue.labels(**labels), **options}
+    return {"items": [item], "run": _glue.labels(**labels), **_glue.environment_options()}
 
 
 def _told(scores: Scores) -> dict[str, float]:

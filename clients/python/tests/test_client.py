@@ -2,6 +2,7 @@ import asyncio
 import multiprocessing
 import pickle
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from conftest import result
@@ -283,6 +284,18 @@ def test_async(server):
 
     assert asyncio.run(again()) == wanted("t")  # another loop: sockets are not shared
     assert pickle.loads(pickle.dumps(client)) is not None
+
+
+def test_async_in_two_loops_at_once(server):
+    """A loop that binds the client takes no socket of another's; both get their rewards."""
+    client = AsyncClient(server.url)
+
+    async def ask(name):
+        return [(await client.score("p", text=f"{name}{i}")).reward for i in range(30)]
+
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(lambda name: asyncio.run(ask(name)), "ab"))
+    assert found == [[wanted(f"{name}{i}") for i in range(30)] for name in "ab"]
 
 
 def test_async_gives_up(server):

@@ -43,14 +43,19 @@ def test_options_are_those_of_the_wire():
         assert set(words) == set(schema["Request"]["properties"][name]["enum"]) - {None}, name
 
 
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("mypy")
+
+
 @pytest.mark.parametrize(("lines", "errors"), [(WRONG, len(WRONG)), (RIGHT, 0)])
-def test_a_type_checker_sees_what_is_wrong(tmp_path, lines, errors):
+def test_a_type_checker_sees_what_is_wrong(tmp_path, cache, lines, errors):
     pytest.importorskip("mypy")
     source = tmp_path / "use.py"
     source.write_text(
         "import rewardd\nfrom rewardd import Client\nc = Client()\n" + "\n".join(lines) + "\n"
     )
-    command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path), str(source)]
+    command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(cache), str(source)]
     done = subprocess.run(
         command, cwd=PACKAGE, capture_output=True, text=True, env={"MYPYPATH": str(PACKAGE)}
     )
