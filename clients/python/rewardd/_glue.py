@@ -9,6 +9,7 @@ all a user writes. What it needs to know comes from the environment:
     REWARDD_GATE                       gates, with commas between: the reward is the gated one
     REWARDD_WHICH                      "process" (default where there is one) or "outcome"
     REWARDD_RUN                        name of the training run, for the run monitor
+    REWARDD_LABELS                     what else is to be known of the run: "seed=3,lr=1e-6"
     REWARDD_UNSCORABLE                 a number for empty and over-long traces; else they have none
 """
 
@@ -32,6 +33,7 @@ Content = Union[str, Sequence[Any], None]
 Prompt = Union[str, Sequence[Mapping[str, Any]]]
 
 ANSWER_COLUMNS = ("reference", "answer", "solution", "ground_truth", "label", "target")
+SAMPLE_COLUMNS = ("sample_index", "index", "idx")
 ROLES = {"developer": "system", "tool": "user", "function": "user", "model": "assistant"}
 # What no retry and no other daemon scores; for these, and only these, a user may choose a number.
 UNSCORABLE = frozenset(("empty_trace", "context_exceeded", "limit_exceeded"))
@@ -115,6 +117,10 @@ def labels(**found: Any) -> Run | None:
     if run_id is None:
         return None
     kept: dict[str, Any] = {"id": run_id}
+    told = setting("REWARDD_LABELS")
+    if told is not None:
+        pairs = (pair.partition("=") for pair in told.split(","))
+        kept["labels"] = {name.strip(): value.strip() for name, _, value in pairs}
     for name, value in found.items():
         value = plain(value)
         if isinstance(value, bool) or (isinstance(value, int) and value >= 0):
@@ -201,6 +207,15 @@ def answer_column(columns: Mapping[str, Any], count: int) -> list[Any]:
     return [None] * count
 
 
+def sample_column(columns: Mapping[str, Any], count: int) -> list[int | None]:
+    """The column that numbers the rows of the data set: alarms of the run name samples by it."""
+    for name in SAMPLE_COLUMNS:
+        column = plain(columns.get(name))
+        if isinstance(column, (list, tuple)) and len(column) == count:
+            return [v if type(v) is int and v >= 0 else None for v in map(plain, column)]
+    return [None] * count
+
+
 def answer_of(row: Mapping[str, Any]) -> Any:
     """The answer in one row of a data set."""
     found = (reference_of(row.get(name)) for name in ANSWER_COLUMNS)
@@ -208,16 +223,22 @@ def answer_of(row: Mapping[str, Any]) -> Any:
 
 
 def group(
-    prompts: Sequence[Prompt], completions: Sequence[Prompt], answers: Sequence[Any] | None = None
+    prompts: Sequence[Prompt],
+    completions: Sequence[Prompt],
+    answers: Sequence[Any] | None = None,
+    samples: Sequence[int | None] | None = None,
 ) -> list[dict[str, Any]]:
     """Neighbours with one prompt (a GRPO group) become one item: its prompt is computed once."""
     items: list[dict[str, Any]] = []
     last: Any = None
     for index, (prompt, completion) in enumerate(zip(map(plain, prompts), completions)):
         answer = answers[index] if answers is not None else None
-        if not items or (prompt, answer) != last:
+        sample = samples[index] if samples is not None else None
+        if not items or (prompt, answer, sample) != last:
             items.append(item_of(prompt, answer))
-            last = (prompt, answer)
+            if sample is not None:
+                items[-1]["sample_index"] = sample
+            last = (prompt, answer, sample)
         items[-1]["traces"].append(completion_of(completion))
     return items
 

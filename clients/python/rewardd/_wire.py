@@ -29,7 +29,7 @@ BACKOFF_FIRST_S = 0.5
 BACKOFF_MAX_S = 8.0
 RETRY_AFTER_MAX_S = 60.0
 RETRY_STATUS = frozenset((429, 503))
-ITEM_FIELDS = ("prompt", "messages", "reference", "domain", "sample_index", "run")
+ITEM_FIELDS = ("prompt", "messages", "reference", "domain", "sample_index")
 PREFIX_HEADER = "X-Rewardd-Prefix"
 SAMPLE_FIELDS = ITEM_FIELDS + ("trace", "steps", "text")
 

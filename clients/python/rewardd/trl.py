@@ -71,7 +71,9 @@ def _asked(
     columns: dict[str, Any],
 ) -> tuple[list[dict[str, Any]], ManyOptions]:
     """The items of a call and its options. A column of answers becomes the references."""
-    items = group(prompts, completions, _glue.answer_column(columns, len(completions)))
+    count = len(completions)
+    answers, samples = _glue.answer_column(columns, count), _glue.sample_column(columns, count)
+    items = group(prompts, completions, answers, samples)
     step = getattr(columns.get("trainer_state"), "global_step", None)
     own: dict[str, Any] = {**(options.get("run") or {})}
     run = _glue.labels(**{"step": step, **own, "id": run_id or own.get("id")})

@@ -91,6 +91,13 @@ def test_a_sample_may_name_its_domain(server):
     assert item == {"prompt": "p", "trace": "t", "reference": 1, "domain": "d"}
 
 
+def test_items_and_samples_may_be_numbered(server):
+    with Client(server.url) as client:
+        client.score_many([{"prompt": "p", "text": "t", "sample_index": 7}], run={"id": "r"})
+        client.score_items([{"prompt": "p", "traces": ["t"], "sample_index": 8}])
+    assert [body["items"][0]["sample_index"] for _, body, _ in server.requests] == [7, 8]
+
+
 def test_connections_are_kept(server):
     with Client(server.url) as client:
         for _ in range(20):

@@ -78,6 +78,20 @@ def test_trl_sends_groups_answers_and_labels(server, monkeypatch):
     assert asyncio.iscoroutinefunction(rewardd.trl.reward)
 
 
+@pytest.mark.parametrize("column", ["sample_index", "index", "idx"])
+def test_rows_are_numbered(server, monkeypatch, column):
+    """Each item has the number of its row; a change of it ends an item."""
+    monkeypatch.setenv("REWARDD_RUN", "r")
+    monkeypatch.setenv("REWARDD_LABELS", "seed=3, lr=1e-6")
+    call_trl(["p", "p", "p", "q"], list("abcd"), **{column: [5, 5, 6, None]})
+    body = server.requests[0][1]
+    assert [item.get("sample_index") for item in body["items"]] == [5, 6, None]
+    assert [item["traces"] for item in body["items"]] == [["a", "b"], ["c"], ["d"]]
+    assert body["run"] == {"id": "r", "labels": {"seed": "3", "lr": "1e-6"}}
+    call_trl(["p"], ["a"], **{column: ["gsm8k-5"]})
+    assert "sample_index" not in server.requests[1][1]["items"][0]
+
+
 @pytest.mark.parametrize("column", ["answer", "ground_truth", "label", "target", "reference"])
 def test_trl_columns_that_are_answers(server, column):
     call_trl(["p"], ["a"], **{column: [4.5]})
