@@ -5,7 +5,7 @@ all a user writes. What it needs to know comes from the environment:
 
     REWARDD_URL, REWARDD_API_KEY       where the daemon is
     REWARDD_MODEL, REWARDD_OUTCOME_MODEL, REWARDD_AGGREGATE, REWARDD_FLAGS, REWARDD_OVERLONG,
-    REWARDD_ROLES                      as the options of those names
+    REWARDD_ROLES, REWARDD_SPLIT       as the options of those names
     REWARDD_GATE                       gates, with commas between: the reward is the gated one
     REWARDD_WHICH                      "process" (default where there is one) or "outcome"
     REWARDD_RUN                        name of the training run, for the run monitor
@@ -44,6 +44,7 @@ OPTIONS = {
     "flags": "REWARDD_FLAGS",
     "overlong": "REWARDD_OVERLONG",
     "roles": "REWARDD_ROLES",
+    "split": "REWARDD_SPLIT",
 }
 
 _lock = threading.Lock()

@@ -42,6 +42,7 @@ class Options(TypedDict, total=False):
     deadline_ms: float | None
     overlong: Literal["error", "drop_steps"] | None
     roles: Literal["auto", "policy", "error"] | None
+    split: Literal["model", "paragraph", "line", "sentence", "none"] | Sequence[str] | None
     allow_special_tokens: bool | None
     run: Run | None
 

@@ -22,7 +22,7 @@ def wanted(text):
 def environment(server, monkeypatch):
     """Glue is configured by environment, and keeps one client per process."""
     monkeypatch.setenv("REWARDD_URL", server.url)
-    for name in ("RUN", "UNSCORABLE", "MODEL", "AGGREGATE", "GATE", "WHICH", "API_KEY"):
+    for name in ("RUN", "UNSCORABLE", "MODEL", "AGGREGATE", "GATE", "WHICH", "API_KEY", "SPLIT"):
         monkeypatch.delenv(f"REWARDD_{name}", raising=False)
     monkeypatch.setattr(_glue, "_client", None)
     monkeypatch.setattr(rewardd.areal, "_client", None)
@@ -48,7 +48,8 @@ def call_trl(prompts, completions, **columns):
 
 
 def test_trl_sends_groups_answers_and_labels(server, monkeypatch):
-    for name, value in (("RUN", "r"), ("AGGREGATE", "mean"), ("MODEL", "m"), ("API_KEY", "k")):
+    words = {"RUN": "r", "AGGREGATE": "mean", "MODEL": "m", "API_KEY": "k", "SPLIT": "line"}
+    for name, value in words.items():
         monkeypatch.setenv(f"REWARDD_{name}", value)
     extra, metric = {}, {}
     got = call_trl(
@@ -71,7 +72,7 @@ def test_trl_sends_groups_answers_and_labels(server, monkeypatch):
                       {"role": "user", "content": "q"}], "reference": 3, "traces": ["e"]},
     ]  # fmt: skip
     assert body["run"] == {"id": "r", "step": 7}
-    assert (body["aggregate"], body["model"]) == ("mean", "m")
+    assert (body["aggregate"], body["model"], body["split"]) == ("mean", "m", "line")
     assert extra["rewardd_error"] == ["", "empty_trace", "", "", ""]
     assert metric["rewardd/missing_rate"] == 0.2
     assert rewardd.trl.reward.__name__ == "rewardd"

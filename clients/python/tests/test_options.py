@@ -18,6 +18,7 @@ WRONG = [
     'c.score_items([], run={"name": "r"})',
     'c.score_group("p", ["x"], on_error="zero")',
     'c.stream("p", ["x"], flags="all")',
+    'c.score("p", text="x", split=3)',
     "rewardd.Clinet",
     "rewardd.verify([], tolerence=0.1)",
     'c.score_many([]).to_numpy("median")',
@@ -28,6 +29,7 @@ RIGHT = [
     'c.score_many([{"prompt": "p", "text": "x"}], batch_size=8, stop_below=0.2)',
     "rewardd.trl.reward_function(c, aggregate='min')",
     'c.score_many([]).to_numpy("steps")',
+    'c.score("p", text="x", split="line"); c.score("p", text="x", split=["###"])',
 ]
 
 
