@@ -37,6 +37,7 @@ struct daemon {
     uv_prepare_t before; /* the loop's wait for events */
     uint64_t round_ns;   /* when it last waited */
     uint64_t idle_ns;    /* how long it has waited, ever */
+    uint64_t cpu_ns;     /* how long it had the processor, ever */
     uint64_t start_ns;
     uint64_t keys_seen_ns;
     int landlock_abi; /* 0 = files are not confined */
@@ -304,6 +305,13 @@ static void on_turns_wait(void *ctx)
     uv_idle_start(&d->round, on_round);
 }
 
+static uint64_t thread_cpu_ns(void)
+{
+    struct timespec cpu = {0};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
+    return (uint64_t)cpu.tv_sec * RW_NS_PER_S + (uint64_t)cpu.tv_nsec;
+}
+
 /* Just before the loop waits: what it did since it stopped waiting. */
 static void on_wait(uv_prepare_t *prepare)
 {
@@ -312,7 +320,9 @@ static void on_wait(uv_prepare_t *prepare)
     uint64_t idle = uv_metrics_idle_time(&d->loop);
     uint64_t waited = idle - d->idle_ns;
     uint64_t passed = now - d->round_ns;
-    rw_watch_round(&d->service.watch, passed > waited ? passed - waited : 0);
+    uint64_t cpu = thread_cpu_ns();
+    rw_watch_round(&d->service.watch, passed > waited ? passed - waited : 0, cpu - d->cpu_ns);
+    d->cpu_ns = cpu;
     d->round_ns = now;
     d->idle_ns = idle;
 }
@@ -358,6 +368,7 @@ static void init_loop(struct daemon *d)
     d->round.data = d;
     d->before.data = d;
     d->round_ns = rw_clock_now(d->service.clock);
+    d->cpu_ns = thread_cpu_ns();
     uv_prepare_start(&d->before, on_wait);
     uv_timer_init(&d->loop, &d->tick);
     uv_timer_init(&d->loop, &d->drain);

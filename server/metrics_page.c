@@ -350,6 +350,9 @@ static void write_loop(struct rw_buf *out, const struct rw_watch *watch)
                   (unsigned long long)watch->rounds);
     number(out, "rewardd_loop_stall_seconds_max", "gauge", "The longest of them since the start.",
            watch->longest);
+    number(out, "rewardd_loop_cpu_seconds_max", "gauge",
+           "The most processor time of one of them: the rest went to other threads and programs.",
+           watch->longest_cpu);
 }
 
 static void write_runs(struct rw_buf *out, struct rw_service *s)

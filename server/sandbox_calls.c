@@ -166,7 +166,8 @@ static const struct condition CONDITION[] = {
     {SYS_ioctl, 1, UINT32_MAX, TCGETS},
     {SYS_ioctl, 1, UINT32_MAX, TIOCGWINSZ},
     {SYS_prctl, 0, UINT32_MAX, PR_SET_NAME},
-    {SYS_prlimit64, 2, UINT32_MAX, 0}, /* reading it */
+    {SYS_sched_setscheduler, 1, UINT32_MAX, SCHED_BATCH}, /* core/base/thread.h */
+    {SYS_prlimit64, 2, UINT32_MAX, 0},                    /* reading it */
 };
 
 /* What a takeover is made of: no reason of ours can lead there. */

@@ -4,6 +4,7 @@
 
 #include "core/base/alloc.h"
 #include "core/base/assert.h"
+#include "core/base/thread.h"
 #include "core/base/util.h"
 
 enum {
@@ -247,6 +248,7 @@ static bool turn(struct rw_engine *e)
 static void *engine_main(void *arg)
 {
     struct rw_engine *e = arg;
+    rw_thread_be_patient();
     pthread_mutex_lock(&e->lock);
     for (;;) {
         if (turn(e)) {

@@ -18,6 +18,7 @@
 #include "core/base/alloc.h"
 #include "core/base/assert.h"
 #include "core/base/clock.h"
+#include "core/base/thread.h"
 #include "core/base/util.h"
 
 enum {
@@ -147,6 +148,7 @@ static void *member_main(void *arg)
 {
     struct member *me = arg;
     struct rw_team *team = me->team;
+    rw_thread_be_patient();
     unsigned region = 0;
     while (true) {
         wait_until_moved(team, &team->region.value, region);

@@ -30,7 +30,7 @@ void rw_watch_leave(struct rw_watch *watch, struct rw_watch_span span)
     }
 }
 
-static void tell(struct rw_watch *watch, uint64_t busy_ns)
+static void tell(struct rw_watch *watch, uint64_t busy_ns, uint64_t cpu_ns)
 {
     uint64_t now = rw_clock_now(watch->clock);
     watch->stalls++;
@@ -39,12 +39,12 @@ static void tell(struct rw_watch *watch, uint64_t busy_ns)
     }
     watch->logged = true;
     watch->logged_ns = now;
-    rw_log(RW_LOG_WARN, "loop_stall", "ms=%.1f culprit=\"%s\" culprit_ms=%.1f",
-           (double)busy_ns / 1e6, watch->name != NULL ? watch->name : "-",
+    rw_log(RW_LOG_WARN, "loop_stall", "ms=%.1f cpu_ms=%.1f culprit=\"%s\" culprit_ms=%.1f",
+           (double)busy_ns / 1e6, (double)cpu_ns / 1e6, watch->name != NULL ? watch->name : "-",
            (double)watch->name_ns / 1e6);
 }
 
-void rw_watch_round(struct rw_watch *watch, uint64_t busy_ns)
+void rw_watch_round(struct rw_watch *watch, uint64_t busy_ns, uint64_t cpu_ns)
 {
     double seconds = (double)busy_ns / 1e9;
     size_t i = 0;
@@ -55,8 +55,10 @@ void rw_watch_round(struct rw_watch *watch, uint64_t busy_ns)
     watch->rounds++;
     watch->seconds += seconds;
     watch->longest = seconds > watch->longest ? seconds : watch->longest;
+    double cpu = (double)cpu_ns / 1e9;
+    watch->longest_cpu = cpu > watch->longest_cpu ? cpu : watch->longest_cpu;
     if (busy_ns > RW_WATCH_LOG_MS * RW_NS_PER_MS) {
-        tell(watch, busy_ns);
+        tell(watch, busy_ns, cpu_ns);
     }
     watch->name = NULL;
     watch->name_ns = 0;

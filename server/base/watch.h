@@ -24,9 +24,10 @@ struct rw_watch {
     const struct rw_clock *clock;
     uint64_t bucket[RW_WATCH_BUCKETS + 1]; /* rounds; last one: +Inf */
     uint64_t rounds;
-    double seconds;  /* of all rounds */
-    double longest;  /* of one round, seconds */
-    uint64_t stalls; /* rounds over RW_WATCH_LOG_MS */
+    double seconds;     /* of all rounds */
+    double longest;     /* of one round, seconds */
+    double longest_cpu; /* most processor time of a round, seconds */
+    uint64_t stalls;    /* rounds over RW_WATCH_LOG_MS */
     /* of this round */
     const char *name; /* what took longest; a constant string */
     uint64_t name_ns;
@@ -43,7 +44,8 @@ void rw_watch_init(struct rw_watch *watch, const struct rw_clock *clock);
 /* NULL watch: nothing. */
 struct rw_watch_span rw_watch_enter(struct rw_watch *watch, const char *name);
 void rw_watch_leave(struct rw_watch *watch, struct rw_watch_span span);
-/* The loop is about to wait again, after `busy_ns` of work. */
-void rw_watch_round(struct rw_watch *watch, uint64_t busy_ns);
+/* The loop waits again, after `busy_ns`, of which it had the processor `cpu_ns`: the rest
+ * was given to other threads and programs, or went into a lock. */
+void rw_watch_round(struct rw_watch *watch, uint64_t busy_ns, uint64_t cpu_ns);
 
 #endif

@@ -7,6 +7,7 @@
 #include "core/base/assert.h"
 #include "core/base/clock.h"
 #include "core/base/log.h"
+#include "core/base/thread.h"
 #include "core/base/util.h"
 #include "server/runs/run_json.h"
 #include "server/runs/run_text.h"
@@ -334,6 +335,7 @@ static void thread(void *ctx)
 {
     struct rw_runs *r = ctx;
     uint64_t flush_at = 0; /* 0 = nothing to write */
+    rw_thread_be_patient();
     uv_mutex_lock(&r->lock);
     for (;;) {
         struct rw_runs_observation *o = r->first;

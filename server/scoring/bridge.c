@@ -8,6 +8,7 @@
 #include "core/base/assert.h"
 #include "core/base/clock.h"
 #include "core/base/log.h"
+#include "core/base/thread.h"
 #include "core/base/util.h"
 #include "proto/suggest.h"
 #include "server/model_choice.h"
@@ -162,6 +163,7 @@ static rw_status load_one(struct rw_bridge *b, const char *value, struct rw_erro
 static void load_all(void *ctx)
 {
     struct rw_bridge *b = ctx;
+    rw_thread_be_patient();
     b->load_status = RW_OK;
     for (size_t i = 0; i < b->options->model.n && b->load_status == RW_OK; i++) {
         b->load_status = load_one(b, b->options->model.items[i], &b->load_error);

@@ -2,6 +2,7 @@
 
 #include "core/base/alloc.h"
 #include "core/base/assert.h"
+#include "core/base/thread.h"
 #include "core/base/util.h"
 
 enum {
@@ -107,6 +108,7 @@ static struct rw_task *take(struct rw_prepare *p)
 static void work(void *ctx)
 {
     struct rw_prepare *p = ctx;
+    rw_thread_be_patient();
     uv_mutex_lock(&p->lock);
     for (;;) {
         struct rw_task *task = take(p);

@@ -3,9 +3,11 @@
     python tests/bench/loop_stall.py REWARDD [MODEL...] [--load NAME...]
 
 Each load runs against a daemon of its own. Beside it /livez is asked on a new connection every
-5 ms. `loop max` is the daemon's own figure, rewardd_loop_stall_seconds_max: without what this
-client and a full machine add. Then the daemon gets two signals while the load may still run: how
-long until it has ended."""
+5 ms, and in turn with it a second daemon that has nothing to do (`idle`: the fake engine, where
+REWARDD-fake lies beside REWARDD): what this client and a full machine add. `loop max` is the
+daemon's own figure, rewardd_loop_stall_seconds_max, and `cpu` the most processor time of one round
+of its loop: what it would be on a machine of its own. Then the daemon gets two signals while the
+load may still run: how long until it has ended."""
 
 import argparse
 import http.client
@@ -19,6 +21,7 @@ import time
 from pathlib import Path
 
 MODELS = Path(__file__).parents[2] / "deploy/models"
+LOG_LEVEL = os.environ.get("LOOP_STALL_LOG", "off")  # warn: the daemon names what it waited for
 GIVE_UP_S = 40  # of the load of sixty requests, which is minutes of work
 
 
@@ -53,7 +56,7 @@ def ask(port, path, timeout=120):
 
 def start(binary, models):
     port = free_port()
-    command = [binary, "--listen", f"127.0.0.1:{port}", "--log-level", "off"]
+    command = [binary, "--listen", f"127.0.0.1:{port}", "--log-level", LOG_LEVEL]
     for model in models:
         command += ["--model", str(model)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
@@ -78,18 +81,28 @@ def post(port, text, replies):
         replies.append((0, time.monotonic() - begin))
 
 
-def probe(port, waits, stop):
+def probe(ports, waits, stop):
     while not stop.is_set():
-        begin = time.monotonic()
-        ask(port, "/livez")
-        waits.append(time.monotonic() - begin)
+        for port, seen in zip(ports, waits, strict=True):
+            begin = time.monotonic()
+            ask(port, "/livez")
+            seen.append(time.monotonic() - begin)
         time.sleep(0.005)
+
+
+def worst(waits):
+    waits.sort()
+    p50, p99 = 1e3 * waits[len(waits) // 2], 1e3 * waits[len(waits) * 99 // 100]
+    return f"p50 {p50:.1f} p99 {p99:.1f} max {1e3 * waits[-1]:.0f} ms"
 
 
 def run(name, binary, models):
     process, port = start(binary, models)
-    replies, waits, stop = [], [], threading.Event()
-    prober = threading.Thread(target=probe, args=(port, waits, stop))
+    fake = binary + "-fake"
+    idle, idle_port = start(fake, ["process"]) if os.access(fake, os.X_OK) else (None, None)
+    ports = [port] + ([idle_port] if idle else [])
+    replies, waits, stop = [], [[] for _ in ports], threading.Event()
+    prober = threading.Thread(target=probe, args=(ports, waits, stop))
     prober.start()
     clients = [
         threading.Thread(target=post, args=(port, b, replies), daemon=True) for b in LOADS[name]
@@ -102,20 +115,22 @@ def run(name, binary, models):
     stop.set()
     prober.join()
     page = ask(port, "/metrics")[1]
-    longest = [x for x in page.splitlines() if x.startswith("rewardd_loop_stall_seconds_max")]
+    figures = dict(x.rsplit(" ", 1) for x in page.splitlines() if not x.startswith("#"))
     begin = time.monotonic()
     process.send_signal(signal.SIGINT)
     process.send_signal(signal.SIGTERM)
     process.wait()
-    waits.sort()
     good = [t for status, t in replies if status == 200]
-    p50, p99 = 1e3 * waits[len(waits) // 2], 1e3 * waits[len(waits) * 99 // 100]
-    stall = 1e3 * float(longest[0].split()[1]) if longest else -1
+    stall = 1e3 * float(figures["rewardd_loop_stall_seconds_max"])
+    work = 1e3 * float(figures["rewardd_loop_cpu_seconds_max"])
     ended = 1e3 * (time.monotonic() - begin)
+    if idle:
+        idle.kill()
+        idle.wait()
     print(
         f"{name:14} {len(good):2} of {len(LOADS[name]):2} in {max(good, default=0):5.1f} s   "
-        f"/livez p50 {p50:.1f} p99 {p99:.1f} max {1e3 * waits[-1]:.0f} ms   "
-        f"loop max {stall:.0f} ms   ended in {ended:.0f} ms",
+        f"/livez {worst(waits[0])}   {'idle ' + worst(waits[1]) if idle else ''}   "
+        f"loop max {stall:.0f} ms (cpu {work:.0f})   ended in {ended:.0f} ms",
         flush=True,
     )
 

@@ -147,12 +147,13 @@ START_TEST(the_watch_blames_the_longest)
     struct rw_watch_span c = rw_watch_enter(&watch, "c");
     rw_watch_leave(&watch, c);
     ck_assert_str_eq(watch.name, "b");
-    rw_watch_round(&watch, 7 * RW_NS_PER_MS);
+    rw_watch_round(&watch, 7 * RW_NS_PER_MS, 5 * RW_NS_PER_MS);
     ck_assert_ptr_null(watch.name);
     ck_assert_uint_eq(watch.rounds, 1);
     ck_assert_uint_eq(watch.stalls, 0);
     ck_assert_uint_eq(watch.bucket[3], 1); /* over 5 ms, not over 10 */
-    rw_watch_round(&watch, 70 * RW_NS_PER_MS);
+    rw_watch_round(&watch, 70 * RW_NS_PER_MS, 3 * RW_NS_PER_MS);
+    ck_assert(watch.longest_cpu > 0.0049 && watch.longest_cpu < 0.0051);
     ck_assert_uint_eq(watch.stalls, 1);
     ck_assert(watch.longest > 0.069 && watch.longest < 0.071);
     rw_watch_leave(NULL, rw_watch_enter(NULL, "nobody"));
