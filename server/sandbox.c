@@ -7,6 +7,7 @@
 #include <linux/landlock.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -91,6 +92,8 @@ static int new_ruleset(int abi)
 static int allow(int rules, const char *path, uint64_t access)
 {
     char folder[PATH_MAX];
+    char real[PATH_MAX]; /* SQLite follows links before it makes its journal */
+    path = realpath(path, real) != NULL ? real : path;
     const char *slash = strrchr(path, '/');
     size_t len = slash == NULL ? 0 : slash == path ? 1 : (size_t)(slash - path);
     if (len >= sizeof folder) {

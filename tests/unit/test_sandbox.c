@@ -237,6 +237,24 @@ START_TEST(only_the_store_is_written)
 }
 END_TEST
 
+/* A link to a file elsewhere: where the file is counts, not where the link is. */
+START_TEST(a_store_behind_a_link)
+{
+    char link_path[RW_TEST_PATH_MAX + 32];
+    char there[RW_TEST_PATH_MAX + 32];
+    int abi = 0;
+    snprintf(link_path, sizeof link_path, "%s/link.db", other);
+    snprintf(there, sizeof there, "%s/linked.db", store);
+    rw_test_write(store, "linked.db", "", 0);
+    ck_assert_int_eq(symlink(there, link_path), 0);
+    struct rw_sandbox_paths paths = {.store = link_path};
+    ck_assert_int_eq(rw_sandbox_files(RW_SANDBOX_AUTO, &paths, &abi, &err), RW_OK);
+    ck_assert_int_eq(try_open(other, "link.db", O_RDWR), 0);
+    ck_assert_int_eq(try_open(store, "linked.db-wal", O_RDWR | O_CREAT), 0);
+    ck_assert_int_eq(try_open(other, "link.db-wal", O_RDWR | O_CREAT), abi > 0 ? EACCES : 0);
+}
+END_TEST
+
 START_TEST(modes)
 {
     enum rw_sandbox_mode mode;
@@ -269,6 +287,7 @@ int main(void)
     tc = tcase_create("files");
     tcase_add_unchecked_fixture(tc, make_folders, remove_folders);
     tcase_add_test(tc, only_the_store_is_written);
+    tcase_add_test(tc, a_store_behind_a_link);
     suite_add_tcase(suite, tc);
     if (kernel_can()) {
         tc = tcase_create("calls");
