@@ -54,9 +54,10 @@ def ask(port, path, timeout=120):
     return reply.status, text
 
 
-def start(binary, models):
+def start(binary, models, *options):
     port = free_port()
     command = [binary, "--listen", f"127.0.0.1:{port}", "--log-level", LOG_LEVEL]
+    command += options
     for model in models:
         command += ["--model", str(model)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
