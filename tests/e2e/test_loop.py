@@ -63,7 +63,8 @@ def test_probes_are_answered_while_flags_are_computed(daemon):
     assert len(load.reply["results"]) == TRACES
     gaps = [b - a for a, b in zip(answered, answered[1:] + [ended])]
     assert len(answered) > 20
-    assert max(gaps) < 0.25  # generous for a busy machine; it was all of it
+    assert max(gaps) < 2  # a machine that others use adds to it; it was all of the load's time
+    assert metric(daemon, "rewardd_loop_cpu_seconds_max") < 0.05  # what the loop itself took
 
 
 def test_a_small_request_passes_a_large_one(daemon):
