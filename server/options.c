@@ -1,4 +1,4 @@
-#include "server/options.h"
+#include "server/options_parts.h"
 
 #include <string.h>
 
@@ -254,7 +254,7 @@ static bool find_option(struct rw_str name, enum rw_option_id *out)
 }
 
 /* One fault: the end of reading, or one of several. */
-static rw_status fault(struct rw_options *options, rw_status status, struct rw_error *err)
+rw_status rw_options_fault(struct rw_options *options, rw_status status, struct rw_error *err)
 {
     if (status == RW_OK || options->faults == NULL) {
         return status;
@@ -397,7 +397,7 @@ static rw_status read_flags(struct rw_options *options, int argc, char *const *a
 {
     rw_status status = RW_OK;
     for (int i = 1; i < argc && status == RW_OK; i++) {
-        status = fault(options, read_flag(options, argc, argv, &i, err), err);
+        status = rw_options_fault(options, read_flag(options, argc, argv, &i, err), err);
     }
     return status;
 }
@@ -427,7 +427,7 @@ static rw_status read_file(struct rw_options *options, const char *path, struct 
     rw_status status = rw_file_read_all(path, CONFIG_FILE_MAX, &options->arena, &text, err);
     if (status != RW_OK) {
         rw_error_prefix(err, "--config %s", path);
-        return fault(options, status, err);
+        return rw_options_fault(options, status, err);
     }
     unsigned number = 1;
     for (size_t at = 0; at < text.len; number++) {
@@ -436,7 +436,7 @@ static rw_status read_file(struct rw_options *options, const char *path, struct 
         if (status != RW_OK) {
             rw_error_prefix(err, "%s:%u", path, number);
         }
-        status = fault(options, status, err);
+        status = rw_options_fault(options, status, err);
         if (status != RW_OK) {
             return status;
         }
@@ -476,7 +476,7 @@ static rw_status read_environment(struct rw_options *options, char *const *envir
             if (status != RW_OK) {
                 rw_error_prefix(err, "environment %s", name);
             }
-            status = fault(options, status, err);
+            status = rw_options_fault(options, status, err);
             if (status != RW_OK) {
                 return status;
             }
@@ -496,132 +496,6 @@ static rw_status set_defaults(struct rw_options *options, struct rw_error *err)
         }
     }
     return status;
-}
-
-/* ---- checks across options ------------------------------------------------------------------- */
-
-static rw_status one_of(const char *name, const char *value, const char *const *words, size_t n,
-                        struct rw_error *err)
-{
-    for (size_t i = 0; value != NULL && i < n; i++) {
-        if (strcmp(value, words[i]) == 0) {
-            return RW_OK;
-        }
-    }
-    rw_fail(err, RW_CONFIG, "%s: \"%s\" is not a known word", name, value != NULL ? value : "");
-    if (value != NULL) {
-        rw_suggest(rw_str_from(value), words, n, err);
-    }
-    return RW_CONFIG;
-}
-
-static const char *const DTYPE[] = {"auto", "f32", "bf16", "int8", "q4"};
-
-enum {
-    DTYPES = RW_COUNT(DTYPE)
-};
-
-static bool dtype_is_known(struct rw_str value)
-{
-    for (size_t i = 0; i < DTYPES; i++) {
-        if (rw_str_is(value, DTYPE[i])) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static rw_status check_addresses(struct rw_options *options, const struct rw_text_list *list,
-                                 struct rw_error *err)
-{
-    rw_status status = RW_OK;
-    for (size_t i = 0; i < list->n && status == RW_OK; i++) {
-        const char *host;
-        uint16_t port;
-        status = fault(options,
-                       rw_options_address(list->items[i], &options->arena, &host, &port, err), err);
-    }
-    return status;
-}
-
-static rw_status check_words(struct rw_options *options, struct rw_error *err)
-{
-    static const char *const LEVEL[] = {"info", "debug", "warn", "error", "off"};
-    static const char *const FORMAT[] = {"logfmt", "json"};
-    static const char *const WHEN[] = {"ready", "start"};
-    static const char *const SANDBOX[] = {"auto", "strict", "off"};
-    static const char *const ACCESS[] = {"errors", "all", "off"};
-    const struct {
-        const char *name;
-        const char *value;
-        const char *const *words;
-        size_t n;
-    } CHECK[] = {
-        {"log-level", options->log_level, LEVEL, RW_COUNT(LEVEL)},
-        {"log-format", options->log_format, FORMAT, RW_COUNT(FORMAT)},
-        {"access-log", options->access_log, ACCESS, RW_COUNT(ACCESS)},
-        {"listen-when", options->listen_when, WHEN, RW_COUNT(WHEN)},
-        {"sandbox", options->sandbox, SANDBOX, RW_COUNT(SANDBOX)},
-        {"dtype", options->dtype, DTYPE, DTYPES},
-    };
-    rw_status status = RW_OK;
-    for (size_t i = 0; i < RW_COUNT(CHECK) && status == RW_OK; i++) {
-        status = fault(options,
-                       one_of(CHECK[i].name, CHECK[i].value, CHECK[i].words, CHECK[i].n, err), err);
-    }
-    return status;
-}
-
-static rw_status check_date(const struct rw_options *options, struct rw_error *err)
-{
-    struct tm date;
-    rw_status status = rw_options_date(options->template_date, &date, err);
-    if (status != RW_OK) {
-        rw_error_prefix(err, "template-date");
-    }
-    return status;
-}
-
-static rw_status check_numbers(struct rw_options *options, struct rw_error *err)
-{
-    const struct {
-        bool good;
-        const char *bounds;
-    } CHECK[] = {
-        {options->header_max >= 1024 && options->header_max <= (1 << 20),
-         "header-max: between 1k and 1M"},
-        {options->prepare_threads >= 1 && options->prepare_threads <= 64,
-         "prepare-threads: between 1 and 64"},
-        {options->threads <= 1024, "threads: at most 1024"},
-        {options->chunk_tokens <= UINT32_MAX, "chunk-tokens: far too many"},
-    };
-    rw_status status = RW_OK;
-    for (size_t i = 0; i < RW_COUNT(CHECK) && status == RW_OK; i++) {
-        if (!CHECK[i].good) {
-            status = fault(options, rw_fail(err, RW_CONFIG, "%s", CHECK[i].bounds), err);
-        }
-    }
-    return status;
-}
-
-static rw_status check_values(struct rw_options *options, struct rw_error *err)
-{
-    rw_status status = check_words(options, err);
-    if (status == RW_OK) {
-        status = fault(options, check_date(options, err), err);
-    }
-    for (size_t i = 0; i < options->model.n && status == RW_OK; i++) {
-        struct rw_model_choice choice;
-        status = fault(
-            options, rw_options_model(options->model.items[i], &options->arena, &choice, err), err);
-    }
-    if (status == RW_OK) {
-        status = check_addresses(options, &options->listen, err);
-    }
-    if (status == RW_OK) {
-        status = check_addresses(options, &options->metrics_listen, err);
-    }
-    return status == RW_OK ? check_numbers(options, err) : status;
 }
 
 /* In order of strength: each source overwrites the one before. */
@@ -655,7 +529,7 @@ static rw_status read_twice(struct rw_options *options, int argc, char *const *a
         rw_options_fini(&first);
     }
     options->faults = faults;
-    status = status == RW_OK ? check_values(options, err) : status;
+    status = status == RW_OK ? rw_options_check_values(options, err) : status;
     options->faults = NULL;
     return status;
 }
@@ -681,104 +555,4 @@ size_t rw_options_parse_all(struct rw_options *options, int argc, char *const *a
 void rw_options_fini(struct rw_options *options)
 {
     rw_arena_fini(&options->arena);
-}
-
-/* ---- structured values ----------------------------------------------------------------------- */
-
-static rw_status model_part(struct rw_str part, struct rw_arena *arena, struct rw_model_choice *out,
-                            struct rw_error *err)
-{
-    size_t equals = rw_str_find(part, RW_STR("="), 0);
-    struct rw_str key = rw_str_slice(part, 0, equals);
-    struct rw_str value = rw_str_slice(part, equals < part.len ? equals + 1 : equals, part.len);
-    const char *text = rw_arena_copy(arena, value).ptr;
-    unsigned long long number = 0;
-    if (value.len > 0 && rw_str_is(key, "preset")) {
-        out->preset = text;
-    } else if (value.len > 0 && rw_str_is(key, "base")) {
-        out->base = text;
-    } else if (value.len > 0 && rw_str_is(key, "name")) {
-        out->name = text;
-    } else if (rw_str_is(key, "dtype") && dtype_is_known(value)) {
-        out->dtype = text;
-    } else if (rw_str_is(key, "date")) {
-        struct tm date;
-        out->date = text;
-        return text != NULL ? rw_options_date(text, &date, err)
-                            : rw_fail(err, RW_NO_MEMORY, "no memory for the options");
-    } else if (rw_str_is(key, "context") && rw_str_to_u64(value, &number) && number > 0 &&
-               number <= UINT32_MAX) {
-        out->context_max = (uint32_t)number;
-    } else if (rw_str_is(key, "language_head") &&
-               (rw_str_is(value, "true") || rw_str_is(value, "false"))) {
-        out->language_head = rw_str_is(value, "true");
-    } else {
-        rw_fail(err, RW_CONFIG, "model: cannot use \"%.*s\"", RW_STR_ARG(part));
-        rw_error_hint(err,
-                      "known are name=TEXT, base=DIR, preset=TEXT, dtype=auto|f32|bf16|int8|q4, "
-                      "context=N, date=YYYY-MM-DD, language_head=true|false");
-        return RW_CONFIG;
-    }
-    return RW_OK;
-}
-
-rw_status rw_options_model(const char *value, struct rw_arena *arena, struct rw_model_choice *out,
-                           struct rw_error *err)
-{
-    *out = (struct rw_model_choice){0};
-    struct rw_str text = rw_str_from(value);
-    size_t end = rw_str_find(text, RW_STR(","), 0);
-    struct rw_str head = rw_str_slice(text, 0, end);
-    size_t equals = rw_str_find(head, RW_STR("="), 0);
-    out->dir = rw_arena_copy(arena, rw_str_slice(head, 0, equals)).ptr;
-    if (equals == 0) {
-        return rw_fail(err, RW_CONFIG, "model: \"%s\" names no folder", value);
-    }
-    if (rw_str_find(head, RW_STR("="), equals + 1) < head.len) {
-        return rw_fail(err, RW_CONFIG, "model: \"%s\" has two names", value);
-    }
-    if (equals + 1 < head.len) {
-        out->name = rw_arena_copy(arena, rw_str_slice(head, equals + 1, head.len)).ptr;
-    }
-    rw_status status = RW_OK;
-    while (status == RW_OK && end < text.len) {
-        size_t next = rw_str_find(text, RW_STR(","), end + 1);
-        status = model_part(rw_str_slice(text, end + 1, next), arena, out, err);
-        end = next;
-    }
-    return status;
-}
-
-rw_status rw_options_date(const char *value, struct tm *out, struct rw_error *err)
-{
-    const char *text = value != NULL ? value : ""; /* an option set to nothing */
-    return rw_date_parse(rw_str_from(text), out)
-               ? RW_OK
-               : rw_fail(err, RW_CONFIG, "\"%s\" is no date YYYY-MM-DD", text);
-}
-
-rw_status rw_options_address(const char *value, struct rw_arena *arena, const char **host,
-                             uint16_t *port, struct rw_error *err)
-{
-    struct rw_str text = rw_str_from(value);
-    if (rw_str_starts(text, RW_STR("unix:"))) {
-        *port = 0;
-        *host = rw_arena_copy(arena, text).ptr;
-        return *host != NULL ? RW_OK : rw_fail(err, RW_NO_MEMORY, "no memory for the options");
-    }
-    size_t colon = text.len;
-    while (colon > 0 && text.ptr[colon - 1] != ':') {
-        colon--;
-    }
-    struct rw_str name = rw_str_slice(text, 0, colon > 0 ? colon - 1 : 0);
-    if (name.len >= 2 && name.ptr[0] == '[' && name.ptr[name.len - 1] == ']') {
-        name = rw_str_slice(name, 1, name.len - 1);
-    }
-    unsigned long long number = 0;
-    if (!rw_str_to_u64(rw_str_slice(text, colon, text.len), &number) || number > 65535) {
-        return rw_fail(err, RW_CONFIG, "listen: \"%s\" is not HOST:PORT or unix:/path", value);
-    }
-    *port = (uint16_t)number;
-    *host = name.len > 0 ? rw_arena_copy(arena, name).ptr : "127.0.0.1";
-    return *host != NULL ? RW_OK : rw_fail(err, RW_NO_MEMORY, "no memory for the options");
 }

@@ -48,4 +48,9 @@ rw_status rw_engine_adopt(struct rw_engine *engine, const struct rw_model_option
                           void (*package_close)(struct rw_package *package),
                           const struct rw_model **out, struct rw_error *err);
 
+static inline uint64_t rw_engine_earlier(uint64_t a, uint64_t b)
+{
+    return a == 0 || (b > 0 && b < a) ? b : a;
+}
+
 #endif

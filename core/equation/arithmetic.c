@@ -6,6 +6,7 @@
 #include "core/base/util.h"
 #include "core/equation/arithmetic_token.h"
 #include "core/equation/arithmetic_word.h"
+#include "core/equation/units.h"
 
 enum {
     DEPTH_MAX = 8,
@@ -35,42 +36,6 @@ struct reader {
     int depth;
     bool hundredth; /* % is 1/100, else it is 1 */
 };
-
-/* ---- sets of units --------------------------------------------------------------------------- */
-
-static void units_add(struct rw_units *set, uint16_t unit)
-{
-    if (unit > 0) {
-        set->bits[(unit - 1) / 64] |= UINT64_C(1) << ((unit - 1) % 64);
-    }
-}
-
-static void units_join(struct rw_units *set, const struct rw_units *other)
-{
-    for (size_t i = 0; i < RW_COUNT(set->bits); i++) {
-        set->bits[i] |= other->bits[i];
-    }
-}
-
-static bool units_same(const struct rw_units *a, const struct rw_units *b)
-{
-    return memcmp(a, b, sizeof *a) == 0;
-}
-
-static bool units_none(const struct rw_units *set)
-{
-    static const struct rw_units NONE;
-    return units_same(set, &NONE);
-}
-
-static bool units_disjoint(const struct rw_units *a, const struct rw_units *b)
-{
-    uint64_t common = 0;
-    for (size_t i = 0; i < RW_COUNT(a->bits); i++) {
-        common |= a->bits[i] & b->bits[i];
-    }
-    return common == 0;
-}
 
 /* ---- numbers --------------------------------------------------------------------------------- */
 
@@ -124,13 +89,14 @@ static bool apply(struct value *a, const struct value *b, enum rw_token_kind sig
     a->percent = a->percent || b->percent;
     a->classes |= b->classes;
     if (sign == RW_TOKEN_PLUS || sign == RW_TOKEN_MINUS) {
-        if (!units_none(&a->units) && !units_none(&b->units) && !units_same(&a->units, &b->units)) {
+        if (!rw_units_none(&a->units) && !rw_units_none(&b->units) &&
+            !rw_units_same(&a->units, &b->units)) {
             return false; /* 8 feet + 2 inches */
         }
-        units_join(&a->units, &b->units);
+        rw_units_join(&a->units, &b->units);
         return plus(a, b, sign == RW_TOKEN_MINUS);
     }
-    units_join(&a->units, &b->units);
+    rw_units_join(&a->units, &b->units);
     if (sign == RW_TOKEN_OVER) {
         right.num = b->den;
         right.den = b->num;
@@ -176,11 +142,11 @@ static void unit(struct reader *r, struct value *out)
     while (kind(r, at) == RW_TOKEN_WORD && !r->token[at].fresh && at - r->at < UNIT_WORDS_MAX &&
            (r->token[at].classes & NO_UNIT) == 0) {
         classes |= r->token[at].classes;
-        units_add(&units, r->token[at++].unit);
+        rw_units_add(&units, r->token[at++].unit);
     }
     if (at > r->at && (operator_at(r, at) || kind(r, at) == RW_TOKEN_CLOSE || at == r->end)) {
         r->at = at;
-        units_join(&out->units, &units);
+        rw_units_join(&out->units, &units);
         out->classes |= classes;
     }
 }
@@ -202,7 +168,7 @@ static bool primary(struct reader *r, struct value *out)
         const struct rw_token *t = &r->token[r->at++];
         *out = (struct value){
             .num = t->num, .den = t->den, .decimals = t->decimals, .classes = t->classes};
-        units_add(&out->units, t->unit);
+        rw_units_add(&out->units, t->unit);
         fine = settle(out) && (t->classes & RW_WORD_BINDS) == 0;
         if (kind(r, r->at) == RW_TOKEN_PERCENT) {
             const struct value hundred = {.num = 100, .den = 1};
@@ -395,15 +361,15 @@ static bool right_side(const struct rw_token *token, size_t n, size_t at, bool h
             return false;
         }
         /* "$300 left" has its unit. */
-        if (units_none(&out->units) || (token[r.at].classes & unit) != 0) {
-            units_add(&out->units, token[r.at].unit);
+        if (rw_units_none(&out->units) || (token[r.at].classes & unit) != 0) {
+            rw_units_add(&out->units, token[r.at].unit);
         }
     }
     out->near = out->units;
     for (size_t i = r.at; i < n && i < r.at + UNIT_WORDS_MAX && token[i].kind == RW_TOKEN_WORD &&
                           (token[i].classes & NO_UNIT) == 0;
          i++) {
-        units_add(&out->near, token[i].unit);
+        rw_units_add(&out->near, token[i].unit);
         out->classes |= token[i].classes;
     }
     return true;
@@ -439,10 +405,10 @@ static bool converted(const struct value *left, const struct value *right)
     static const int64_t RATIOS[] = {3,    4,    7,    8,     12,    16,    24,     36,   52,
                                      60,   100,  10,   14,    30,    365,   144,    1000, 1760,
                                      2000, 3600, 5280, 10000, 43560, 86400, 1000000};
-    if (units_same(&left->units, &right->units)) {
+    if (rw_units_same(&left->units, &right->units)) {
         return false;
     }
-    bool other = units_disjoint(&left->units, &right->near);
+    bool other = rw_units_disjoint(&left->units, &right->near);
     if ((left->classes & RW_WORD_COUNT) != 0 ||
         (other && (left->classes & right->classes & RW_WORD_QUANTITY) != 0)) {
         return true; /* 2 fives + 1 = 11; 1 mile + 1 mile = 3.2 km */
@@ -457,7 +423,7 @@ static bool converted(const struct value *left, const struct value *right)
     }
     bool apart =
         (left->classes & RW_WORD_QUANTITY) != 0 && (right->classes & RW_WORD_QUANTITY) != 0;
-    if (other && !apart && !units_none(&left->units) && !units_none(&right->units) && whole &&
+    if (other && !apart && !rw_units_none(&left->units) && !rw_units_none(&right->units) && whole &&
         ratio.num > 0) {
         return true; /* 3 packs + 2 packs = 30 pencils */
     }

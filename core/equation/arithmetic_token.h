@@ -11,11 +11,6 @@ enum {
     RW_TOKENS_MAX = 512, /* read at a time; a piece ends at a break when it can */
 };
 
-/* Units of a piece, each by its number there. */
-struct rw_units {
-    uint64_t bits[RW_TOKENS_MAX / 64];
-};
-
 enum rw_token_kind {
     RW_TOKEN_BREAK, /* ends a clause: . , ; : ? line ends, "=>" */
     RW_TOKEN_BAD,   /* a letter that is a variable, a power, any sign not known here */

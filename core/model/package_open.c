@@ -1,4 +1,4 @@
-#include "core/model/package.h"
+#include "core/model/opening.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -26,22 +26,8 @@ enum {
     PATH_BYTES_MAX = 4096,
 };
 
-/* What opening needs besides the package itself. */
-struct opening {
-    struct rw_package *package;
-    struct rw_arena scratch; /* the tokenizer's text, for the digest */
-    struct rw_str config_text;
-    const struct rw_json *config_root;
-    struct rw_chat chat;
-    struct rw_str manifest_text;
-    const struct rw_preset *preset;
-    bool own_post; /* rewardd.json says which class is good */
-    struct rw_manifest manifest;
-    struct rw_error *err;
-};
-
 /* NOT_FOUND of an optional file is OK and leaves *out empty. */
-static rw_status read_file(struct opening *o, const char *name, size_t max, bool optional,
+static rw_status read_file(struct rw_opening *o, const char *name, size_t max, bool optional,
                            struct rw_arena *arena, struct rw_str *out)
 {
     char path[PATH_BYTES_MAX];
@@ -58,7 +44,7 @@ static rw_status read_file(struct opening *o, const char *name, size_t max, bool
 }
 
 /* A model file that is not JSON is a corrupt model, not a bad request. */
-static rw_status parse_json(struct opening *o, const char *name, struct rw_str text,
+static rw_status parse_json(struct rw_opening *o, const char *name, struct rw_str text,
                             const struct rw_json **root)
 {
     rw_status status = rw_json_parse(&o->package->arena, text, root, o->err);
@@ -74,7 +60,7 @@ static rw_status parse_json(struct opening *o, const char *name, struct rw_str t
     return status;
 }
 
-static rw_status read_config(struct opening *o)
+static rw_status read_config(struct rw_opening *o)
 {
     const struct rw_json *root;
     rw_status status =
@@ -91,7 +77,7 @@ static rw_status read_config(struct opening *o)
 
 /* The argument, else what rewardd.json names, else (when rewardd.json has no recipe of its own)
  * what the folder looks like. */
-static rw_status choose_preset(struct opening *o, const char *wanted, const struct rw_json *own)
+static rw_status choose_preset(struct rw_opening *o, const char *wanted, const struct rw_json *own)
 {
     struct rw_package *package = o->package;
     const struct rw_json *named = rw_json_get(own, "preset");
@@ -125,7 +111,7 @@ static rw_status choose_preset(struct opening *o, const char *wanted, const stru
     return RW_OK;
 }
 
-static rw_status read_recipe(struct opening *o, const char *wanted)
+static rw_status read_recipe(struct rw_opening *o, const char *wanted)
 {
     struct rw_manifest *m = &o->manifest;
     const struct rw_json *own = NULL;
@@ -160,179 +146,6 @@ static rw_status read_recipe(struct opening *o, const char *wanted)
     return status == RW_OK ? rw_manifest_check(m, o->err) : status;
 }
 
-/* ---- the head against the tensors ------------------------------------------------------------ */
-
-static rw_status find_tensor(struct opening *o, const char *name, uint32_t dims,
-                             const struct rw_tensor **out)
-{
-    *out = rw_checkpoint_find(o->package->checkpoint, name);
-    if (*out == NULL) {
-        rw_fail(o->err, RW_MODEL_CORRUPT, "the head's tensor \"%s\" is not in the checkpoint",
-                name);
-        rw_error_param(o->err, "head");
-        return RW_MODEL_CORRUPT;
-    }
-    if ((*out)->dims != dims) {
-        return rw_fail(o->err, RW_MODEL_CORRUPT, "tensor \"%s\" has %u dimensions, not %u", name,
-                       (*out)->dims, dims);
-    }
-    return RW_OK;
-}
-
-/* weight[rows, cols] and, if named, bias[rows]; *rows is read from the weight. */
-static rw_status check_linear(struct opening *o, const char *weight, char *bias, uint64_t cols,
-                              uint64_t rows_max, uint64_t *rows)
-{
-    const struct rw_tensor *tensor;
-    rw_status status = find_tensor(o, weight, 2, &tensor);
-    if (status != RW_OK) {
-        return status;
-    }
-    *rows = tensor->shape[0];
-    if (tensor->shape[1] != cols || *rows < 1 || *rows > rows_max) {
-        return rw_fail(o->err, RW_MODEL_CORRUPT,
-                       "tensor \"%s\" has shape [%llu, %llu]; [1..%llu, %llu] is expected", weight,
-                       (unsigned long long)*rows, (unsigned long long)tensor->shape[1],
-                       (unsigned long long)rows_max, (unsigned long long)cols);
-    }
-    if (o->manifest.optional_bias && rw_checkpoint_find(o->package->checkpoint, bias) == NULL) {
-        bias[0] = '\0';
-    }
-    if (bias[0] == '\0') {
-        return RW_OK;
-    }
-    status = find_tensor(o, bias, 1, &tensor);
-    if (status == RW_OK && tensor->shape[0] != *rows) {
-        return rw_fail(o->err, RW_MODEL_CORRUPT, "tensor \"%s\" does not fit \"%s\"", bias, weight);
-    }
-    return status;
-}
-
-/* OpenRLHF names the head in config.json: "{value_head_prefix}.weight". */
-static void expand_prefix(const struct rw_config *config, char name[RW_TENSOR_NAME_MAX])
-{
-    static const struct rw_str MARK = {"{value_head_prefix}", 19};
-    if (rw_str_starts(rw_str_from(name), MARK)) {
-        char full[RW_TENSOR_NAME_MAX];
-        snprintf(full, sizeof full, "%s%.24s", config->value_head_prefix, name + MARK.len);
-        memcpy(name, full, sizeof full);
-    }
-}
-
-static rw_status check_rows(struct opening *o)
-{
-    struct rw_package *package = o->package;
-    struct rw_head_spec *head = &o->manifest.recipe.head;
-    static const char *const EMBEDDING[] = {"model.embed_tokens.weight",
-                                            "model.tok_embeddings.weight"};
-    if (head->weight[0] == '\0') {
-        bool internlm = package->config.backbone == RW_BACKBONE_INTERNLM2;
-        const char *untied = internlm ? "output.weight" : "lm_head.weight";
-        snprintf(head->weight, sizeof head->weight, "%s",
-                 package->config.tied_embeddings ? EMBEDDING[internlm] : untied);
-    }
-    const struct rw_tensor *tensor;
-    rw_status status = find_tensor(o, head->weight, 2, &tensor);
-    if (status != RW_OK) {
-        return status;
-    }
-    for (uint32_t i = 0; i < head->n_out; i++) {
-        if ((uint64_t)head->rows[i] >= tensor->shape[0] ||
-            tensor->shape[1] != package->config.hidden) {
-            return rw_fail(o->err, RW_MODEL_CORRUPT, "tensor \"%s\" has no row %d of %u values",
-                           head->weight, head->rows[i], package->config.hidden);
-        }
-    }
-    return RW_OK;
-}
-
-static rw_status check_head(struct opening *o)
-{
-    struct rw_head_spec *head = &o->manifest.recipe.head;
-    const struct rw_config *config = &o->package->config;
-    uint64_t rows = head->n_out;
-    rw_status status;
-    if (head->type == RW_HEAD_LM_ROWS) {
-        return check_rows(o);
-    }
-    expand_prefix(config, head->weight);
-    expand_prefix(config, head->bias);
-    bool mlp = head->type == RW_HEAD_MLP_RELU;
-    status = check_linear(o, head->weight, head->bias, config->hidden,
-                          mlp ? RW_HIDDEN_MAX : RW_HEAD_OUT_MAX, &rows);
-    if (status == RW_OK && mlp) {
-        status = check_linear(o, head->out_weight, head->out_bias, rows, RW_HEAD_OUT_MAX, &rows);
-    }
-    head->n_out = (uint32_t)rows;
-    if (status == RW_OK && config->labels != 0 && head->n_out != config->labels) {
-        status = rw_fail(o->err, RW_MODEL_CORRUPT, "config.json says %u labels, the head has %u",
-                         config->labels, head->n_out);
-    }
-    return status;
-}
-
-static rw_status refuse_labels(struct opening *o)
-{
-    rw_fail(o->err, RW_MODEL_UNSUPPORTED,
-            "the names in id2label do not say which class is the good one");
-    rw_error_param(o->err, "id2label");
-    rw_error_hint(o->err, "say it in rewardd.json: \"post\":{\"type\":\"softmax\",\"good\":1}");
-    return RW_MODEL_UNSUPPORTED;
-}
-
-/* id2label names the good class where it has names; LABEL_0 and LABEL_1 leave it to the preset. */
-static rw_status read_labels(struct opening *o)
-{
-    struct rw_recipe *recipe = &o->manifest.recipe;
-    const struct rw_config *config = &o->package->config;
-    uint32_t n[RW_LABEL_OTHER + 1] = {0};
-    uint32_t good = 0, not_bad = 0;
-    for (uint32_t i = 0; i < config->labels && i < RW_LABELS_MAX; i++) {
-        n[config->label_sense[i]]++;
-        good = config->label_sense[i] == RW_LABEL_GOOD ? i : good;
-        not_bad = config->label_sense[i] != RW_LABEL_BAD ? i : not_bad;
-    }
-    if (o->own_post || o->preset == NULL || recipe->head.type == RW_HEAD_LM_ROWS) {
-        return RW_OK;
-    }
-    if (recipe->post != RW_POST_SOFTMAX) {
-        return n[RW_LABEL_BAD] > 0 ? refuse_labels(o) : RW_OK;
-    }
-    if (n[RW_LABEL_PLAIN] == config->labels) {
-        return RW_OK;
-    }
-    if (n[RW_LABEL_GOOD] != 1 && n[RW_LABEL_BAD] + 1 != config->labels) {
-        return refuse_labels(o);
-    }
-    recipe->good = n[RW_LABEL_GOOD] == 1 ? good : not_bad;
-    return RW_OK;
-}
-
-static rw_status check_post(struct opening *o)
-{
-    struct rw_recipe *recipe = &o->manifest.recipe;
-    const struct rw_config *config = &o->package->config;
-    rw_status status = read_labels(o);
-    if (status != RW_OK) {
-        return status;
-    }
-    if (recipe->post == RW_POST_SIGMOID && config->normalize_reward) {
-        recipe->post = RW_POST_NORMALIZED;
-        recipe->mean = config->reward_mean;
-        recipe->std = config->reward_std;
-    }
-    bool softmax = recipe->post == RW_POST_SOFTMAX;
-    if (softmax ? recipe->head.n_out < 2 || recipe->good >= recipe->head.n_out
-                : recipe->head.n_out != 1) {
-        rw_fail(o->err, RW_MODEL_UNSUPPORTED, "preset %s reads %s; the head has %u outputs",
-                recipe->preset, softmax ? "a softmax over two or more outputs" : "one output",
-                recipe->head.n_out);
-        rw_error_hint(o->err, "name another preset, or write rewardd.json");
-        return RW_MODEL_UNSUPPORTED;
-    }
-    return RW_OK;
-}
-
 /* ---- what else could make a number wrong ------------------------------------------------------
  */
 
@@ -345,7 +158,7 @@ static void make_printable(char *text)
     }
 }
 
-static rw_status check_rest(struct opening *o)
+static rw_status check_rest(struct rw_opening *o)
 {
     struct rw_package *package = o->package;
     char unknown[RW_UNKNOWN_KEYS_MAX];
@@ -382,7 +195,7 @@ static void hash_text(struct rw_sha256 *sha, struct rw_str text)
 /* Everything that a score depends on: weights, config, tokenizer, template, recipe and layout. */
 /* Special tokens, where the layout writes their texts; elsewhere they change no score, and a digest
  * that is older than their part in it (and the calibration bank of that digest) stays good. */
-static void hash_special(struct rw_sha256 *sha, const struct opening *o)
+static void hash_special(struct rw_sha256 *sha, const struct rw_opening *o)
 {
     const struct rw_layout *layout = o->package->layout;
     bool written = layout->end != RW_END_AS_IS || layout->jinja != NULL;
@@ -403,7 +216,7 @@ static void hash_date(struct rw_sha256 *sha, const struct rw_package *package)
     }
 }
 
-static rw_status compute_digest(struct opening *o)
+static rw_status compute_digest(struct rw_opening *o)
 {
     struct rw_package *package = o->package;
     char weights[65];
@@ -441,7 +254,7 @@ static rw_status compute_digest(struct opening *o)
 
 /* ---- open and close -------------------------------------------------------------------------- */
 
-static rw_status store_recipe(struct opening *o)
+static rw_status store_recipe(struct rw_opening *o)
 {
     struct rw_package *package = o->package;
     struct rw_manifest *m = &o->manifest;
@@ -465,7 +278,7 @@ static rw_status store_recipe(struct opening *o)
 
 /* A short input through the layout: a token of the template without an embedding is refused now,
  * not for every trace. Whether a recipe takes such a text at all is not asked here. */
-static rw_status probe(struct opening *o)
+static rw_status probe(struct rw_opening *o)
 {
     const struct rw_message question = {RW_ROLE_USER, RW_STR("1 + 1?")};
     const struct rw_str step = RW_STR("2");
@@ -515,7 +328,7 @@ static void take_task(struct rw_package *package)
     }
 }
 
-static rw_status open_all(struct opening *o, const char *preset)
+static rw_status open_all(struct rw_opening *o, const char *preset)
 {
     struct rw_package *package = o->package;
     rw_status status = read_config(o);
@@ -558,10 +371,10 @@ static rw_status open_all(struct opening *o, const char *preset)
     };
     status = read_recipe(o, preset);
     if (status == RW_OK) {
-        status = check_head(o);
+        status = rw_opening_check_head(o);
     }
     if (status == RW_OK) {
-        status = check_post(o);
+        status = rw_opening_check_post(o);
     }
     if (status == RW_OK) {
         status = check_rest(o);
@@ -591,7 +404,7 @@ static void check_package(const struct rw_package *package)
 }
 
 /* Paths and their copies, then everything else. */
-static rw_status open_resolved(struct opening *o, const char *dir, const char *base,
+static rw_status open_resolved(struct rw_opening *o, const char *dir, const char *base,
                                const char *preset)
 {
     struct rw_package *package = o->package;
@@ -628,7 +441,7 @@ rw_status rw_package_open(const char *dir, const char *preset, struct rw_package
 rw_status rw_package_open_as(const struct rw_package_request *request, struct rw_package **out,
                              struct rw_error *err)
 {
-    struct opening o = {.err = err};
+    struct rw_opening o = {.err = err};
     o.package = rw_alloc_zero(1, sizeof *o.package);
     *out = NULL;
     if (o.package == NULL) {

@@ -88,7 +88,7 @@ def write(root: Path, files: dict[str, str]) -> Tree:
 
 def found(tree: Tree) -> list:
     mute = ("no include needs",)  # a small tree uses few of the arrows
-    return [f for f in house.findings(tree, every=True) if not f.text.startswith(mute)]
+    return [f for f in house.findings(tree) if not f.text.startswith(mute)]
 
 
 def test_a_clean_tree_has_no_findings(tmp_path):
@@ -148,7 +148,7 @@ def test_python_is_cited_in_comments_and_docstrings_only(tmp_path):
 
 def test_an_arrow_that_no_include_needs(tmp_path):
     folders = {"core/io/json.c": "", "core/text/README.md": "`a.c`\n", "core/text/a.c": ""}
-    texts = [f.text for f in house.findings(write(tmp_path, {**CLEAN, **folders}), every=True)]
+    texts = [f.text for f in house.findings(write(tmp_path, {**CLEAN, **folders}))]
     assert "no include needs core/text -> core/io" in texts
 
 
