@@ -270,7 +270,7 @@ static rw_status check_name(struct scan *s, struct rw_str raw, bool escaped)
     }
     struct rw_str name = escaped ? unescape(s->arena, raw) : raw;
     if (name.ptr == NULL) {
-        return rw_fail(s->err, RW_NO_MEMORY, "no memory for the name of a member");
+        return rw_fail_memory(s->err, "the name of a member");
     }
     uint64_t hash = rw_hash64(name.ptr, name.len, 0);
     for (uint32_t i = 0; i < level->names; i++) {

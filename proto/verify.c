@@ -21,7 +21,7 @@ struct reader {
 
 static rw_status no_memory(struct reader *r)
 {
-    return rw_fail(r->err, RW_NO_MEMORY, "no memory for the request");
+    return rw_fail_memory(r->err, "the request");
 }
 
 static rw_status read_text(struct reader *r, const cJSON *node, const struct rw_path *path,

@@ -246,7 +246,7 @@ static rw_status replace_keys(struct rw_auth *auth, const struct fresh *fresh, s
 {
     struct rw_auth *next = rw_alloc_zero(1, sizeof *next);
     if (next == NULL) {
-        return rw_fail(err, RW_NO_MEMORY, "no memory for the API keys");
+        return rw_fail_memory(err, "the API keys");
     }
     *next = *auth;
     rw_status status = take_over(next, fresh, err);
@@ -263,7 +263,7 @@ rw_status rw_auth_load(struct rw_auth *auth, const char *path, struct rw_error *
     struct rw_arena arena;
     struct fresh *fresh = rw_alloc_zero(1, sizeof *fresh);
     if (fresh == NULL) {
-        return rw_fail(err, RW_NO_MEMORY, "no memory for the API keys");
+        return rw_fail_memory(err, "the API keys");
     }
     rw_arena_init(&arena, 8 * KEY_FILE_MAX);
     rw_status status = walk(path, fresh, &arena, &auth->signature, err);

@@ -5,7 +5,7 @@ static rw_status read_date(const char *text, struct rw_arena *arena, const struc
 {
     struct tm *date = rw_arena_alloc(arena, sizeof *date);
     if (date == NULL) {
-        return rw_fail(err, RW_NO_MEMORY, "no memory for the options");
+        return rw_fail_memory(err, "the options");
     }
     *out = date;
     return rw_options_date(text, date, err);

@@ -154,7 +154,7 @@ static rw_status append_text(struct rw_options *options, struct rw_text_list *li
         list->items = rw_arena_array(&options->arena, LIST_MAX, sizeof *list->items);
     }
     if (copy.ptr == NULL || list->items == NULL) {
-        return rw_fail(err, RW_NO_MEMORY, "no memory for the options");
+        return rw_fail_memory(err, "the options");
     }
     if (list->n == LIST_MAX) {
         return rw_fail(err, RW_CONFIG, "an option may be given %d times at most", LIST_MAX);

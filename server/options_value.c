@@ -25,7 +25,7 @@ static rw_status model_part(struct rw_str part, struct rw_arena *arena, struct r
         struct tm date;
         out->date = text;
         return text != NULL ? rw_options_date(text, &date, err)
-                            : rw_fail(err, RW_NO_MEMORY, "no memory for the options");
+                            : rw_fail_memory(err, "the options");
     } else if (rw_str_is(key, "context") && rw_str_to_u64(value, &number) && number > 0 &&
                number <= UINT32_MAX) {
         out->context_max = (uint32_t)number;
@@ -84,7 +84,7 @@ rw_status rw_options_address(const char *value, struct rw_arena *arena, const ch
     if (rw_str_starts(text, RW_STR("unix:"))) {
         *port = 0;
         *host = rw_arena_copy(arena, text).ptr;
-        return *host != NULL ? RW_OK : rw_fail(err, RW_NO_MEMORY, "no memory for the options");
+        return *host != NULL ? RW_OK : rw_fail_memory(err, "the options");
     }
     size_t colon = text.len;
     while (colon > 0 && text.ptr[colon - 1] != ':') {
@@ -100,5 +100,5 @@ rw_status rw_options_address(const char *value, struct rw_arena *arena, const ch
     }
     *port = (uint16_t)number;
     *host = name.len > 0 ? rw_arena_copy(arena, name).ptr : "127.0.0.1";
-    return *host != NULL ? RW_OK : rw_fail(err, RW_NO_MEMORY, "no memory for the options");
+    return *host != NULL ? RW_OK : rw_fail_memory(err, "the options");
 }

@@ -67,6 +67,18 @@ void *rw_realloc_array(void *old, size_t count, size_t size)
     return current->resize(current->ctx, old, bytes > 0 ? bytes : 1);
 }
 
+bool rw_alloc_resize(void *items, size_t count, size_t size)
+{
+    void *old;
+    memcpy(&old, items, sizeof old); /* pointers to other types may not be read through a void ** */
+    void *array = rw_realloc_array(old, count, size);
+    if (array == NULL) {
+        return false;
+    }
+    memcpy(items, &array, sizeof array);
+    return true;
+}
+
 void rw_free(void *ptr)
 {
     current->release(current->ctx, ptr);

@@ -4,6 +4,7 @@
 #ifndef RW_BASE_ALLOC_H
 #define RW_BASE_ALLOC_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct rw_allocator {
@@ -22,6 +23,9 @@ void *rw_alloc(size_t bytes);
 void *rw_alloc_zero(size_t count, size_t size);
 void *rw_alloc_array(size_t count, size_t size);
 void *rw_realloc_array(void *old, size_t count, size_t size);
+/* The same for the array that `items`, the address of a pointer to it, leads to; false leaves it as
+ * it was. */
+bool rw_alloc_resize(void *items, size_t count, size_t size);
 void rw_free(void *ptr); /* NULL is fine */
 
 /* Anonymous memory for weights and KV: aligned to 2 MiB pages when large, huge pages asked for.

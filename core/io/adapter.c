@@ -58,7 +58,7 @@ static rw_status remove_word(struct rw_adapter_maker *m, struct rw_str *name, co
     }
     char *copy = rw_arena_alloc(&m->checkpoint->arena, name->len);
     if (copy == NULL) {
-        return rw_fail(m->err, RW_NO_MEMORY, "no memory for the names of the adapter");
+        return rw_fail_memory(m->err, "the names of the adapter");
     }
     memcpy(copy, name->ptr, at);
     memcpy(copy + at, name->ptr + at + len, name->len - at - len);
@@ -183,7 +183,7 @@ static rw_status merge(struct rw_adapter_maker *m, const struct rw_tensor *a, st
     }
     struct rw_delta *delta = rw_arena_alloc(&c->arena, sizeof *delta);
     if (status == RW_OK && delta == NULL) {
-        status = rw_fail(m->err, RW_NO_MEMORY, "no memory for the adapter");
+        status = rw_fail_memory(m->err, "the adapter");
     }
     if (status != RW_OK) {
         return status;
@@ -242,7 +242,7 @@ static rw_status place(struct rw_adapter_maker *m, const struct rw_tensor *tenso
     const char *removed = NULL;
     struct rw_str name = rw_tensor_name_plain(tensor->name, &m->checkpoint->arena, &removed);
     if (name.ptr == NULL && tensor->name.len > 0) {
-        return rw_fail(m->err, RW_NO_MEMORY, "no memory for the names of the adapter");
+        return rw_fail_memory(m->err, "the names of the adapter");
     }
     rw_status status = classify(m, &name, &part);
     if (status != RW_OK || (part == PART_WHOLE) != (wanted == PART_WHOLE)) {
@@ -271,7 +271,7 @@ static rw_status take_tensors(struct rw_adapter_maker *m)
     c->factors = rw_arena_array(&c->arena, file->count, sizeof *c->factors);
     struct rw_tensor *all = rw_arena_array(&c->arena, c->count + file->count, sizeof *all);
     if (c->factors == NULL || all == NULL) {
-        return rw_fail(m->err, RW_NO_MEMORY, "no memory for the tensors of the adapter");
+        return rw_fail_memory(m->err, "the tensors of the adapter");
     }
     memcpy(all, c->tensors, c->count * sizeof *all);
     c->tensors = all;
@@ -282,7 +282,7 @@ static rw_status take_tensors(struct rw_adapter_maker *m)
         to->shard = (uint32_t)c->shard_count - 1;
         to->name = rw_tensor_name_plain(to->name, &c->arena, &removed);
         if (to->name.ptr == NULL && file->tensors[i].name.len > 0) {
-            return rw_fail(m->err, RW_NO_MEMORY, "no memory for the names of the adapter");
+            return rw_fail_memory(m->err, "the names of the adapter");
         }
     }
     qsort(c->factors, c->factor_count, sizeof *c->factors, rw_checkpoint_by_name);

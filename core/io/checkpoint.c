@@ -36,11 +36,6 @@ static const struct format {
     {"pytorch_model.bin"},
 };
 
-static rw_status no_memory(struct rw_error *err)
-{
-    return rw_fail(err, RW_NO_MEMORY, "no memory for the list of tensors");
-}
-
 static int shown(struct rw_str name)
 {
     return name.len < NAME_SHOWN_MAX ? (int)name.len : NAME_SHOWN_MAX;
@@ -134,7 +129,7 @@ static rw_status open_shards(struct rw_checkpoint *checkpoint, const char *dir,
     checkpoint->shards = rw_arena_array(
         &checkpoint->arena, names->count + RW_CHECKPOINT_EXTRA_SHARDS, sizeof *checkpoint->shards);
     if (checkpoint->shards == NULL) {
-        return no_memory(err);
+        return rw_fail_memory(err, "the list of tensors");
     }
     for (size_t i = 0; i < names->count; i++) {
         char path[PATH_BYTES_MAX];
@@ -172,7 +167,7 @@ static rw_status merge_tensors(struct rw_checkpoint *checkpoint, struct rw_error
     struct rw_tensor *all =
         rw_arena_array(&checkpoint->arena, checkpoint->count, sizeof *checkpoint->tensors);
     if (all == NULL) {
-        return no_memory(err);
+        return rw_fail_memory(err, "the list of tensors");
     }
     size_t used = 0;
     for (size_t shard = 0; shard < checkpoint->shard_count; shard++) {
@@ -389,7 +384,7 @@ rw_status rw_checkpoint_open_adapted(const char *dir, const char *adapter_dir,
     *out = NULL;
     struct rw_checkpoint *checkpoint = rw_alloc_zero(1, sizeof *checkpoint);
     if (checkpoint == NULL) {
-        return no_memory(err);
+        return rw_fail_memory(err, "the list of tensors");
     }
     rw_arena_init(&checkpoint->arena, TENSORS_BYTES_MAX);
     rw_status status = load_all(checkpoint, dir, adapter_dir, err);
@@ -483,7 +478,7 @@ static rw_status add_delta(const struct rw_checkpoint *checkpoint, const struct 
     uint64_t row = first / cols, rows = (first + count - 1) / cols - row + 1;
     float *a = rw_alloc_array(cols + rows * d->rank, sizeof *a);
     if (a == NULL) {
-        return rw_fail(err, RW_NO_MEMORY, "no memory for a row of the adapter");
+        return rw_fail_memory(err, "a row of the adapter");
     }
     float *b = a + cols;
     rw_status status = read_stored(checkpoint, d->b, row * d->rank, rows * d->rank, b, err);

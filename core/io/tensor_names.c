@@ -117,7 +117,7 @@ static rw_status fix_model_prefix(struct rw_checkpoint *c, struct rw_error *err)
             }
             char *longer = rw_arena_alloc(&c->arena, MODEL.len + name->len);
             if (longer == NULL) {
-                return rw_fail(err, RW_NO_MEMORY, "no memory for the names of tensors");
+                return rw_fail_memory(err, "the names of tensors");
             }
             memcpy(longer, MODEL.ptr, MODEL.len);
             memcpy(longer + MODEL.len, name->ptr, name->len);
@@ -154,7 +154,7 @@ rw_status rw_tensor_names_normalise(struct rw_checkpoint *checkpoint, struct rw_
         struct rw_tensor *tensor = &checkpoint->tensors[i];
         struct rw_str plain = rw_tensor_name_plain(tensor->name, &checkpoint->arena, &removed);
         if (plain.ptr == NULL && tensor->name.len > 0) {
-            return rw_fail(err, RW_NO_MEMORY, "no memory for the names of tensors");
+            return rw_fail_memory(err, "the names of tensors");
         }
         tensor->name = plain;
     }

@@ -195,7 +195,7 @@ static rw_status write_dated(struct rw_str date, struct rw_arena *arena, const c
     size_t size = sizeof LLAMA3_DATED_HEAD + DATE_BYTES_MAX + sizeof LLAMA3_DATED_TAIL;
     char *text = rw_arena_array(arena, size, 1);
     if (text == NULL) {
-        return rw_fail(err, RW_NO_MEMORY, "no memory for the model package");
+        return rw_fail_memory(err, "the model package");
     }
     snprintf(text, size, "%s%.*s%s", LLAMA3_DATED_HEAD, RW_STR_ARG(date), LLAMA3_DATED_TAIL);
     *out = text;

@@ -46,7 +46,7 @@ static rw_status check_tied(const struct rw_contradiction_files *f, struct rw_er
     uint64_t rows = RW_MIN(stored->shape[0], embedding->shape[0]);
     float *scratch = rw_alloc_array(2 * (size_t)f->config->hidden, sizeof *scratch);
     if (scratch == NULL) {
-        return rw_fail(err, RW_NO_MEMORY, "no memory for the model package");
+        return rw_fail_memory(err, "the model package");
     }
     rw_status status = RW_OK;
     bool differ = stored->shape[0] != embedding->shape[0];

@@ -145,7 +145,7 @@ rw_status rw_folder_resolve(const char *named, struct rw_arena *arena, const cha
     if (find_cached(id, arena, path)) {
         struct rw_str copy = rw_arena_copy(arena, rw_str_from(path));
         *dir = copy.ptr;
-        return copy.ptr != NULL ? RW_OK : rw_fail(err, RW_NO_MEMORY, "no memory for a path");
+        return copy.ptr != NULL ? RW_OK : rw_fail_memory(err, "a path");
     }
     rw_fail(err, RW_NOT_FOUND, "there is no folder %s, and the local cache has no such model", id);
     rw_error_hint(err,

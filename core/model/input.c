@@ -351,7 +351,7 @@ rw_status rw_input_build(const struct rw_package *package, const struct rw_trace
     }
     struct rw_trace_source fitted = *source;
     if (fit_conversation(package, &fitted, arena, out) != RW_OK) {
-        return rw_fail(err, RW_NO_MEMORY, "no memory for the conversation");
+        return rw_fail_memory(err, "the conversation");
     }
     struct rw_composer c = {
         .package = package,

@@ -9,7 +9,7 @@ enum {
 
 rw_status rw_composer_no_memory(struct rw_composer *c)
 {
-    return rw_fail(c->err, RW_NO_MEMORY, "no memory for the input of a trace");
+    return rw_fail_memory(c->err, "the input of a trace");
 }
 
 rw_status rw_composer_mismatch(struct rw_composer *c, size_t step, const char *why)

@@ -20,7 +20,7 @@ rw_status rw_manifest_bad(struct rw_error *err, const char *key, const char *wha
 
 rw_status rw_manifest_no_memory(struct rw_error *err)
 {
-    return rw_fail(err, RW_NO_MEMORY, "no memory for the model package");
+    return rw_fail_memory(err, "the model package");
 }
 
 /* Copies, because the text of an escape-free string belongs to the JSON text. */

@@ -260,7 +260,7 @@ static rw_status store_recipe(struct rw_opening *o)
     struct rw_manifest *m = &o->manifest;
     struct rw_layout *layout = rw_arena_alloc(&package->arena, sizeof *layout);
     if (layout == NULL) {
-        return rw_fail(o->err, RW_NO_MEMORY, "no memory for the model package");
+        return rw_fail_memory(o->err, "the model package");
     }
     *layout = m->layout;
     package->layout = layout;
@@ -411,14 +411,13 @@ static rw_status open_resolved(struct rw_opening *o, const char *dir, const char
     struct rw_arena *arena = &package->arena;
     struct rw_str copy = rw_arena_copy(arena, rw_str_from(dir));
     if (copy.ptr == NULL) {
-        return rw_fail(o->err, RW_NO_MEMORY, "no memory for the model package");
+        return rw_fail_memory(o->err, "the model package");
     }
     rw_status status = rw_folder_resolve(copy.ptr, arena, &package->dir, o->err);
     if (status == RW_OK && base != NULL) {
         copy = rw_arena_copy(arena, rw_str_from(base));
-        status = copy.ptr != NULL
-                     ? rw_folder_resolve(copy.ptr, arena, &package->base, o->err)
-                     : rw_fail(o->err, RW_NO_MEMORY, "no memory for the model package");
+        status = copy.ptr != NULL ? rw_folder_resolve(copy.ptr, arena, &package->base, o->err)
+                                  : rw_fail_memory(o->err, "the model package");
     }
     if (status == RW_OK && base != NULL && !rw_checkpoint_is_adapter(package->dir)) {
         return rw_fail(o->err, RW_CONFIG,
@@ -445,7 +444,7 @@ rw_status rw_package_open_as(const struct rw_package_request *request, struct rw
     o.package = rw_alloc_zero(1, sizeof *o.package);
     *out = NULL;
     if (o.package == NULL) {
-        return rw_fail(err, RW_NO_MEMORY, "no memory for the model package");
+        return rw_fail_memory(err, "the model package");
     }
     o.package->now = request->date != NULL ? *request->date : RW_CHAT_DATE;
     o.chat.now = o.package->now;

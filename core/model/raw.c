@@ -24,7 +24,7 @@ static rw_status copy_ids(const struct rw_raw_source *source, struct rw_arena *a
     }
     out->ids = rw_arena_array(arena, source->n_ids + 1, sizeof *out->ids);
     if (out->ids == NULL) {
-        return rw_fail(err, RW_NO_MEMORY, "no memory for the ids of this input");
+        return rw_fail_memory(err, "the ids of this input");
     }
     if (source->n_ids > 0) {
         memcpy(out->ids, source->ids, source->n_ids * sizeof *out->ids);
@@ -54,7 +54,7 @@ static rw_status lay_out(const struct rw_raw_source *source, const struct rw_aro
     }
     out->ids = rw_arena_array(arena, before + n + behind + 1, sizeof *out->ids);
     if (out->ids == NULL) {
-        return rw_fail(err, RW_NO_MEMORY, "no memory for the ids of this input");
+        return rw_fail_memory(err, "the ids of this input");
     }
     memcpy(out->ids, around->begin, before * sizeof *out->ids);
     if (n > 0) {
@@ -127,7 +127,7 @@ static rw_status place_steps(const struct rw_package *package, const struct rw_r
     }
     out->steps = rw_arena_array(arena, n, sizeof *out->steps);
     if (out->steps == NULL) {
-        return rw_fail(err, RW_NO_MEMORY, "no memory for the steps of this input");
+        return rw_fail_memory(err, "the steps of this input");
     }
     uint32_t step = 0, begin = 0;
     for (uint32_t i = 0; i < out->n_tokens; i++) {

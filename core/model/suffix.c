@@ -5,11 +5,6 @@
 #include "core/base/assert.h"
 #include "core/text/tokenizer.h"
 
-static rw_status no_memory(struct rw_error *err)
-{
-    return rw_fail(err, RW_NO_MEMORY, "no memory for an answer");
-}
-
 /* As of a step's end in an input: the token that reaches the offset is the first one there, since a
  * token that ends inside a character counts as ending before it. */
 static size_t answer_begin(const struct rw_tokens *tokens, size_t offset)
@@ -31,7 +26,7 @@ static rw_status keep(const struct rw_tokens *tokens, size_t lead_bytes, struct 
     }
     out->ids = rw_arena_array(arena, tokens->count, sizeof *out->ids);
     if (out->ids == NULL) {
-        return no_memory(err);
+        return rw_fail_memory(err, "an answer");
     }
     memcpy(out->ids, tokens->ids, tokens->count * sizeof *out->ids);
     out->n = (uint32_t)tokens->count;
@@ -84,7 +79,7 @@ rw_status rw_suffix_join(const struct rw_input *trace, size_t n_steps,
     }
     out->ids = rw_arena_array(arena, n, sizeof *out->ids);
     if (out->ids == NULL) {
-        return no_memory(err);
+        return rw_fail_memory(err, "an answer");
     }
     memcpy(out->ids, trace->ids, before * sizeof *out->ids);
     memcpy(out->ids + before, suffix->ids, suffix->n * sizeof *out->ids);

@@ -29,7 +29,7 @@ static rw_status fill_trace(const struct rw_flag_trace *t, struct rw_arena *aren
 {
     float *own = rw_arena_array(arena, t->n_scores + 1, sizeof *own);
     if (own == NULL) {
-        return rw_fail(err, RW_NO_MEMORY, "no memory for the flags of this trace");
+        return rw_fail_memory(err, "the flags of this trace");
     }
     for (size_t i = 0; i < t->n_scores; i++) {
         own[i] = t->scores[i].reward;

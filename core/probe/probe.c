@@ -481,5 +481,5 @@ rw_status rw_probe_fill(struct rw_probe_plan *plan, struct rw_arena *arena,
     if (usable(&f, RW_PROBE_ANSWER) && !rw_probe_gain_fill(plan, arena, trace)) {
         f.failed = true;
     }
-    return f.failed ? rw_fail(err, RW_NO_MEMORY, "no memory for the flags of this trace") : RW_OK;
+    return f.failed ? rw_fail_memory(err, "the flags of this trace") : RW_OK;
 }

@@ -403,7 +403,7 @@ rw_status rw_run_decode(struct rw_str in, struct rw_run **out, struct rw_error *
     }
     struct rw_run *run = rw_alloc_zero(1, sizeof *run);
     if (run == NULL) {
-        return rw_fail(err, RW_NO_MEMORY, "no memory for a run");
+        return rw_fail_memory(err, "a run");
     }
     state(&c, run);
     if (c.bad || c.left != 0) {

@@ -205,7 +205,7 @@ rw_status rw_run_close_window(struct rw_run *run, struct rw_error *err)
 {
     struct scratch *k = rw_alloc(sizeof *k);
     if (k == NULL) {
-        return rw_fail(err, RW_NO_MEMORY, "no memory for the figures of a window");
+        return rw_fail_memory(err, "the figures of a window");
     }
     struct rw_run_sample *s = &run->window;
     uint32_t featured = rw_run_sample_sort(s);

@@ -15,7 +15,7 @@ rw_status rw_bank_new(struct rw_bank **out, struct rw_error *err)
 {
     struct rw_bank *bank = rw_alloc_zero(1, sizeof *bank);
     if (bank == NULL) {
-        return rw_fail(err, RW_NO_MEMORY, "no memory for a calibration bank");
+        return rw_fail_memory(err, "a calibration bank");
     }
     rw_arena_init(&bank->arena, BANK_ARENA_MAX);
     *out = bank;

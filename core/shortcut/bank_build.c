@@ -17,11 +17,6 @@ struct build {
     struct rw_error *err;
 };
 
-static rw_status no_memory(struct rw_error *err)
-{
-    return rw_fail(err, RW_NO_MEMORY, "no memory to build a calibration bank");
-}
-
 static int compare_floats(const void *a, const void *b)
 {
     float x = *(const float *)a;
@@ -60,7 +55,9 @@ static rw_status add_domain(struct build *b, struct rw_str tag, struct rw_str gr
     struct bank_domain *domain = &bank->domains[bank->n_domains++];
     domain->tag = rw_arena_copy(&bank->arena, tag);
     domain->group = rw_arena_copy(&bank->arena, group);
-    return domain->tag.ptr != NULL && domain->group.ptr != NULL ? RW_OK : no_memory(b->err);
+    return domain->tag.ptr != NULL && domain->group.ptr != NULL
+               ? RW_OK
+               : rw_fail_memory(b->err, "a calibration bank");
 }
 
 static bool has_tag(const struct rw_bank *bank, struct rw_str tag)
@@ -135,7 +132,7 @@ static rw_status fill_bin(struct build *b, const struct bank_domain *domain, str
         if (!fill) {
             values->strangeness = rw_arena_array(&b->bank->arena, n + 1, sizeof(float));
             if (values->strangeness == NULL) {
-                return no_memory(b->err);
+                return rw_fail_memory(b->err, "a calibration bank");
             }
         }
     }
@@ -201,7 +198,7 @@ static rw_status build(struct build *b)
     }
     bank->latent = rw_arena_array(&bank->arena, RW_BANK_LATENT_MAX, sizeof *bank->latent);
     if (bank->latent == NULL) {
-        return no_memory(b->err);
+        return rw_fail_memory(b->err, "a calibration bank");
     }
     for (size_t first = 0; first < bank->n_domains && status == RW_OK;) {
         size_t end = first + 1;
@@ -232,8 +229,9 @@ rw_status rw_bank_build(const struct rw_bank_version *version, const struct rw_b
     struct build b = {.scratch = &scratch, .rows = rows, .n = n_rows, .err = err};
     b.signals = rw_arena_array(&scratch, n_rows, sizeof *b.signals);
     b.bytes = rw_arena_array(&scratch, n_rows, sizeof *b.bytes);
-    rw_status status =
-        b.signals != NULL && b.bytes != NULL ? rw_bank_new(&b.bank, err) : no_memory(err);
+    rw_status status = b.signals != NULL && b.bytes != NULL
+                           ? rw_bank_new(&b.bank, err)
+                           : rw_fail_memory(err, "a calibration bank");
     if (status == RW_OK) {
         b.bank->version = *version;
         b.bank->rows = n_rows;

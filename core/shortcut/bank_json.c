@@ -125,7 +125,7 @@ static rw_status read_bin(const struct rw_json *json, struct rw_bank *bank, stru
         }
         float *values = rw_arena_array(&bank->arena, item->count + 1, sizeof *values);
         if (values == NULL) {
-            return rw_fail(err, RW_NO_MEMORY, "no memory for a calibration bank");
+            return rw_fail_memory(err, "a calibration bank");
         }
         if (!read_floats(item, values) || !ascending(values, item->count)) {
             return bad(err, rw_signal_name((enum rw_signal_id)id));
@@ -149,7 +149,7 @@ static rw_status read_domain(const struct rw_json *json, struct rw_bank *bank, s
     domain->tag = rw_arena_copy(&bank->arena, rw_str_from(tag));
     domain->group = rw_arena_copy(&bank->arena, rw_str_from(group));
     if (domain->tag.ptr == NULL || domain->group.ptr == NULL) {
-        return rw_fail(err, RW_NO_MEMORY, "no memory for a calibration bank");
+        return rw_fail_memory(err, "a calibration bank");
     }
     const struct rw_json *bins = rw_json_get(json, "bins");
     if (bins == NULL || bins->type != RW_JSON_ARRAY || bins->count < 1 ||
@@ -198,7 +198,7 @@ static rw_status read_latent(const struct rw_json *json, struct rw_bank *bank, s
     latent->tag = rw_arena_copy(&bank->arena, rw_str_from(tag));
     latent->neighbours = rw_arena_array(&bank->arena, near->count, sizeof(float));
     if (latent->neighbours == NULL || latent->tag.ptr == NULL) {
-        return rw_fail(err, RW_NO_MEMORY, "no memory for a calibration bank");
+        return rw_fail_memory(err, "a calibration bank");
     }
     if (!read_floats(near, latent->neighbours)) {
         return bad(err, "latent.neighbours");
@@ -219,7 +219,7 @@ static rw_status read_latents(const struct rw_json *list, struct rw_bank *bank,
     }
     bank->latent = rw_arena_array(&bank->arena, list->count + 1, sizeof *bank->latent);
     if (bank->latent == NULL) {
-        return rw_fail(err, RW_NO_MEMORY, "no memory for a calibration bank");
+        return rw_fail_memory(err, "a calibration bank");
     }
     RW_JSON_EACH (item, list) {
         rw_status status = read_latent(item, bank, err);

@@ -13,11 +13,6 @@ static const char *const FILLER[] = {
     "Now we continue with the next part.",
 };
 
-static rw_status no_memory(struct rw_error *err)
-{
-    return rw_fail(err, RW_NO_MEMORY, "no memory to edit a trace");
-}
-
 static rw_status cannot(struct rw_error *err, const char *why)
 {
     return rw_fail(err, RW_NOT_FOUND, "the edit cannot be made: %s", why);
@@ -87,7 +82,7 @@ rw_status rw_edit_number(struct rw_str text, uint64_t seed, struct rw_arena *are
     }
     struct rw_str copy = rw_arena_copy(arena, text);
     if (copy.ptr == NULL) {
-        return no_memory(err);
+        return rw_fail_memory(err, "an edited trace");
     }
     size_t at = begin + (size_t)(next_random(&seed) % (end - begin));
     while (!rw_scan_digit(text.ptr[at])) {
@@ -121,7 +116,7 @@ rw_status rw_edit_corrupt(struct rw_steps in, size_t step, uint64_t seed, struct
     }
     struct rw_str *steps = copy_steps(in, 0, arena);
     if (steps == NULL) {
-        return no_memory(err);
+        return rw_fail_memory(err, "an edited trace");
     }
     rw_status status = rw_edit_number(in.steps[step], seed, arena, &steps[step], err);
     if (status == RW_OK) {
@@ -161,7 +156,7 @@ rw_status rw_edit_drop(struct rw_steps in, size_t step, struct rw_arena *arena,
     }
     struct rw_str *steps = copy_steps(in, 0, arena);
     if (steps == NULL) {
-        return no_memory(err);
+        return rw_fail_memory(err, "an edited trace");
     }
     memmove(steps + step, steps + step + 1, (in.n - step - 1) * sizeof *steps);
     *out = (struct rw_steps){steps, in.n - 1};
@@ -176,7 +171,7 @@ rw_status rw_edit_shuffle(struct rw_steps in, uint64_t seed, struct rw_arena *ar
     }
     struct rw_str *steps = copy_steps(in, 0, arena);
     if (steps == NULL) {
-        return no_memory(err);
+        return rw_fail_memory(err, "an edited trace");
     }
     /* Sattolo's cycle: no step stays where it was. */
     for (size_t i = in.n - 1; i > 0; i--) {
@@ -197,7 +192,7 @@ rw_status rw_edit_repeat(struct rw_steps in, struct rw_arena *arena, struct rw_s
     }
     struct rw_str *steps = copy_steps(in, in.n, arena);
     if (steps == NULL) {
-        return no_memory(err);
+        return rw_fail_memory(err, "an edited trace");
     }
     size_t n = 0;
     for (size_t i = 0; i < in.n; i++) {
@@ -218,7 +213,7 @@ rw_status rw_edit_pad(struct rw_steps in, uint64_t seed, struct rw_arena *arena,
     }
     struct rw_str *steps = copy_steps(in, in.n, arena);
     if (steps == NULL) {
-        return no_memory(err);
+        return rw_fail_memory(err, "an edited trace");
     }
     for (size_t i = 0; i < in.n; i++) {
         size_t k = (size_t)(next_random(&seed) % (RW_COUNT(FILLER)));
@@ -233,7 +228,9 @@ static rw_status sentence(const char *before, struct rw_str answer, const char *
                           struct rw_arena *arena, struct rw_str *out, struct rw_error *err)
 {
     struct rw_str parts[] = {rw_str_from(before), answer, rw_str_from(after)};
-    return rw_edit_join(parts, RW_COUNT(parts), arena, out) ? RW_OK : no_memory(err);
+    return rw_edit_join(parts, RW_COUNT(parts), arena, out)
+               ? RW_OK
+               : rw_fail_memory(err, "an edited trace");
 }
 
 rw_status rw_edit_answer_only(struct rw_str answer, struct rw_arena *arena, struct rw_steps *out,
@@ -250,7 +247,7 @@ rw_status rw_edit_answer_first(struct rw_steps in, struct rw_str answer, struct 
     }
     struct rw_str *steps = rw_arena_array(arena, in.n + 1, sizeof *steps);
     if (steps == NULL) {
-        return no_memory(err);
+        return rw_fail_memory(err, "an edited trace");
     }
     rw_status status = sentence("The answer is ", answer, ".", arena, &steps[0], err);
     if (status == RW_OK) {
@@ -272,7 +269,7 @@ rw_status rw_edit_hint(struct rw_str prompt, struct rw_str answer, struct rw_are
     struct rw_str parts[] = {prompt, RW_STR(" (Hint: the answer is "), answer, RW_STR(".)")};
     struct rw_str joined;
     if (step == NULL || !rw_edit_join(parts, RW_COUNT(parts), arena, &joined)) {
-        return no_memory(err);
+        return rw_fail_memory(err, "an edited trace");
     }
     rw_status status = sentence("As the hint says, the answer is ", answer, ".", arena, step, err);
     if (status == RW_OK) {

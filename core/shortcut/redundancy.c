@@ -132,7 +132,7 @@ rw_status rw_redundancy(const struct rw_str *steps, size_t n_steps, struct rw_ar
     for (int i = 0; i < 2; i++) {
         slabs[i] = (struct slab){rw_arena_alloc(arena, state), state, 0};
         if (slabs[i].bytes == NULL) {
-            return rw_fail(err, RW_NO_MEMORY, "no memory for the compression of a trace");
+            return rw_fail_memory(err, "the compression of a trace");
         }
     }
     z_stream z = {.zalloc = slab_alloc, .zfree = slab_free, .opaque = &slabs[0]};

@@ -140,7 +140,7 @@ rw_status rw_text_repetition(const struct rw_str *steps, size_t n_steps, struct 
     uint64_t *tokens = rw_arena_array(arena, max + 1, sizeof *tokens);
     uint64_t *spare = rw_arena_array(arena, max + 1, sizeof *spare);
     if (tokens == NULL || spare == NULL) {
-        return rw_fail(err, RW_NO_MEMORY, "no memory for the words of a trace");
+        return rw_fail_memory(err, "the words of a trace");
     }
     size_t n = tokens_of(steps, n_steps, tokens, max);
     if (n < GRAM - 1 + RW_TEXT_GRAMS_MIN) {

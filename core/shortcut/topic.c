@@ -56,7 +56,7 @@ rw_status rw_topic(struct rw_str prompt, const struct rw_str *steps, size_t n_st
     *out = (struct rw_signal){.step = -1};
     uint64_t *keys = rw_arena_array(arena, RW_TOPIC_WORDS_MAX, sizeof *keys);
     if (keys == NULL) {
-        return rw_fail(err, RW_NO_MEMORY, "no memory for the words of a question");
+        return rw_fail_memory(err, "the words of a question");
     }
     size_t n = 0;
     for (size_t at = 0; n < RW_TOPIC_WORDS_MAX && next_word(prompt, &at, &keys[n]);) {

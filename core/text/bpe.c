@@ -53,16 +53,10 @@ bool rw_bpe_reserve(struct rw_bpe *bpe, size_t symbols)
     while (size < need) {
         size += size;
     }
-    int32_t *ids = rw_realloc_array(bpe->ids, size, sizeof *ids);
-    if (ids == NULL) {
+    if (!rw_alloc_resize(&bpe->ids, size, sizeof *bpe->ids) ||
+        !rw_alloc_resize(&bpe->ends, size, sizeof *bpe->ends)) {
         return false;
     }
-    bpe->ids = ids;
-    uint32_t *ends = rw_realloc_array(bpe->ends, size, sizeof *ends);
-    if (ends == NULL) {
-        return false;
-    }
-    bpe->ends = ends;
     bpe->size = size;
     return true;
 }

@@ -100,7 +100,7 @@ rw_status rw_encode_added_tokens(struct rw_tokenizer *t, struct rw_error *err)
     rw_mapped_fini(&buffers[1]);
     done =
         done && rw_added_set_init(&t->added_normalized, &t->arena, t->added, t->added_count, true);
-    return done ? RW_OK : rw_fail(err, RW_NO_MEMORY, "no memory for the added tokens");
+    return done ? RW_OK : rw_fail_memory(err, "the added tokens");
 }
 
 /* ---- words ---- */
@@ -114,7 +114,7 @@ static rw_status push(struct run *run, int32_t id, uint32_t end, struct rw_error
     if (run->out->count >= run->out->max) {
         return rw_fail(err, RW_LIMIT_EXCEEDED, "the text has more than %zu tokens", run->out->max);
     }
-    return rw_fail(err, RW_NO_MEMORY, "no memory for more tokens");
+    return rw_fail_memory(err, "more tokens");
 }
 
 /* The token that is exactly this word, or -1. */
@@ -378,7 +378,7 @@ static rw_status run_over(struct run *run, const struct joined *joined, struct r
     run->trust = (struct rw_trust){joined->spans, joined->n_spans};
     run->word = rw_alloc(run->tokenizer->content_bytes_max);
     if (run->word == NULL) {
-        return rw_fail(err, RW_NO_MEMORY, "no memory for a word");
+        return rw_fail_memory(err, "a word");
     }
     struct rw_piece whole = {.text = {joined->text, joined->len}};
     return cut(run, &run->tokenizer->added_raw, &whole, encode_gap, err);

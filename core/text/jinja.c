@@ -19,7 +19,7 @@ rw_status rw_jinja_parse(struct rw_str source, struct rw_arena *arena, const str
     struct rw_jinja *jinja = rw_arena_alloc(arena, sizeof *jinja);
     *out = NULL;
     if (jinja == NULL) {
-        return rw_fail(err, RW_NO_MEMORY, "no memory for the chat template");
+        return rw_fail_memory(err, "the chat template");
     }
     rw_status status = rw_template_parse(source, arena, &jinja->parsed, err);
     *out = status == RW_OK ? jinja : NULL;
@@ -167,5 +167,5 @@ rw_status rw_jinja_render(const struct rw_jinja *jinja, const struct rw_jinja_co
         return status;
     }
     *out = (struct rw_jinja_text){text.ptr, origins(arena, &text), text.len};
-    return out->origin != NULL ? RW_OK : rw_fail(err, RW_NO_MEMORY, "no memory for a chat");
+    return out->origin != NULL ? RW_OK : rw_fail_memory(err, "a chat");
 }

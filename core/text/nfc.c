@@ -34,21 +34,11 @@ static void codes_fini(struct codes *codes)
 static bool codes_grow(struct codes *codes)
 {
     size_t size = codes->size > 0 ? 2 * codes->size : CODES_SIZE_FIRST;
-    uint32_t *code = rw_realloc_array(codes->code, size, sizeof *code);
-    if (code == NULL) {
+    if (!rw_alloc_resize(&codes->code, size, sizeof *codes->code) ||
+        !rw_alloc_resize(&codes->ccc, size, sizeof *codes->ccc) ||
+        !rw_alloc_resize(&codes->sorted, size, sizeof *codes->sorted)) {
         return false;
     }
-    codes->code = code;
-    uint8_t *ccc = rw_realloc_array(codes->ccc, size, sizeof *ccc);
-    if (ccc == NULL) {
-        return false;
-    }
-    codes->ccc = ccc;
-    uint32_t *sorted = rw_realloc_array(codes->sorted, size, sizeof *sorted);
-    if (sorted == NULL) {
-        return false;
-    }
-    codes->sorted = sorted;
     codes->size = size;
     return true;
 }

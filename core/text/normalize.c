@@ -31,16 +31,10 @@ static bool reserve(struct rw_mapped *mapped, size_t bytes)
     while (size < need) {
         size += size;
     }
-    char *text = rw_realloc_array(mapped->text, size, 1);
-    if (text == NULL) {
+    if (!rw_alloc_resize(&mapped->text, size, sizeof *mapped->text) ||
+        !rw_alloc_resize(&mapped->map, size, sizeof *mapped->map)) {
         return false;
     }
-    mapped->text = text;
-    uint32_t *map = rw_realloc_array(mapped->map, size, sizeof *map);
-    if (map == NULL) {
-        return false;
-    }
-    mapped->map = map;
     mapped->size = size;
     return true;
 }

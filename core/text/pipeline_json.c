@@ -45,7 +45,7 @@ static rw_status add_step(struct rw_tokenizer *t, struct rw_rewrites *steps, str
     step.a = rw_arena_copy(&t->arena, step.a);
     step.b = rw_arena_copy(&t->arena, step.b);
     if (step.a.ptr == NULL || step.b.ptr == NULL) {
-        return rw_fail(err, RW_NO_MEMORY, "no memory for the normalizer");
+        return rw_fail_memory(err, "the normalizer");
     }
     if (!rw_rewrites_add(steps, step)) {
         return rw_fail(err, RW_MODEL_UNSUPPORTED, "more than %d normalisation steps",

@@ -201,22 +201,17 @@ static bool is_mergeable(const struct spm *spm, int32_t id)
     return id >= 0 && ((size_t)id >= spm->count || spm->pieces[id].type == PIECE_NORMAL);
 }
 
-static rw_status no_memory(struct rw_error *err)
-{
-    return rw_fail(err, RW_NO_MEMORY, "no memory for the SentencePiece tables");
-}
-
 static rw_status load_pieces(struct rw_tokenizer *t, const struct spm *spm, struct rw_error *err)
 {
     if (!rw_vocab_init(&t->vocab, &t->arena, 2 * spm->count)) {
-        return no_memory(err);
+        return rw_fail_memory(err, "the SentencePiece tables");
     }
     t->emit_size = spm->count;
     t->unk_id = -1;
     for (size_t i = 0; i < spm->count; i++) {
         struct rw_str content = rw_arena_copy(&t->arena, spm->pieces[i].content);
         if (content.ptr == NULL) {
-            return no_memory(err);
+            return rw_fail_memory(err, "the SentencePiece tables");
         }
         if (!rw_vocab_put(&t->vocab, (int32_t)i, content)) {
             return rw_fail(err, RW_MODEL_CORRUPT, "piece %zu has the content of another", i);
@@ -309,7 +304,7 @@ static rw_status load_merges(struct rw_tokenizer *t, const struct spm *spm, stru
                        RW_VOCAB_MERGES_MAX);
     }
     if (!rw_merges_init(&t->merges, &t->arena, count)) {
-        return no_memory(err);
+        return rw_fail_memory(err, "the SentencePiece tables");
     }
     each_merge(t, spm, true);
     return RW_OK;
@@ -323,7 +318,7 @@ static rw_status load_symbols(struct rw_tokenizer *t, const struct spm *spm, str
 {
     t->added = rw_arena_array(&t->arena, spm->count, sizeof *t->added);
     if (t->added == NULL) {
-        return no_memory(err);
+        return rw_fail_memory(err, "the SentencePiece tables");
     }
     for (size_t i = 0; i < spm->count; i++) {
         bool special = spm->pieces[i].type == PIECE_CONTROL;
@@ -361,7 +356,7 @@ static rw_status load_steps(struct rw_tokenizer *t, const struct spm *spm, struc
     }
     struct rw_rewrite escape = {RW_REWRITE_REPLACE, .a = RW_STR(" "), .b = SPACE_MARK};
     done = done && rw_rewrites_add(&t->normalize, escape);
-    return done ? RW_OK : no_memory(err);
+    return done ? RW_OK : rw_fail_memory(err, "the SentencePiece tables");
 }
 
 static rw_status load_unknown(struct rw_tokenizer *t, const struct spm *spm, struct rw_error *err)
@@ -386,7 +381,7 @@ static rw_status load_all(struct rw_tokenizer *t, struct rw_str model, struct rw
         status = check_supported(&spm, err);
     }
     if (status == RW_OK && !rank_pieces(&spm, arena)) {
-        status = no_memory(err);
+        status = rw_fail_memory(err, "the SentencePiece tables");
     }
     if (status == RW_OK) {
         status = load_pieces(t, &spm, err);

@@ -42,7 +42,7 @@ rw_status rw_template_refuse(struct rw_error *err, unsigned line, const char *fo
 
 static rw_status no_memory(struct lexer *x)
 {
-    return rw_fail(x->err, RW_NO_MEMORY, "no memory for the chat template");
+    return rw_fail_memory(x->err, "the chat template");
 }
 
 static struct rw_ttoken *push(struct lexer *x, enum rw_ttoken_type type, struct rw_str text)

@@ -33,7 +33,7 @@ struct rw_tnode *rw_tparse_node(struct rw_tparser *p, enum rw_tnode_type type)
     struct rw_tnode *node = rw_arena_alloc(p->arena, sizeof *node);
     if (node == NULL) {
         p->failed = true;
-        p->status = rw_fail(p->err, RW_NO_MEMORY, "no memory for the chat template");
+        p->status = rw_fail_memory(p->err, "the chat template");
         return NULL;
     }
     node->type = type;
@@ -88,7 +88,7 @@ uint32_t rw_tparse_name(struct rw_tparser *p, struct rw_str name)
     struct rw_str copy = rw_arena_copy(p->arena, name);
     if (copy.ptr == NULL) {
         p->failed = true;
-        p->status = rw_fail(p->err, RW_NO_MEMORY, "no memory for the chat template");
+        p->status = rw_fail_memory(p->err, "the chat template");
         return 0;
     }
     p->out->names[p->out->n_names] = copy;
@@ -102,7 +102,7 @@ struct rw_str rw_tparse_keep(struct rw_tparser *p, struct rw_str text)
     struct rw_str copy = rw_arena_copy(p->arena, text);
     if (copy.ptr == NULL) {
         p->failed = true;
-        p->status = rw_fail(p->err, RW_NO_MEMORY, "no memory for the chat template");
+        p->status = rw_fail_memory(p->err, "the chat template");
     }
     return copy;
 }
@@ -429,7 +429,7 @@ static rw_status parse_all(struct rw_tparser *p)
     p->out = rw_arena_alloc(p->arena, sizeof *p->out);
     struct rw_str *names = rw_arena_array(p->arena, RW_TEMPLATE_NAMES_MAX, sizeof *names);
     if (p->out == NULL || names == NULL || p->slots == NULL) {
-        return rw_fail(p->err, RW_NO_MEMORY, "no memory for the chat template");
+        return rw_fail_memory(p->err, "the chat template");
     }
     p->out->names = names;
     p->out->body = parse_body(p, NULL);

@@ -15,11 +15,6 @@ static const char *const SPECIAL[SPECIAL_NAMES] = {
     "sep_token", "cls_token", "mask_token", "additional_special_tokens",
 };
 
-static rw_status no_memory(struct rw_error *err)
-{
-    return rw_fail(err, RW_NO_MEMORY, "no memory for the added tokens");
-}
-
 /* A token of tokenizer_config.json is a string, or an object with "content". */
 static struct rw_str content_of(const struct rw_json *value)
 {
@@ -95,7 +90,7 @@ static rw_status add(struct rw_tokenizer *t, struct rw_str content, uint64_t dec
     *token = (struct rw_added){.id = id, .special = special};
     token->content = rw_arena_copy(&t->arena, content);
     if (token->content.ptr == NULL) {
-        return no_memory(err);
+        return rw_fail_memory(err, "the added tokens");
     }
     token->pattern = token->content;
     token->normalized = flag(item, "normalized", !special);
@@ -132,7 +127,7 @@ static rw_status add_table(struct rw_tokenizer *t, const struct rw_json *config,
         rw_arena_array(&t->arena, t->added_count + table->count + 1, sizeof *all);
     const struct rw_json **sorted = rw_arena_array(&t->arena, table->count + 1, sizeof *sorted);
     if (all == NULL || sorted == NULL) {
-        return no_memory(err);
+        return rw_fail_memory(err, "the added tokens");
     }
     for (size_t i = 0; i < t->added_count; i++) {
         all[i] = t->added[i];

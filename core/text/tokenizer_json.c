@@ -234,7 +234,7 @@ static rw_status fill_added(struct rw_tokenizer *t, const struct rw_json *item, 
     *token = (struct rw_added){.id = id};
     token->content = rw_arena_copy(&t->arena, content->text);
     if (token->content.ptr == NULL) {
-        return rw_fail(err, RW_NO_MEMORY, "no memory for the added tokens");
+        return rw_fail_memory(err, "the added tokens");
     }
     token->pattern = token->content;
     token->special = rw_pipeline_flag(item, "special", false);
@@ -279,7 +279,7 @@ static rw_status load_all_added(struct rw_tokenizer *t, const struct rw_json *li
     }
     t->added = rw_arena_array(&t->arena, list->count, sizeof *t->added);
     if (t->added == NULL) {
-        return rw_fail(err, RW_NO_MEMORY, "no memory for the added tokens");
+        return rw_fail_memory(err, "the added tokens");
     }
     RW_JSON_EACH (item, list) {
         rw_status status = load_added(t, item, err);
@@ -349,7 +349,7 @@ static rw_status load_decoder(struct rw_tokenizer *t, const struct rw_json *deco
     size_t pieces = t->added_count;
     struct rw_added *all = rw_arena_array(&t->arena, pieces + decoder->count, sizeof *all);
     if (all == NULL) {
-        return rw_fail(err, RW_NO_MEMORY, "no memory for the added tokens");
+        return rw_fail_memory(err, "the added tokens");
     }
     for (size_t i = 0; i < pieces; i++) {
         all[i] = t->added[i];

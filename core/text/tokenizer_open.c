@@ -32,7 +32,7 @@ static rw_status finish(struct rw_tokenizer *t, struct rw_error *err)
         t->ascii_id[byte] = rw_vocab_find(&t->vocab, (struct rw_str){&c, 1});
     }
     if (!rw_added_set_init(&t->added_raw, &t->arena, t->added, t->added_count, false)) {
-        return rw_fail(err, RW_NO_MEMORY, "no memory for the added tokens");
+        return rw_fail_memory(err, "the added tokens");
     }
     return rw_encode_added_tokens(t, err);
 }
@@ -59,7 +59,7 @@ static rw_status load(load_fn *loader, const struct files *files, struct rw_toke
     *out = NULL;
     struct rw_tokenizer *tokenizer = rw_alloc_zero(1, sizeof *tokenizer);
     if (tokenizer == NULL) {
-        return rw_fail(err, RW_NO_MEMORY, "no memory for a tokenizer");
+        return rw_fail_memory(err, "a tokenizer");
     }
     rw_arena_init(&tokenizer->arena, RW_TOKENIZER_ARENA_BYTES_MAX);
     rw_status status = loader(tokenizer, files->model, err);

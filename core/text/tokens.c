@@ -24,16 +24,10 @@ static bool tokens_grow(struct rw_tokens *tokens)
 {
     size_t size = tokens->size > 0 ? 2 * tokens->size : TOKENS_SIZE_FIRST;
     size = RW_MIN(size, tokens->max);
-    int32_t *ids = rw_realloc_array(tokens->ids, size, sizeof *ids);
-    if (ids == NULL) {
+    if (!rw_alloc_resize(&tokens->ids, size, sizeof *tokens->ids) ||
+        !rw_alloc_resize(&tokens->ends, size, sizeof *tokens->ends)) {
         return false;
     }
-    tokens->ids = ids;
-    uint32_t *ends = rw_realloc_array(tokens->ends, size, sizeof *ends);
-    if (ends == NULL) {
-        return false;
-    }
-    tokens->ends = ends;
     tokens->size = size;
     return true;
 }

@@ -122,7 +122,7 @@ static rw_status bootstrap(const struct sums *group, size_t n_groups,
     double *draw = rw_alloc_array(STATISTICS * RW_AUDIT_DRAWS, sizeof *draw);
     uint64_t state = 1;
     if (draw == NULL) {
-        return rw_fail(err, RW_NO_MEMORY, "no memory for the bootstrap");
+        return rw_fail_memory(err, "the bootstrap");
     }
     for (size_t d = 0; d < RW_AUDIT_DRAWS; d++) {
         struct sums total = {0};
@@ -180,7 +180,7 @@ rw_status rw_audit_effect(const struct rw_audit_value *before, const struct rw_a
     struct sums total = {0};
     *out = (struct rw_audit_effect){0};
     if (sums == NULL) {
-        return rw_fail(err, RW_NO_MEMORY, "no memory for the effects");
+        return rw_fail_memory(err, "the effects");
     }
     for (size_t i = 0; i < n; i++) {
         if (before[i].known && after[i].known) {

@@ -212,7 +212,7 @@ static rw_status measure(const struct rw_bench_options *o, struct rw_error *err)
 {
     struct session *s = rw_alloc_zero(1, sizeof *s);
     if (s == NULL) {
-        return rw_fail(err, RW_NO_MEMORY, "no memory for the results");
+        return rw_fail_memory(err, "the results");
     }
     rw_status status = make_plan(o, &s->plan, err);
     if (status == RW_OK) {

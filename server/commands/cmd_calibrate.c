@@ -96,7 +96,7 @@ static rw_status score_chunk(struct calibrate *c, size_t begin, size_t n, struct
         .tier = deep ? RW_FLAG_DEEP : RW_FLAG_CHEAP, .full_gap = true, .features = true};
     struct rw_offline_score *score = rw_arena_array(scratch, n, sizeof *score);
     if (score == NULL) {
-        return rw_fail(&c->err, RW_NO_MEMORY, "no memory for the scores");
+        return rw_fail_memory(&c->err, "the scores");
     }
     for (size_t i = 0; i < n; i++) {
         score[i].sample = &c->sample[begin + i];

@@ -297,7 +297,7 @@ static rw_status explain(struct explain *e)
         write_text(e, &out);
     }
     if (status == RW_OK && out.failed) {
-        status = rw_fail(&e->err, RW_NO_MEMORY, "no memory for the answer");
+        status = rw_fail_memory(&e->err, "the answer");
     }
     if (status == RW_OK) {
         fwrite(out.ptr, 1, out.len, stdout);

@@ -60,7 +60,7 @@ rw_status rw_offline_open(const struct rw_offline_options *options, struct rw_of
 {
     struct rw_offline *o = rw_alloc_zero(1, sizeof *o);
     if (o == NULL) {
-        return rw_fail(err, RW_NO_MEMORY, "no memory for the engine");
+        return rw_fail_memory(err, "the engine");
     }
     sem_init(&o->news, 0, 0);
     rw_arena_init(&o->arena, ARENA_BYTES);

@@ -124,7 +124,7 @@ void rw_exchange_reply_buf(struct rw_exchange *ex, int status, const char *conte
 {
     struct rw_error err = {0};
     if (body->failed) {
-        rw_fail(&err, RW_NO_MEMORY, "no memory for the reply");
+        rw_fail_memory(&err, "the reply");
         rw_exchange_fail(ex, &err);
     } else {
         rw_exchange_reply(ex, status, content_type, rw_buf_str(body), extra_headers);

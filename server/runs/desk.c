@@ -174,7 +174,7 @@ static struct rw_asker *create(struct rw_run_desk *desk, struct rw_exchange *ex,
     struct rw_error err = {0};
     struct rw_asker *a = rw_alloc_zero(1, sizeof *a);
     if (a == NULL) {
-        rw_fail(&err, RW_NO_MEMORY, "no memory for the request");
+        rw_fail_memory(&err, "the request");
         rw_exchange_fail(ex, &err);
         return NULL;
     }

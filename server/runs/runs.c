@@ -282,7 +282,7 @@ static void answer(struct rw_runs *r, struct rw_runs_task *t)
         answer_run(r, t, e);
     }
     if (t->status == RW_OK && t->reply.failed) {
-        t->status = rw_fail(&t->error, RW_NO_MEMORY, "no memory for the reply");
+        t->status = rw_fail_memory(&t->error, "the reply");
     }
 }
 
@@ -509,7 +509,7 @@ rw_status rw_runs_start(uv_loop_t *loop, const struct rw_runs_options *options,
 {
     struct rw_runs *r = rw_alloc_zero(1, sizeof *r);
     if (r == NULL) {
-        return rw_fail(err, RW_NO_MEMORY, "no memory for the run monitors");
+        return rw_fail_memory(err, "the run monitors");
     }
     r->options = *options;
     r->news = news;
@@ -523,8 +523,8 @@ rw_status rw_runs_start(uv_loop_t *loop, const struct rw_runs_options *options,
     r->keep = options->keep_traces > 0 ? rw_keep_create() : NULL;
     r->entry = rw_alloc_zero(options->memory_max, sizeof(struct rw_runs_entry *));
     bool memory = r->entry != NULL && (options->keep_traces == 0 || r->keep != NULL);
-    rw_status status = memory ? rw_store_open(options->path, &r->store, err)
-                              : rw_fail(err, RW_NO_MEMORY, "no memory for the runs");
+    rw_status status =
+        memory ? rw_store_open(options->path, &r->store, err) : rw_fail_memory(err, "the runs");
     if (status != RW_OK) {
         rw_keep_destroy(r->keep);
         rw_free(r->entry);

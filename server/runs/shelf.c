@@ -245,7 +245,7 @@ static rw_status restore(struct rw_runs *r, struct rw_runs_entry *e, struct rw_e
         status = rw_fail(err, RW_IO, "a stored run says it has a state, and has none");
     } else if (status == RW_OK) {
         e->run = rw_run_create(name, &r->options.run);
-        status = e->run != NULL ? RW_OK : rw_fail(err, RW_NO_MEMORY, "no memory for a run");
+        status = e->run != NULL ? RW_OK : rw_fail_memory(err, "a run");
     }
     e->number = e->row.snapshot;
     return status == RW_OK ? rw_store_replay(r->store, &e->row, replay_one, e, err) : status;
@@ -336,7 +336,7 @@ static rw_status begin_anew(struct rw_runs *r, struct rw_runs_entry *e, const st
     e->run = rw_run_create(name, &r->options.run);
     e->number = 0;
     if (status == RW_OK && e->run == NULL) {
-        status = rw_fail(err, RW_NO_MEMORY, "no memory for a run");
+        status = rw_fail_memory(err, "a run");
     }
     if (status == RW_OK) {
         rw_buf_clear(&r->scratch);
@@ -388,7 +388,7 @@ static rw_status load(struct rw_runs *r, struct rw_runs_entry *e, bool create, s
         *err = (struct rw_error){0};
         e->run = rw_run_create(id, &r->options.run);
         status = e->run != NULL ? rw_store_insert(r->store, id, unix_now(r), &e->row, err)
-                                : rw_fail(err, RW_NO_MEMORY, "no memory for a run");
+                                : rw_fail_memory(err, "a run");
         if (status == RW_OK) {
             status = rw_store_unforget(r->store, id, err);
         }
@@ -434,7 +434,7 @@ rw_status rw_runs_shelf_find(struct rw_runs *r, struct rw_str id, bool create,
     }
     e = rw_alloc_zero(1, sizeof *e);
     if (e == NULL) {
-        return rw_fail(err, RW_NO_MEMORY, "no memory for a run");
+        return rw_fail_memory(err, "a run");
     }
     memcpy(e->name, id.ptr, id.len);
     e->name_len = id.len;

@@ -197,7 +197,7 @@ rw_status rw_store_open(const char *path, struct rw_store **out, struct rw_error
     struct rw_store *s = rw_alloc_zero(1, sizeof *s);
     rw_status status = RW_OK;
     if (s == NULL) {
-        return rw_fail(err, RW_NO_MEMORY, "no memory for the runs database");
+        return rw_fail_memory(err, "the runs database");
     }
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
     if (sqlite3_open_v2(path != NULL ? path : ":memory:", &s->db, flags, NULL) != SQLITE_OK) {

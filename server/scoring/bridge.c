@@ -102,7 +102,7 @@ rw_status rw_bridge_open(uv_loop_t *loop, const struct rw_options *options,
 {
     struct rw_bridge *b = rw_alloc_zero(1, sizeof *b);
     if (b == NULL) {
-        return rw_fail(err, RW_NO_MEMORY, "no memory for the engine");
+        return rw_fail_memory(err, "the engine");
     }
     b->options = options;
     b->events = *events;

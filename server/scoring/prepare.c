@@ -180,7 +180,7 @@ rw_status rw_prepare_start(uv_loop_t *loop, struct rw_turns *turns, unsigned thr
     rw_assert(threads >= 1 && threads <= THREADS_MAX);
     struct rw_prepare *p = rw_alloc_zero(1, sizeof *p);
     if (p == NULL) {
-        return rw_fail(err, RW_NO_MEMORY, "no memory for the prepare threads");
+        return rw_fail_memory(err, "the prepare threads");
     }
     p->bodies.end = &p->bodies.first;
     p->others.end = &p->others.first;

@@ -314,8 +314,7 @@ static void run_work(struct rw_task *task)
                                   .other_outcome = flags->host->other_outcome,
                                   .tier = flags->host->tier};
     if (!ops->describe(flags->trace, &work->arena, &input)) {
-        work->result.status =
-            rw_fail(&work->result.error, RW_NO_MEMORY, "no memory for the flags of this trace");
+        work->result.status = rw_fail_memory(&work->result.error, "the flags of this trace");
     } else {
         rw_flags_compute(&input, &work->arena, &work->result);
         ops->read_text(flags->trace, input.steps, input.n_steps);
@@ -375,7 +374,7 @@ static void on_work_done(struct rw_task *task)
     if (flags->work != NULL) {
         keep(flags, &flags->work->result);
     } else {
-        rw_fail(&flags->error, RW_NO_MEMORY, "no memory for the flags of this trace");
+        rw_fail_memory(&flags->error, "the flags of this trace");
     }
     rw_free(flags->work);
     flags->work = NULL;

@@ -87,7 +87,7 @@ void rw_verify_start(struct rw_scoring *scoring, struct rw_exchange *ex)
     struct rw_error err = {0};
     struct verify *v = rw_alloc_zero(1, sizeof *v);
     if (v == NULL) {
-        rw_fail(&err, RW_NO_MEMORY, "no memory for the request");
+        rw_fail_memory(&err, "the request");
         rw_exchange_fail(ex, &err);
         return;
     }
