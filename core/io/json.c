@@ -570,3 +570,19 @@ bool rw_json_i64(const struct rw_json *value, int64_t *out)
     *out = negative ? (int64_t)(0 - magnitude) : (int64_t)magnitude;
     return true;
 }
+
+rw_status rw_json_parse_file(struct rw_arena *arena, struct rw_str text, const char *name,
+                             const struct rw_json **out, struct rw_error *err)
+{
+    rw_status status = rw_json_parse(arena, text, out, err);
+    if (status != RW_OK) {
+        rw_error_prefix(err, "%s", name);
+    }
+    if (status != RW_INVALID_JSON && status != RW_INVALID_UTF8) {
+        return status;
+    }
+    if (err != NULL) {
+        err->status = RW_MODEL_CORRUPT;
+    }
+    return RW_MODEL_CORRUPT;
+}

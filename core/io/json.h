@@ -55,4 +55,9 @@ bool rw_json_is_string(const struct rw_json *value, const char *text);
 bool rw_json_u64(const struct rw_json *value, uint64_t *out);
 bool rw_json_i64(const struct rw_json *value, int64_t *out);
 
+/* rw_json_parse of a model's file: what is no JSON is a corrupt model, not a bad request; messages
+ * begin with the file's name. */
+rw_status rw_json_parse_file(struct rw_arena *arena, struct rw_str text, const char *name,
+                             const struct rw_json **out, struct rw_error *err);
+
 #endif

@@ -7,6 +7,7 @@
 #include "core/base/file.h"
 #include "core/base/util.h"
 #include "core/io/json.h"
+#include "core/text/tokenizer.h"
 
 enum {
     CONFIG_BYTES_MAX = 16 << 20, /* of tokenizer_config.json, special_tokens_map.json */
@@ -52,29 +53,10 @@ static rw_status read_json(struct reading *r, const char *name, const struct rw_
     if (status != RW_OK || !there) {
         return status;
     }
-    status = rw_json_parse(r->files->arena, text, out, r->err);
-    if (status != RW_OK) {
-        rw_error_prefix(r->err, "%s", name);
-    }
-    if (status == RW_INVALID_JSON || status == RW_INVALID_UTF8) {
-        status = RW_MODEL_CORRUPT; /* a file of a model, not a request */
-        if (r->err != NULL) {
-            r->err->status = status;
-        }
-    }
-    return status;
+    return rw_json_parse_file(r->files->arena, text, name, out, r->err);
 }
 
 /* ---- special tokens -------------------------------------------------------------------------- */
-
-/* A string, or an object with "content". */
-static struct rw_str token_text(const struct rw_json *value)
-{
-    if (value != NULL && value->type == RW_JSON_OBJECT) {
-        value = rw_json_get(value, "content");
-    }
-    return value != NULL && value->type == RW_JSON_STRING ? value->text : (struct rw_str){0};
-}
 
 static void take_tokens(struct reading *r, const struct rw_json *root)
 {
@@ -117,7 +99,7 @@ static void keep_tokens(struct reading *r)
 {
     struct rw_chat *chat = r->chat;
     for (size_t i = 0; i < RW_SPECIALS_MAX; i++) {
-        struct rw_str text = token_text(r->token[i]);
+        struct rw_str text = rw_tokenizer_content(r->token[i]);
         const char *own = r->token[i] == NULL ? default_token(r, TOKEN_NAME[i]) : NULL;
         text = own != NULL ? rw_str_from(own) : text;
         if (text.len > 0) {

@@ -43,30 +43,14 @@ static rw_status read_file(struct rw_opening *o, const char *name, size_t max, b
     return status == RW_NOT_FOUND && optional ? RW_OK : status;
 }
 
-/* A model file that is not JSON is a corrupt model, not a bad request. */
-static rw_status parse_json(struct rw_opening *o, const char *name, struct rw_str text,
-                            const struct rw_json **root)
-{
-    rw_status status = rw_json_parse(&o->package->arena, text, root, o->err);
-    if (status != RW_OK) {
-        rw_error_prefix(o->err, "%s", name);
-    }
-    if (status == RW_INVALID_JSON || status == RW_INVALID_UTF8) {
-        status = RW_MODEL_CORRUPT;
-        if (o->err != NULL) {
-            o->err->status = status;
-        }
-    }
-    return status;
-}
-
 static rw_status read_config(struct rw_opening *o)
 {
     const struct rw_json *root;
     rw_status status =
         read_file(o, "config.json", CONFIG_BYTES_MAX, false, &o->package->arena, &o->config_text);
     if (status == RW_OK) {
-        status = parse_json(o, "config.json", o->config_text, &root);
+        status =
+            rw_json_parse_file(&o->package->arena, o->config_text, "config.json", &root, o->err);
     }
     if (status != RW_OK) {
         return status;
@@ -119,13 +103,15 @@ static rw_status read_recipe(struct rw_opening *o, const char *wanted)
     rw_status status =
         read_file(o, "rewardd.json", CONFIG_BYTES_MAX, true, &o->package->arena, &o->manifest_text);
     if (status == RW_OK && o->manifest_text.len > 0) {
-        status = parse_json(o, "rewardd.json", o->manifest_text, &own);
+        status =
+            rw_json_parse_file(&o->package->arena, o->manifest_text, "rewardd.json", &own, o->err);
     }
     if (status == RW_OK) {
         status = choose_preset(o, wanted, own);
     }
     if (status == RW_OK && o->preset != NULL) {
-        status = parse_json(o, o->preset->name, rw_str_from(o->preset->text), &root);
+        status = rw_json_parse_file(&o->package->arena, rw_str_from(o->preset->text),
+                                    o->preset->name, &root, o->err);
         if (status == RW_OK) {
             status = rw_manifest_apply(m, root, o->err);
         }

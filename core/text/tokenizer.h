@@ -61,4 +61,8 @@ const struct rw_around *rw_tokenizer_around(const struct rw_tokenizer *tokenizer
 rw_status rw_tokenizer_count_special(const struct rw_tokenizer *tokenizer, struct rw_str text,
                                      size_t *count, struct rw_error *err);
 
+struct rw_json;
+/* A token as tokenizer_config.json writes it: a string, or an object with "content"; else empty. */
+struct rw_str rw_tokenizer_content(const struct rw_json *token);
+
 #endif

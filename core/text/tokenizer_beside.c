@@ -15,12 +15,11 @@ static const char *const SPECIAL[SPECIAL_NAMES] = {
     "sep_token", "cls_token", "mask_token", "additional_special_tokens",
 };
 
-/* A token of tokenizer_config.json is a string, or an object with "content". */
-static struct rw_str content_of(const struct rw_json *value)
+struct rw_str rw_tokenizer_content(const struct rw_json *token)
 {
-    const struct rw_json *content = rw_json_get(value, "content");
-    value = content != NULL ? content : value;
-    return value != NULL && value->type == RW_JSON_STRING ? value->text : (struct rw_str){0};
+    const struct rw_json *content = rw_json_get(token, "content");
+    token = content != NULL ? content : token;
+    return token != NULL && token->type == RW_JSON_STRING ? token->text : (struct rw_str){0};
 }
 
 static bool is_special(const struct rw_json *config, struct rw_str content)
@@ -29,11 +28,11 @@ static bool is_special(const struct rw_json *config, struct rw_str content)
         const struct rw_json *value = rw_json_get(config, SPECIAL[i]);
         if (value != NULL && value->type == RW_JSON_ARRAY) {
             RW_JSON_EACH (item, value) {
-                if (rw_str_equal(content_of(item), content)) {
+                if (rw_str_equal(rw_tokenizer_content(item), content)) {
                     return true;
                 }
             }
-        } else if (rw_str_equal(content_of(value), content)) {
+        } else if (rw_str_equal(rw_tokenizer_content(value), content)) {
             return true;
         }
     }
@@ -139,7 +138,7 @@ static rw_status add_table(struct rw_tokenizer *t, const struct rw_json *config,
         if (!declared_id(item, decoder, &id)) {
             return rw_fail(err, RW_MODEL_CORRUPT, "the table of added tokens holds an unusable id");
         }
-        struct rw_str content = decoder ? content_of(item) : item->key;
+        struct rw_str content = decoder ? rw_tokenizer_content(item) : item->key;
         if (is_known(t, content)) {
             continue;
         }
@@ -154,7 +153,7 @@ static rw_status add_table(struct rw_tokenizer *t, const struct rw_json *config,
     for (size_t i = 0; i < n && status == RW_OK; i++) {
         uint64_t id = 0;
         declared_id(sorted[i], decoder, &id);
-        struct rw_str content = decoder ? content_of(sorted[i]) : sorted[i]->key;
+        struct rw_str content = decoder ? rw_tokenizer_content(sorted[i]) : sorted[i]->key;
         bool special =
             (decoder && flag(sorted[i], "special", false)) || is_special(config, content);
         status = add(t, content, id, decoder ? sorted[i] : NULL, special, err);

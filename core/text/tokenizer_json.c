@@ -378,11 +378,10 @@ static void set_around(struct rw_tokenizer *t, const struct rw_json *config)
                                            {"add_eos_token", "eos_token"}};
     t->around = (struct rw_around){.n_begin = 0};
     for (int side = 0; side < 2; side++) {
-        const struct rw_json *token = rw_json_get(config, NAME[side][1]);
-        const struct rw_json *content = rw_json_get(token, "content");
-        token = content != NULL ? content : token;
-        bool has = token != NULL && token->type == RW_JSON_STRING;
-        struct rw_str text = has ? token->text : side == 0 ? RW_STR("<s>") : RW_STR("</s>");
+        struct rw_str text = rw_tokenizer_content(rw_json_get(config, NAME[side][1]));
+        if (text.ptr == NULL) {
+            text = side == 0 ? RW_STR("<s>") : RW_STR("</s>");
+        }
         int32_t id = rw_vocab_find(&t->vocab, text);
         if (rw_pipeline_flag(config, NAME[side][0], side == 0) && id >= 0) {
             *(side == 0 ? t->around.begin : t->around.end) = id;

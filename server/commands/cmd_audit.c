@@ -23,17 +23,7 @@ enum {
 };
 
 struct auditing {
-    const char *model;
-    const char *outcome;
-    const char *traces;
-    const char *out;
-    size_t max;
-    size_t threads;
-    bool skip_self_test;
-    struct rw_offline *offline;
-    struct rw_arena arena;
-    struct rw_sample *sample;
-    size_t n;
+    struct rw_offline_set set;
     uint32_t *group; /* number of each trace's question */
     struct rw_audit_value *before[RW_AUDIT_HEADS];
     struct rw_audit_value *after[RW_AUDIT_EDITS][RW_AUDIT_HEADS];
@@ -81,19 +71,19 @@ static rw_status score(struct auditing *a, const struct rw_sample *samples, cons
                        struct rw_arena *scratch, struct rw_audit_value *const values[])
 {
     const struct rw_offline_work work = {.tier = RW_FLAG_FREE};
-    struct rw_offline_score *scores = rw_arena_array(scratch, a->n, sizeof *scores);
+    struct rw_offline_score *scores = rw_arena_array(scratch, a->set.n, sizeof *scores);
     size_t n = 0;
     if (scores == NULL) {
         return no_memory(a);
     }
-    for (size_t i = 0; i < a->n; i++) {
+    for (size_t i = 0; i < a->set.n; i++) {
         if (exists[i]) {
             scores[n++].sample = &samples[i];
         }
     }
-    rw_status status = rw_offline_score(a->offline, &work, scores, n, scratch, &a->err);
+    rw_status status = rw_offline_score(a->set.offline, &work, scores, n, scratch, &a->err);
     n = 0;
-    for (size_t i = 0; status == RW_OK && i < a->n; i++) {
+    for (size_t i = 0; status == RW_OK && i < a->set.n; i++) {
         values[RW_AUDIT_PROCESS][i].known = values[RW_AUDIT_OUTCOME][i].known = false;
         if (exists[i]) {
             read_values(&scores[n++], &values[RW_AUDIT_PROCESS][i], &values[RW_AUDIT_OUTCOME][i]);
@@ -107,26 +97,26 @@ static rw_status score(struct auditing *a, const struct rw_sample *samples, cons
 /* A trace of another question, half the file away. */
 static const struct rw_sample *other_sample(const struct auditing *a, size_t i)
 {
-    for (size_t k = 0; k < a->n; k++) {
-        const struct rw_sample *other = &a->sample[(i + a->n / 2 + k) % a->n];
-        if (!rw_str_equal(other->prompt, a->sample[i].prompt)) {
+    for (size_t k = 0; k < a->set.n; k++) {
+        const struct rw_sample *other = &a->set.sample[(i + a->set.n / 2 + k) % a->set.n];
+        if (!rw_str_equal(other->prompt, a->set.sample[i].prompt)) {
             return other;
         }
     }
-    return &a->sample[i];
+    return &a->set.sample[i];
 }
 
 static rw_status measure(struct auditing *a, int edit)
 {
     for (int h = 0; h < RW_AUDIT_HEADS; h++) {
-        for (size_t i = 0; i < a->n; i++) {
+        for (size_t i = 0; i < a->set.n; i++) {
             if (a->before[h][i].known) {
                 count_bin(&a->after[edit][h][i], a->audit.after[edit][h]);
             }
         }
         rw_status status =
-            rw_audit_effect(a->before[h], a->after[edit][h], a->group, a->n, a->audit.n_questions,
-                            &a->audit.effect[edit][h], &a->err);
+            rw_audit_effect(a->before[h], a->after[edit][h], a->group, a->set.n,
+                            a->audit.n_questions, &a->audit.effect[edit][h], &a->err);
         if (status != RW_OK) {
             return status;
         }
@@ -136,14 +126,14 @@ static rw_status measure(struct auditing *a, int edit)
 
 static rw_status intervene(struct auditing *a, enum rw_audit_edit_id edit, struct rw_arena *scratch)
 {
-    struct rw_sample *samples = rw_arena_array(scratch, a->n, sizeof *samples);
-    bool *exists = rw_arena_array(scratch, a->n, sizeof *exists);
+    struct rw_sample *samples = rw_arena_array(scratch, a->set.n, sizeof *samples);
+    bool *exists = rw_arena_array(scratch, a->set.n, sizeof *exists);
     rw_status status = samples == NULL || exists == NULL ? no_memory(a) : RW_OK;
-    for (size_t i = 0; status == RW_OK && i < a->n; i++) {
+    for (size_t i = 0; status == RW_OK && i < a->set.n; i++) {
         bool known = a->before[RW_AUDIT_PROCESS][i].known || a->before[RW_AUDIT_OUTCOME][i].known;
         if (known) {
             rw_status made =
-                rw_audit_edit(edit, &a->sample[i], other_sample(a, i),
+                rw_audit_edit(edit, &a->set.sample[i], other_sample(a, i),
                               i * UINT64_C(0x9E3779B97F4A7C15) + 1, scratch, &samples[i], &a->err);
             exists[i] = made == RW_OK;
             status = made == RW_NOT_FOUND ? RW_OK : made;
@@ -159,14 +149,14 @@ static rw_status score_clean(struct auditing *a)
 {
     struct rw_arena scratch;
     rw_arena_init(&scratch, SCRATCH_BYTES);
-    bool *exists = rw_arena_array(&scratch, a->n, sizeof *exists);
+    bool *exists = rw_arena_array(&scratch, a->set.n, sizeof *exists);
     if (exists != NULL) {
-        memset(exists, 1, a->n * sizeof *exists);
+        memset(exists, 1, a->set.n * sizeof *exists);
     }
     rw_status status =
-        exists != NULL ? score(a, a->sample, exists, &scratch, a->before) : no_memory(a);
+        exists != NULL ? score(a, a->set.sample, exists, &scratch, a->before) : no_memory(a);
     rw_arena_fini(&scratch);
-    for (size_t i = 0; status == RW_OK && i < a->n; i++) {
+    for (size_t i = 0; status == RW_OK && i < a->set.n; i++) {
         bool lost = true;
         for (int h = 0; h < RW_AUDIT_HEADS; h++) {
             count_bin(&a->before[h][i], a->audit.before[h]);
@@ -174,8 +164,9 @@ static rw_status score_clean(struct auditing *a)
         }
         a->audit.n_failed += lost ? 1 : 0;
     }
-    if (status == RW_OK && a->audit.n_failed == a->n) {
-        return rw_fail(&a->err, RW_INVALID_REQUEST, "none of the %zu traces could be scored", a->n);
+    if (status == RW_OK && a->audit.n_failed == a->set.n) {
+        return rw_fail(&a->err, RW_INVALID_REQUEST, "none of the %zu traces could be scored",
+                       a->set.n);
     }
     return status;
 }
@@ -183,16 +174,16 @@ static rw_status score_clean(struct auditing *a)
 /* Quadratic in the questions of a file of a few thousand traces; hashes first. */
 static rw_status number_questions(struct auditing *a)
 {
-    uint64_t *hash = rw_arena_array(&a->arena, a->n, sizeof *hash);
-    a->group = rw_arena_array(&a->arena, a->n, sizeof *a->group);
+    uint64_t *hash = rw_arena_array(&a->set.arena, a->set.n, sizeof *hash);
+    a->group = rw_arena_array(&a->set.arena, a->set.n, sizeof *a->group);
     if (hash == NULL || a->group == NULL) {
         return no_memory(a);
     }
-    for (size_t i = 0; i < a->n; i++) {
-        hash[i] = rw_hash64(a->sample[i].prompt.ptr, a->sample[i].prompt.len, 0);
+    for (size_t i = 0; i < a->set.n; i++) {
+        hash[i] = rw_hash64(a->set.sample[i].prompt.ptr, a->set.sample[i].prompt.len, 0);
         size_t k = 0;
-        while (k < i &&
-               (hash[k] != hash[i] || !rw_str_equal(a->sample[k].prompt, a->sample[i].prompt))) {
+        while (k < i && (hash[k] != hash[i] ||
+                         !rw_str_equal(a->set.sample[k].prompt, a->set.sample[i].prompt))) {
             k++;
         }
         a->group[i] = k < i ? a->group[k] : (uint32_t)a->audit.n_questions++;
@@ -204,10 +195,10 @@ static rw_status run(struct auditing *a)
 {
     rw_status status = number_questions(a);
     for (int h = 0; status == RW_OK && h < RW_AUDIT_HEADS; h++) {
-        a->before[h] = rw_arena_array(&a->arena, a->n, sizeof *a->before[h]);
+        a->before[h] = rw_arena_array(&a->set.arena, a->set.n, sizeof *a->before[h]);
         status = a->before[h] != NULL ? RW_OK : no_memory(a);
         for (int e = 0; status == RW_OK && e < RW_AUDIT_EDITS; e++) {
-            a->after[e][h] = rw_arena_array(&a->arena, a->n, sizeof *a->after[e][h]);
+            a->after[e][h] = rw_arena_array(&a->set.arena, a->set.n, sizeof *a->after[e][h]);
             status = a->after[e][h] != NULL ? RW_OK : no_memory(a);
         }
     }
@@ -236,7 +227,7 @@ static rw_status write_report(struct auditing *a, const char *name,
 {
     char path[PATH_BYTES_MAX];
     struct rw_buf out;
-    if ((size_t)snprintf(path, sizeof path, "%s/%s", a->out, name) >= sizeof path) {
+    if ((size_t)snprintf(path, sizeof path, "%s/%s", a->set.out, name) >= sizeof path) {
         return rw_fail(&a->err, RW_LIMIT_EXCEEDED, "the path is too long");
     }
     rw_buf_init(&out, REPORT_BYTES_MAX);
@@ -263,11 +254,11 @@ static rw_status write_values(struct auditing *a)
 {
     char path[PATH_BYTES_MAX];
     struct rw_buf out;
-    if ((size_t)snprintf(path, sizeof path, "%s/values.jsonl", a->out) >= sizeof path) {
+    if ((size_t)snprintf(path, sizeof path, "%s/values.jsonl", a->set.out) >= sizeof path) {
         return rw_fail(&a->err, RW_LIMIT_EXCEEDED, "the path is too long");
     }
     rw_buf_init(&out, VALUES_BYTES_MAX);
-    for (size_t i = 0; i < a->n; i++) {
+    for (size_t i = 0; i < a->set.n; i++) {
         rw_emit_open(&out, '{');
         rw_emit_unsigned_field(&out, "question", a->group[i]);
         for (int h = 0; h < RW_AUDIT_HEADS; h++) {
@@ -290,8 +281,8 @@ static rw_status write_values(struct auditing *a)
 
 static rw_status report(struct auditing *a)
 {
-    if (mkdir(a->out, 0777) != 0 && errno != EEXIST) {
-        return rw_fail(&a->err, RW_IO, "%s: %s", a->out, strerror(errno));
+    if (mkdir(a->set.out, 0777) != 0 && errno != EEXIST) {
+        return rw_fail(&a->err, RW_IO, "%s: %s", a->set.out, strerror(errno));
     }
     rw_status status = write_report(a, "audit.json", rw_audit_json);
     if (status == RW_OK) {
@@ -312,32 +303,25 @@ static rw_status report(struct auditing *a)
         }
     }
     if (status == RW_OK) {
-        printf("report: %s/audit.html, audit.md, audit.json, values.jsonl\n", a->out);
+        printf("report: %s/audit.html, audit.md, audit.json, values.jsonl\n", a->set.out);
     }
     return status;
 }
 
 static rw_status audit(struct auditing *a)
 {
-    if ((a->model == NULL && a->outcome == NULL) || a->traces == NULL || a->out == NULL) {
+    if ((a->set.model == NULL && a->set.outcome == NULL) || a->set.traces == NULL ||
+        a->set.out == NULL) {
         return rw_fail(&a->err, RW_CONFIG, "--model or --outcome, --traces and --out are needed");
     }
-    struct rw_offline_options options = {.process = a->model,
-                                         .outcome = a->outcome,
-                                         .threads = (unsigned)a->threads,
-                                         .skip_self_test = a->skip_self_test};
-    rw_status status = rw_offline_open(&options, &a->offline, &a->err);
-    if (status == RW_OK) {
-        status =
-            rw_offline_read(a->offline, a->traces, a->max, &a->arena, &a->sample, &a->n, &a->err);
-    }
+    rw_status status = rw_offline_begin(&a->set, &a->err);
     if (status != RW_OK) {
         return status;
     }
-    a->audit.file = a->traces;
-    a->audit.n_traces = a->n;
-    a->audit.model[RW_AUDIT_PROCESS] = rw_offline_process(a->offline);
-    a->audit.model[RW_AUDIT_OUTCOME] = rw_offline_outcome(a->offline);
+    a->audit.file = a->set.traces;
+    a->audit.n_traces = a->set.n;
+    a->audit.model[RW_AUDIT_PROCESS] = rw_offline_process(a->set.offline);
+    a->audit.model[RW_AUDIT_OUTCOME] = rw_offline_outcome(a->set.offline);
     status = run(a);
     return status == RW_OK ? report(a) : status;
 }
@@ -345,20 +329,20 @@ static rw_status audit(struct auditing *a)
 int rw_command_audit(int argc, char **argv)
 {
     static struct auditing a; /* large, used once */
-    a = (struct auditing){.max = TRACES_DEFAULT};
+    a = (struct auditing){.set.max = TRACES_DEFAULT};
     bool help = false;
     const struct rw_argument table[] = {
-        {"model", RW_ARGUMENT_TEXT, &a.model, "DIR", "process model to audit"},
-        {"outcome", RW_ARGUMENT_TEXT, &a.outcome, "DIR", "outcome model to audit"},
-        {"traces", RW_ARGUMENT_TEXT, &a.traces, "FILE",
+        {"model", RW_ARGUMENT_TEXT, &a.set.model, "DIR", "process model to audit"},
+        {"outcome", RW_ARGUMENT_TEXT, &a.set.outcome, "DIR", "outcome model to audit"},
+        {"traces", RW_ARGUMENT_TEXT, &a.set.traces, "FILE",
          "clean traces, one JSON object per line: prompt, steps or text"},
-        {"out", RW_ARGUMENT_TEXT, &a.out, "DIR", "audit.json, audit.md and audit.html go here"},
-        {"max", RW_ARGUMENT_COUNT, &a.max, "N", "read at most N traces (400)"},
-        {"threads", RW_ARGUMENT_COUNT, &a.threads, "N", "compute threads; 0 = all"},
-        {"skip-self-test", RW_ARGUMENT_SWITCH, &a.skip_self_test, "", "as of the daemon"},
+        {"out", RW_ARGUMENT_TEXT, &a.set.out, "DIR", "audit.json, audit.md and audit.html go here"},
+        {"max", RW_ARGUMENT_COUNT, &a.set.max, "N", "read at most N traces (400)"},
+        {"threads", RW_ARGUMENT_COUNT, &a.set.threads, "N", "compute threads; 0 = all"},
+        {"skip-self-test", RW_ARGUMENT_SWITCH, &a.set.skip_self_test, "", "as of the daemon"},
     };
     size_t n = RW_COUNT(table);
-    rw_arena_init(&a.arena, INT_MAX);
+    rw_arena_init(&a.set.arena, INT_MAX);
     rw_status status = rw_arguments_parse(table, n, argc, argv, &help, &a.err);
     if (status == RW_OK && help) {
         rw_arguments_help(table, n, "audit --model DIR --outcome DIR --traces FILE --out DIR",
@@ -369,7 +353,6 @@ int rw_command_audit(int argc, char **argv)
     } else if (status == RW_OK) {
         status = audit(&a);
     }
-    rw_offline_close(a.offline);
-    rw_arena_fini(&a.arena);
+    rw_offline_end(&a.set);
     return status == RW_OK ? 0 : rw_arguments_complain("audit", &a.err);
 }

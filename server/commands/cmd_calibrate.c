@@ -21,18 +21,8 @@ enum {
 };
 
 struct calibrate {
-    const char *model;
-    const char *outcome;
-    const char *traces;
-    const char *out;
-    size_t max;
+    struct rw_offline_set set;
     size_t deep;
-    size_t threads;
-    bool skip_self_test;
-    struct rw_offline *offline;
-    struct rw_arena arena;
-    struct rw_sample *sample;
-    size_t n_samples;
     struct rw_bank_row *row;
     size_t n_rows;
     size_t unclean; /* the final answer is not the reference */
@@ -77,7 +67,7 @@ static rw_status keep_row(struct calibrate *c, const struct rw_offline_score *sc
         .domain = sample->domain, .group = sample->group, .signals = result.signals};
     if (score->features != NULL) {
         size_t bytes = sample->n_steps * RW_SIGNAL_FEATURES * sizeof *score->features;
-        float *features = rw_arena_alloc(&c->arena, bytes);
+        float *features = rw_arena_alloc(&c->set.arena, bytes);
         if (features == NULL) {
             return rw_fail(&c->err, RW_NO_MEMORY, "no memory for the features; use --max");
         }
@@ -99,9 +89,9 @@ static rw_status score_chunk(struct calibrate *c, size_t begin, size_t n, struct
         return rw_fail_memory(&c->err, "the scores");
     }
     for (size_t i = 0; i < n; i++) {
-        score[i].sample = &c->sample[begin + i];
+        score[i].sample = &c->set.sample[begin + i];
     }
-    rw_status status = rw_offline_score(c->offline, &work, score, n, scratch, &c->err);
+    rw_status status = rw_offline_score(c->set.offline, &work, score, n, scratch, &c->err);
     for (size_t i = 0; status == RW_OK && i < n; i++) {
         if (score[i].status == RW_OK) {
             status = keep_row(c, &score[i], scratch);
@@ -115,19 +105,19 @@ static rw_status score_chunk(struct calibrate *c, size_t begin, size_t n, struct
 static rw_status score_all(struct calibrate *c)
 {
     rw_status status = RW_OK;
-    c->row = rw_alloc_zero(c->n_samples, sizeof *c->row);
+    c->row = rw_alloc_zero(c->set.n, sizeof *c->row);
     if (c->row == NULL) {
-        return rw_fail(&c->err, RW_NO_MEMORY, "no memory for %zu traces", c->n_samples);
+        return rw_fail(&c->err, RW_NO_MEMORY, "no memory for %zu traces", c->set.n);
     }
-    for (size_t at = 0; status == RW_OK && at < c->n_samples;) {
+    for (size_t at = 0; status == RW_OK && at < c->set.n;) {
         size_t end = at < c->deep && c->deep < at + CHUNK_TRACES ? c->deep : at + CHUNK_TRACES;
-        end = RW_MIN(end, c->n_samples);
+        end = RW_MIN(end, c->set.n);
         struct rw_arena scratch;
         rw_arena_init(&scratch, CHUNK_BYTES);
         status = score_chunk(c, at, end - at, &scratch);
         rw_arena_fini(&scratch);
         at = end;
-        fprintf(stderr, "\r%zu of %zu traces", at, c->n_samples);
+        fprintf(stderr, "\r%zu of %zu traces", at, c->set.n);
     }
     fputc('\n', stderr);
     return status;
@@ -169,9 +159,10 @@ static rw_status write_bank(struct calibrate *c, const struct rw_bank *bank)
 {
     char path[PATH_BYTES_MAX];
     struct rw_buf out;
-    int used = c->out != NULL ? snprintf(path, sizeof path, "%s", c->out)
-                              : snprintf(path, sizeof path, "%s/%s",
-                                         c->model != NULL ? c->model : c->outcome, RW_BANK_FILE);
+    int used = c->set.out != NULL
+                   ? snprintf(path, sizeof path, "%s", c->set.out)
+                   : snprintf(path, sizeof path, "%s/%s",
+                              c->set.model != NULL ? c->set.model : c->set.outcome, RW_BANK_FILE);
     if (used < 0 || (size_t)used >= sizeof path) {
         return rw_fail(&c->err, RW_LIMIT_EXCEEDED, "the path is too long");
     }
@@ -181,7 +172,7 @@ static rw_status write_bank(struct calibrate *c, const struct rw_bank *bank)
                            ? rw_fail(&c->err, RW_LIMIT_EXCEEDED, "the bank is too large; use --max")
                            : rw_offline_write(path, rw_buf_str(&out), &c->err);
     if (status == RW_OK) {
-        printf("%zu traces of %zu -> %s (%.1f kB)\n", c->n_rows, c->n_samples, path,
+        printf("%zu traces of %zu -> %s (%.1f kB)\n", c->n_rows, c->set.n, path,
                (double)out.len / 1e3);
     }
     rw_buf_fini(&out);
@@ -192,8 +183,8 @@ static rw_status build(struct calibrate *c)
 {
     struct rw_bank_version version;
     struct rw_bank *bank = NULL;
-    const struct rw_model *process = rw_offline_process(c->offline);
-    const struct rw_model *outcome = rw_offline_outcome(c->offline);
+    const struct rw_model *process = rw_offline_process(c->set.offline);
+    const struct rw_model *outcome = rw_offline_outcome(c->set.offline);
     if (c->n_rows == 0) {
         return rw_fail(&c->err, RW_INVALID_REQUEST, "no trace could be used%s%s",
                        c->failed > 0 ? ": " : "", c->first_failure);
@@ -220,18 +211,10 @@ static rw_status build(struct calibrate *c)
 
 static rw_status calibrate(struct calibrate *c)
 {
-    if ((c->model == NULL && c->outcome == NULL) || c->traces == NULL) {
+    if ((c->set.model == NULL && c->set.outcome == NULL) || c->set.traces == NULL) {
         return rw_fail(&c->err, RW_CONFIG, "--model (or --outcome) and --traces are needed");
     }
-    struct rw_offline_options options = {.process = c->model,
-                                         .outcome = c->outcome,
-                                         .threads = (unsigned)c->threads,
-                                         .skip_self_test = c->skip_self_test};
-    rw_status status = rw_offline_open(&options, &c->offline, &c->err);
-    if (status == RW_OK) {
-        status = rw_offline_read(c->offline, c->traces, c->max, &c->arena, &c->sample,
-                                 &c->n_samples, &c->err);
-    }
+    rw_status status = rw_offline_begin(&c->set, &c->err);
     if (status == RW_OK) {
         status = score_all(c);
     }
@@ -240,21 +223,22 @@ static rw_status calibrate(struct calibrate *c)
 
 int rw_command_calibrate(int argc, char **argv)
 {
-    struct calibrate c = {.max = TRACES_DEFAULT, .deep = DEEP_DEFAULT};
+    struct calibrate c = {.set.max = TRACES_DEFAULT, .deep = DEEP_DEFAULT};
     bool help = false;
     const struct rw_argument table[] = {
-        {"model", RW_ARGUMENT_TEXT, &c.model, "DIR", "process model; the bank is written into DIR"},
-        {"outcome", RW_ARGUMENT_TEXT, &c.outcome, "DIR", "outcome model served beside it"},
-        {"traces", RW_ARGUMENT_TEXT, &c.traces, "FILE",
+        {"model", RW_ARGUMENT_TEXT, &c.set.model, "DIR",
+         "process model; the bank is written into DIR"},
+        {"outcome", RW_ARGUMENT_TEXT, &c.set.outcome, "DIR", "outcome model served beside it"},
+        {"traces", RW_ARGUMENT_TEXT, &c.set.traces, "FILE",
          "clean traces, one JSON object per line: prompt, steps or text, domain, group, reference"},
-        {"out", RW_ARGUMENT_TEXT, &c.out, "FILE", "write the bank here instead"},
-        {"max", RW_ARGUMENT_COUNT, &c.max, "N", "read at most N traces (20000)"},
+        {"out", RW_ARGUMENT_TEXT, &c.set.out, "FILE", "write the bank here instead"},
+        {"max", RW_ARGUMENT_COUNT, &c.set.max, "N", "read at most N traces (20000)"},
         {"deep", RW_ARGUMENT_COUNT, &c.deep, "N", "calibrate deep flags on the first N (400)"},
-        {"threads", RW_ARGUMENT_COUNT, &c.threads, "N", "compute threads; 0 = all"},
-        {"skip-self-test", RW_ARGUMENT_SWITCH, &c.skip_self_test, "", "as of the daemon"},
+        {"threads", RW_ARGUMENT_COUNT, &c.set.threads, "N", "compute threads; 0 = all"},
+        {"skip-self-test", RW_ARGUMENT_SWITCH, &c.set.skip_self_test, "", "as of the daemon"},
     };
     size_t n = RW_COUNT(table);
-    rw_arena_init(&c.arena, SAMPLES_BYTES);
+    rw_arena_init(&c.set.arena, SAMPLES_BYTES);
     rw_status status = rw_arguments_parse(table, n, argc, argv, &help, &c.err);
     if (status == RW_OK && help) {
         rw_arguments_help(table, n, "calibrate --model DIR [--outcome DIR] --traces FILE",
@@ -267,7 +251,6 @@ int rw_command_calibrate(int argc, char **argv)
         status = calibrate(&c);
     }
     rw_free(c.row);
-    rw_offline_close(c.offline);
-    rw_arena_fini(&c.arena);
+    rw_offline_end(&c.set);
     return status == RW_OK ? 0 : rw_arguments_complain("calibrate", &c.err);
 }

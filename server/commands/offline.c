@@ -31,9 +31,8 @@ static void notify(void *ctx)
     sem_post(&o->news);
 }
 
-static rw_status load(struct rw_offline *o, const struct rw_offline_options *options,
-                      const char *value, enum rw_model_kind kind, const struct rw_model **out,
-                      struct rw_error *err)
+static rw_status load(struct rw_offline *o, const struct rw_offline_set *set, const char *value,
+                      enum rw_model_kind kind, const struct rw_model **out, struct rw_error *err)
 {
     struct rw_model_choice choice;
     if (value == NULL) {
@@ -44,7 +43,7 @@ static rw_status load(struct rw_offline *o, const struct rw_offline_options *opt
     if (status != RW_OK) {
         return status;
     }
-    model.skip_self_test = options->skip_self_test;
+    model.skip_self_test = set->skip_self_test;
     model.skip_agreement = true;
     status = rw_engine_load(o->engine, &model, out, err);
     if (status == RW_OK && rw_model_info(*out)->kind != kind) {
@@ -55,8 +54,18 @@ static rw_status load(struct rw_offline *o, const struct rw_offline_options *opt
     return status;
 }
 
-rw_status rw_offline_open(const struct rw_offline_options *options, struct rw_offline **out,
-                          struct rw_error *err)
+static void close_models(struct rw_offline *o)
+{
+    if (o != NULL) {
+        rw_engine_destroy(o->engine);
+        rw_arena_fini(&o->arena);
+        sem_destroy(&o->news);
+        rw_free(o);
+    }
+}
+
+static rw_status open_models(const struct rw_offline_set *set, struct rw_offline **out,
+                             struct rw_error *err)
 {
     struct rw_offline *o = rw_alloc_zero(1, sizeof *o);
     if (o == NULL) {
@@ -64,7 +73,7 @@ rw_status rw_offline_open(const struct rw_offline_options *options, struct rw_of
     }
     sem_init(&o->news, 0, 0);
     rw_arena_init(&o->arena, ARENA_BYTES);
-    struct rw_engine_options engine = {.threads = options->threads,
+    struct rw_engine_options engine = {.threads = (unsigned)set->threads,
                                        .kv_bytes_max = KV_BYTES,
                                        .prefix_cache_bytes = KV_BYTES / 2, /* forks of a trace */
                                        .jobs_max = JOBS_MAX,
@@ -74,27 +83,17 @@ rw_status rw_offline_open(const struct rw_offline_options *options, struct rw_of
                                        .notify_ctx = o};
     rw_status status = rw_engine_create(&engine, &o->engine, err);
     if (status == RW_OK) {
-        status = load(o, options, options->process, RW_KIND_PROCESS, &o->process, err);
+        status = load(o, set, set->model, RW_KIND_PROCESS, &o->process, err);
     }
     if (status == RW_OK) {
-        status = load(o, options, options->outcome, RW_KIND_OUTCOME, &o->outcome, err);
+        status = load(o, set, set->outcome, RW_KIND_OUTCOME, &o->outcome, err);
     }
     if (status != RW_OK) {
-        rw_offline_close(o);
+        close_models(o);
         return status;
     }
     *out = o;
     return RW_OK;
-}
-
-void rw_offline_close(struct rw_offline *o)
-{
-    if (o != NULL) {
-        rw_engine_destroy(o->engine);
-        rw_arena_fini(&o->arena);
-        sem_destroy(&o->news);
-        rw_free(o);
-    }
 }
 
 const struct rw_model *rw_offline_process(const struct rw_offline *o)
@@ -371,4 +370,20 @@ rw_status rw_offline_score(struct rw_offline *o, const struct rw_offline_work *w
         status = status == RW_OK ? kept : status;
     }
     return status;
+}
+
+/* ---- a command over a file of traces --------------------------------------------------------- */
+
+rw_status rw_offline_begin(struct rw_offline_set *set, struct rw_error *err)
+{
+    rw_status status = open_models(set, &set->offline, err);
+    return status == RW_OK ? rw_offline_read(set->offline, set->traces, set->max, &set->arena,
+                                             &set->sample, &set->n, err)
+                           : status;
+}
+
+void rw_offline_end(struct rw_offline_set *set)
+{
+    close_models(set->offline);
+    rw_arena_fini(&set->arena);
 }

@@ -13,19 +13,8 @@ enum {
     RW_OFFLINE_WINDOW = 64,         /* traces whose jobs are in the engine together */
 };
 
-struct rw_offline_options {
-    const char *process; /* DIR[=NAME][,...] as --model of the daemon; NULL = none */
-    const char *outcome;
-    unsigned threads; /* 0 = all */
-    bool skip_self_test;
-};
-
 struct rw_offline;
 
-/* A kind of model other than asked for is MODEL_KIND. */
-rw_status rw_offline_open(const struct rw_offline_options *options, struct rw_offline **out,
-                          struct rw_error *err);
-void rw_offline_close(struct rw_offline *o);                           /* NULL is fine */
 const struct rw_model *rw_offline_process(const struct rw_offline *o); /* may be NULL */
 const struct rw_model *rw_offline_outcome(const struct rw_offline *o);
 
@@ -69,6 +58,26 @@ rw_status rw_offline_score(struct rw_offline *o, const struct rw_offline_work *w
 rw_status rw_offline_read(const struct rw_offline *o, const char *path, size_t max,
                           struct rw_arena *arena, struct rw_sample **out, size_t *n,
                           struct rw_error *err);
+
+/* What commands over a file of traces are told, and have once it is read. */
+struct rw_offline_set {
+    const char *model; /* DIR[=NAME][,...] as --model of the daemon; NULL = none */
+    const char *outcome;
+    const char *traces; /* a file */
+    const char *out;
+    size_t max;
+    size_t threads; /* 0 = all */
+    bool skip_self_test;
+    struct rw_offline *offline;
+    struct rw_arena arena; /* the command's, from rw_arena_init to rw_offline_end */
+    struct rw_sample *sample;
+    size_t n;
+};
+
+/* Opens the models and reads the traces. A kind of model other than asked for is MODEL_KIND;
+ * rw_offline_end frees what either left, also on failure. */
+rw_status rw_offline_begin(struct rw_offline_set *set, struct rw_error *err);
+void rw_offline_end(struct rw_offline_set *set);
 
 /* Writes path.part, then renames it: a reader sees the old file or the new one. */
 rw_status rw_offline_write(const char *path, struct rw_str text, struct rw_error *err);
