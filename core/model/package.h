@@ -63,6 +63,9 @@ rw_status rw_package_open_as(const struct rw_package_request *request, struct rw
 /* The folder alone. */
 rw_status rw_package_open(const char *dir, const char *preset, struct rw_package **out,
                           struct rw_error *err);
+/* What every user of a package relies on; asserts. The readers refuse a folder in which it does not
+ * hold; a case they forgot ends here, when the package is open, and not in a score. */
+void rw_package_check(const struct rw_package *package);
 void rw_package_close(struct rw_package *package); /* NULL is fine */
 
 #endif

@@ -375,9 +375,7 @@ static rw_status open_all(struct rw_opening *o, const char *preset)
     return status == RW_OK ? compute_digest(o) : status;
 }
 
-/* What every user of a package relies on. The readers above refuse a folder in which it does not
- * hold; a case they forgot ends here and not in a score. */
-static void check_package(const struct rw_package *package)
+void rw_package_check(const struct rw_package *package)
 {
     const struct rw_recipe *recipe = &package->recipe;
     rw_assert(package->layout != NULL && package->tokenizer != NULL && package->checkpoint != NULL);
@@ -442,7 +440,7 @@ rw_status rw_package_open_as(const struct rw_package_request *request, struct rw
         rw_package_close(o.package);
         return status;
     }
-    check_package(o.package);
+    rw_package_check(o.package);
     *out = o.package;
     return RW_OK;
 }
