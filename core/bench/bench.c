@@ -71,6 +71,8 @@ static rw_status measure_batch(struct bench *b)
     return status;
 }
 
+/* What sharing a prompt saves: one trace alone, then a group of them. Both prompts are new, or the
+ * prefix cache of the run before would answer. */
 static rw_status measure_group(struct bench *b)
 {
     struct rw_bench_result *r = b->out;
@@ -91,6 +93,8 @@ static rw_status measure_group(struct bench *b)
     return status;
 }
 
+/* Peaks, kernels and engine in every run, not each block of runs by itself: when the machine slows
+ * down for a while, all figures of that run do, and their ratios stay true. */
 static rw_status one_run(struct bench *b, struct rw_team *team)
 {
     measure_peaks(b->out, team);

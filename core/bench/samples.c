@@ -20,6 +20,9 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+/* The nearest rank (no interpolation): with five or seven runs every figure that is printed was
+ * measured. Median and quartiles and not mean and deviation, because the noise of a shared machine
+ * only ever makes a run slower. */
 double rw_samples_quantile(const struct rw_samples *samples, double q)
 {
     double sorted[RW_SAMPLES_MAX];

@@ -26,6 +26,8 @@ enum {
 
 static rw_status check(const struct rw_bench_shape *s, struct rw_error *err)
 {
+    /* Bounds of the kernels and of memory: a typing error must not ask for a terabyte of random
+     * weights. */
     bool sizes = s->hidden > 0 && s->hidden <= HIDDEN_MAX && s->layers > 0 &&
                  s->layers <= LAYERS_MAX && s->intermediate > 0 &&
                  s->intermediate <= INTERMEDIATE_MAX;

@@ -263,7 +263,8 @@ static rw_status place(struct rw_adapter_maker *m, const struct rw_tensor *tenso
     return merge(m, tensor, name);
 }
 
-/* Names without wrappers, so that factors find each other; room for all of them among tensors. */
+/* All factors are renamed before any is placed: an A may stand before its B in the file. Names
+ * without wrappers, so that factors find each other; room for all of them among tensors. */
 static rw_status take_tensors(struct rw_adapter_maker *m)
 {
     struct rw_checkpoint *c = m->checkpoint;
@@ -323,6 +324,7 @@ rw_status rw_adapter_attach(struct rw_checkpoint *checkpoint, const char *dir, s
     if (status == RW_OK) {
         status = open_weights(&m);
     }
+    /* Whole tensors first: factors are held against the tensors that stay. */
     for (size_t i = 0; i < checkpoint->factor_count && status == RW_OK; i++) {
         status = place(&m, &checkpoint->factors[i], PART_WHOLE);
     }

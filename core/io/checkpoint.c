@@ -437,6 +437,8 @@ static void convert(enum rw_tensor_type type, const uint16_t *from, size_t count
     }
 }
 
+/* Stored values as float32. Halves go through a buffer on the stack: threads that fill read at the
+ * same time, and none of them may need memory for it. */
 static rw_status read_stored(const struct rw_checkpoint *checkpoint, const struct rw_tensor *tensor,
                              uint64_t first, uint64_t count, float *to, struct rw_error *err)
 {
@@ -487,6 +489,8 @@ static rw_status add_delta(const struct rw_checkpoint *checkpoint, const struct 
         for (uint64_t r = 0; r < rows && status == RW_OK; r++) {
             uint64_t begin = RW_MAX((row + r) * cols, first);
             uint64_t end = RW_MIN((row + r + 1) * cols, first + count);
+            /* peft computes (B A) * scale; here scale goes into B, which differs by one rounding
+             * of float32 and saves a pass over the row. */
             float factor = d->scale * b[r * d->rank + k];
             for (uint64_t i = begin; i < end; i++) {
                 to[i - first] += factor * a[i - (row + r) * cols];
@@ -507,6 +511,8 @@ rw_status rw_checkpoint_read_f32(const struct rw_checkpoint *checkpoint,
                : status;
 }
 
+/* Evenly spread, the last bytes included: training touches all of a tensor, so a few places tell
+ * two checkpoints apart, and a digest of everything would read the weights a second time. */
 static rw_status sample_tensor(const struct rw_file *file, const struct rw_tensor *tensor,
                                struct rw_sha256 *sha, struct rw_error *err)
 {

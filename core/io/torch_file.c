@@ -23,7 +23,8 @@ static rw_status no_memory(const struct opening *o)
     return rw_fail(o->err, RW_NO_MEMORY, "no memory for the tensors of %s", o->out->file.name);
 }
 
-/* The one member that is called data.pkl. */
+/* The one member that is called data.pkl. The folder before it is called after the file it was
+ * first saved as, so it can be anything. */
 static const struct rw_zip_member *find_pickle(struct opening *o)
 {
     static const struct rw_str PICKLE = RW_STR("/data.pkl");
@@ -94,6 +95,8 @@ static rw_status place(struct opening *o, const struct rw_pickle_tensor *from, s
     return to->name.ptr != NULL ? RW_OK : no_memory(o);
 }
 
+/* What stands for the header of safetensors: the pickle names every tensor, and the size of the
+ * file tells archives apart that have the same names. rw_checkpoint_digest samples the values. */
 static void digest(struct opening *o, struct rw_str text)
 {
     struct rw_sha256 sha;

@@ -88,6 +88,8 @@ static rw_status find_directory(const struct reader *r, struct directory *out)
     size_t at = len >= END_BYTES ? len - END_BYTES + 1 : 0;
     while (status == RW_OK && at > 0) {
         at--;
+        /* The four bytes may occur inside the comment: the record must also reach no further than
+         * the file. The last one that fits counts. */
         if (le(tail + at, 4) != MAGIC_END || le(tail + at + 20, 2) > len - at - END_BYTES) {
             continue;
         }
@@ -144,6 +146,9 @@ static rw_status read_local(const struct reader *r, uint64_t at, struct rw_zip_m
     if (status != RW_OK) {
         return status;
     }
+    /* torch pads the extra field of this header so that data begin at a multiple of 64: its
+     * length is not that of the directory's. Sizes in this header may be zero (streamed
+     * archives); those of the directory count. */
     uint64_t begin = at + LOCAL_BYTES + le(head + 26, 2) + le(head + 28, 2);
     if (le(head, 4) != MAGIC_LOCAL || le(head + 26, 2) != m->name.len || begin > size ||
         m->bytes > size - begin) {
@@ -216,6 +221,7 @@ rw_status rw_zip_open(const struct rw_file *file, struct rw_arena *arena, struct
     if (status != RW_OK) {
         return status;
     }
+    /* Sorted for bsearch; two members of one name would be two readings of one file. */
     qsort(out->members, out->count, sizeof *out->members, by_name);
     for (size_t i = 1; i < out->count; i++) {
         if (rw_str_equal(out->members[i - 1].name, out->members[i].name)) {

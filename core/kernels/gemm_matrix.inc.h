@@ -1,6 +1,25 @@
 /* GEMM on matrix tiles: the order in which a slice of a panel meets its rows. A half of a part of
  * the slice stays in L1 while a block of rows passes over it from L2; all their sums wait in
- * scratch until the last part of K. */
+ * scratch until the last part of K.
+ *
+ *                     64 columns of the panel: two halves of 32
+ *                    +---------+---------+
+ *      K  part 0     |  1      |  4      |    One square: 128 groups (16 KiB), in L1. For each the
+ *         part 1     |  2      |  5      |    rows of a block (128) go by, 32 at a time; then the
+ *         part 2     |  3      |  6      |    next square, in the order of the numbers.
+ *                    +---------+---------+
+ *
+ *      inside a square, for 32 rows:            four accumulators: 2 x 2 tiles of 16 x 16 sums
+ *           B0      B1     16 columns each
+ *         +-------+-------+                     per 16 groups of K: load A0, A1 (rows, from L2)
+ *      A0 |  C00  |  C01  |  16 rows            and B0, B1 (weights, from L1), four products
+ *         +-------+-------+
+ *      A1 |  C10  |  C11  |                     4 loads for 4 products: one fewer row or column
+ *         +-------+-------+                     tile would load 3 for 2
+ *
+ * Why this order: a load from L2 takes 6 to 9 ns, from L1 3 to 6, a product 4.9 (README), so the
+ * operand that is met again soonest must be the one in L1; and the halves come before the parts
+ * inside, because the sums of a half of a block (16 KiB) then stay in L1 too. */
 enum {
     MATRIX_BLOCK_ROWS = 128,
     MATRIX_PART_GROUPS = 128, /* of a slice: 16 KiB of one half */
@@ -8,6 +27,9 @@ enum {
     MATRIX_X_BYTES = 1 << 20, /* of x that should stay in L2 from panel to panel */
 };
 
+/* As many rows as keep x in half of an L2 of 2 MiB: the panels pass over the same rows one after
+ * the other, and each would fetch them again. Never fewer than a block, or a panel's weights would
+ * be read from memory for too few rows. */
 static uint32_t gemm_matrix_rows_max(size_t bytes_per_row)
 {
     size_t rows = MATRIX_X_BYTES / bytes_per_row / MATRIX_ROWS * MATRIX_ROWS;
@@ -33,6 +55,8 @@ static void gemm_matrix_part(const struct rw_linear *l, const struct slice *s, s
                            .start_stride = RW_PANEL * sizeof(float),
                            .c = c + at,
                            .c_stride = RW_PANEL * sizeof(float)};
+        /* The first part begins with what is added to every row: the correction of unsigned rows
+         * (int8), or nothing. Stride 0: the same line for all rows. */
         if (first) {
             const char *tail = panel_tail(l, s->panel);
             m.start = ints ? (const float *)(const void *)tail + RW_PANEL + at : NULL;
@@ -43,7 +67,8 @@ static void gemm_matrix_part(const struct rw_linear *l, const struct slice *s, s
     }
 }
 
-/* Spread over all steps of the slice. */
+/* The next slice is asked for while this one is computed, a few lines per step: all at once they
+ * would fill the line-fill buffers and stall the loads that the products wait for. */
 static struct matrix_ahead gemm_matrix_ahead(const struct slice *s, uint32_t rows)
 {
     size_t steps = 2 * ((rows + MATRIX_ROWS - 1) / MATRIX_ROWS) * (s->steps / MATRIX_GROUPS + 1);

@@ -66,6 +66,8 @@ static void relax(void)
 #endif
 }
 
+/* A pass has several barriers per layer, and the others arrive soon: sleeping and being woken would
+ * cost more than the wait. So it is spun for first, and only for SPIN_NS. */
 static bool spin_until_moved(atomic_uint *counter, unsigned old)
 {
     uint64_t end = rw_clock_now(&RW_CLOCK_SYSTEM) + SPIN_NS;
@@ -87,6 +89,7 @@ static void wait_until_moved(struct rw_team *team, atomic_uint *counter, unsigne
     }
     pthread_mutex_lock(&team->lock);
     atomic_fetch_add(&team->sleepers.value, 1);
+    /* Looked at again under the lock: a waker that saw no sleeper has moved it before. */
     while (atomic_load(counter) == old) {
         pthread_cond_wait(&team->moved, &team->lock);
     }
@@ -114,6 +117,7 @@ void rw_team_barrier(struct rw_team *team, unsigned member)
     unsigned arrived = atomic_fetch_add(&team->arrived.value, 1) + 1;
     rw_assert(arrived <= team->size); /* nobody twice, and nobody from outside */
     if (arrived == team->size) {
+        /* Before the phase moves: who is let go may be at the next barrier at once. */
         atomic_store(&team->arrived.value, 0);
         move(team, &team->phase.value);
         return;
@@ -137,6 +141,8 @@ void rw_team_await(struct rw_team *team, atomic_uint *counter, unsigned value)
 /* The share of one member in a region, its end included. */
 static void take_part(struct rw_team *team, unsigned index)
 {
+    /* CPU time, not wall time: what `cpu_ms` of a reply says must not grow when a neighbour on the
+     * machine takes the processor away. */
     uint64_t before = RW_CLOCK_SYSTEM.thread_cpu_ns(RW_CLOCK_SYSTEM.ctx);
     team->fn(team->arg, index, team->size);
     uint64_t after = RW_CLOCK_SYSTEM.thread_cpu_ns(RW_CLOCK_SYSTEM.ctx);
