@@ -193,7 +193,8 @@ def test_command_line(rewardd_bin, tmp_path):
 
 
 def shared(*names):
-    path = os.path.join(SHARED, *names)
+    path = os.path.join(TOP, "tests", "vectors", *names)
+    path = path if os.path.exists(path) else os.path.join(SHARED, *names)
     if not os.path.exists(path):
         pytest.skip(f"no {os.path.join(*names)}")
     with open(path, encoding="utf-8") as file:

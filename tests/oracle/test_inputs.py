@@ -240,9 +240,7 @@ def real_package(tmp_path, vocabulary, preset, source):
 
 
 def third_party():
-    path = vocab_sources.data_folder() / "tokenizers" / "prm_input_vectors.json"
-    if not path.exists():
-        pytest.skip("prm_input_vectors.json is not at hand (REWARDD_DATA)")
+    path = vocab_sources.vectors_folder() / "prm_input_vectors.json"
     return json.loads(path.read_text(encoding="utf-8"))
 
 

@@ -16,7 +16,7 @@ import tokenizer_diff  # noqa: E402
 import vocab_sources  # noqa: E402
 
 COUNT = int(os.environ.get("REWARDD_TOKENIZER_COUNT", "10000"))
-DATA = vocab_sources.data_folder() / "tokenizers"
+DATA = vocab_sources.vectors_folder()
 SEPARATOR = "\n__ggml_vocab_test__\n"
 
 
@@ -63,8 +63,6 @@ def _read(path):  # as bytes: line ends are part of the text
     ],
 )
 def test_third_party_vectors(driver, folder, vectors, name):
-    if not (DATA / f"{vectors}.inp").exists():
-        pytest.skip("REWARDD_DATA has no tokenizers/")
     texts = _read(DATA / f"{vectors}.inp").split(SEPARATOR)
     lines = _read(DATA / f"{vectors}.out").split("\n")
     want = [[int(x) for x in line.split()] for line in lines[: len(texts)]]
@@ -76,10 +74,7 @@ def test_third_party_vectors(driver, folder, vectors, name):
 
 
 def _layouts():
-    path = DATA / "prm_input_vectors.json"
-    if not path.exists():
-        pytest.skip("REWARDD_DATA has no prm_input_vectors.json")
-    return json.loads(path.read_text(encoding="utf-8"))
+    return json.loads((DATA / "prm_input_vectors.json").read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize(

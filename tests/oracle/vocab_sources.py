@@ -33,6 +33,11 @@ def data_folder():
     return pathlib.Path(os.environ.get("REWARDD_DATA", default))
 
 
+def vectors_folder():
+    """Small vectors of others, committed (tests/vectors/README.md)."""
+    return pathlib.Path(__file__).resolve().parents[1] / "vectors" / "tokenizers"
+
+
 def npm_folder(name):
     """The installed package, or None when it cannot be installed."""
     package, inside = PACKAGES[name]
