@@ -1,5 +1,5 @@
-/* One item of a request: a prompt (text or chat messages) and its traces. Shared by request.c and
- * the dialects; not for the server. */
+/* One item of a request: a prompt (text or chat messages) and its traces. Shared by request_parse.c
+ * and the dialects; not for the server. */
 #ifndef RW_PROTO_REQUEST_ITEM_H
 #define RW_PROTO_REQUEST_ITEM_H
 
