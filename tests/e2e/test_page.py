@@ -508,6 +508,7 @@ def test_a_run_is_live_acknowledged_exported_and_deleted(page):
             page.click("text=Export JSON")
         assert json.loads(Path(got.value.path()).read_text())["run"]["id"] == "live run/1"
         page.click("text=As text")
+        page.wait_for_selector("#copy-dialog[open]")
         assert "steps_jump" in page.input_value("#copy-text")
         page.click("#copy-close")
         page.click("text=Acknowledge the alarms")
@@ -608,6 +609,8 @@ def test_screenshots_at_three_widths(browser, runs, real, width):
                     w.page.wait_for_selector("table, section.card")
                 name = view.replace("/", "-")
                 w.page.screenshot(path=SHOTS / f"{name}-{width}-{scheme}.png")
+                leaked = r"(?m)undefined|NaN|\[object|^\s*(null|false|true)\s*$"
+                assert not re.search(leaked, w.page.inner_text("main")), view
                 over = "document.documentElement.scrollWidth - window.innerWidth"
                 assert w.page.evaluate(over) <= 0, f"{view} is wider than {width}"
             w.check()

@@ -34,6 +34,7 @@ export function short(x) {
   if (!isNumber(x)) return "–";
   const size = Math.abs(x);
   if (size !== 0 && (size < 0.001 || size >= 1e6)) return x.toExponential(2);
+  if (Number.isInteger(x) && size >= 10) return count(x);
   return size >= 100 ? x.toFixed(0) : size >= 10 ? x.toFixed(1) : x.toFixed(3);
 }
 

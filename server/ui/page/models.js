@@ -41,7 +41,7 @@ function audit(model) {
 }
 
 function card(model) {
-  const rest = Object.entries(model).filter(([name]) => !TOLD.has(name));
+  const rest = Object.entries(model).filter(([name, value]) => !TOLD.has(name) && value !== null);
   return h("section", { class: "card", "aria-label": model.id }, h("h2", {}, model.id), h("p", { class: "dim" }, KIND[model.kind] || model.kind),
     facts([
       ["Read as", h("b", {}, model.preset), " – decided by ", ...visible(model.preset_evidence || "")],

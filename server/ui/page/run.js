@@ -180,7 +180,7 @@ export function runView(main, id) {
       h("p", {}, open > 0 ? h("span", { class: "light alarm" }, `▲ ${plural(open, "open alarm")}`) : h("span", { class: "light good" }, "✓ no open alarm"),
         ` · ${plural(run.traces, "trace")} · windows of ${count(run.window_traces)} (${count(run.in_window)} in the one under way) · ${known(run.step) ? `training step ${count(run.step)} · ` : ""}`,
         `last trace ${moment(run.updated)} · ${run.durable ? "kept in a database" : "in memory only"} `, live),
-      Object.keys(run.labels || {}).length > 0 && h("p", { class: "dim" }, ...Object.entries(run.labels).flatMap(([k, v], i) => [i > 0 ? " · " : "", ...visible(`${k} = ${v}`)])),
+      h("p", { class: "dim" }, ...Object.entries(run.labels || {}).flatMap(([k, v], i) => [i > 0 ? " · " : "", ...visible(`${k} = ${v}`)])),
       h("div", { class: "row" },
         button("Acknowledge the alarms", async () => {
           await send("POST", `${runPath(id)}/acknowledge`);
