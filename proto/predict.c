@@ -111,7 +111,7 @@ static void write_predict(const struct rw_wire_reply *reply, struct rw_buf *out)
 }
 
 const struct rw_wire RW_WIRE_PREDICT = {
-    .path = {"/predict"},
+    .path = {"/predict", "/"},
     .read = read_predict,
     .write = write_predict,
     .lost = RW_WIRE_LOST_FAILS,

@@ -7,10 +7,12 @@
  *
  * What is asked is the verdict on the last step: "+" where its reward is one half or more. The
  * first turn has the question, a blank line (ProcessBench) or a blank (search-and-learn) and the
- * first step; it goes to the model as it is, since these models read them so. Anything else is
- * refused: this daemon does not generate. */
+ * first step. They go to the model by its own recipe, which joins them by a blank for these models:
+ * where a blank joined them already, it does not matter at which of them the turn is cut. Anything
+ * else is refused: this daemon does not generate. */
 #include <math.h>
 
+#include "core/base/util.h"
 #include "proto/emit.h"
 #include "proto/wire_item.h"
 
@@ -25,6 +27,10 @@ static rw_status refuse(const struct rw_path *path, struct rw_error *err)
 
 static rw_status check_max_tokens(const cJSON *root, struct rw_error *err)
 {
+    if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(root, "stream"))) {
+        struct rw_path stream = {NULL, "stream", -1};
+        return refuse(&stream, err);
+    }
     static const char *const NAMES[] = {"max_tokens", "max_completion_tokens"};
     for (int i = 0; i < 2; i++) {
         struct rw_path path = {NULL, NAMES[i], -1};
@@ -38,17 +44,29 @@ static rw_status check_max_tokens(const cJSON *root, struct rw_error *err)
     return refuse(&path, err);
 }
 
-/* The question ends at the last blank line of the first turn, else at its last line feed, else
- * nowhere: then the turn is the step, and the question is empty. */
+/* Offset of the last `mark` with text before and behind it; the text's length when there is none.
+ */
+static size_t last_mark(struct rw_str text, struct rw_str mark)
+{
+    size_t found = text.len;
+    for (size_t at = rw_str_find(text, mark, 1); at + mark.len < text.len;
+         at = rw_str_find(text, mark, at + 1)) {
+        found = at;
+    }
+    return found;
+}
+
+/* The question of the first turn, and its first step behind *step: they are joined by a blank line
+ * (ProcessBench) or a blank (search-and-learn), which is taken where a sentence ends: a turn of one
+ * sentence is a request to generate. */
 static size_t question_end(struct rw_str text, size_t *step)
 {
-    for (size_t gap = 2; gap > 0; gap--) {
-        for (size_t i = text.len; i-- > gap;) {
-            bool found = text.ptr[i - 1] == '\n' && (gap == 1 || text.ptr[i - 2] == '\n');
-            if (found && i < text.len) {
-                *step = i;
-                return i - gap;
-            }
+    static const struct rw_str JOIN[] = {{"\n\n", 2}, {"\n", 1}, {"? ", 2}, {". ", 2}};
+    for (size_t i = 0; i < RW_COUNT(JOIN); i++) {
+        size_t at = last_mark(text, JOIN[i]);
+        if (at < text.len) {
+            *step = at + JOIN[i].len;
+            return JOIN[i].ptr[0] == '?' || JOIN[i].ptr[0] == '.' ? at + 1 : at;
         }
     }
     *step = 0;
@@ -84,9 +102,9 @@ static rw_status take_turns(const struct rw_wire_input *in, const struct rw_requ
         (struct rw_request_message){RW_REQUEST_USER, rw_str_slice(steps[0], 0, end)};
     item->n_messages = 1;
     if (step == 0) {
-        return rw_path_fail(
-            &path, err, RW_INVALID_REQUEST,
-            "the first turn must hold the question, a line feed and the first step");
+        return rw_path_fail(&path, err, RW_INVALID_REQUEST,
+                            "the first turn must hold the question, a blank line and the first "
+                            "step");
     }
     steps[0] = rw_str_slice(steps[0], step, steps[0].len);
     item->traces[0] = (struct rw_request_trace){.steps = steps, .n_steps = n / 2 + 1};

@@ -45,16 +45,12 @@ static bool network_of(const struct rw_exchange *ex)
     return (rw_exchange_via(ex) & (RW_VIA_NETWORK | RW_VIA_METRICS)) != 0;
 }
 
-static rw_status check_origin(const struct rw_service *s, struct rw_exchange *ex,
+static rw_status check_origin(const struct rw_service *s, const struct rw_exchange *ex,
                               struct rw_error *err)
 {
     struct rw_str origin = rw_exchange_header(ex, RW_HEADER_ORIGIN);
     struct rw_str host = rw_exchange_header(ex, RW_HEADER_HOST);
-    if (origin.ptr == NULL) {
-        return RW_OK;
-    }
-    if (listed(&s->options->allow_origin, origin)) {
-        ex->cors = true;
+    if (origin.ptr == NULL || ex->cors) {
         return RW_OK;
     }
     struct rw_str page = authority_of_origin(origin);
@@ -82,7 +78,13 @@ static rw_status check_host(const struct rw_service *s, const struct rw_exchange
     return RW_MISDIRECTED;
 }
 
-rw_status rw_access_check(const struct rw_service *service, struct rw_exchange *ex,
+void rw_access_note_page(const struct rw_service *service, struct rw_exchange *ex)
+{
+    struct rw_str origin = rw_exchange_header(ex, RW_HEADER_ORIGIN);
+    ex->cors = origin.ptr != NULL && listed(&service->options->allow_origin, origin);
+}
+
+rw_status rw_access_check(const struct rw_service *service, const struct rw_exchange *ex,
                           struct rw_error *err)
 {
     rw_status status = check_origin(service, ex, err);

@@ -15,9 +15,12 @@
 
 #include "server/service.h"
 
-/* MISDIRECTED for a wrong Host, FORBIDDEN for a wrong Origin. Sets ex->cors when the page of an
- * allowed origin may read the reply. ex->route may be NULL: nothing is there. */
-rw_status rw_access_check(const struct rw_service *service, struct rw_exchange *ex,
+/* Sets ex->cors when the page that asks is of an allowed origin: then it may read the reply, also
+ * one that refuses it. */
+void rw_access_note_page(const struct rw_service *service, struct rw_exchange *ex);
+/* MISDIRECTED for a wrong Host, FORBIDDEN for a wrong Origin. ex->route may be NULL: nothing is
+ * there. */
+rw_status rw_access_check(const struct rw_service *service, const struct rw_exchange *ex,
                           struct rw_error *err);
 /* A browser asks whether it may ask (Fetch standard, CORS preflight), for a page that may. It
  * carries no key. */

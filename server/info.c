@@ -34,25 +34,11 @@ static struct rw_str host_to_show(const struct rw_exchange *ex)
     return host.len > 0 && host.len <= HOST_SHOWN_MAX ? host : RW_STR("HOST");
 }
 
-/* JSON wants a route that scores, and a trainer must not take an answer of this one for a reward.
- */
-static bool wants_to_score(const struct rw_exchange *ex)
-{
-    struct rw_str type = rw_exchange_header(ex, RW_HEADER_CONTENT_TYPE);
-    return rw_str_find(type, RW_STR("json"), 0) < type.len;
-}
-
-/* A POST gets back what was read of its body: whoever doubts a proxy or a client sees the bytes
- * that arrive here. Text, whatever it is; a browser shows it as that and no more (nosniff). */
+/* A POST that brings no JSON gets back what was read of its body: whoever doubts a proxy or a
+ * client sees the bytes that arrive here. Text, whatever it is; a browser shows it as that and no
+ * more (nosniff). */
 static void give_back(struct rw_exchange *ex)
 {
-    struct rw_error err = {0};
-    if (wants_to_score(ex)) {
-        rw_fail(&err, RW_NOT_FOUND, "nothing is scored at /");
-        rw_error_hint(&err, "POST /v1/rewards scores, POST /get_reward does so for OpenRLHF");
-        rw_exchange_fail(ex, &err);
-        return;
-    }
     rw_exchange_reply(ex, 200, TEXT, rw_buf_str(&ex->body), NULL);
 }
 
@@ -85,7 +71,10 @@ void rw_info_root(struct rw_service *service, struct rw_exchange *ex)
     rw_exchange_reply(ex, 200, TEXT, (struct rw_str){page, (size_t)n}, NULL);
 }
 
-/* OPTIONS: what a route knows; and to a browser that asks before it asks (the CORS preflight of the
+/* The star is for what SDKs send beside (x-stainless-*, affinity headers); it never stands for
+ * Authorization (Fetch standard, CORS-safelisted and wildcard names).
+ *
+ * OPTIONS: what a route knows; and to a browser that asks before it asks (the CORS preflight of the
  * Fetch standard, for a page that rw_access_check let in), what that page may send. */
 void rw_info_options(struct rw_service *service, struct rw_exchange *ex)
 {
@@ -93,9 +82,9 @@ void rw_info_options(struct rw_service *service, struct rw_exchange *ex)
     snprintf(extra, sizeof extra, "Allow: %s\r\n%s", ex->allow,
              !rw_access_is_preflight(service, ex)
                  ? ""
-                 : "Access-Control-Allow-Methods: GET, HEAD, POST, DELETE\r\n"
+                 : "Access-Control-Allow-Methods: GET, HEAD, POST, PUT, DELETE\r\n"
                    "Access-Control-Allow-Headers: Authorization, Content-Type, Accept, "
-                   "X-Request-Id, Last-Event-ID, traceparent\r\n"
+                   "X-Request-Id, Last-Event-ID, traceparent, *\r\n"
                    "Access-Control-Allow-Private-Network: true\r\n"
                    "Access-Control-Max-Age: 600\r\n");
     rw_exchange_reply_empty(ex, extra);

@@ -13,6 +13,7 @@
 #include "server/access.h"
 #include "server/http/listener.h"
 #include "server/info.h"
+#include "server/peers.h"
 #include "server/scoring/wires.h"
 #include "server/status_page.h"
 #include "server/ui/ui.h"
@@ -67,7 +68,7 @@ static void run_acknowledge(struct rw_service *s, struct rw_exchange *ex)
 static const struct rw_route ROUTE[] = {
     {"GET, HEAD, POST, OPTIONS", "*", rw_info_options,
      .open = true}, /* of the server, and of every route */
-    {"GET, HEAD, POST, OPTIONS", "/", rw_info_root, .open = true},
+    {"GET, HEAD, POST, OPTIONS", "/", rw_info_root, .open = true, .not_json = true},
     {GET_ONLY, "/ui", rw_ui_page, .open = true}, /* the page itself holds nothing secret */
     {GET_ONLY, "/ui/", rw_ui_page, .open = true},
     {GET_ONLY, "/ui/{id}", rw_ui_page, .open = true},
@@ -78,6 +79,13 @@ static const struct rw_route ROUTE[] = {
     {GET_ONLY, "/metrics", rw_info_metrics, .metrics = true},
     {GET_ONLY, "/openapi.json", rw_info_openapi},
     {GET_ONLY, "/v1/models", rw_info_models},
+    {POST_ONLY, "/get_worker_address", rw_peers_worker_address, .body = true},
+    {POST_ONLY, "/list_models", rw_peers_list_models},
+    {GET_ONLY, "/v2", rw_peers_kserve_server},
+    {GET_ONLY, "/v2/health/live", rw_peers_kserve_live, .open = true},
+    {GET_ONLY, "/v2/health/ready", rw_peers_kserve_ready, .open = true},
+    {GET_ONLY, "/v2/models/{id}", rw_peers_kserve_model},
+    {GET_ONLY, "/v2/models/{id}/ready", rw_peers_kserve_model},
     {GET_ONLY, "/v1/status", rw_status_page_reply},
     {GET_ONLY, "/v1/runs", runs},
     {"GET, HEAD, DELETE, OPTIONS", "/v1/runs/{id}", run},
@@ -195,14 +203,22 @@ static bool path_fits(struct rw_str path, struct rw_str route)
                                       rw_str_slice(route, open + 4, route.len));
 }
 
-static const struct rw_route *find_route(const struct rw_service *s, struct rw_str path)
+static const struct rw_route *find_route(const struct rw_service *s, struct rw_str path, bool json)
 {
     for (size_t i = 0; i < s->n_routes; i++) {
-        if (path_fits(path, rw_str_from(s->routes[i].path))) {
-            return &s->routes[i];
+        const struct rw_route *route = &s->routes[i];
+        if (!(json && route->not_json) && path_fits(path, rw_str_from(route->path))) {
+            return route;
         }
     }
     return NULL;
+}
+
+static bool brings_json(const struct rw_exchange *ex)
+{
+    struct rw_str type = rw_exchange_header(ex, RW_HEADER_CONTENT_TYPE);
+    return rw_str_is(ex->in->request.method, "POST") &&
+           rw_str_find(type, RW_STR("json"), 0) < type.len;
 }
 
 /* Methods of RFC 9110 section 9 and RFC 5789. CONNECT is left out: it names no resource, and no
@@ -263,7 +279,7 @@ static rw_status route_request(const struct rw_service *s, struct rw_exchange *e
                        RW_STR_ARG(method));
     }
     struct rw_str path = rw_str_slice(target, 0, rw_str_find(target, RW_STR("?"), 0));
-    ex->route = find_route(s, path);
+    ex->route = find_route(s, path, brings_json(ex));
     if (ex->route != NULL && for_metrics(ex) && !ex->route->metrics) {
         ex->route = NULL;
     }
@@ -353,12 +369,16 @@ static rw_status on_head(void *ctx, struct rw_exchange *ex, uint64_t *body_max,
     struct rw_service *s = ctx;
     struct rw_error routing = {0};
     name_request(s, ex);
+    rw_access_note_page(s, ex);
     rw_status routed = route_request(s, ex, &routing);
     rw_status status = check_key(s, ex, err);
     if (status == RW_OK) {
         status = rw_access_check(s, ex, err);
     }
-    if (status == RW_OK && routed != RW_OK) {
+    bool asks = routed == RW_NOT_FOUND && rw_access_is_preflight(s, ex);
+    if (asks) { /* 204: a browser that is refused here never sees the 404 */
+        ex->allow = ROUTE[0].methods;
+    } else if (status == RW_OK && routed != RW_OK) {
         *err = routing;
         status = routed;
     }

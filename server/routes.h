@@ -19,7 +19,8 @@ struct rw_route {
     bool ready;   /* needs loaded models */
     bool body;    /* takes a JSON body */
     bool scoring;
-    bool patient; /* its clients wait for room */
+    bool patient;  /* its clients wait for room */
+    bool not_json; /* a POST that brings JSON means a later route of the same path */
     /* Its own form of an error; NULL = ours. */
     void (*write_error)(const struct rw_error *error, int http_status, const char *request_id,
                         struct rw_buf *out);

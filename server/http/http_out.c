@@ -8,7 +8,8 @@
 #include "core/base/util.h"
 
 /* Of our own headers, those a page may want to read. */
-#define EXPOSED "X-Request-Id, Retry-After, Server-Timing, Allow"
+#define EXPOSED \
+    "X-Request-Id, Retry-After, Server-Timing, Allow, ETag, X-Rewardd-Roles, X-Rewardd-Errors"
 
 struct reason {
     int status;

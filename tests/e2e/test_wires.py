@@ -6,6 +6,7 @@ through it, so that a wire that is added is tested when it is documented."""
 import copy
 import http.client
 import json
+import math
 import random
 import re
 from pathlib import Path
@@ -450,9 +451,66 @@ def test_refusals_before_the_body_have_the_wires_own_form(server, path):
         ("POST", {"Origin": "http://elsewhere.example"}, 403),
         ("POST", {"Host": "elsewhere.example"}, 421),
     ]:
+        if path == "/" and status == 415:
+            continue  # there a body that is no JSON comes back
         reply, got = send(server, path, {}, method, headers)
         assert reply.status == status, got
         validate(got, schema)
+
+
+# ---- what clients of other servers ask first --------------------------------------------------
+
+
+def ask_json(server, path, body=b"", method="GET"):
+    reply, got = send(server, path, body, method)
+    validate(
+        got,
+        DOCUMENT["paths"][path.replace("rewardd-orm-small", "{id}")][method.lower()]["responses"][
+            "200"
+        ]["content"]["application/json"]["schema"],
+    )
+    return reply.status, got
+
+
+def test_fastchat_and_kserve_clients_find_us(server):
+    status, got = ask_json(server, "/get_worker_address", {"model": "x"}, "POST")
+    assert (status, got) == (200, {"address": f"http://127.0.0.1:{server.port}"})
+    status, got = ask_json(server, "/list_models", b"", "POST")
+    assert got["models"] == ["rewardd-prm-small", "rewardd-orm-small"]
+    assert ask_json(server, "/v2")[1]["name"] == "rewardd"
+    assert ask_json(server, "/v2/health/live") == (200, {"live": True})
+    assert ask_json(server, "/v2/health/ready") == (200, {"ready": True})
+    model = ask_json(server, "/v2/models/rewardd-orm-small")[1]
+    assert [one["name"] for one in model["inputs"]] == ["prompt", "response"]
+    assert ask_json(server, "/v2/models/rewardd-orm-small/ready") == (200, {"ready": True})
+    assert send(server, "/v2/models/nosuch", b"", "GET")[0].status == 404
+
+
+def test_root_scores_json_and_echoes_other_bodies(server):
+    """huggingface_hub posts to the URL it was given, whatever its path."""
+    whole = PROMPT + ANSWER
+    assert send(server, "/", {"inputs": whole})[1] == send(server, "/predict", {"inputs": whole})[1]
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+    connection.request("POST", "/", b"as it came", {"Content-Type": "text/plain"})
+    assert connection.getresponse().read() == b"as it came"
+
+
+@pytest.mark.parametrize(
+    "first",
+    [f"{QUESTION}\n\n5 * $4 = $20.", f"{QUESTION}\n5 * $4 = $20.", f"{QUESTION} 5 * $4 = $20."],
+)
+def test_rlhflow_first_turn_holds_question_and_step(server, first):
+    turns = [{"role": "user", "content": first}, {"role": "assistant", "content": "+"}]
+    turns += [{"role": "user", "content": "She pays $20."}]
+    body = {"messages": turns, "max_tokens": 1, "logprobs": True}
+    got = send(server, "/v1/chat/completions", body)[1]["choices"][0]
+    want = native(server)["steps"][1]["reward"]
+    likely = got["logprobs"]["content"][0]["logprob"]
+    assert got["message"]["content"] == ("+" if want >= 0.5 else "-")
+    assert math.isclose(math.exp(likely), max(want, 1 - want), rel_tol=1e-5)
+    for more in ({"max_tokens": 7}, {"stream": True}, {"messages": turns[:2]}):
+        reply, refused = send(server, "/v1/chat/completions", {**body, **more})
+        assert reply.status == 400 and "does not generate" in refused["error"]["message"]
 
 
 def test_metrics_know_the_routes(server):
