@@ -31,7 +31,7 @@ def sample(i):
 
 @pytest.fixture(scope="module")
 def server(rewardd_bin):
-    with Daemon(MODELS, "--hold-ms", str(SECONDS * 1000)) as d:
+    with Daemon(MODELS, "--hold-ms", f"{SECONDS}s") as d:
         yield d.wait_ready()
 
 
