@@ -35,6 +35,12 @@ void rw_emit_name(struct rw_buf *out, const char *name)
     rw_buf_append(out, "\":", 2);
 }
 
+void rw_emit_name_text(struct rw_buf *out, struct rw_str name)
+{
+    rw_emit_text(out, name);
+    rw_buf_append_char(out, ':');
+}
+
 void rw_emit_raw(struct rw_buf *out, const char *literal)
 {
     comma_if_due(out);

@@ -21,6 +21,7 @@ void rw_emit_open(struct rw_buf *out, char bracket);  /* '{' or '['; a comma bef
 void rw_emit_close(struct rw_buf *out, char bracket); /* '}' or ']' */
 /* "name": with a comma before if due; `name` is a literal that needs no escape. */
 void rw_emit_name(struct rw_buf *out, const char *name);
+void rw_emit_name_text(struct rw_buf *out, struct rw_str name); /* any text: escaped */
 
 /* Values; each puts a comma before itself if due. */
 void rw_emit_text(struct rw_buf *out, struct rw_str text);

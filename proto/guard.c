@@ -340,12 +340,14 @@ static rw_status scan_number(struct scan *s)
         return fail_expected(s, "a digit");
     }
     if (s->at < s->end && *s->at == '.') {
+        s->report->fractions = true;
         s->at++;
         if (!skip_digits(s)) {
             return fail_expected(s, "a digit after the decimal point");
         }
     }
     if (s->at < s->end && (*s->at | 0x20) == 'e') {
+        s->report->fractions = true;
         s->at++;
         if (s->at < s->end && (*s->at == '+' || *s->at == '-')) {
             s->at++;

@@ -41,6 +41,7 @@ struct rw_guard_report {
     struct rw_guard_hidden *hidden; /* ascending by string; in the arena */
     size_t n_hidden;
     size_t number_bytes_max; /* longest number; cJSON reads no more than 63 */
+    bool fractions;          /* some number has a fraction or an exponent: 1.0 is not 1 */
 };
 
 /* INVALID_JSON, INVALID_UTF8, INVALID_REQUEST (a name given twice), LIMIT_EXCEEDED (depth, names),

@@ -2,6 +2,7 @@
 
 #include "core/base/util.h"
 #include "proto/chat_template.h"
+#include "proto/emit.h"
 #include "proto/suggest.h"
 
 static rw_status read_role(const cJSON *node, const struct rw_path *path, enum rw_request_role *out,
@@ -67,6 +68,80 @@ static rw_status join_parts(const cJSON *list, const struct rw_path *path, struc
     return RW_OK;
 }
 
+/* ---- as it was sent -------------------------------------------------------------------------- */
+
+static void write_json(const cJSON *node, struct rw_buf *out, bool *sure)
+{
+    if (cJSON_IsObject(node) || cJSON_IsArray(node)) {
+        rw_emit_open(out, cJSON_IsObject(node) ? '{' : '[');
+        for (const cJSON *child = node->child; child != NULL; child = child->next) {
+            if (cJSON_IsObject(node)) {
+                rw_emit_name_text(out, rw_str_from(child->string));
+            }
+            write_json(child, out, sure); /* the guard bounds the depth */
+        }
+        rw_emit_close(out, cJSON_IsObject(node) ? '}' : ']');
+    } else if (cJSON_IsString(node)) {
+        rw_emit_text(out, rw_str_from(node->valuestring));
+    } else if (cJSON_IsNumber(node)) {
+        *sure = *sure && rw_tree_number_is_sure(node);
+        rw_emit_double(out, node->valuedouble);
+    } else if (cJSON_IsNull(node)) {
+        rw_emit_raw(out, "null");
+    } else {
+        rw_emit_bool(out, cJSON_IsTrue(node));
+    }
+}
+
+/* Templates write numbers as Python does: 1 and 1.0 differ there, and cJSON knows doubles only. */
+static rw_status keep_json(const cJSON *node, const struct rw_path *path, struct rw_arena *arena,
+                           struct rw_str *out, struct rw_error *err)
+{
+    struct rw_buf text;
+    bool sure = true;
+    rw_buf_init(&text, arena->max_bytes);
+    write_json(node, &text, &sure);
+    *out = rw_arena_copy(arena, rw_buf_str(&text));
+    bool failed = text.failed || out->ptr == NULL;
+    rw_buf_fini(&text);
+    if (failed) {
+        return rw_fail(err, RW_NO_MEMORY, "no memory for a message");
+    }
+    if (!sure) {
+        rw_path_fail(path, err, RW_INVALID_REQUEST,
+                     "%s holds a number that cannot be told from another one", path->name);
+        rw_error_hint(err, "beside numbers with a fraction send whole ones as text, and whole ones "
+                           "beyond 2^53 always");
+        return RW_INVALID_REQUEST;
+    }
+    return RW_OK;
+}
+
+rw_status rw_message_tools(const cJSON *node, const struct rw_path *path, struct rw_arena *arena,
+                           struct rw_str *out, struct rw_error *err)
+{
+    return cJSON_IsArray(node)
+               ? keep_json(node, path, arena, out, err)
+               : rw_path_fail(path, err, RW_INVALID_REQUEST, "tools must be a list, not %s",
+                              rw_tree_type_name(node));
+}
+
+static bool is_plain(const cJSON *node)
+{
+    for (const cJSON *m = node->child; m != NULL; m = m->next) {
+        struct rw_str name = rw_str_from(m->string);
+        bool role = rw_str_is(name, "role") && cJSON_IsString(m) &&
+                    (strcmp(m->valuestring, "system") == 0 || strcmp(m->valuestring, "user") == 0 ||
+                     strcmp(m->valuestring, "assistant") == 0);
+        bool text = rw_str_is(name, "content") && cJSON_IsString(m);
+        bool nothing = cJSON_IsNull(m) && !rw_str_is(name, "content");
+        if (!role && !text && !nothing) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* What says nothing of the text that is scored. */
 static bool is_beside(struct rw_str name)
 {
@@ -91,7 +166,7 @@ rw_status rw_message_read(const cJSON *node, const struct rw_path *path, bool st
     static const char *const FIELD[] = {"role", "content"};
     rw_status status = rw_tree_want_object(node, path, err);
     bool has_role = false;
-    *out = (struct rw_request_message){RW_REQUEST_USER, {"", 0}};
+    *out = (struct rw_request_message){.role = RW_REQUEST_USER, .content = {"", 0}};
     for (const cJSON *m = node->child; m != NULL && status == RW_OK; m = m->next) {
         struct rw_path at = {path, m->string, -1};
         struct rw_str name = rw_str_from(m->string);
@@ -108,9 +183,11 @@ rw_status rw_message_read(const cJSON *node, const struct rw_path *path, bool st
             rw_suggest(name, FIELD, RW_COUNT(FIELD), err);
         }
     }
-    return status == RW_OK && !has_role
-               ? rw_path_fail(path, err, RW_INVALID_REQUEST, "a message needs \"role\"")
-               : status;
+    if (status == RW_OK && !has_role) {
+        return rw_path_fail(path, err, RW_INVALID_REQUEST, "a message needs \"role\"");
+    }
+    return status == RW_OK && !is_plain(node) ? keep_json(node, path, arena, &out->whole, err)
+                                              : status;
 }
 
 rw_status rw_message_from_prompt(struct rw_str text, const struct rw_path *path,
@@ -136,8 +213,8 @@ rw_status rw_message_from_prompt(struct rw_str text, const struct rw_path *path,
     if (out->messages == NULL) {
         return rw_fail(err, RW_NO_MEMORY, "no memory for a prompt");
     }
-    out->messages[0] =
-        (struct rw_request_message){RW_REQUEST_USER, rw_chat_template_skip_begin(text)};
+    out->messages[0] = (struct rw_request_message){.role = RW_REQUEST_USER,
+                                                   .content = rw_chat_template_skip_begin(text)};
     out->n_messages = 1;
     return RW_OK;
 }

@@ -9,10 +9,15 @@
 
 /* `developer` is system, the turn of a tool or function is read as the user's. Parts are joined
  * without anything between, as transformers joins them; another part than text is refused.
- * `strict`: so is a field that no chat library writes. */
+ * `strict`: so is a field that no chat library writes. What this reading loses is kept in `whole`
+ * for models whose recipe is a chat template. */
 rw_status rw_message_read(const cJSON *node, const struct rw_path *path, bool strict,
                           struct rw_arena *arena, struct rw_request_message *out,
                           struct rw_error *err);
+
+/* Tools as JSON in the arena. INVALID_REQUEST for what is no list. */
+rw_status rw_message_tools(const cJSON *node, const struct rw_path *path, struct rw_arena *arena,
+                           struct rw_str *out, struct rw_error *err);
 
 /* A prompt as one text: its messages where it is in a known chat template (an open assistant turn
  * at its end is left out), else one message. INVALID_REQUEST for what looks like a template that is

@@ -21,6 +21,9 @@ enum rw_request_role {
 struct rw_request_message {
     enum rw_request_role role;
     struct rw_str content;
+    struct rw_str
+        whole; /* JSON of the message where it is more than a role of the three and a text:
+                            chat templates read it; ptr NULL otherwise */
 };
 
 /* Input as the model itself reads it, in place of messages and steps. */
@@ -49,6 +52,7 @@ struct rw_request_trace {
 };
 
 struct rw_request_item {
+    struct rw_str tools;                 /* JSON of a list, for chat templates; ptr NULL = none */
     struct rw_request_message *messages; /* a bare prompt is one user message */
     size_t n_messages;
     struct rw_request_trace *traces;

@@ -61,7 +61,7 @@ bool rw_request_item_take(const cJSON *member, struct rw_item_nodes *nodes)
         const cJSON **slot;
     } SLOT[] = {
         {"prompt", &nodes->prompt}, {"messages", &nodes->messages},   {"trace", &nodes->trace},
-        {"traces", &nodes->traces}, {"reference", &nodes->reference},
+        {"traces", &nodes->traces}, {"reference", &nodes->reference}, {"tools", &nodes->tools},
     };
     struct rw_str name = rw_str_from(member->string);
     for (size_t i = 0; i < RW_COUNT(SLOT); i++) {
@@ -171,7 +171,7 @@ static rw_status read_prompt(struct rw_request_reader *r, const cJSON *node,
     if (item->messages == NULL) {
         return no_memory(r);
     }
-    item->messages[0] = (struct rw_request_message){RW_REQUEST_USER, text};
+    item->messages[0] = (struct rw_request_message){.role = RW_REQUEST_USER, .content = text};
     item->n_messages = 1;
     return RW_OK;
 }
@@ -185,6 +185,13 @@ static rw_status read_question(struct rw_request_reader *r, const struct rw_path
                                ? "give either \"prompt\" or \"messages\", not both"
                                : "a \"prompt\" (a string) or \"messages\" (a list) is needed";
         return rw_path_fail(path, r->err, RW_INVALID_REQUEST, "%s", what);
+    }
+    if (nodes->tools != NULL) {
+        struct rw_path at = {path, "tools", -1};
+        rw_status status = rw_message_tools(nodes->tools, &at, r->arena, &item->tools, r->err);
+        if (status != RW_OK) {
+            return status;
+        }
     }
     return nodes->prompt != NULL ? read_prompt(r, nodes->prompt, path, item, unusable)
                                  : read_messages(r, nodes->messages, path, item, unusable);

@@ -17,6 +17,7 @@ struct rw_request_reader {
 struct rw_item_nodes {
     const cJSON *prompt;
     const cJSON *messages;
+    const cJSON *tools;
     const cJSON *trace;
     const cJSON *traces;
     const cJSON *reference;

@@ -25,6 +25,7 @@ static const char *const FIELD[] = {
     "overlong",   "roles",
     "split",      "run",
     "stream",     "allow_special_tokens",
+    "tools",
 };
 
 const char *const RW_REQUEST_ROLES[RW_REQUEST_ROLES_COUNT] = {
@@ -396,8 +397,8 @@ static rw_status read_option(const cJSON *member, struct rw_request *out, struct
 
 static rw_status read_listed_item(struct rw_request_reader *r, const cJSON *node, size_t index)
 {
-    static const char *const ITEM_FIELD[] = {"prompt",    "messages", "trace",       "traces",
-                                             "reference", "domain",   "sample_index"};
+    static const char *const ITEM_FIELD[] = {"prompt", "tools",     "messages", "trace",
+                                             "traces", "reference", "domain",   "sample_index"};
     struct rw_path path = {NULL, "items", (long)index};
     rw_status status = rw_tree_want_object(node, &path, r->err);
     struct rw_item_nodes nodes = {0};
@@ -445,7 +446,7 @@ static rw_status read_items(struct rw_request_reader *r, const cJSON *list)
 static bool any_node(const struct rw_item_nodes *nodes)
 {
     return nodes->prompt != NULL || nodes->messages != NULL || nodes->trace != NULL ||
-           nodes->traces != NULL || nodes->reference != NULL;
+           nodes->traces != NULL || nodes->reference != NULL || nodes->tools != NULL;
 }
 
 static rw_status read_content(struct rw_request_reader *r, const cJSON *items,

@@ -3,13 +3,17 @@
 #include <math.h>
 #include <pthread.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "core/base/assert.h"
 #include "proto/suggest.h"
 
+static const double WHOLE_NUMBER_MAX = 9007199254740992.0; /* 2^53 */
+
 enum {
+    NUMBER_UNSURE = INT32_MIN,
     CJSON_NUMBER_BYTES_MAX = 63, /* its buffer; what is longer, it would cut */
     NUMBER_SHOWN_DIGITS = 16,
 };
@@ -84,6 +88,26 @@ static void mark_hidden(cJSON *node, struct marker *m)
     }
 }
 
+/* Where some number of the body has a fraction or an exponent, no whole number of it is known to be
+ * one: 1.0 and 1 are the same double. `valueint` of numbers is nobody's else. */
+static void mark_numbers(cJSON *node)
+{
+    for (; node != NULL; node = node->next) {
+        if (cJSON_IsNumber(node)) {
+            node->valueint = NUMBER_UNSURE;
+        } else if (!cJSON_IsString(node)) {
+            mark_numbers(node->child);
+        }
+    }
+}
+
+bool rw_tree_number_is_sure(const cJSON *node)
+{
+    double value = node->valuedouble;
+    return value != floor(value) ||
+           (node->valueint != NUMBER_UNSURE && fabs(value) < WHOLE_NUMBER_MAX);
+}
+
 size_t rw_tree_hidden(const cJSON *node)
 {
     if (cJSON_IsString(node)) {
@@ -117,6 +141,9 @@ rw_status rw_tree_parse(char *body, size_t len, const struct rw_guard_options *o
             return RW_NO_MEMORY;
         }
         return rw_fail(err, RW_INTERNAL, "the guard and the parser disagree about the body");
+    }
+    if (report.fractions) {
+        mark_numbers(*root);
     }
     if (report.n_hidden > 0) {
         struct marker marker = {.report = &report};

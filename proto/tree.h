@@ -16,6 +16,10 @@
 #include "core/base/str.h"
 #include "proto/guard.h"
 
+/* Whether a number is what it was written as: of a whole one, whether 1 was meant or 1.0, and that
+ * no digit is lost. */
+bool rw_tree_number_is_sure(const cJSON *node);
+
 /* Errors: the guard's, and LIMIT_EXCEEDED for a number of more than 63 characters. */
 rw_status rw_tree_parse(char *body, size_t len, const struct rw_guard_options *options,
                         struct rw_arena *arena, cJSON **root, struct rw_error *err);

@@ -85,7 +85,12 @@ rw_status rw_chat_evaluate(const struct rw_chat *chat, struct rw_arena *arena,
     layout->n_special = chat->n_special;
     memcpy(layout->special, chat->special, sizeof layout->special);
     rw_status status = rw_jinja_parse(chat->template_text, arena, &layout->jinja, err);
-    layout->uses_date = status == RW_OK && rw_jinja_uses_date(layout->jinja);
+    if (status == RW_OK && chat->tool_template_text.len > 0) {
+        status = rw_jinja_parse(chat->tool_template_text, arena, &layout->jinja_tools, err);
+    }
+    layout->uses_date = status == RW_OK &&
+                        (rw_jinja_uses_date(layout->jinja) ||
+                         (layout->jinja_tools != NULL && rw_jinja_uses_date(layout->jinja_tools)));
     if (status == RW_MODEL_UNSUPPORTED) {
         rw_error_hint(err, "write the layout into rewardd.json (core/MODEL.md section 4)");
     }

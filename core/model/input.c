@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "core/base/alloc.h"
+#include "core/io/json.h"
 #include "core/model/input_composer.h"
 #include "core/model/input_conversation.h"
 #include "core/model/split.h"
@@ -325,6 +326,18 @@ static rw_status compose(struct rw_composer *c)
     return status == RW_OK ? rw_composer_finish(c) : status;
 }
 
+/* Sections hold texts of three roles; only a template lays tools out. */
+static rw_status check_tools(const struct rw_package *package, const struct rw_trace_source *source,
+                             struct rw_error *err)
+{
+    if (package->layout->jinja != NULL || source->tools == NULL) {
+        return RW_OK;
+    }
+    rw_fail(err, RW_INVALID_REQUEST, "the recipe of this model has no place for tools");
+    rw_error_param(err, "tools");
+    return RW_INVALID_REQUEST;
+}
+
 /* What the model has no place for, where the client chose that it is no error. */
 static rw_status fit_conversation(const struct rw_package *package, struct rw_trace_source *source,
                                   struct rw_arena *arena, struct rw_input *out)
@@ -341,10 +354,19 @@ static rw_status fit_conversation(const struct rw_package *package, struct rw_tr
     return status;
 }
 
+rw_status rw_input_json(struct rw_str text, struct rw_arena *arena, const struct rw_json **out)
+{
+    return rw_json_parse(arena, text, out, NULL);
+}
+
 rw_status rw_input_build(const struct rw_package *package, const struct rw_trace_source *source,
                          struct rw_arena *arena, struct rw_input *out, struct rw_error *err)
 {
     *out = (struct rw_input){0};
+    rw_status plain = check_tools(package, source, err);
+    if (plain != RW_OK) {
+        return plain;
+    }
     size_t bytes = source_bytes(source);
     if (bytes == 0) {
         return rw_fail(err, RW_LIMIT_EXCEEDED, "a trace of over 1 GiB");

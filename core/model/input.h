@@ -22,9 +22,13 @@ enum rw_role {
     RW_ROLE_ASSISTANT
 };
 
+struct rw_json; /* core/io/json.h */
+
 struct rw_message {
     enum rw_role role;
-    struct rw_str content;
+    struct rw_str content;       /* of a list of parts: the texts of its text parts, joined */
+    const struct rw_json *whole; /* the message as it was sent, where it is more than a role of the
+                                    three and a text; NULL otherwise. Only templates read it */
 };
 
 enum rw_overlong {
@@ -60,6 +64,7 @@ struct rw_trace_source {
     const struct rw_message *messages; /* conversation before the trace; a bare prompt is one user
                                           message */
     size_t n_messages;
+    const struct rw_json *tools; /* a list, as chat templates take it; NULL = none */
     bool is_text; /* `text` is to be split by the model's rule, else `steps` is used */
     struct rw_str text;
     struct rw_split_rule split;
@@ -105,6 +110,9 @@ struct rw_input {
 };
 
 struct rw_package;
+
+/* What `whole` of a message and `tools` are made of: JSON as text. INVALID_JSON, NO_MEMORY. */
+rw_status rw_input_json(struct rw_str text, struct rw_arena *arena, const struct rw_json **out);
 
 /* All arrays live in the arena. Errors: EMPTY_TRACE, STEP_MISMATCH, CONTEXT_EXCEEDED,
  * LIMIT_EXCEEDED, INVALID_REQUEST (roles the layout cannot place), NO_MEMORY. */

@@ -92,6 +92,9 @@ rw_status rw_conversation_fit(const struct rw_places *places, enum rw_roles role
     *out = (struct rw_conversation){messages, n, 0, 0};
     bool fits = roles == RW_ROLES_ERROR || n == 0 || messages[n - 1].role != RW_ROLE_USER ||
                 messages[n - 1].content.len == 0;
+    for (size_t i = 0; i < n; i++) { /* tools and parts stay as they are: templates lay them out */
+        fits = fits || messages[i].whole != NULL;
+    }
     for (size_t i = 0; i + 1 < n && !fits; i++) {
         enum fate fate = fate_of(places, roles, messages, n, i);
         out->dropped += fate == DROP;

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "core/base/util.h"
+#include "core/io/json.h"
 #include "core/model/input_composer.h"
 #include "core/text/jinja.h"
 
@@ -144,6 +145,47 @@ static bool put_message(struct rw_arena *arena, struct rw_jinja_value *messages,
            rw_jinja_append(arena, messages, message);
 }
 
+/* Names under which a message's reasoning is passed, the first that is there counts (transformers,
+ * _REASONING_FIELDS). */
+static const struct rw_json *reasoning_of(const struct rw_json *message)
+{
+    static const char *const NAME[] = {"reasoning_content", "thinking", "reasoning"};
+    for (size_t i = 0; i < RW_COUNT(NAME); i++) {
+        const struct rw_json *value = rw_json_get(message, NAME[i]);
+        if (value != NULL && value->type != RW_JSON_NULL) {
+            return value;
+        }
+    }
+    return NULL;
+}
+
+static bool put_json(struct rw_arena *arena, struct rw_jinja_value *dict, struct rw_str key,
+                     const struct rw_json *value, uint32_t *origin)
+{
+    const char *name = rw_arena_copy(arena, key).ptr; /* the dict keeps it */
+    return name != NULL &&
+           rw_jinja_put(arena, dict, name, rw_jinja_from_client(arena, value, origin));
+}
+
+/* As apply_chat_template passes it on: members that are null are left out, and the reasoning is
+ * there under the two names that templates read. */
+static bool put_whole(struct rw_arena *arena, struct rw_jinja_value *messages,
+                      const struct rw_json *whole, uint32_t *origin)
+{
+    struct rw_jinja_value *message = rw_jinja_dict(arena);
+    const struct rw_json *reasoning = reasoning_of(whole);
+    bool good =
+        reasoning == NULL || put_json(arena, message, RW_STR("thinking"), reasoning, origin);
+    RW_JSON_EACH (member, whole) {
+        if (member->type != RW_JSON_NULL) {
+            good = good && put_json(arena, message, member->key, member, origin);
+        }
+    }
+    good = good && (reasoning == NULL ||
+                    put_json(arena, message, RW_STR("reasoning_content"), reasoning, origin));
+    return good && rw_jinja_append(arena, messages, message);
+}
+
 /* Messages are numbered from 1 on, the turn behind them; *first is its first number. */
 static const struct rw_jinja_value *make_context(struct rw_composer *c, const struct turn *t,
                                                  uint32_t *first)
@@ -157,14 +199,21 @@ static const struct rw_jinja_value *make_context(struct rw_composer *c, const st
     bool good = globals != NULL && messages != NULL;
     for (size_t i = 0; i < c->source->n_messages && good; i++) {
         const struct rw_message *m = &c->source->messages[i];
+        if (m->whole != NULL) {
+            good = put_whole(arena, messages, m->whole, &origin);
+            continue;
+        }
         good = put_message(arena, messages, ROLE[m->role], m->content, origin);
         origin += (uint32_t)m->content.len;
     }
+    const struct rw_jinja_value *tools =
+        c->source->tools != NULL ? rw_jinja_from_client(arena, c->source->tools, &origin)
+                                 : rw_jinja_none(arena);
     *first = origin;
     good =
         good && put_message(arena, messages, "assistant", (struct rw_str){t->ptr, t->len}, origin);
     good = good && rw_jinja_put(arena, globals, "messages", messages) &&
-           rw_jinja_put(arena, globals, "tools", rw_jinja_none(arena)) &&
+           rw_jinja_put(arena, globals, "tools", tools) &&
            rw_jinja_put(arena, globals, "documents", rw_jinja_none(arena)) &&
            rw_jinja_put(arena, globals, "add_generation_prompt", rw_jinja_bool(arena, false));
     for (size_t i = 0; i < c->layout->n_special && good; i++) {
@@ -279,8 +328,9 @@ static rw_status check_conversation(struct rw_composer *c)
     const struct rw_message *last = &source->messages[source->n_messages - 1];
     const char *why = last->role != RW_ROLE_USER
                           ? "the last message before a trace must be the user's"
-                      : last->content.len == 0 && !source->no_question ? "the prompt is empty"
-                                                                       : NULL;
+                      : last->content.len == 0 && last->whole == NULL && !source->no_question
+                          ? "the prompt is empty"
+                          : NULL;
     if (why == NULL) {
         rw_status status = RW_OK;
         for (size_t i = 0; i < source->n_messages && status == RW_OK; i++) {
@@ -306,7 +356,10 @@ rw_status rw_composer_template(struct rw_composer *c)
     if (context.globals == NULL) {
         return rw_composer_no_memory(c);
     }
-    status = rw_jinja_render(c->layout->jinja, &context, c->arena, &r.text, c->err);
+    const struct rw_jinja *jinja = c->source->tools != NULL && c->layout->jinja_tools != NULL
+                                       ? c->layout->jinja_tools
+                                       : c->layout->jinja;
+    status = rw_jinja_render(jinja, &context, c->arena, &r.text, c->err);
     if (status == RW_OK) {
         c->tokens.max += 2 * r.text.len; /* the template's own words, and what NFC makes of them */
         status = read_text(&r);

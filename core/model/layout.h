@@ -98,6 +98,7 @@ struct rw_layout {
     /* The folder's chat template, which lays out everything but the steps; NULL: the sections do.
      */
     const struct rw_jinja *jinja;
+    const struct rw_jinja *jinja_tools; /* where tools are given; NULL: the same */
     struct rw_special special[RW_SPECIALS_MAX];
     size_t n_special;
     bool uses_date; /* what the folder's template renders depends on the date it is told */

@@ -105,23 +105,38 @@ bool rw_jinja_put(struct rw_arena *arena, struct rw_jinja_value *dict, const cha
     return dict != NULL && value != NULL && rw_tval_put(arena, dict->value, key, value->value);
 }
 
-static struct rw_jinja_value *from_members(struct rw_arena *arena, const struct rw_json *json)
+/* `origin` NULL: the template's own. */
+static struct rw_jinja_value *convert(struct rw_arena *arena, const struct rw_json *json,
+                                      uint32_t *origin);
+
+static uint32_t number_of(uint32_t *origin, struct rw_str text)
+{
+    uint32_t first = origin != NULL ? *origin : RW_ORIGIN_TEMPLATE;
+    if (origin != NULL) {
+        *origin += (uint32_t)text.len;
+    }
+    return first;
+}
+
+static struct rw_jinja_value *from_members(struct rw_arena *arena, const struct rw_json *json,
+                                           uint32_t *origin)
 {
     bool array = json->type == RW_JSON_ARRAY;
     struct rw_jinja_value *out = array ? rw_jinja_list(arena) : rw_jinja_dict(arena);
     bool good = out != NULL;
     RW_JSON_EACH (child, json) {
-        struct rw_jinja_value *item = good ? rw_jinja_from_json(arena, child) : NULL;
+        uint32_t name = array || !good ? 0 : number_of(origin, child->key);
+        struct rw_jinja_value *item = good ? convert(arena, child, origin) : NULL;
         struct rw_tval key;
-        good =
-            item != NULL && (array ? rw_jinja_append(arena, out, item)
-                                   : rw_tval_string(arena, child->key, RW_ORIGIN_TEMPLATE, &key) &&
-                                         rw_tval_set(arena, out->value.dict, key, item->value));
+        good = item != NULL && (array ? rw_jinja_append(arena, out, item)
+                                      : rw_tval_string(arena, child->key, name, &key) &&
+                                            rw_tval_set(arena, out->value.dict, key, item->value));
     }
     return good ? out : NULL;
 }
 
-struct rw_jinja_value *rw_jinja_from_json(struct rw_arena *arena, const struct rw_json *json)
+static struct rw_jinja_value *convert(struct rw_arena *arena, const struct rw_json *json,
+                                      uint32_t *origin)
 {
     int64_t whole;
     switch (json->type) {
@@ -134,10 +149,21 @@ struct rw_jinja_value *rw_jinja_from_json(struct rw_arena *arena, const struct r
         return wrap(arena, rw_json_i64(json, &whole) ? RW_TVAL_OF_INT(whole)
                                                      : RW_TVAL_OF_FLOAT(json->number));
     case RW_JSON_STRING:
-        return rw_jinja_str(arena, json->text, RW_ORIGIN_TEMPLATE);
+        return rw_jinja_str(arena, json->text, number_of(origin, json->text));
     default:
-        return from_members(arena, json);
+        return from_members(arena, json, origin);
     }
+}
+
+struct rw_jinja_value *rw_jinja_from_json(struct rw_arena *arena, const struct rw_json *json)
+{
+    return convert(arena, json, NULL);
+}
+
+struct rw_jinja_value *rw_jinja_from_client(struct rw_arena *arena, const struct rw_json *json,
+                                            uint32_t *origin)
+{
+    return convert(arena, json, origin);
 }
 
 static uint32_t *origins(struct rw_arena *arena, const struct rw_tstr *text)

@@ -62,6 +62,10 @@ bool rw_jinja_put(struct rw_arena *arena, struct rw_jinja_value *dict, const cha
                   const struct rw_jinja_value *value);
 /* All texts in it count as the template's. NULL without memory or beyond the depth. */
 struct rw_jinja_value *rw_jinja_from_json(struct rw_arena *arena, const struct rw_json *json);
+/* The same of what a client sent: the bytes of its texts, keys included, are numbered from *origin
+ * on, which is left behind the last. */
+struct rw_jinja_value *rw_jinja_from_client(struct rw_arena *arena, const struct rw_json *json,
+                                            uint32_t *origin);
 
 struct rw_jinja_context {
     const struct rw_jinja_value *globals; /* a dict: messages, tools, bos_token, ... */

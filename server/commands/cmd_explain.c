@@ -25,6 +25,7 @@ struct explain {
     const char *model;
     const char *prompt;
     const char *messages; /* JSON */
+    const char *tools;    /* JSON */
     const char *trace;
     const char *steps; /* JSON */
     bool json;
@@ -54,19 +55,27 @@ static rw_status parse_list(struct explain *e, const char *name, const char *tex
     return RW_OK;
 }
 
-static bool read_role(const struct rw_json *value, enum rw_role *role)
+/* As the API reads them; what a template is told stands in `whole`. */
+static enum rw_role role_of(const struct rw_json *value)
 {
-    *role = rw_json_is_string(value, "system")      ? RW_ROLE_SYSTEM
-            : rw_json_is_string(value, "assistant") ? RW_ROLE_ASSISTANT
-                                                    : RW_ROLE_USER;
-    return *role != RW_ROLE_USER || rw_json_is_string(value, "user");
+    return rw_json_is_string(value, "system") || rw_json_is_string(value, "developer")
+               ? RW_ROLE_SYSTEM
+           : rw_json_is_string(value, "assistant") ? RW_ROLE_ASSISTANT
+                                                   : RW_ROLE_USER;
+}
+
+static bool is_named(const struct rw_json *role)
+{
+    return rw_json_is_string(role, "system") || rw_json_is_string(role, "user") ||
+           rw_json_is_string(role, "assistant");
 }
 
 static rw_status read_messages(struct explain *e)
 {
     const struct rw_json *list;
     if (e->messages == NULL) {
-        e->message[0] = (struct rw_message){RW_ROLE_USER, rw_str_from(e->prompt)};
+        e->message[0] =
+            (struct rw_message){.role = RW_ROLE_USER, .content = rw_str_from(e->prompt)};
         e->source.n_messages = 1;
         return RW_OK;
     }
@@ -77,13 +86,19 @@ static rw_status read_messages(struct explain *e)
     RW_JSON_EACH (item, list) {
         struct rw_message *to = &e->message[e->source.n_messages++];
         const struct rw_json *content = rw_json_get(item, "content");
-        if (content == NULL || content->type != RW_JSON_STRING ||
-            !read_role(rw_json_get(item, "role"), &to->role)) {
+        const struct rw_json *role = rw_json_get(item, "role");
+        if (role == NULL || role->type != RW_JSON_STRING) {
             return rw_fail(&e->err, RW_CONFIG,
-                           "--messages: an entry is {\"role\": \"system|user|assistant\", "
-                           "\"content\": \"...\"}");
+                           "--messages: an entry is an object with \"role\" and \"content\"");
         }
-        to->content = content->text;
+        bool text = content != NULL && content->type == RW_JSON_STRING;
+        to->role = role_of(role);
+        to->content = text ? content->text : (struct rw_str){0};
+        bool plain = text && is_named(role) && item->count == 2;
+        to->whole = plain ? NULL : item;
+    }
+    if (e->tools != NULL) {
+        return parse_list(e, "tools", e->tools, MESSAGES_MAX, &e->source.tools);
     }
     return RW_OK;
 }
@@ -318,6 +333,8 @@ int rw_command_explain(int argc, char **argv)
         {"model", RW_ARGUMENT_TEXT, &e.model, "DIR", "as of the daemon: DIR[,base=DIR][,preset=P]"},
         {"prompt", RW_ARGUMENT_TEXT, &e.prompt, "TEXT", "the question, or"},
         {"messages", RW_ARGUMENT_TEXT, &e.messages, "JSON", "a list of {role, content}"},
+        {"tools", RW_ARGUMENT_TEXT, &e.tools, "JSON",
+         "a list of tools, for templates that take them"},
         {"trace", RW_ARGUMENT_TEXT, &e.trace, "TEXT", "the answer as one text, or"},
         {"steps", RW_ARGUMENT_TEXT, &e.steps, "JSON", "a list of its steps"},
         {"json", RW_ARGUMENT_SWITCH, &e.json, "", "one JSON object"},

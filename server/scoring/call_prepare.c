@@ -104,6 +104,12 @@ static rw_status choose_models(struct rw_call *call, struct rw_error *err)
     return RW_OK;
 }
 
+/* Of the request's own writing, so that only memory can fail. */
+static bool read_json(struct rw_call *call, struct rw_str text, const struct rw_json **out)
+{
+    return rw_input_json(text, &call->arena, out) == RW_OK;
+}
+
 /* The request's messages in the core's words; the two layers do not know each other. */
 static struct rw_message *to_messages(struct rw_call *call, const struct rw_request_item *item)
 {
@@ -114,6 +120,10 @@ static struct rw_message *to_messages(struct rw_call *call, const struct rw_requ
         out[i].role = m->role == RW_REQUEST_SYSTEM ? RW_ROLE_SYSTEM
                       : m->role == RW_REQUEST_USER ? RW_ROLE_USER
                                                    : RW_ROLE_ASSISTANT;
+        out[i].whole = NULL;
+        if (m->whole.ptr != NULL && !read_json(call, m->whole, &out[i].whole)) {
+            return NULL;
+        }
     }
     return out;
 }
@@ -149,6 +159,7 @@ static rw_status build_input(struct rw_call_trace *trace, int which,
     const struct rw_trace_source source = {
         .messages = messages,
         .n_messages = trace->request_item->n_messages,
+        .tools = trace->tools,
         .is_text = trace->request->is_text,
         .text = trace->request->text,
         .ended = trace->request->ended,
@@ -244,12 +255,17 @@ static size_t prepare_item(struct rw_call *call, size_t at, struct rw_call_trace
     if (messages != NULL) {
         question = rw_probe_question(messages, item->n_messages, &call->arena);
     }
+    const struct rw_json *tools = NULL;
+    if (item->tools.ptr != NULL && !read_json(call, item->tools, &tools)) {
+        messages = NULL;
+    }
     for (size_t t = 0; t < item->n_traces && !atomic_load(&call->flags.gone); t++) {
         struct rw_call_trace *trace = &traces[t];
         *trace = (struct rw_call_trace){.call = call,
                                         .item = (uint32_t)at,
                                         .index = (uint32_t)t,
                                         .request_item = item,
+                                        .tools = tools,
                                         .request = &item->traces[t],
                                         .question = question};
         if (!build_parts(trace, messages)) {

@@ -67,6 +67,7 @@ struct rw_call_trace {
     uint32_t item;
     uint32_t index;
     const struct rw_request_item *request_item;
+    const struct rw_json *tools; /* of the item, in the core's words; NULL = none */
     const struct rw_request_trace *request;
     struct rw_call_part part[RW_PARTS];
     struct rw_str question;       /* the user's messages, for the flags */

@@ -116,7 +116,7 @@ static const struct {
 START_TEST(turns_find_their_place)
 {
     for (size_t i = 0; i < RW_COUNT(CASE); i++) {
-        struct rw_message turns[TURNS_MAX];
+        struct rw_message turns[TURNS_MAX] = {0};
         struct rw_conversation fit;
         char got[256] = "";
         size_t n = read_turns(CASE[i].turns, turns);
@@ -133,7 +133,7 @@ END_TEST
 START_TEST(without_memory)
 {
     struct rw_arena none;
-    struct rw_message turns[TURNS_MAX];
+    struct rw_message turns[TURNS_MAX] = {0};
     struct rw_conversation fit;
     const struct rw_places places = NONE;
     size_t n = read_turns("s:x|u:q", turns);
