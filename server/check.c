@@ -10,6 +10,7 @@
 #include "core/base/util.h"
 #include "server/auth.h"
 #include "server/http/listener.h"
+#include "server/http/tls.h"
 #include "server/model_choice.h"
 #include "server/runs/keep.h"
 #include "server/runs/runs.h"
@@ -72,6 +73,13 @@ static rw_status check_run_bounds(const struct rw_options *options, struct rw_er
                           RW_RUN_WINDOW_MIN, RW_RUN_WINDOW_MAX);
 }
 
+static rw_status check_tls_pair(const struct rw_options *options, struct rw_error *err)
+{
+    return (options->tls_cert == NULL) == (options->tls_key == NULL)
+               ? RW_OK
+               : rw_fail(err, RW_CONFIG, "--tls-cert and --tls-key go together");
+}
+
 rw_status rw_check_options(const struct rw_options *options, struct rw_error *err)
 {
     struct rw_arena arena;
@@ -81,6 +89,9 @@ rw_status rw_check_options(const struct rw_options *options, struct rw_error *er
         status = check_reach(options, options->listen.items[i], &arena, err);
     }
     rw_arena_fini(&arena);
+    if (status == RW_OK) {
+        status = check_tls_pair(options, err);
+    }
     if (status == RW_OK) {
         status = check_models_given(options, err);
     }
@@ -203,6 +214,19 @@ static void check_keys(struct checking *c)
     }
 }
 
+static void check_tls(struct checking *c)
+{
+    struct rw_error err = {0};
+    struct rw_tls *tls = NULL;
+    const struct rw_options *o = c->options;
+    rw_status status = check_tls_pair(o, &err);
+    if (status == RW_OK && o->tls_cert != NULL) {
+        status = rw_tls_new(o->tls_cert, o->tls_key, NULL, &RW_CLOCK_SYSTEM, 0, &tls, &err);
+    }
+    note(c, status, &err);
+    rw_tls_free(tls);
+}
+
 /* A database that is not there yet is not made. */
 static void check_runs(struct checking *c)
 {
@@ -288,6 +312,7 @@ size_t rw_check_everything(const struct rw_options *options,
     check_engine(&c);
     check_addresses(&c);
     check_keys(&c);
+    check_tls(&c);
     check_runs(&c);
     check_models(&c);
     rw_arena_fini(&c.arena);

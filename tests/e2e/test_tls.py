@@ -291,7 +291,12 @@ def test_other_kinds_of_key(secure, kind):
 def refusal(*options):
     words = [FAKE, "--model", "process", "--listen", "127.0.0.1:0", *map(str, options)]
     done = subprocess.run(words, capture_output=True, text=True, timeout=20)
-    assert done.returncode != 0
+    assert done.returncode in (1, 2)
+    checked = subprocess.run([*words, "--check-config"], capture_output=True, text=True, timeout=20)
+    assert (
+        checked.returncode in (1, 2)
+        and done.stderr.split("\n")[0] in checked.stdout + checked.stderr
+    )
     return done.stderr
 
 
