@@ -11,6 +11,7 @@
 #include "core/base/status.h"
 #include "core/base/str.h"
 #include "proto/limits.h"
+#include "proto/verify_options.h"
 
 enum rw_request_role {
     RW_REQUEST_SYSTEM,
@@ -156,7 +157,8 @@ struct rw_request {
     /* Names of gates, "min_process" or a flag's; which names exist is for the server to say. */
     struct rw_str gates[RW_GATES_MAX];
     size_t n_gates;
-    struct rw_str domain; /* of all items without their own; ptr NULL when absent */
+    struct rw_str domain;            /* of all items without their own; ptr NULL when absent */
+    struct rw_verify_options verify; /* how outcome.verified compares answers */
     enum rw_overlong_policy overlong;
     enum rw_request_roles roles;
     enum rw_request_split split;

@@ -437,3 +437,33 @@ rw_status rw_request_item_read(struct rw_request_reader *reader, const struct rw
     }
     return RW_OK;
 }
+
+/* ---- how answers are compared ---------------------------------------------------------------- */
+
+static const double TOLERANCE_MAX = 0.5;
+
+rw_status rw_request_item_verify(const cJSON *node, const struct rw_path *path,
+                                 struct rw_verify_options *out, struct rw_error *err)
+{
+    static const char *const FIELDS[] = {"tolerance", "rounding", "ordered",
+                                         "units",     "any_box",  "read_thinking"};
+    bool *const SWITCH[] = {NULL,        &out->rounding, &out->ordered,
+                            &out->units, &out->any_box,  &out->read_thinking};
+    rw_status status = rw_tree_want_object(node, path, err);
+    for (const cJSON *m = node->child; m != NULL && status == RW_OK; m = m->next) {
+        struct rw_path at = {path, m->string, -1};
+        size_t i = 0;
+        while (i < RW_COUNT(FIELDS) && !rw_str_is(rw_str_from(m->string), FIELDS[i])) {
+            i++;
+        }
+        if (i == RW_COUNT(FIELDS)) {
+            return rw_request_item_unknown(path, m, FIELDS, RW_COUNT(FIELDS), err);
+        }
+        if (cJSON_IsNull(m)) {
+            continue;
+        }
+        status = i == 0 ? rw_tree_want_number(m, &at, 0, TOLERANCE_MAX, &out->tolerance, err)
+                        : rw_tree_want_bool(m, &at, SWITCH[i], err);
+    }
+    return status;
+}

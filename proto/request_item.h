@@ -42,4 +42,8 @@ rw_status rw_request_item_domain(const cJSON *node, const struct rw_path *path, 
 rw_status rw_request_item_unknown(const struct rw_path *up, const cJSON *member,
                                   const char *const *known, size_t n_known, struct rw_error *err);
 
+/* `options` of POST /v1/verify, `verify` of POST /v1/rewards. Unknown names are errors. */
+rw_status rw_request_item_verify(const cJSON *node, const struct rw_path *path,
+                                 struct rw_verify_options *out, struct rw_error *err);
+
 #endif

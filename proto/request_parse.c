@@ -223,6 +223,12 @@ static rw_status read_overlong(const cJSON *node, const struct rw_path *path,
     return status;
 }
 
+static rw_status read_verify(const cJSON *node, const struct rw_path *path, struct rw_request *out,
+                             struct rw_error *err)
+{
+    return rw_request_item_verify(node, path, &out->verify, err);
+}
+
 static rw_status read_stop_below(const cJSON *node, const struct rw_path *path,
                                  struct rw_request *out, struct rw_error *err)
 {
@@ -377,6 +383,7 @@ static const struct {
     {"run", false, read_run},
     {"stream", false, read_stream},
     {"allow_special_tokens", false, read_allow_special},
+    {"verify", false, read_verify},
 };
 
 static rw_status read_option(const cJSON *member, struct rw_request *out, struct rw_error *err)

@@ -10,7 +10,6 @@ enum {
 };
 
 static const double WHOLE_MAX = 9007199254740991.0; /* 2^53 - 1 */
-static const double TOLERANCE_MAX = 0.5;
 
 struct reader {
     const struct rw_limits *limits;
@@ -137,29 +136,6 @@ static rw_status read_item(struct reader *r, const cJSON *node, const struct rw_
     return status;
 }
 
-static rw_status read_options(struct reader *r, const cJSON *node, struct rw_verify_request *out)
-{
-    static const char *const FIELDS[] = {"tolerance", "rounding", "ordered",
-                                         "units",     "any_box",  "read_thinking"};
-    bool *const SWITCH[] = {NULL,        &out->rounding, &out->ordered,
-                            &out->units, &out->any_box,  &out->read_thinking};
-    struct rw_path up = {NULL, "options", -1};
-    rw_status status = rw_tree_want_object(node, &up, r->err);
-    for (const cJSON *m = node->child; m != NULL && status == RW_OK; m = m->next) {
-        struct rw_path path = {&up, m->string, -1};
-        size_t at = 0;
-        while (at < RW_COUNT(FIELDS) && !rw_str_is(rw_str_from(m->string), FIELDS[at])) {
-            at++;
-        }
-        status = at == RW_COUNT(FIELDS)
-                     ? rw_request_item_unknown(&up, m, FIELDS, RW_COUNT(FIELDS), r->err)
-                 : at == 0
-                     ? rw_tree_want_number(m, &path, 0, TOLERANCE_MAX, &out->tolerance, r->err)
-                     : rw_tree_want_bool(m, &path, SWITCH[at], r->err);
-    }
-    return status;
-}
-
 static rw_status read_items(struct reader *r, const cJSON *list, struct rw_verify_request *out)
 {
     struct rw_path path = {NULL, "items", -1};
@@ -190,7 +166,8 @@ static rw_status read_body(struct reader *r, const cJSON *root, struct rw_verify
     const cJSON *items = cJSON_GetObjectItemCaseSensitive(root, "items");
     const cJSON *options = cJSON_GetObjectItemCaseSensitive(root, "options");
     if (options != NULL && !cJSON_IsNull(options)) {
-        status = read_options(r, options, out);
+        struct rw_path path = {NULL, "options", -1};
+        status = rw_request_item_verify(options, &path, &out->options, r->err);
     }
     if (items != NULL) {
         for (const cJSON *m = root->child; m != NULL && status == RW_OK; m = m->next) {

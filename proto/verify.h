@@ -20,6 +20,7 @@
 #include "core/base/str.h"
 #include "proto/limits.h"
 #include "proto/reply.h"
+#include "proto/verify_options.h"
 
 enum {
     RW_VERIFY_ITEMS_MAX = 65536, /* of a request */
@@ -35,12 +36,7 @@ struct rw_verify_item {
 struct rw_verify_request {
     struct rw_verify_item *items;
     size_t n;
-    double tolerance; /* options; see core/answer/answer.h */
-    bool rounding;
-    bool ordered;
-    bool units;
-    bool any_box;
-    bool read_thinking;
+    struct rw_verify_options options;
 };
 
 /* `lenient`: names that nobody knows are passed over, not refused. */

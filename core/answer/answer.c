@@ -1,9 +1,9 @@
 #include "core/answer/answer.h"
 
+#include "core/answer/choose.h"
 #include "core/answer/compare.h"
 #include "core/answer/find.h"
 #include "core/answer/lexeme.h"
-#include "core/answer/parse.h"
 #include "core/answer/word.h"
 #include "core/base/arena.h"
 #include "core/base/scan.h"
@@ -11,8 +11,6 @@
 
 enum {
     ARENA_MAX = 8 << 20, /* bytes of one comparison: trees, and texts without calculator notes */
-    JOIN_BYTES_MAX = 48, /* between two boxes that make one list */
-    GIVEN_MAX = 400,     /* bytes of a trace that is an answer and nothing else */
     SEARCHED_STEPS = 2,  /* for a reference that stands before an unmarked answer */
 };
 
@@ -22,27 +20,7 @@ static const struct rw_answer_options DEFAULT = {.tolerance = 0};
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-/* An answer that was read. Lies where it was made: the tree points into it. */
-struct reading {
-    struct rw_str text;
-    bool math;
-    bool lexed;
-    struct rw_lexemes lexemes;
-    const struct rw_node *node; /* NULL: not read yet, or no memory */
-};
-
-static void read_answer(struct rw_str text, bool math, struct rw_arena *arena, struct reading *out)
-{
-    out->text = rw_find_trim(text);
-    out->math = math;
-    out->node = NULL;
-    out->lexed = rw_lexemes_read(out->text, math, &out->lexemes);
-    if (out->lexed) {
-        out->node = rw_parse_answer(&out->lexemes, arena);
-    }
-}
-
-static enum rw_verified decide(const struct reading *a, const struct reading *b,
+static enum rw_verified decide(const struct rw_reading *a, const struct rw_reading *b,
                                const struct rw_answer_options *options, struct rw_arena *arena,
                                enum rw_answer_rule *rule)
 {
@@ -77,11 +55,11 @@ enum rw_verified rw_answer_equal_by(struct rw_str answer, struct rw_str referenc
                                     enum rw_answer_rule *rule)
 {
     struct rw_arena arena;
-    struct reading a;
-    struct reading b;
+    struct rw_reading a;
+    struct rw_reading b;
     rw_arena_init(&arena, ARENA_MAX);
-    read_answer(answer, false, &arena, &a);
-    read_answer(reference, false, &arena, &b);
+    rw_choose_read(answer, false, &arena, &a);
+    rw_choose_read(reference, false, &arena, &b);
     enum rw_verified v = decide(&a, &b, options != NULL ? options : &DEFAULT, &arena, rule);
     rw_arena_fini(&arena);
     return v;
@@ -93,263 +71,15 @@ enum rw_verified rw_answer_equal(struct rw_str answer, struct rw_str reference)
     return rw_answer_equal_by(answer, reference, NULL, &rule);
 }
 
-/* ---- choosing -------------------------------------------------------------------------------- */
-
-/* The answer of a text, and what to read it from. */
-struct choice {
-    enum rw_answer_evidence evidence;
-    int64_t step;
-    size_t begin;
-    size_t end;
-    bool math;
-    size_t place;    /* of the evidence, when it is marked */
-    bool taken_back; /* the last box is empty */
-    bool guessed;    /* the last formula of a text, for want of anything better */
-    bool joined;     /* several boxes, as one list */
-};
-
-static struct rw_str text_of(const struct rw_found *f, const struct choice *c)
-{
-    return c->step < 0 ? RW_STR("") : rw_str_slice(f->steps[c->step], c->begin, c->end);
-}
-
-/* Read whole: no words, and nothing in it that could not be read. */
-static bool is_whole(const struct rw_node *node)
-{
-    if (node->kind == RW_NODE_LIST) {
-        RW_NODE_EACH (child, node) {
-            if (child->kind >= RW_NODE_TEXT) {
-                return false;
-            }
-        }
-    }
-    return node->kind < RW_NODE_TEXT;
-}
-
-static bool is_value(struct rw_str text, struct rw_arena *arena)
-{
-    struct reading r;
-    read_answer(text, false, arena, &r);
-    return r.node != NULL && is_whole(r.node);
-}
-
-static void take_place(const struct rw_found *f, size_t at, struct choice *out)
-{
-    const struct rw_place *p = &f->place[at];
-    *out = (struct choice){.evidence = p->evidence,
-                           .step = (int64_t)p->step,
-                           .begin = p->begin,
-                           .end = p->end,
-                           .math = p->evidence == RW_ANSWER_BOX,
-                           .place = at,
-                           .taken_back = p->evidence == RW_ANSWER_BOX && p->end == p->begin};
-}
-
-/* Only marks of a list between two boxes, or a name and "=". */
-static bool joins(struct rw_str between)
-{
-    static const char *const WORDS[] = {"and", "or", "text", "quad", "qquad", "\xE5\x92\x8C"};
-    bool separator = false;
-    if (between.len > JOIN_BYTES_MAX) {
-        return false;
-    }
-    for (size_t i = 0; i < between.len;) {
-        char c = between.ptr[i];
-        size_t end = i;
-        while (end < between.len && rw_scan_letter(between.ptr[end])) {
-            end++;
-        }
-        if (end > i) {
-            struct rw_str word = rw_str_slice(between, i, end);
-            bool known = false;
-            for (size_t k = 0; k < RW_COUNT(WORDS); k++) {
-                known = known || rw_str_is(word, WORDS[k]);
-            }
-            bool name = word.len == 1 && end < between.len &&
-                        rw_str_find(rw_str_slice(between, end, between.len), RW_STR("="), 0) <
-                            between.len - end;
-            if (!known && !name) {
-                return false;
-            }
-            separator = separator || rw_str_is(word, "and") || rw_str_is(word, "or");
-            i = end;
-            continue;
-        }
-        separator = separator || c == ',' || c == ';';
-        if (!rw_scan_space(c) && (c == 0 || strchr(",;$=\\{}()[]&._0123456789", c) == NULL)) {
-            return false;
-        }
-        i++;
-    }
-    return separator;
-}
-
-/* "x = \boxed{1}": the name belongs to it. */
-static size_t with_name(struct rw_str text, size_t mark)
-{
-    size_t at = mark;
-    while (at > 0 && (rw_scan_space(text.ptr[at - 1]) || text.ptr[at - 1] == '$')) {
-        at--;
-    }
-    if (at == 0 || text.ptr[at - 1] != '=') {
-        return mark;
-    }
-    at--;
-    while (at > 0 && rw_scan_space(text.ptr[at - 1])) {
-        at--;
-    }
-    size_t end = at;
-    while (at > 1 && text.ptr[at - 1] != 0 && strchr("_{}0123456789", text.ptr[at - 1]) != NULL) {
-        at--;
-    }
-    at = at < end && text.ptr[at] != '_' ? end : at;
-    bool letter =
-        at > 0 && rw_scan_letter(text.ptr[at - 1]) && (unsigned char)text.ptr[at - 1] < 0x80;
-    bool alone =
-        at == 1 || (at > 1 && (rw_scan_space(text.ptr[at - 2]) || text.ptr[at - 2] == '$'));
-    return letter && alone ? at - 1 : mark;
-}
-
-/* Boxes one after the other are one list. */
-static void join_boxes(const struct rw_found *f, struct choice *c)
-{
-    const struct rw_place *last = &f->place[c->place];
-    const struct rw_place *first = last;
-    struct rw_str text = f->steps[last->step];
-    for (size_t i = c->place; i > 0; i--) {
-        const struct rw_place *p = &f->place[i - 1];
-        if (p->evidence != RW_ANSWER_BOX || p->step != last->step ||
-            !joins(rw_str_slice(text, p->behind, first->mark))) {
-            break;
-        }
-        first = p;
-    }
-    if (first != last && last->end > last->begin) {
-        c->begin = with_name(text, first->mark);
-        c->end = last->behind;
-        c->joined = true;
-    }
-}
-
-/* "Final Answer: The volume is 120.": the last formula of the sentence. */
-static bool sentence_answer(const struct rw_found *f, struct choice *c)
-{
-    struct rw_str text = text_of(f, c);
-    struct rw_str found = rw_find_last_formula(text, &c->math);
-    if (found.len == 0) {
-        return false;
-    }
-    c->begin += (size_t)(found.ptr - text.ptr);
-    c->end = c->begin + found.len;
-    c->guessed = true;
-    return true;
-}
-
-/* The last place whose text reads as an answer; boxes and tags have the say whatever is in them. */
-static bool choose_marked(const struct rw_found *f, struct rw_arena *arena, struct choice *out)
-{
-    for (size_t i = f->n; i > 0; i--) {
-        const struct rw_place *p = &f->place[i - 1];
-        take_place(f, i - 1, out);
-        if (p->evidence == RW_ANSWER_BOX || p->evidence == RW_ANSWER_TAG ||
-            is_value(text_of(f, out), arena)) {
-            if (p->evidence == RW_ANSWER_BOX) {
-                join_boxes(f, out);
-            }
-            return true;
-        }
-        if (p->sentence && sentence_answer(f, out)) {
-            return true;
-        }
-    }
-    if (f->n > 0) {
-        take_place(f, f->n - 1, out); /* words */
-    }
-    return f->n > 0;
-}
-
-static struct rw_str counted(const struct rw_found *f, size_t step)
-{
-    struct rw_str text = f->steps[step];
-    size_t end = step + 1 == f->n_steps ? RW_MIN(f->last_end, text.len) : text.len;
-    size_t begin = step == f->first ? RW_MIN(f->first_begin, end) : 0;
-    return rw_str_slice(text, begin, end);
-}
-
-/* Behind the thinking, the last step that has text. */
-static struct rw_str last_text(const struct rw_found *f, size_t *step)
-{
-    for (size_t i = f->n_steps; i > f->first; i--) {
-        struct rw_str text = counted(f, i - 1);
-        if (rw_str_trim(text).len > 0) {
-            *step = i - 1;
-            return text;
-        }
-    }
-    return RW_STR("");
-}
-
-static bool choose_unmarked(const struct rw_found *f, struct choice *out)
-{
-    size_t step = 0;
-    struct rw_str text = last_text(f, &step);
-    struct rw_str found = rw_find_last_formula(text, &out->math);
-    if (found.len == 0) {
-        return false;
-    }
-    size_t begin = (size_t)(found.ptr - f->steps[step].ptr);
-    *out = (struct choice){.evidence = RW_ANSWER_UNMARKED,
-                           .step = (int64_t)step,
-                           .begin = begin,
-                           .end = begin + found.len,
-                           .guessed = true,
-                           .math = out->math};
-    return true;
-}
-
-/* The only text there is, when it is an answer and nothing else. */
-static bool choose_given(const struct rw_found *f, struct rw_arena *arena, struct choice *out)
-{
-    size_t step = 0;
-    struct rw_str text = rw_find_trim(last_text(f, &step));
-    for (size_t i = f->first; i < step; i++) {
-        if (rw_str_trim(counted(f, i)).len > 0) {
-            return false;
-        }
-    }
-    if (text.len == 0 || text.len > GIVEN_MAX || !is_value(text, arena)) {
-        return false;
-    }
-    size_t begin = (size_t)(text.ptr - f->steps[step].ptr);
-    *out = (struct choice){.evidence = RW_ANSWER_GIVEN,
-                           .step = (int64_t)step,
-                           .begin = begin,
-                           .end = begin + text.len};
-    return true;
-}
-
-static bool choose(const struct rw_found *f, struct rw_arena *arena, struct choice *out)
-{
-    *out = (struct choice){.step = -1};
-    if (choose_marked(f, arena, out)) {
-        return true;
-    }
-    if (f->n == 0 && (choose_given(f, arena, out) || choose_unmarked(f, out))) {
-        return true;
-    }
-    *out = (struct choice){.step = -1};
-    return false;
-}
-
 struct rw_str rw_answer_extract(const struct rw_str *steps, size_t n_steps, int64_t *step)
 {
     struct rw_arena arena;
     struct rw_found found;
-    struct choice c = {.step = -1};
+    struct rw_choice c = {.step = -1};
     struct rw_str text = RW_STR("");
     rw_arena_init(&arena, ARENA_MAX);
     *step = (int64_t)n_steps - 1;
-    if (rw_find(steps, n_steps, false, &arena, &found) && choose(&found, &arena, &c)) {
+    if (rw_find(steps, n_steps, false, &arena, &found) && rw_choose(&found, &arena, &c)) {
         *step = c.step;
         text = rw_str_slice(steps[c.step], c.begin, c.end);
     }
@@ -360,9 +90,9 @@ struct rw_str rw_answer_extract(const struct rw_str *steps, size_t n_steps, int6
 static struct rw_str reference_in(struct rw_str reference, struct rw_arena *arena, bool *math)
 {
     struct rw_found found;
-    struct choice c;
+    struct rw_choice c;
     *math = false;
-    if (!rw_find(&reference, 1, false, arena, &found) || !choose_marked(&found, arena, &c) ||
+    if (!rw_find(&reference, 1, false, arena, &found) || !rw_choose_marked(&found, arena, &c) ||
         c.end == c.begin) {
         return reference;
     }
@@ -422,11 +152,11 @@ static bool states(struct rw_str text, double wanted)
 }
 
 /* Is there another formula than the answer in the last steps? */
-static bool other_formulas(const struct rw_found *f, const struct choice *c)
+static bool other_formulas(const struct rw_found *f, const struct rw_choice *c)
 {
     size_t last = (size_t)c->step;
     for (size_t i = 0; i < SEARCHED_STEPS && i <= last; i++) {
-        struct rw_str text = counted(f, last - i);
+        struct rw_str text = rw_choose_counted(f, last - i);
         const char *step = f->steps[last - i].ptr;
         for (size_t k = 0; k < text.len; k++) {
             size_t at = (size_t)(text.ptr - step) + k;
@@ -441,8 +171,8 @@ static bool other_formulas(const struct rw_found *f, const struct choice *c)
 }
 
 /* An unmarked answer is WRONG only when nothing else in the last steps can be the reference. */
-static bool said_before(const struct rw_found *f, const struct choice *c,
-                        const struct reading *reference)
+static bool said_before(const struct rw_found *f, const struct rw_choice *c,
+                        const struct rw_reading *reference)
 {
     const struct rw_node *node = reference->node;
     while (node != NULL && (node->kind == RW_NODE_QUANTITY || node->kind == RW_NODE_NEGATIVE)) {
@@ -454,7 +184,7 @@ static bool said_before(const struct rw_found *f, const struct choice *c,
     double wanted = node->v;
     size_t last = (size_t)c->step;
     for (size_t i = 0; i < SEARCHED_STEPS && i <= last; i++) {
-        if (states(counted(f, last - i), wanted)) {
+        if (states(rw_choose_counted(f, last - i), wanted)) {
             return true;
         }
     }
@@ -465,7 +195,7 @@ static bool said_before(const struct rw_found *f, const struct choice *c,
 
 struct trial {
     const struct rw_found *found;
-    const struct reading *reference;
+    const struct rw_reading *reference;
     const struct rw_answer_options *options;
     struct rw_arena *arena;
     enum rw_answer_rule rule;
@@ -473,22 +203,22 @@ struct trial {
 
 static enum rw_verified try_text(struct trial *t, struct rw_str text, bool math)
 {
-    struct reading r;
-    read_answer(text, math, t->arena, &r);
+    struct rw_reading r;
+    rw_choose_read(text, math, t->arena, &r);
     return decide(&r, t->reference, t->options, t->arena, &t->rule);
 }
 
 static enum rw_verified try_place(struct trial *t, size_t at)
 {
-    struct choice c;
-    take_place(t->found, at, &c);
-    return try_text(t, text_of(t->found, &c), c.math);
+    struct rw_choice c;
+    rw_choose_place(t->found, at, &c);
+    return try_text(t, rw_choice_text(t->found, &c), c.math);
 }
 
 /* "72!" at the end of a sentence is a factorial or an exclamation. */
-static enum rw_verified try_choice(struct trial *t, const struct choice *c)
+static enum rw_verified try_choice(struct trial *t, const struct rw_choice *c)
 {
-    struct rw_str text = rw_find_trim(text_of(t->found, c));
+    struct rw_str text = rw_find_trim(rw_choice_text(t->found, c));
     enum rw_verified v = try_text(t, text, c->math);
     bool mark = !c->math && text.len > 1 && text.ptr[text.len - 1] == '!';
     if (v != RW_VERIFIED_RIGHT && mark) {
@@ -520,7 +250,7 @@ static bool is_collection(const struct rw_node *node)
 }
 
 /* Several answers of one kind: what they say together is not always known. */
-static enum rw_verified with_others(struct trial *t, const struct choice *c, enum rw_verified v)
+static enum rw_verified with_others(struct trial *t, const struct rw_choice *c, enum rw_verified v)
 {
     size_t boxes = 0;
     for (size_t i = 0; i < t->found->n; i++) {
@@ -543,7 +273,7 @@ static enum rw_verified with_others(struct trial *t, const struct choice *c, enu
     return several ? RW_VERIFIED_UNKNOWN : v;
 }
 
-static enum rw_verified judge(struct trial *t, const struct choice *c)
+static enum rw_verified judge(struct trial *t, const struct rw_choice *c)
 {
     if (c->step < 0) {
         t->rule = t->found->thought ? RW_ANSWER_RULE_THINKING : RW_ANSWER_RULE_NO_ANSWER;
@@ -566,16 +296,16 @@ static void verify(const struct rw_str *steps, size_t n_steps, struct rw_str wan
                    struct rw_verdict *out)
 {
     struct rw_found found;
-    struct choice c;
-    struct reading reference;
+    struct rw_choice c;
+    struct rw_reading reference;
     bool math;
     out->reference = reference_in(wanted, arena, &math);
     if (!rw_find(steps, n_steps, options->read_thinking, arena, &found)) {
         out->rule = RW_ANSWER_RULE_NO_MEMORY;
         return;
     }
-    choose(&found, arena, &c);
-    read_answer(out->reference, math, arena, &reference);
+    rw_choose(&found, arena, &c);
+    rw_choose_read(out->reference, math, arena, &reference);
     struct trial t = {&found, &reference, options, arena, RW_ANSWER_RULE_NO_ANSWER};
     out->verified = judge(&t, &c);
     out->rule = t.rule;

@@ -1,8 +1,7 @@
 /* Final answers: finding them in a trace, and deciding whether two say the same.
  *
- *     text -> candidates with their evidence (find.h)
- *          -> lexemes (lexeme.h) -> a tree (parse.h)
- *          -> one comparison per pair of kinds (compare.h)
+ *     text -> candidates with their evidence (find.h, choose.h) -> lexemes (lexeme.h)
+ *          -> a tree (parse.h) -> one comparison per pair of kinds (compare.h)
  *
  * The verdict is RIGHT, WRONG or UNKNOWN. What the grammar does not read whole is UNKNOWN, never a
  * part of it; so is what could be meant in another way. Equality, per pair of kinds:
@@ -18,22 +17,23 @@
  *     choice                                                                     letter   U
  *     text                                                                                words
  *
- *   value    exact, modulo a prime, or at points (evaluate.h); percent, currency and units by the
- *            rules of compare_quantity.c. A correct rounding (0.67 or 67% beside 2/3) is U.
- *   words    the same words.
- *   spans    the same set of numbers: bounds, and which of them belong to it.
- *   (1) U when the number has commas, which may separate elements, or the list is two whole
- *       numbers.
- *   (2) "x = 5" is 5, "width = 5" is 5; "2x = 5" beside a number is U.
- *   (3) in any order, unless options.ordered; "±a" is two elements.
- *   (4) two bare elements may be the bounds of an interval, a pair, or two answers: R only from
- *       three elements on, U otherwise; W when an element is missing.
+ *   value   exact, modulo a prime, or at points (evaluate.h); percent, currency and units by the
+ *           rules of compare_quantity.c. A correct rounding (0.67 or 67% beside 2/3) is U.
+ *   spans   the same set of numbers: bounds, and which of them belong to it.
+ *   words   the same words are R, other words U.
+ *   (1) U when the number has commas, which may separate elements, or two whole numbers are listed.
+ *   (2) "x = 5" is 5, "width = 5" is 5, "AB/CD = 5" is 5; "2x = 5" beside a number is U.
+ *   (3) In any order, unless options.ordered; "\pm a" is two elements, "(\pm a, b)" two tuples,
+ *       with two signs U. Tuples may repeat. A list with a part that was not read, or with names
+ *       that the other lacks, is never W.
+ *   (4) Two bare elements may be the bounds of an interval, a pair, or two answers: R only from
+ *       three elements on, U otherwise; W when an element is missing. Beside a list of tuples a
+ *       tuple is one element.
  *   (5) U when the elements are the same, W when one is missing; [a,b) beside (a,b) is W.
  *   (6) "x = 1, y = 2" beside (1, 2): in the order written.
- *   (7) the same name: by value; other names: never R; "2x = 2y" and "x = y": R when proportional.
- *   Matrices by their elements, dates by their parts, ratios term by term, yes and no.
- *   A percentage is read both ways (50 % is 0.5 and 50), which makes equality not transitive;
- *   nothing else does.
+ *   (7) The same name: by value; other names: never R; "2x = 2y" and "x = y": R when proportional.
+ *   Matrices by their elements, dates by their parts, ratios term by term, yes and no. A percentage
+ *   is read both ways (50 % is 0.5 and 50), which makes equality not transitive; nothing else does.
  *
  * Pure but for memory, which is allocated and freed inside; any thread. Hostile input: linear in
  * the text; an answer longer than RW_ANSWER_MAX bytes is UNKNOWN unless bytewise equal. */

@@ -248,12 +248,13 @@ static enum rw_verified record_and_tuple(struct rw_compare *c, const struct rw_n
 static bool doubtful(const struct rw_node *number, const struct rw_node *list)
 {
     const struct rw_node *first = list->first;
-    if (collection(number) || first == NULL) { /* NULL: the empty set */
+    bool grouped = (number->flags & RW_NODE_GROUPED) != 0;
+    if (collection(number) || first == NULL || (list->kind != RW_NODE_LIST && !grouped)) {
         return false;
     }
     first = first->kind == RW_NODE_NEGATIVE ? first->first : first;
     bool whole = first->kind == RW_NODE_NUMBER && first->decimals == 0;
-    return whole && (list->n == 2 || (number->flags & RW_NODE_GROUPED) != 0);
+    return whole && (list->n == 2 || grouped);
 }
 
 static bool has_units(const struct rw_node *list)
@@ -381,21 +382,28 @@ static enum rw_verified collections(struct rw_compare *c, const struct rw_node *
     return any_order(c, &x, &y, set, set ? RW_ANSWER_RULE_SET : RW_ANSWER_RULE_LIST);
 }
 
-static bool has_unread(const struct rw_node *node)
+static bool has(const struct rw_node *node, enum rw_node_kind kind)
 {
     RW_NODE_EACH (child, node) {
-        if (collection(node) && child->kind == RW_NODE_UNREAD) {
+        if (collection(node) && child->kind == kind) {
             return true;
         }
     }
     return false;
 }
 
+/* Something in them was not read, or only one of them has names ("x=1,y=2 or x=3,y=4"). */
+static bool undecided(const struct rw_node *a, const struct rw_node *b)
+{
+    return has(a, RW_NODE_UNREAD) || has(b, RW_NODE_UNREAD) ||
+           (has(a, RW_NODE_ASSIGN) != has(b, RW_NODE_ASSIGN) && !is_record(a) && !is_record(b));
+}
+
 enum rw_verified rw_compare_collections(struct rw_compare *c, const struct rw_node *a,
                                         const struct rw_node *b)
 {
     enum rw_verified v = collections(c, a, b);
-    if (v == RW_VERIFIED_WRONG && (has_unread(a) || has_unread(b))) {
+    if (v == RW_VERIFIED_WRONG && undecided(a, b)) {
         return rw_compare_say(c, RW_VERIFIED_UNKNOWN, RW_ANSWER_RULE_UNREAD);
     }
     return v;

@@ -1,5 +1,7 @@
 #include "core/answer/find.h"
 
+#include "core/answer/notes.h"
+#include "core/answer/skip.h"
 #include "core/base/scan.h"
 #include "core/base/util.h"
 
@@ -7,7 +9,6 @@ enum {
     BOX_MAX = 2 * RW_ANSWER_MAX, /* bytes looked at for the closing brace */
     QUESTION_MAX = 80,           /* bytes between "answer to" and "is" */
     ABBREVIATION_MAX = 3,        /* letters: "sq.", "Rs.", "E." */
-    NOTE_MAX = 200,              /* bytes of a calculator note */
 };
 
 struct finder {
@@ -18,6 +19,9 @@ struct finder {
     bool ended;    /* an end token or another question: nothing behind counts */
     bool thinking; /* inside thinking text */
     bool read_thinking;
+    size_t known_begin; /* the last sentence whose end was looked for */
+    size_t known_end;
+    bool known_cut; /* it is longer than what is looked at */
 };
 
 static char char_at(struct rw_str s, size_t at)
@@ -40,8 +44,9 @@ static bool word_at(struct rw_str s, size_t at, const char *word)
 /* The first of the list that stands here; 0 bytes when none does. */
 static size_t one_of(struct rw_str s, size_t at, const char *const *list, size_t n)
 {
+    char first = rw_scan_lower(char_at(s, at)); /* most fail here */
     for (size_t i = 0; i < n; i++) {
-        if (word_at(s, at, list[i])) {
+        if (rw_scan_lower(list[i][0]) == first && word_at(s, at, list[i])) {
             return strlen(list[i]);
         }
     }
@@ -207,24 +212,43 @@ static size_t display(struct rw_str s, size_t at)
     return 0;
 }
 
-/* Up to the end of the line or sentence. A point between digits ends nothing. */
-static size_t sentence_end(struct rw_str s, size_t begin)
+static bool ends_sentence(struct rw_str s, size_t begin, size_t at)
 {
+    switch (s.ptr[at]) {
+    case '.': {
+        bool last = at + 1 >= s.len || rw_scan_space(s.ptr[at + 1]);
+        return last && !abbreviation(s, begin, at);
+    }
+    case '\xE3':
+        return word_at(s, at, "\xE3\x80\x82");
+    case '<':
+        return word_at(s, at, "</") || is_end_token(s, at);
+    default:
+        return s.ptr[at] == '\n';
+    }
+}
+
+/* Up to the end of the line or sentence. A point between digits ends nothing. Of announcements in
+ * one sentence the end is looked for once; what lies beyond an answer's limit is too long anyhow.
+ */
+static size_t sentence_end(struct finder *f, size_t begin)
+{
+    struct rw_str s = f->text;
     size_t end = display(s, begin);
     if (end > 0) {
         return end;
     }
-    size_t most = RW_MIN(s.len, begin + BOX_MAX);
-    for (end = begin; end < most && s.ptr[end] != '\n'; end++) {
-        bool last = end + 1 >= s.len || rw_scan_space(s.ptr[end + 1]);
-        if (s.ptr[end] == '.' && last && !abbreviation(s, begin, end)) {
-            break;
-        }
-        if (rw_str_starts(rw_str_slice(s, end, s.len), RW_STR("\xE3\x80\x82")) ||
-            (s.ptr[end] == '<' && (word_at(s, end, "</") || is_end_token(s, end)))) {
-            break;
-        }
+    bool known = begin >= f->known_begin && begin + 1 < f->known_end &&
+                 (!f->known_cut || f->known_end - begin > RW_ANSWER_MAX);
+    if (known) {
+        return f->known_end;
     }
+    size_t most = RW_MIN(s.len, begin + BOX_MAX);
+    for (end = begin; end < most && !ends_sentence(s, begin, end); end++) {
+    }
+    f->known_begin = begin;
+    f->known_end = end;
+    f->known_cut = end == most && most < s.len;
     return end;
 }
 
@@ -243,7 +267,7 @@ static size_t content(struct rw_str s, size_t at)
 static size_t announce(struct finder *f, enum rw_answer_evidence evidence, size_t mark, size_t at)
 {
     size_t begin = content(f->text, at);
-    size_t end = sentence_end(f->text, begin);
+    size_t end = sentence_end(f, begin);
     size_t n = f->out->n;
     if (end > begin) {
         add(f, evidence, mark, begin, end, end);
@@ -474,23 +498,12 @@ static size_t at_hash(struct finder *f, size_t at)
     return end - at == 4 ? announce(f, RW_ANSWER_HASHES, at, end) : end;
 }
 
-/* Bytes from here on that begin nothing: most of a text. */
-static size_t idle(struct rw_str s, size_t at)
-{
-    static const bool BEGINS[256] = {
-        ['\\'] = true, ['#'] = true,  ['<'] = true,  ['['] = true, ['a'] = true,
-        ['A'] = true,  [0xE7] = true, ['\n'] = true, [0xE2] = true};
-    size_t n = 0;
-    while (at + n < s.len && !BEGINS[(unsigned char)s.ptr[at + n]]) {
-        n++;
-    }
-    return n;
-}
-
 static void scan(struct finder *f)
 {
     for (size_t at = 0; at < f->text.len && !f->ended;) {
-        at += at > 0 && f->text.ptr[at - 1] != '\n' ? idle(f->text, at) : 0;
+        bool lines = f->out->n > 0;
+        bool line_start = at == 0 || f->text.ptr[at - 1] == '\n';
+        at = lines && line_start ? at : rw_skip(f->text, at, lines);
         if (at == f->text.len) {
             break;
         }
@@ -531,50 +544,6 @@ static void scan(struct finder *f)
     f->out->last_end = f->text.len;
 }
 
-/* ---- calculator notes ------------------------------------------------------------------------ */
-
-/* Blanks <<30+20=50>> out; its result moves to its end when nothing is written behind. */
-static void blank(char *text, size_t begin, size_t end, char next)
-{
-    size_t equals = end - 2;
-    while (equals > begin && text[equals - 1] != '=') {
-        equals--;
-    }
-    size_t len = end - 2 - equals;
-    bool keep = !rw_scan_digit(next) && next != '-' && next != '.' && next != '$' && len > 0 &&
-                equals > begin;
-    if (keep) {
-        memmove(text + end - len, text + equals, len);
-        end -= len;
-    }
-    memset(text + begin, ' ', end - begin);
-}
-
-static struct rw_str without_notes(struct rw_str s, struct rw_arena *arena, bool *failed)
-{
-    size_t at = rw_str_find(s, RW_STR("<<"), 0);
-    if (at == s.len) {
-        return s;
-    }
-    struct rw_str copy = rw_arena_copy(arena, s);
-    if (copy.ptr == NULL) {
-        *failed = true;
-        return s;
-    }
-    char *text = (char *)(uintptr_t)copy.ptr;
-    while (at < s.len) {
-        struct rw_str part = rw_str_slice(s, 0, RW_MIN(s.len, at + NOTE_MAX));
-        size_t end = rw_str_find(part, RW_STR(">>"), at);
-        bool note = end < part.len && memchr(s.ptr + at, '\n', end - at) == NULL &&
-                    memchr(s.ptr + at, '=', end - at) != NULL;
-        if (note) {
-            blank(text, at, end + 2, char_at(s, end + 2));
-        }
-        at = rw_str_find(s, RW_STR("<<"), note ? end + 2 : at + 2);
-    }
-    return copy;
-}
-
 bool rw_find(const struct rw_str *steps, size_t n_steps, bool read_thinking, struct rw_arena *arena,
              struct rw_found *out)
 {
@@ -586,9 +555,10 @@ bool rw_find(const struct rw_str *steps, size_t n_steps, bool read_thinking, str
     }
     struct finder f = {.out = out, .read_thinking = read_thinking};
     for (size_t i = 0; i < n_steps && !f.ended && !failed; i++) {
-        copy[i] = without_notes(steps[i], arena, &failed);
+        copy[i] = rw_notes_blanked(steps[i], arena, &failed);
         f.step = i;
         f.text = copy[i];
+        f.known_begin = f.known_end = 0;
         out->n_steps = i + 1;
         scan(&f);
     }

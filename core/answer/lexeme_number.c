@@ -185,6 +185,9 @@ static void take(struct digits *d, char c)
 /* num * 10^e, the whole of it exact. */
 static void scaled(struct rw_lexeme_number *out, int e)
 {
+    if (e == 0) {
+        return;
+    }
     struct rw_rational ten = rw_rational_power(rw_rational_make(10, 1), rw_rational_make(e, 1));
     uint64_t power = rw_residue_power(10, (uint64_t)(e < 0 ? -e : e));
     out->exact = rw_rational_multiply(out->exact, ten);

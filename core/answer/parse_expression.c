@@ -356,6 +356,9 @@ struct rw_node *rw_rule_power(struct rw_parser *p)
                                                  (value->kind != RW_NODE_NUMBER) >
                                              0) {
             p->at++;
+            if (rw_rule_is(p, '!') || value->kind == RW_NODE_FACTORIAL) {
+                rw_parse_fail(p); /* 5!! is 5 times 3 */
+            }
             value = rw_rule_unary(p, RW_NODE_FACTORIAL, value);
         } else {
             break;
@@ -507,7 +510,7 @@ static struct rw_node *factors(struct rw_parser *p, struct rw_node *value)
     bool divided = false;
     while (!p->failed) {
         size_t begin = p->at;
-        if (rw_rule_is(p, '*') || rw_rule_is(p, '/')) {
+        if (rw_rule_is(p, '*') || rw_rule_is(p, '/') || rw_rule_times_ten(p)) {
             bool over = p->l->at[p->at++].sign == '/';
             bool minus = rw_rule_take(p, '-');
             struct rw_node *right = rw_rule_power(p);

@@ -174,6 +174,16 @@ static struct rw_node *big(struct rw_parser *p, struct rw_str name)
     return node;
 }
 
+bool rw_rule_times_ten(const struct rw_parser *p)
+{
+    const struct rw_lexeme *x = rw_rule_peek(p);
+    const struct rw_lexeme *ten = rw_parse_at(p, p->at + 1);
+    return p->at > 0 && x->kind == RW_LEXEME_LETTER &&
+           p->l->at[p->at - 1].kind == RW_LEXEME_NUMBER &&
+           (rw_str_is(x->name, "x") || rw_str_is(x->name, "X")) && ten->kind == RW_LEXEME_NUMBER &&
+           rw_str_is(ten->name, "10") && rw_parse_is(p, p->at + 2, '^');
+}
+
 /* d, d^2, or a product that one of them begins. */
 static bool differential(const struct rw_node *node, bool alone)
 {

@@ -59,6 +59,8 @@ struct rw_node *rw_rule_small_number(struct rw_parser *p, int num, int den);
 void rw_rule_arguments(struct rw_parser *p, struct rw_node *call);
 
 /* parse_function.c */
+/* The letter of "2 x 10^3" stands here. */
+bool rw_rule_times_ten(const struct rw_parser *p);
 /* a / b; dy/dx is no quotient of products. */
 struct rw_node *rw_rule_quotient(struct rw_parser *p, struct rw_node *a, struct rw_node *b);
 /* {...}, or the number, letter or command that follows. */

@@ -18,8 +18,13 @@ static inline uint64_t rw_residue_add(uint64_t a, uint64_t b)
 
 static inline uint64_t rw_residue_multiply(uint64_t a, uint64_t b)
 {
+    /* 2^61 is 31 modulo the prime: twice folded, the product is below 2^62; no division. */
     __extension__ typedef unsigned __int128 wide;
-    return (uint64_t)((wide)a * b % RW_RESIDUE_PRIME);
+    const uint64_t low = (UINT64_C(1) << 61) - 1;
+    wide product = (wide)a * b;
+    wide once = (wide)(uint64_t)(product >> 61) * 31 + (uint64_t)(product & low);
+    uint64_t twice = (uint64_t)(once >> 61) * 31 + (uint64_t)(once & low);
+    return twice >= RW_RESIDUE_PRIME ? twice - RW_RESIDUE_PRIME : twice;
 }
 
 static inline uint64_t rw_residue_power(uint64_t a, uint64_t e)

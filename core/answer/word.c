@@ -9,8 +9,9 @@ enum {
 
 static bool listed(struct rw_str word, const char *const *list, size_t n)
 {
+    char first = word.len > 0 ? rw_scan_lower(word.ptr[0]) : 0; /* most fail here */
     for (size_t i = 0; i < n; i++) {
-        if (rw_scan_equal(word, rw_str_from(list[i]))) {
+        if (rw_scan_lower(list[i][0]) == first && rw_scan_equal(word, rw_str_from(list[i]))) {
             return true;
         }
     }
@@ -21,11 +22,11 @@ static bool listed(struct rw_str word, const char *const *list, size_t n)
 
 bool rw_word_plain(struct rw_str word)
 {
-    static const char *const WORDS[] = {"or",  "and", "to",  "of",  "in",  "no",  "on",  "is",
-                                        "at",  "by",  "as",  "if",  "am",  "pm",  "pct", "not",
-                                        "the", "out", "per", "for", "abs", "max", "min", "gcd",
-                                        "lcm", "mod", "det", "arg", "lim", "sup", "inf", "one",
-                                        "two", "six", "ten", "an",  "so",  "we",  "it",  "all"};
+    static const char *const WORDS[] = {
+        "or",  "and", "to",  "of",  "in",  "no",  "on",  "is",  "at",  "by",  "as",
+        "if",  "am",  "pm",  "pct", "not", "the", "out", "per", "for", "abs", "max",
+        "min", "gcd", "lcm", "mod", "det", "arg", "lim", "sup", "inf", "one", "two",
+        "six", "ten", "yes", "an",  "so",  "we",  "it",  "all"};
     return LISTED(word, WORDS);
 }
 

@@ -40,9 +40,13 @@ struct rw_rational rw_rational_make(rw_int128 num, rw_int128 den)
     if (den == 0 || too_low(num) || too_low(den)) {
         return UNKNOWN;
     }
+    if (den == 1) { /* whole numbers are most of all */
+        return (struct rw_rational){num, 1, true};
+    }
     rw_int128 d = common_divisor(num < 0 ? -num : num, den < 0 ? -den : den);
     d = den < 0 ? -d : d;
-    return (struct rw_rational){num / d, den / d, true};
+    return d == 1 ? (struct rw_rational){num, den, true}
+                  : (struct rw_rational){num / d, den / d, true};
 }
 
 struct rw_rational rw_rational_add(struct rw_rational a, struct rw_rational b)

@@ -119,7 +119,7 @@ void rw_flags_compute(const struct rw_flag_trace *t, struct rw_arena *scratch,
     struct rw_signal_trace trace;
     *out = (struct rw_flag_result){0};
     if (t->reference.len > 0) {
-        rw_answer_verify(t->steps, t->n_steps, t->reference, NULL, &out->verdict);
+        rw_answer_verify(t->steps, t->n_steps, t->reference, &t->verify, &out->verdict);
         out->answer = out->verdict.verified;
     }
     out->verified = t->clean ? RW_VERIFIED_RIGHT : out->answer;

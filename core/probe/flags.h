@@ -22,9 +22,10 @@ struct rw_flag_trace {
     double outcome;           /* probability; NaN = none */
     rw_status outcome_status; /* then: why */
     struct rw_str reference;
-    struct rw_probe_plan *probes; /* run; NULL = none */
-    const struct rw_bank *bank;   /* NULL = uncalibrated */
-    bool other_outcome;           /* the bank was made with another outcome model than this trace */
+    struct rw_answer_options verify; /* how it is compared with the final answer */
+    struct rw_probe_plan *probes;    /* run; NULL = none */
+    const struct rw_bank *bank;      /* NULL = uncalibrated */
+    bool other_outcome; /* the bank was made with another outcome model than this trace */
     struct rw_str domain;
     enum rw_flag_tier tier;
     size_t special_token_texts;

@@ -20,7 +20,7 @@ enum {
 struct verifying {
     const char *path; /* "-": standard input */
     const char *tolerance;
-    struct rw_verify_request options; /* what the command line says */
+    struct rw_verify_options options; /* what the command line says */
     FILE *in;
     struct rw_buf pending; /* bytes of a line that has no end yet */
     size_t scanned;        /* of them, without a line end */
@@ -53,9 +53,8 @@ static void judge(struct verifying *v, char *text, size_t len)
     if (rw_verify_parse(text, len, &limits, true, &v->arena, &request, &err) != RW_OK) {
         write_error(v, &err);
     } else {
-        struct rw_verify_request with = v->options;
         struct rw_reply_verdict verdict;
-        rw_verdict_of(&with, &request.items[0], &verdict);
+        rw_verdict_of(&v->options, &request.items[0], &verdict);
         v->count[verdict.verified]++;
         rw_verify_emit(&v->out, "verified", "reason", &verdict);
     }

@@ -5,6 +5,7 @@
 #include "core/base/util.h"
 #include "server/scoring/call.h"
 #include "server/scoring/observe.h"
+#include "server/verify/verdict.h"
 
 static struct rw_call *call_of(struct rw_flags_host *host)
 {
@@ -83,6 +84,7 @@ static bool describe(const void *at, struct rw_arena *scratch, struct rw_flag_tr
     out->outcome = outcome_of(trace);
     out->outcome_status = rw_call_part_status(&trace->part[RW_PART_OUTCOME]);
     out->reference = trace->request->reference;
+    out->verify = rw_verdict_options(&trace->call->request.verify);
     out->domain = domain.ptr != NULL ? domain : trace->call->request.domain;
     out->hidden_texts = trace->request->hidden_texts;
     for (int p = 0; p < RW_PARTS; p++) {

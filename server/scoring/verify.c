@@ -35,7 +35,7 @@ static void write_reply(struct verify *v, const struct rw_verify_request *reques
     rw_emit_open(out, '[');
     for (size_t i = 0; i < request->n && !out->failed; i++) {
         struct rw_reply_verdict verdict;
-        rw_verdict_of(request, &request->items[i], &verdict);
+        rw_verdict_of(&request->options, &request->items[i], &verdict);
         rw_emit_open(out, '{');
         rw_verify_emit(out, "verified", "reason", &verdict);
         rw_emit_close(out, '}');

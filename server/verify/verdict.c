@@ -20,15 +20,20 @@ void rw_verdict_view(const struct rw_verdict *verdict, struct rw_reply_verdict *
     };
 }
 
-void rw_verdict_of(const struct rw_verify_request *request, const struct rw_verify_item *item,
+struct rw_answer_options rw_verdict_options(const struct rw_verify_options *options)
+{
+    return (struct rw_answer_options){.tolerance = options->tolerance,
+                                      .rounding = options->rounding,
+                                      .ordered = options->ordered,
+                                      .units = options->units,
+                                      .any_box = options->any_box,
+                                      .read_thinking = options->read_thinking};
+}
+
+void rw_verdict_of(const struct rw_verify_options *how, const struct rw_verify_item *item,
                    struct rw_reply_verdict *out)
 {
-    const struct rw_answer_options options = {.tolerance = request->tolerance,
-                                              .rounding = request->rounding,
-                                              .ordered = request->ordered,
-                                              .units = request->units,
-                                              .any_box = request->any_box,
-                                              .read_thinking = request->read_thinking};
+    const struct rw_answer_options options = rw_verdict_options(how);
     struct rw_verdict verdict = {.step = -1};
     if (item->given) {
         verdict = (struct rw_verdict){.evidence = RW_ANSWER_GIVEN,

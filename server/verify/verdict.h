@@ -8,8 +8,10 @@
 
 /* A verdict as its reply shows it; the slices are shared. Any thread. */
 void rw_verdict_view(const struct rw_verdict *verdict, struct rw_reply_verdict *out);
-/* The verdict on one item, by the options of its request. Any thread. */
-void rw_verdict_of(const struct rw_verify_request *request, const struct rw_verify_item *item,
+/* The options of the wire as core/answer takes them. */
+struct rw_answer_options rw_verdict_options(const struct rw_verify_options *options);
+/* The verdict on one item. Any thread. */
+void rw_verdict_of(const struct rw_verify_options *how, const struct rw_verify_item *item,
                    struct rw_reply_verdict *out);
 
 #endif

@@ -1,17 +1,19 @@
 """Graders of final answers: speed per core, and where they agree with the labels.
 
     python tests/bench/answers.py --rewardd build/server/rewardd --data ../shared/data \
-        [--verl verl.whl] [--trl trl.whl] [--rows 400]
+        [--core build/tests/bench/bench_answers] [--verl verl.whl] [--trl trl.whl] [--rows 400]
 
 Compared, each where it can be imported: Math-Verify (pip install math-verify), TRL's
 accuracy_reward (the wheel, which calls Math-Verify), verl's prime_math and math_dapo (files of the
-wheel; they need sympy and pylatexenc). Rows: Qwen2.5-Math's rated responses and rated GSM8K
-solutions. Every grader runs in one process on one core, parsing included; CPU seconds are counted.
+wheel; they need sympy, pylatexenc, and torch, which a file beside them imports). Rows:
+Qwen2.5-Math's rated responses and rated GSM8K solutions. Every grader runs in one process on one
+core, parsing included; CPU seconds are counted.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import importlib.util
 import json
 import os
@@ -20,10 +22,13 @@ import subprocess
 import sys
 import tempfile
 import time
+import types
 import zipfile
-from typing import Callable
+from collections.abc import Callable
 
 Row = tuple[str, str, bool]
+BLOCK = 40  # rows
+REPEAT = 100
 Grader = Callable[[str, str], "bool | None"]
 
 
@@ -83,7 +88,15 @@ def trl(wheel: str) -> Grader:
 
 
 def prime_math(wheel: str) -> Grader:
-    module = from_wheel(wheel, "verl/utils/reward_score/prime_math", "prime_math")
+    """Its own files only: the package around them would import all of a trainer."""
+    target = tempfile.mkdtemp()
+    with zipfile.ZipFile(wheel) as file:
+        file.extractall(target, [m for m in file.namelist() if m.startswith("verl/utils/")])
+    for name in ("verl", "verl.utils", "verl.utils.reward_score"):
+        package = types.ModuleType(name)
+        package.__path__ = [os.path.join(target, *name.split("."))]
+        sys.modules[name] = package
+    module = importlib.import_module("verl.utils.reward_score.prime_math")
     return lambda text, reference: bool(module.compute_score(text, reference)[0])
 
 
@@ -103,53 +116,85 @@ def in_process(grade: Grader, rows: list[Row]) -> tuple[list[bool | None], float
     return verdicts, time.process_time() - begin
 
 
-def rewardd(binary: str, rows: list[Row], repeat: int) -> tuple[list[bool | None], float]:
-    lines = "".join(json.dumps({"text": t, "reference": r}) + "\n" for t, r, _ in rows) * repeat
+def command(arguments: list[str], data: bytes) -> tuple[list[str], float]:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run(
-        [binary, "verify-answers", "-"], input=lines.encode(), capture_output=True, check=False
-    )
+    done = subprocess.run(arguments, input=data, capture_output=True, check=False)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    verdicts = [json.loads(line)["verified"] for line in done.stdout.splitlines()[: len(rows)]]
-    return verdicts, seconds / repeat
+    return done.stdout.decode().splitlines(), seconds
 
 
-def report(name: str, rows: list[Row], verdicts: list[bool | None], seconds: float) -> float:
+def json_lines(rows: list[Row]) -> bytes:
+    return "".join(json.dumps({"text": t, "reference": r}) + "\n" for t, r, _ in rows).encode()
+
+
+def rewardd(binary: str, rows: list[Row]) -> tuple[list[bool | None], float]:
+    """With JSON in and out; the start of the process is spread over REPEAT rounds."""
+    lines, seconds = command([binary, "verify-answers", "-"], json_lines(rows) * REPEAT)
+    return [json.loads(line)["verified"] for line in lines[: len(rows)]], seconds / REPEAT
+
+
+def core_alone(binary: str, rows: list[Row]) -> float:
+    """Seconds of core/answer alone, as the others are measured: without JSON."""
+    with tempfile.NamedTemporaryFile("wb", suffix=".jsonl") as file:
+        file.write(json_lines(rows))
+        file.flush()
+        lines, _ = command([binary, file.name], b"")
+    return float(lines[0].split(", ")[1].split(" us")[0]) * 1e-6 * len(rows)
+
+
+def compare(rows: list[Row], graders: dict[str, Grader], args: argparse.Namespace) -> None:
+    """In turn, a block of rows at a time, so that what else runs here meets all alike."""
+    found: dict[str, list[bool | None]] = {name: [] for name in ["rewardd", *graders]}
+    seconds: dict[str, float] = dict.fromkeys([*found, "core"], 0.0)
+    for at in range(0, len(rows), BLOCK):
+        block = rows[at : at + BLOCK]
+        for name in found:
+            run = graders.get(name)
+            verdicts, now = in_process(run, block) if run else rewardd(args.rewardd, block)
+            found[name] += verdicts
+            seconds[name] += now
+        if args.core:
+            seconds["core"] += core_alone(args.core, block)
     right = [row[2] for row in rows]
-    wrong_true = sum(v is True and not r for v, r in zip(verdicts, right))
-    wrong_false = sum(v is False and r for v, r in zip(verdicts, right))
-    null = sum(v is None for v in verdicts)
-    each = seconds / len(rows) * 1e6
-    print(f"  {name:12} {each:10.1f} us {wrong_true:6} {wrong_false:6} {null:6}")
-    return each
+    base = seconds["core"] if args.core else seconds["rewardd"]
+    for name, verdicts in found.items():
+        wrong_true = sum(v is True and not r for v, r in zip(verdicts, right))
+        wrong_false = sum(v is False and r for v, r in zip(verdicts, right))
+        agree = sum(v is w for v, w in zip(verdicts, found["rewardd"]))
+        print(
+            f"  {name:12} {seconds[name] / len(rows) * 1e6:10.2f} us  {seconds[name] / base:8.0f} x"
+            f"  wrong true {wrong_true}, false {wrong_false}, null {verdicts.count(None)},"
+            f" as ours {agree / len(rows):.1%}"
+        )
+    if args.core:
+        print(f"  {'core alone':12} {seconds['core'] / len(rows) * 1e6:10.2f} us         1 x")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rewardd", required=True)
+    parser.add_argument("--core", help="bench_answers: also without JSON")
     parser.add_argument("--data", required=True)
     parser.add_argument("--verl", help="a wheel of verl")
     parser.add_argument("--trl", help="a wheel of trl")
     parser.add_argument("--rows", type=int, default=400)
     args = parser.parse_args()
-    graders: dict[str, Callable[[], Grader]] = {"Math-Verify": math_verify}
+    makers: dict[str, Callable[[], Grader]] = {"Math-Verify": math_verify}
     if args.trl:
-        graders["TRL"] = lambda: trl(args.trl)
+        makers["TRL"] = lambda: trl(args.trl)
     if args.verl:
-        graders["prime_math"] = lambda: prime_math(args.verl)
-        graders["math_dapo"] = lambda: math_dapo(args.verl)
+        makers["prime_math"] = lambda: prime_math(args.verl)
+        makers["math_dapo"] = lambda: math_dapo(args.verl)
+    graders: dict[str, Grader] = {}
+    for name, make in makers.items():
+        try:
+            graders[name] = make()
+        except ImportError as missing:
+            print(f"{name} is not compared: {missing}")
     for title, rows in rated(args.data, args.rows).items():
-        print(f"{title}: {len(rows)} rows; CPU time a row, wrong true, wrong false, null")
-        verdicts, seconds = rewardd(args.rewardd, rows, 20)
-        ours = report("rewardd", rows, verdicts, seconds)
-        for name, make in graders.items():
-            try:
-                verdicts, seconds = in_process(make(), rows)
-            except ImportError as missing:
-                print(f"  {name:12} not compared: {missing}")
-                continue
-            print(f"  {'':12} {report(name, rows, verdicts, seconds) / ours:10.0f} times ours")
+        print(f"{title}: {len(rows)} rows; CPU time a row, times ours, wrong verdicts")
+        compare(rows, graders, args)
 
 
 if __name__ == "__main__":

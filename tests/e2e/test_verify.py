@@ -13,7 +13,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 SHARED = os.path.join(os.path.dirname(TOP), "shared", "data")
 sys.path.insert(0, os.path.join(TOP, "clients", "python"))
 
-from rewardd import AsyncClient, Client, RewarddError, verify  # noqa: E402
+from rewardd import AsyncClient, Client, verify  # noqa: E402
 
 ITEMS = [
     ({"text": "So \\boxed{\\frac{1}{2}}.", "reference": "0.5"}, True, "number", "box"),
@@ -21,7 +21,7 @@ ITEMS = [
     ({"answer": "x^2-1", "reference": "(x-1)(x+1)"}, True, "expression", "given"),
     ({"answer": "0.67", "reference": "2/3"}, None, "rounding", "given"),
     ({"answer": "width = 5", "reference": "length = 5"}, None, "label", "given"),
-    ({"text": "nothing", "reference": "5"}, None, "no_answer", "none"),
+    ({"text": "I have nothing to say", "reference": "5"}, None, "no_answer", "none"),
     ({"text": "\\boxed{5}"}, None, "no_reference", "none"),
     ({"text": "<think>\\boxed{5}", "reference": "5"}, None, "thinking", "none"),
     (
@@ -146,7 +146,7 @@ def test_clients(daemon):
 
     with Client(daemon.url) as client:
         found = client.verify(items())
-        with pytest.raises(RewarddError, match="tolerence"):
+        with pytest.raises(TypeError, match="tolerence"):
             client.verify(items(), tolerence=1)
     assert [v.verified for v in found] == wanted
     assert [v.verified for v in asyncio.run(ask())] == wanted
@@ -176,6 +176,30 @@ def test_a_score_says_why(daemon):
             body["prompt"], steps=body["trace"]["steps"], reference=body["reference"]
         )
     assert score.verified_reason.answer == "7" and score.verified_reason.step == 1
+
+
+def test_options_of_a_scoring_request(daemon):
+    body = {"prompt": "2/3?", "trace": {"steps": ["So \\boxed{0.667}."]}, "reference": "2/3"}
+
+    def ask(**more):
+        return daemon.post("/v1/rewards", {**body, **more})["results"][0]["outcome"]
+
+    assert ask()["verified"] is None
+    assert ask(verify=None)["verified"] is None
+    assert ask(verify={"rounding": True})["verified"] is True
+    assert ask(verify={"tolerance": 0.01})["verified_reason"]["rule"] == "tolerance"
+    several = {"trace": {"steps": ["\\boxed{5} or \\boxed{7}."]}, "reference": "5"}
+    assert ask(**several)["verified"] is not True
+    assert ask(**several, verify={"any_box": True})["verified"] is True
+    with pytest.raises(urllib.error.HTTPError) as refusal:
+        ask(verify={"tolerence": 0.1})
+    error = json.load(refusal.value)["error"]
+    assert refusal.value.code == 400 and error["param"] == "verify.tolerence", error
+    with Client(daemon.url) as client:
+        score = client.score(
+            "2/3?", steps=["So \\boxed{0.667}."], reference="2/3", verify={"rounding": True}
+        )
+    assert score.verified is True
 
 
 def test_command_line(rewardd_bin, tmp_path):

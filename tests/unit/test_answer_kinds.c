@@ -23,6 +23,10 @@ static const struct {
     int allowed;
 } PAIRS[] = {
     {"\\boxed{\\{\\}}", "5", NOT_TRUE},
+    {"The answer is 3!!.", "720", NOT_TRUE},
+    {"The answer is 2 x 10^3.", "2000", IS_TRUE},
+    {"\\boxed{yes}", "no", NOT_TRUE},
+    {"\\boxed{{2}:AB = 5}", "5", NOT_FALSE}, /* looked before the first lexeme */
     {"\\boxed{5}", "\\{\\}", NOT_TRUE},
     {"\\boxed{\\emptyset}", "1,000", NOT_TRUE},
     {"The answer is 3/4 (0.75).", "0.75", NOT_FALSE},

@@ -226,6 +226,17 @@ START_TEST(flag_options_that_are_refused)
     check_refused("{'prompt':'p','trace':'t','gate':[]}", BAD, "gate", "", "");
     check_refused("{'prompt':'p','trace':'t','gate':['a','a']}", BAD, "gate[1]", "twice", "");
     check_refused("{'prompt':'p','trace':'t','gate':[true]}", BAD, "gate[0]", "", "");
+    ck_assert_int_eq(parse("{'prompt':'p','trace':'t','verify':{'tolerance':0.01,'rounding':true,"
+                           "'ordered':null}}"),
+                     RW_OK);
+    ck_assert(req.verify.tolerance == 0.01 && req.verify.rounding && !req.verify.ordered);
+    ck_assert_int_eq(parse("{'prompt':'p','trace':'t','verify':null}"), RW_OK);
+    ck_assert(req.verify.tolerance == 0 && !req.verify.rounding);
+    check_refused("{'prompt':'p','trace':'t','verify':{'tolerence':1}}", BAD, "verify.tolerence",
+                  "", "tolerance");
+    check_refused("{'prompt':'p','trace':'t','verify':{'tolerance':0.6}}", BAD, "verify.tolerance",
+                  "", "");
+    check_refused("{'prompt':'p','trace':'t','verify':true}", BAD, "verify", "", "");
     check_refused("{'prompt':'p','trace':'t','domain':''}", BAD, "domain", "", "");
     check_refused("{'prompt':'p','trace':'t','domain':'a b'}", BAD, "domain", "letters", "");
     check_refused("{'prompt':'p','trace':'t','reference':true}", BAD, "reference",

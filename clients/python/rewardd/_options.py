@@ -25,6 +25,17 @@ class Run(TypedDict, total=False):
     labels: Mapping[str, str]
 
 
+class VerifyOptions(TypedDict, total=False):
+    """Of `verify`, and `verify=` of what scores. Absent is the default: 0 and False."""
+
+    tolerance: float | None
+    rounding: bool | None
+    ordered: bool | None
+    units: bool | None
+    any_box: bool | None
+    read_thinking: bool | None
+
+
 class Options(TypedDict, total=False):
     """How to score. What is None or absent is not sent: the daemon has its defaults.
 
@@ -44,18 +55,8 @@ class Options(TypedDict, total=False):
     roles: Literal["auto", "policy", "error"] | None
     split: Literal["model", "paragraph", "line", "sentence", "none"] | Sequence[str] | None
     allow_special_tokens: bool | None
+    verify: VerifyOptions | None
     run: Run | None
-
-
-class VerifyOptions(TypedDict, total=False):
-    """Of `verify`. What is None or absent is not sent; all False is the default."""
-
-    tolerance: float | None
-    rounding: bool | None
-    ordered: bool | None
-    units: bool | None
-    any_box: bool | None
-    read_thinking: bool | None
 
 
 class StreamOptions(Options, total=False):
