@@ -30,6 +30,8 @@ static void run_reset(struct rw_run *run)
     run->in_window = 0;
     run->failed_in_window = 0;
     run->step_first = -1;
+    run->step_last = -1;
+    run->back_step = -1;
     run->window.n = 0;
     run->windows = 0;
     run->has_reference = false;
@@ -144,15 +146,53 @@ static void close_old_groups(struct rw_run *run, struct rw_run_news *news)
     }
 }
 
+/* Nothing of the time that is done again: the same prompts may come in the same steps. */
+static void close_later_groups(struct rw_run *run, struct rw_run_news *news)
+{
+    for (uint32_t i = 0; i < RW_RUN_GROUPS; i++) {
+        struct rw_run_group *g = &run->group[(run->next_group + i) % RW_RUN_GROUPS];
+        if (g->used && g->step > run->step) {
+            if (!g->fed && g->priority != UINT64_MAX) {
+                rw_run_feed(run, g, news);
+            }
+            g->used = false;
+        }
+    }
+}
+
+/* The training step: the highest so far, until so many traces in a row are below it that they
+ * cannot be stragglers. One trace with a wrong number is forgotten after as many. */
+static void follow_step(struct rw_run *run, int64_t step, struct rw_run_news *news)
+{
+    if (step < 0) {
+        return;
+    }
+    if (step >= run->step) {
+        run->back = 0;
+        run->back_step = -1;
+        if (step > run->step) {
+            run->step = step;
+            close_old_groups(run, news);
+        }
+        return;
+    }
+    run->back++;
+    run->back_step = RW_MAX(run->back_step, step);
+    if (run->back >= RW_RUN_BACK) {
+        run->step = run->back_step;
+        run->back = 0;
+        run->back_step = -1;
+        close_later_groups(run, news);
+        close_old_groups(run, news);
+    }
+}
+
 /* The member with the lowest hash stands for the group: a random choice that neither the order of
  * arrival nor the number of members known so far can change. */
 static void take_for_group(struct rw_run *run, const struct rw_run_trace *t, uint64_t priority,
                            struct rw_run_news *news)
 {
-    if (t->label.step > run->step) {
-        run->step = t->label.step;
-        close_old_groups(run, news);
-    }
+    follow_step(run, t->label.step, news);
     struct rw_run_group *g = find_group(run, t->prompt, t->label.step);
     if (g == NULL) {
         g = open_group(run, t, news);
@@ -192,8 +232,10 @@ static void take_for_window(struct rw_run *run, const struct rw_run_trace *t, ui
 {
     bool scored = !isnan(t->reward[RW_RUN_PROCESS]) || !isnan(t->reward[RW_RUN_OUTCOME]);
     run->in_window++;
-    if (run->step_first < 0) {
-        run->step_first = t->label.step;
+    if (t->label.step >= 0) {
+        bool first = run->step_first < 0;
+        run->step_first = first ? t->label.step : RW_MIN(run->step_first, t->label.step);
+        run->step_last = RW_MAX(run->step_last, t->label.step);
     }
     if (!scored) {
         run->failed++;
@@ -234,9 +276,9 @@ static rw_status end_window(struct rw_run *run, struct rw_run_news *news, struct
  * set comes with the end of a first window. */
 bool rw_run_is_sound(const struct rw_run *run)
 {
-    bool sound = run->failed_in_window <= run->in_window && run->in_window <= run->traces &&
-                 run->failed_in_window <= run->failed && run->validation <= run->traces &&
-                 run->failed <= run->traces - run->validation;
+    bool sound = run->traces <= RW_RUN_TRACES_MAX && run->failed_in_window <= run->in_window &&
+                 run->in_window <= run->traces && run->failed_in_window <= run->failed &&
+                 run->validation <= run->traces && run->failed <= run->traces - run->validation;
     sound = sound && run->window.n <= RW_RUN_POINTS &&
             run->window.n <= run->in_window - run->failed_in_window;
     for (int i = 0; sound && i < RW_RUN_FLAG_KINDS; i++) {

@@ -30,6 +30,7 @@ enum {
     RW_RUN_WINDOW_MIN = 64, /* traces of a window */
     RW_RUN_WINDOW_MAX = 1 << 20,
     RW_RUN_GROUPS = 512, /* prompt groups remembered */
+    RW_RUN_BACK = 64,    /* traces in a row of earlier steps: the run goes on from there */
     RW_RUN_HISTORY = 64, /* windows remembered, besides the first */
     RW_RUN_ALARMS = 16,  /* alarms remembered */
     RW_RUN_SUSPECTS = 5, /* traces named by an alarm */
@@ -91,7 +92,7 @@ struct rw_run_window {
     uint64_t failed; /* of them without any reward */
     uint64_t points; /* kept for the figures below */
     uint64_t prompts;
-    int64_t step_first; /* -1 = not given */
+    int64_t step_first; /* lowest and highest of its traces; -1 = not given */
     int64_t step_last;
     struct rw_interval reward[RW_RUN_REWARDS]; /* means; errors with prompts as clusters */
     struct rw_interval gap;                    /* outcome - process */
@@ -199,7 +200,7 @@ struct rw_run_view {
     uint64_t in_window;    /* traces of the window under way */
     uint64_t reference;    /* points of the reference set, 0 = not there yet */
     double radii[RW_COVERAGE_RADII];
-    int64_t step; /* latest */
+    int64_t step; /* under way: follows a run that was resumed from an earlier step */
     struct rw_run_score_view score[RW_RUN_SCORES];
     uint64_t flags[RW_RUN_FLAG_KINDS];
     const struct rw_run_window *first; /* since the last acknowledgement; NULL = none yet */

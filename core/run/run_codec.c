@@ -9,7 +9,7 @@
 #include "core/run/run_parts.h"
 
 enum {
-    STATE_VERSION = 1,
+    STATE_VERSION = 2, /* 1 had no step_last, back and back_step; it is still read */
     TRACE_VERSION = 1,
     DIGEST_BYTES = 16,
 };
@@ -19,6 +19,7 @@ struct coder {
     struct rw_buf *out;
     const char *in;
     size_t left;
+    uint32_t version;
     bool bad;
 };
 
@@ -324,6 +325,14 @@ static void state(struct coder *c, struct rw_run *run)
     u64(c, &run->failed_in_window);
     u64s(c, run->flags_in_window, RW_RUN_FLAG_KINDS);
     i64(c, &run->step_first);
+    if (c->version > 1) {
+        i64(c, &run->step_last);
+        count(c, &run->back, RW_RUN_BACK - 1);
+        i64(c, &run->back_step);
+    } else {
+        run->step_last = run->step_first >= 0 ? run->step : -1;
+        run->back_step = -1;
+    }
     sample(c, &run->window);
     for (int r = 0; r < RW_RUN_REWARDS; r++) {
         screen(c, &run->screen[r]);
@@ -354,6 +363,7 @@ static void seal(struct rw_buf *out, size_t begin)
     }
 }
 
+/* Any version up to that one. */
 static rw_status unseal(struct rw_str in, const char magic[4], uint32_t version, struct coder *c,
                         struct rw_error *err)
 {
@@ -367,7 +377,8 @@ static rw_status unseal(struct rw_str in, const char magic[4], uint32_t version,
     *c = (struct coder){.in = in.ptr, .left = body};
     bytes(c, head, sizeof head);
     u32(c, &found);
-    if (memcmp(head, magic, sizeof head) != 0 || found != version) {
+    c->version = found;
+    if (memcmp(head, magic, sizeof head) != 0 || found < 1 || found > version) {
         return rw_fail(err, RW_IO, "a stored record of a run has version %u; this build reads %u",
                        found, version);
     }
@@ -387,7 +398,7 @@ static void head(struct coder *c, const char magic[4], uint32_t version)
 void rw_run_encode(const struct rw_run *run, struct rw_buf *out)
 {
     rw_assert(rw_run_is_sound(run)); /* bytes that no reader would take are never written */
-    struct coder c = {.out = out};
+    struct coder c = {.out = out, .version = STATE_VERSION};
     size_t begin = out->len;
     head(&c, "RWRN", STATE_VERSION);
     state(&c, (struct rw_run *)run); /* a writing coder puts back what it read */

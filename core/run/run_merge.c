@@ -125,6 +125,9 @@ rw_status rw_run_merge(struct rw_run *a, const struct rw_run *b, struct rw_error
     a->in_window += b->in_window;
     a->failed_in_window += b->failed_in_window;
     a->step = RW_MAX(b->step, a->step);
+    a->step_last = RW_MAX(b->step_last, a->step_last);
+    a->back = 0;
+    a->back_step = -1;
     if (a->step_first < 0 || (b->step_first >= 0 && b->step_first < a->step_first)) {
         a->step_first = b->step_first;
     }

@@ -6,6 +6,9 @@
 #include "core/run/run.h"
 #include "core/run/screen.h"
 
+/* Traces of a run; a state that says more is damaged. Their number stays exact in JSON. */
+#define RW_RUN_TRACES_MAX (UINT64_C(1) << 53)
+
 /* A kept trace of the window; its feature is in `x` of the set. */
 struct rw_run_point {
     uint64_t priority; /* the lowest ones stay: a uniform sample that does not depend on order */
@@ -65,7 +68,12 @@ struct rw_run {
     uint64_t in_window;
     uint64_t failed_in_window;
     uint64_t flags_in_window[RW_RUN_FLAG_KINDS];
-    int64_t step_first;
+    int64_t step_first; /* lowest and highest of the window under way; -1 = not given */
+    int64_t step_last;
+    /* Traces in a row of an earlier training step than `step`, and the latest step among them:
+     * RW_RUN_BACK of them are no stragglers, the run was resumed from a checkpoint. */
+    uint32_t back;
+    int64_t back_step;
     struct rw_run_sample window;
     struct rw_screen screen[RW_RUN_REWARDS];
     /* the first window since the last acknowledgement */

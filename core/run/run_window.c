@@ -196,6 +196,7 @@ static void begin_window(struct rw_run *run)
     run->failed_in_window = 0;
     memset(run->flags_in_window, 0, sizeof run->flags_in_window);
     run->step_first = -1;
+    run->step_last = -1;
     for (int r = 0; r < RW_RUN_REWARDS; r++) {
         rw_screen_next_window(&run->screen[r]);
     }
@@ -220,7 +221,7 @@ rw_status rw_run_close_window(struct rw_run *run, struct rw_error *err)
                                 .failed = run->failed_in_window,
                                 .points = s->n,
                                 .step_first = run->step_first,
-                                .step_last = run->step};
+                                .step_last = run->step_last};
     memcpy(w->flags, run->flags_in_window, sizeof w->flags);
     unknown_coverage(w);
     describe(run, k, w);

@@ -78,7 +78,9 @@ def percentile(values, share):
 
 async def measure(port, args):
     await capacity(port, argparse.Namespace(**{**vars(args), "seconds": 3}))  # warm
-    bearable = await capacity(port, args)
+    bearable = await capacity(
+        port, argparse.Namespace(**{**vars(args), "seconds": min(20, args.seconds)})
+    )
     replies, seconds = await flood(port, args, args.times * bearable)
     good = [t for status, t, _ in replies if status == 200]
     refused = [t for status, t, _ in replies if status == 429]

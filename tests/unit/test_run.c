@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/base/alloc.h"
+#include "core/base/hash.h"
 #include "core/base/mix.h"
 #include "core/base/util.h"
 #include "core/run/martingale.h"
@@ -344,6 +345,106 @@ static void fake_release(void *ctx, void *ptr)
     free(ptr);
 }
 
+static int64_t step_of(const struct rw_run *run)
+{
+    struct rw_run_view view;
+    rw_run_view(run, &view);
+    return view.step;
+}
+
+static void observe_step(struct rw_run *run, uint64_t i, int64_t step)
+{
+    static struct rw_run_news news;
+    struct rw_run_trace t;
+    struct rw_error err = {0};
+    make_trace(&t, i, 0);
+    t.label.step = step;
+    ck_assert_int_eq(rw_run_observe(run, &t, &news, &err), RW_OK);
+}
+
+/* Steps 500 to 563, then from the checkpoint 300 to 427, four traces each. */
+START_TEST(a_resumed_run_goes_on_from_its_checkpoint)
+{
+    struct rw_run *run = create(64, 4);
+    struct rw_run_view view;
+    uint64_t i = 0;
+    for (int64_t step = 500; step <= 563; step++) {
+        for (int k = 0; k < 4; k++) {
+            observe_step(run, i++, step);
+        }
+    }
+    ck_assert_int_eq(step_of(run), 563);
+    observe_step(run, i++, 562); /* a straggler */
+    ck_assert_int_eq(step_of(run), 563);
+    for (int64_t step = 300; step <= 427; step++) {
+        for (int k = 0; k < 4; k++) {
+            observe_step(run, i++, step);
+        }
+        bool noticed = 4 * (step - 300 + 1) + 1 >= RW_RUN_BACK;
+        ck_assert(!noticed || step_of(run) == step || step_of(run) == 562);
+    }
+    ck_assert_int_eq(step_of(run), 427);
+    rw_run_view(run, &view);
+    const struct rw_run_window *last = rw_run_window(run, view.n_windows - 1);
+    ck_assert_int_ge(last->step_first, 300);
+    ck_assert_int_le(last->step_last, 427);
+    ck_assert_int_le(last->step_last - last->step_first, 17); /* 64 traces, four a step */
+    rw_run_destroy(run);
+}
+END_TEST
+
+START_TEST(one_wrong_step_is_forgotten)
+{
+    struct rw_run *run = create(64, 4);
+    struct rw_run_view view;
+    const int64_t wrong = INT64_C(1) << 53;
+    observe_step(run, 0, 10);
+    observe_step(run, 1, wrong);
+    ck_assert_int_eq(step_of(run), wrong);
+    for (uint64_t i = 2; i < 200; i++) {
+        observe_step(run, i, 10 + (int64_t)(i / 20));
+    }
+    ck_assert_int_eq(step_of(run), 19);
+    rw_run_view(run, &view);
+    ck_assert_int_eq(rw_run_window(run, 0)->step_last, wrong);
+    ck_assert_int_le(rw_run_window(run, 1)->step_last, 19);
+    rw_run_destroy(run);
+}
+END_TEST
+
+/* What an earlier build stored is read: the same bytes without the three fields. */
+START_TEST(the_first_version_of_a_state_is_read)
+{
+    struct rw_run *run = create(64, 4);
+    struct rw_run *old = NULL;
+    struct rw_error err = {0};
+    struct rw_buf bytes;
+    struct rw_sha256 sha;
+    unsigned char sum[RW_SHA256_BYTES];
+    /* step_last, back and back_step of a new run, as they are stored. */
+    static const char NEW[] = "\xff\xff\xff\xff\xff\xff\xff\xff\0\0\0\0"
+                              "\xff\xff\xff\xff\xff\xff\xff\xff";
+    rw_buf_init(&bytes, 8 << 20);
+    rw_run_encode(run, &bytes);
+    ck_assert_int_eq(bytes.ptr[4], 2);
+    bytes.ptr[4] = 1;
+    bytes.len -= 16;
+    size_t at = rw_str_find(rw_buf_str(&bytes), (struct rw_str){NEW, sizeof NEW - 1}, 0);
+    ck_assert_uint_lt(at, bytes.len);
+    memmove(bytes.ptr + at, bytes.ptr + at + sizeof NEW - 1, bytes.len - at - (sizeof NEW - 1));
+    bytes.len -= sizeof NEW - 1;
+    rw_sha256_init(&sha);
+    rw_sha256_update(&sha, bytes.ptr, bytes.len);
+    rw_sha256_final(&sha, sum);
+    rw_buf_append(&bytes, sum, 16);
+    ck_assert_msg(rw_run_decode(rw_buf_str(&bytes), &old, &err) == RW_OK, "%s", err.message);
+    ck_assert_int_eq(step_of(old), -1);
+    rw_run_destroy(old);
+    rw_run_destroy(run);
+    rw_buf_fini(&bytes);
+}
+END_TEST
+
 START_TEST(refused_memory_at_the_end_of_a_window)
 {
     static const struct rw_allocator FAKE = {fake_alloc, fake_resize, fake_release, NULL};
@@ -402,6 +503,9 @@ int main(void)
     tcase_add_test(tc, degenerate_input);
     tcase_add_test(tc, the_bins_are_monotone);
     tcase_add_test(tc, merge_refuses_strangers_and_adds_counts);
+    tcase_add_test(tc, a_resumed_run_goes_on_from_its_checkpoint);
+    tcase_add_test(tc, one_wrong_step_is_forgotten);
+    tcase_add_test(tc, the_first_version_of_a_state_is_read);
     tcase_add_test(tc, refused_memory_at_the_end_of_a_window);
     tcase_add_test(tc, the_surface_of_a_trace);
     suite_add_tcase(suite, tc);

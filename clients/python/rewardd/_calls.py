@@ -81,6 +81,39 @@ class Patience:
         return _wire.backoff_s(self.attempt - 1, headers)
 
 
+class Resumption:
+    """A stream that was cut is asked for again: the same request has the same rewards, bit for bit,
+    so what was seen is left out. Gives up after `retries` tries that brought nothing new, and when
+    another model answers."""
+
+    def __init__(self, retries: int):
+        self.retries = retries
+        self.attempt = 0
+        self.seen: set[tuple[Any, ...]] = set()
+        self.by: tuple[Any, ...] | None = None
+
+    def is_new(self, event: Mapping[str, Any]) -> bool:
+        if event["event"] == "start":
+            by = (event.get("model"), event.get("kernel"))
+            if self.by not in (None, by):
+                raise StreamBroken(TraceError("other_model", "another model goes on"), 200)
+            self.by = by
+        key = tuple(event.get(name) for name in ("event", "item", "trace", "index"))
+        if key in self.seen:
+            return False
+        self.seen.add(key)
+        self.attempt = 0
+        return True
+
+    def wait(self, cause: RewardUnavailable) -> float:
+        """Seconds until the next try; raises when there is none."""
+        again = cause.error.retryable or cause.error.code in ("stream_broken", "unreachable")
+        if not again or self.attempt == self.retries:
+            raise cause
+        self.attempt += 1
+        return _wire.backoff_s(self.attempt - 1, {})
+
+
 class Readiness:
     """Polls of /readyz until `timeout` seconds are over; says why in the end."""
 

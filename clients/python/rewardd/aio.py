@@ -18,7 +18,7 @@ from ._options import (
     VerifyOptions,
     keywords,
 )
-from ._types import RewarddError, Score, Scores, Verdict
+from ._types import RewarddError, RewardUnavailable, Score, Scores, Verdict
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -365,12 +365,19 @@ class AsyncClient(_wire.Configured):
     ) -> AsyncIterator[dict[str, Any]]:
         """As Client.stream. The timeout is for each event, not for the whole."""
         stream = _calls.stream(prompt, traces, options)
-        async with self._open(stream) as lines:
-            while True:
-                line = await asyncio.wait_for(_next(lines), self._timeout)
-                if line is None:
-                    raise stream.broke()
-                event = _wire.stream_event(line)
-                yield event
-                if event["event"] == "done":
-                    return
+        rest = _calls.Resumption(self._retries)
+        while True:
+            try:
+                async with self._open(stream) as lines:
+                    while True:
+                        line = await asyncio.wait_for(_next(lines), self._timeout)
+                        if line is None:
+                            raise stream.broke()
+                        event = _wire.stream_event(line)
+                        if rest.is_new(event):
+                            yield event
+                        if event["event"] == "done":
+                            return
+            except RewardUnavailable as cause:
+                pause = rest.wait(cause)
+            await asyncio.sleep(pause)

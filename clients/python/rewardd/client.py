@@ -22,7 +22,7 @@ from ._options import (
     VerifyOptions,
     keywords,
 )
-from ._types import RewarddError, Score, Scores, Verdict
+from ._types import RewarddError, RewardUnavailable, Score, Scores, Verdict
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -281,15 +281,23 @@ class Client(_wire.Configured):
         traces: Sequence[Trace] = (),
         **options: Unpack[StreamOptions],
     ) -> Iterator[dict[str, Any]]:
-        """Events (start, step, trace, done) as they are computed. Not retried: events were seen."""
+        """Events (start, step, trace, done) as they are computed. A stream that is cut goes on with
+        the next try, each event once."""
         stream = _calls.stream(prompt, traces, options)
-        with self._lines(stream) as lines:
-            for line in lines:
-                event = _wire.stream_event(line)
-                yield event
-                if event["event"] == "done":
-                    return
-            raise stream.broke()
+        rest = _calls.Resumption(self._retries)
+        while True:
+            try:
+                with self._lines(stream) as lines:
+                    for line in lines:
+                        event = _wire.stream_event(line)
+                        if rest.is_new(event):
+                            yield event
+                        if event["event"] == "done":
+                            return
+                    raise stream.broke()
+            except RewardUnavailable as cause:
+                pause = rest.wait(cause)
+            time.sleep(pause)
 
 
 def _headers(response: http.client.HTTPResponse) -> dict[str, str]:

@@ -1,4 +1,5 @@
 import asyncio
+import json
 import multiprocessing
 import pickle
 import time
@@ -226,12 +227,42 @@ def test_stream(server):
 @pytest.mark.parametrize("last", ['{"event":"step"}', '{"event":"error","error":{"code":"x"}}'])
 def test_a_stream_without_done_is_broken(server, last, finish):
     server.plan = [lines(['{"event":"start"}', last], finish)]
-    with Client(server.url) as client, pytest.raises(StreamBroken):
+    with Client(server.url, retries=0) as client, pytest.raises(StreamBroken):
         list(client.stream("p", ["t"]))
 
 
-async def events_of(url):
-    async with AsyncClient(url) as client:
+STEPS = [json.dumps({"event": "step", "item": 0, "trace": 0, "index": i}) for i in range(3)]
+GOES_ON = [
+    lines(['{"event":"start"}', *STEPS[:2]], False),
+    lines(['{"event":"start"}', STEPS[0], '{"event":"error","error":{"code":"draining",'
+           '"retryable":true}}'], True),
+    lines(['{"event":"start"}', *STEPS, '{"event":"done"}'], True),
+]  # fmt: skip
+WHOLE = ["start", "step", "step", "step", "done"]
+
+
+def test_a_stream_that_is_cut_goes_on(server):
+    server.plan = list(GOES_ON)
+    with Client(server.url) as client:
+        events = list(client.stream("p", ["t"]))
+    assert [e["event"] for e in events] == WHOLE and len(server.requests) == 3
+    assert [e["index"] for e in events[1:4]] == [0, 1, 2]
+    server.plan = list(GOES_ON)
+    assert asyncio.run(events_of(server.url)) == WHOLE
+
+
+def test_another_model_does_not_go_on(server):
+    server.plan = [
+        lines(['{"event":"start","model":{"process":{"digest":"a"}}}', STEPS[0]], False),
+        lines(['{"event":"start","model":{"process":{"digest":"b"}}}', *STEPS], True),
+    ]
+    with Client(server.url) as client, pytest.raises(StreamBroken) as broken:
+        list(client.stream("p", ["t"]))
+    assert broken.value.error.code == "other_model"
+
+
+async def events_of(url, retries=4):
+    async with AsyncClient(url, retries=retries) as client:
         return [e["event"] async for e in client.stream("p", ["t"])]
 
 
@@ -246,7 +277,7 @@ def test_async_stream(server):
 def test_an_async_stream_without_done_is_broken(server, last, finish):
     server.plan = [lines(['{"event":"start"}', last], finish)]
     with pytest.raises(StreamBroken):
-        asyncio.run(events_of(server.url))
+        asyncio.run(events_of(server.url, retries=0))
 
 
 def child(client, queue):
