@@ -53,6 +53,7 @@ static const struct rw_error_entry ENTRY[RW_STATUS_COUNT] = {
     [RW_STOPPED] = {200, "ok", false},
     [RW_NOT_APPLICABLE] = {200, "ok", false},
     [RW_NOT_CALIBRATED] = {422, MODEL, false},
+    [RW_OUTSIDE_BANK] = {422, MODEL, false},
     [RW_UNAVAILABLE] = {422, MODEL, false},
     [RW_INTERNAL] = {500, SERVER, false},
 };

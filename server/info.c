@@ -154,6 +154,14 @@ static void write_calibration(struct rw_buf *out, const struct rw_bank_slot *slo
         write_group(out, &group[i]);
     }
     rw_emit_close(out, ']');
+    struct rw_str tag[RW_BANK_DOMAINS_MAX];
+    size_t n_tags = bank != NULL ? rw_bank_tags(bank, tag, RW_BANK_DOMAINS_MAX) : 0;
+    rw_emit_name(out, "domains");
+    rw_emit_open(out, '[');
+    for (size_t i = 0; i < n_tags; i++) {
+        rw_emit_text(out, tag[i]);
+    }
+    rw_emit_close(out, ']');
     rw_emit_close(out, '}');
 }
 

@@ -59,3 +59,31 @@ size_t rw_scan_find_last(struct rw_str text, struct rw_str needle, size_t end)
     }
     return text.len;
 }
+
+/* As strcmp of the word in lower case and `other`. */
+static int compare_lower(struct rw_str word, const char *other)
+{
+    for (size_t i = 0; i < word.len; i++) {
+        int difference = (unsigned char)rw_scan_lower(word.ptr[i]) - (unsigned char)other[i];
+        if (difference != 0 || other[i] == 0) {
+            return difference;
+        }
+    }
+    return other[word.len] == 0 ? 0 : -1;
+}
+
+int rw_scan_index(struct rw_str word, const char *const *sorted, size_t n)
+{
+    size_t low = 0;
+    size_t high = n;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = compare_lower(word, sorted[middle]);
+        if (order == 0) {
+            return (int)middle;
+        }
+        low = order > 0 ? middle + 1 : low;
+        high = order > 0 ? high : middle;
+    }
+    return -1;
+}

@@ -57,6 +57,7 @@
     XX(STOPPED, "stopped_below", "an earlier step fell under stop_below")                         \
     XX(NOT_APPLICABLE, "not_applicable", "the trace has nothing that this measures")              \
     XX(NOT_CALIBRATED, "not_calibrated", "the model has no calibration bank for this")            \
+    XX(OUTSIDE_BANK, "outside_bank", "the calibration bank holds nothing like this trace")        \
     XX(UNAVAILABLE, "unavailable", "no served model can compute this")                            \
     XX(INTERNAL, "internal_error", "a defect in rewardd")
 

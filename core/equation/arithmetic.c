@@ -1,6 +1,6 @@
 #include "core/equation/arithmetic.h"
 
-#include <string.h>
+#include <math.h>
 
 #include "core/base/scan.h"
 #include "core/base/util.h"
@@ -301,6 +301,24 @@ static bool may_precede(const struct rw_token *token, size_t at, bool alone)
            (t->kind == RW_TOKEN_OPEN && (at < 2 || token[at - 2].kind != RW_TOKEN_NUMBER));
 }
 
+/* Words are not written as carefully as signs: "the sum of 3 and 4 times 2 equals 14". A sum with a
+ * sign in words is only read where nothing can belong to it. */
+static bool apart(const struct rw_token *token, size_t at, size_t equal)
+{
+    bool spoken = false;
+    for (size_t i = at; i <= equal; i++) {
+        spoken = spoken || (token[i].classes & RW_WORD_SPOKEN) != 0;
+    }
+    bool share = equal == at + 3 && token[at + 1].kind == RW_TOKEN_OVER &&
+                 token[at].end == token[at + 1].begin; /* "2/5 is equal to 12.8 hectares" */
+    const struct rw_token *t = &token[at > 0 ? at - 1 : 0];
+    if (spoken && share) {
+        return false;
+    }
+    return !spoken || at == 0 || t->kind == RW_TOKEN_BREAK || t->kind == RW_TOKEN_EQUAL ||
+           (t->kind == RW_TOKEN_WORD && (t->classes & RW_WORD_JOINS) != 0);
+}
+
 /* The longest side that ends before token `equal`. *first is where it begins. */
 static bool left_side(const struct rw_token *token, size_t equal, size_t from, bool hundredth,
                       struct value *out, size_t *first)
@@ -310,7 +328,8 @@ static bool left_side(const struct rw_token *token, size_t equal, size_t from, b
         struct reader r = {.token = token, .at = at, .end = equal, .hundredth = hundredth};
         if (token[at].kind != RW_TOKEN_WORD && sum(&r, out) && r.at == equal) {
             *first = at;
-            return may_precede(token, at, out->operators == 0) && !range(token, at, equal);
+            return may_precede(token, at, out->operators == 0) && !range(token, at, equal) &&
+                   apart(token, at, equal);
         }
     }
     return false;
@@ -391,6 +410,23 @@ static bool rounded(const struct value *a, const struct value *b)
     }
     return !plus(&difference, b, true) || !times(&difference, &power) ||
            (difference.num < difference.den && difference.num > -difference.den);
+}
+
+/* Of a number that is only nearly right: one unit of its last digit that is not 0 (1,200 is rounded
+ * to hundreds), or a fiftieth of it. */
+static bool about(const struct value *a, const struct value *b)
+{
+    double exact = (double)a->num / (double)a->den;
+    double shown = (double)b->num / (double)b->den;
+    double unit = 1;
+    for (int i = 0; i < b->decimals; i++) {
+        unit /= 10;
+    }
+    for (int64_t n = b->num; b->den == 1 && n != 0 && n % 10 == 0; n /= 10) {
+        unit *= 10;
+    }
+    double room = fabs(shown) / 50;
+    return fabs(exact - shown) <= (RW_MAX(unit, room));
 }
 
 static bool equal(const struct value *a, const struct value *b)
@@ -480,7 +516,7 @@ static int decide(const struct rw_token *token, size_t n, size_t from, size_t at
         left.operators + right.operators == 0) {
         return -1;
     }
-    if (equal(&left, &right)) {
+    if (equal(&left, &right) || (token[at].about && about(&left, &right))) {
         return 1;
     }
     if (left.percent != right.percent) {
@@ -540,30 +576,4 @@ void rw_arithmetic_check(struct rw_str step, struct rw_arithmetic *out)
         size_t n = rw_tokens_read(step, &at, token);
         check_tokens(token, n, out);
     }
-}
-
-bool rw_arithmetic_plain(struct rw_str text)
-{
-    static const char *const WORDS[] = {"mod",    "modulo",      "base",  "bases",   "clock",
-                                        "binary", "hexadecimal", "octal", "modulus", "congruent",
-                                        "pmod",   "bmod",        "equiv", "xor",     "mathbb",
-                                        "binom",  "gcd",         "lcm"};
-    for (size_t at = 0; at < text.len;) {
-        if (!rw_scan_letter(text.ptr[at])) {
-            at++;
-            continue;
-        }
-        size_t end = at;
-        while (end < text.len && rw_scan_letter(text.ptr[end])) {
-            end++;
-        }
-        struct rw_str word = rw_str_slice(text, at, end);
-        for (size_t i = 0; i < RW_COUNT(WORDS); i++) {
-            if (rw_scan_equal(word, rw_str_from(WORDS[i]))) {
-                return false;
-            }
-        }
-        at = end;
-    }
-    return true;
 }

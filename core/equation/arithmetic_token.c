@@ -249,6 +249,8 @@ static void command(struct lexer *l)
         emit(l, RW_TOKEN_OVER, bytes);
     } else if (is_one_of(name, (const char *const[]){"frac", "dfrac", "tfrac", NULL})) {
         emit(l, RW_TOKEN_FRAC, bytes);
+    } else if (is_one_of(name, (const char *const[]){"approx", NULL})) {
+        emit(l, RW_TOKEN_EQUAL, bytes)->about = true;
     } else if (is_one_of(name, SILENT)) {
         l->at += bytes;
     } else {
@@ -268,6 +270,7 @@ static const struct {
     {"\xE2\x88\x95", RW_TOKEN_OVER},  /* division slash */
     {"\xE2\x88\x92", RW_TOKEN_MINUS}, /* minus sign */
     {"\xE2\x80\x93", RW_TOKEN_MINUS}, /* en dash */
+    {"\xE2\x89\x88", RW_TOKEN_EQUAL}, /* almost equal to */
     {"==", RW_TOKEN_BAD},
     {"=>", RW_TOKEN_BREAK},
     {"->", RW_TOKEN_BREAK},
@@ -302,10 +305,14 @@ static void sign(struct lexer *l)
 {
     struct rw_str rest = rw_str_slice(l->text, l->at, l->text.len);
     for (size_t i = 0; i < RW_COUNT(SIGNS); i++) {
+        if (SIGNS[i].sign[0] != rest.ptr[0]) {
+            continue;
+        }
         struct rw_str one = {SIGNS[i].sign, strlen(SIGNS[i].sign)};
         if (rw_str_starts(rest, one)) {
             struct rw_token *t = emit(l, SIGNS[i].kind, one.len);
             t->classes = SIGNS[i].sign[0] == '?' ? RW_WORD_DENIES : 0; /* "does 3 + 4 = 8?" */
+            t->about = SIGNS[i].kind == RW_TOKEN_EQUAL && one.len > 1;
             return;
         }
     }
@@ -391,5 +398,5 @@ size_t rw_tokens_read(struct rw_str step, size_t *at, struct rw_token token[RW_T
         }
     }
     *at = l.at;
-    return l.n;
+    return rw_tokens_spoken(step, token, l.n);
 }

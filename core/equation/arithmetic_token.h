@@ -37,8 +37,13 @@ struct rw_token {
     uint16_t unit; /* WORD, NUMBER with a currency: its number in the piece, from 1; 0 = none */
     /* WORD: RW_WORD_*. NUMBER: BINDS when it is none ("0730"), MONEY. BREAK: DENIES when "?". */
     uint32_t classes;
+    bool about; /* EQUAL: only nearly, U+2248 */
     bool fresh; /* \( or \[ or $ stands before it: it does not go on with what was before */
 };
+
+/* Sums in words: "three times two equals six" has the tokens of 3 * 2 = 6. In place; returns how
+ * many are left. Words that belong to no sum stay words. */
+size_t rw_tokens_spoken(struct rw_str step, struct rw_token *token, size_t n);
 
 /* Tokens of the next piece of the step; *at moves on by one byte at least. */
 size_t rw_tokens_read(struct rw_str step, size_t *at, struct rw_token token[RW_TOKENS_MAX]);

@@ -2,6 +2,7 @@
 #ifndef RW_EQUATION_ARITHMETIC_WORD_H
 #define RW_EQUATION_ARITHMETIC_WORD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/base/str.h"
@@ -25,11 +26,14 @@ enum {
     RW_WORD_DENIES =
         1 << 15, /* the equation beside it is not stated, or not as exact: "not", "if" */
     RW_WORD_SPEED = 1 << 16,
-    RW_WORD_OTHER = 1 << 17, /* data, energy, temperature */
+    RW_WORD_OTHER = 1 << 17,  /* data, energy, temperature */
+    RW_WORD_SPOKEN = 1 << 18, /* of a sign: it was written as a word, "times" */
     RW_WORD_QUANTITY = RW_WORD_MONEY | RW_WORD_LENGTH | RW_WORD_WEIGHT | RW_WORD_VOLUME |
                        RW_WORD_TIME | RW_WORD_AREA | RW_WORD_SPEED | RW_WORD_OTHER,
 };
 
 uint32_t rw_arithmetic_word_class(struct rw_str word);
+/* "seven" -> 7, "half" -> 1/2, "third" -> 3 (a source of the number 3); false when it is none. */
+bool rw_arithmetic_word_source(struct rw_str word, int64_t *num, int64_t *den);
 
 #endif

@@ -4,6 +4,8 @@
 #include "core/base/scan.h"
 #include "core/base/util.h"
 #include "core/equation/arithmetic_token.h"
+#include "core/equation/arithmetic_word.h"
+#include "core/equation/number_role.h"
 
 enum {
     SMALL_MAX = 12, /* sides, legs, months: whole numbers that need no source */
@@ -16,25 +18,6 @@ struct known {
     int64_t num[SLOTS];
     int64_t den[SLOTS];
     size_t n;
-};
-
-static const struct {
-    const char *word;
-    int64_t num;
-    int64_t den;
-} WORDS[] = {
-    {"one", 1, 1},        {"two", 2, 1},       {"three", 3, 1},       {"four", 4, 1},
-    {"five", 5, 1},       {"six", 6, 1},       {"seven", 7, 1},       {"eight", 8, 1},
-    {"nine", 9, 1},       {"ten", 10, 1},      {"eleven", 11, 1},     {"twelve", 12, 1},
-    {"thirteen", 13, 1},  {"fourteen", 14, 1}, {"fifteen", 15, 1},    {"sixteen", 16, 1},
-    {"seventeen", 17, 1}, {"eighteen", 18, 1}, {"nineteen", 19, 1},   {"twenty", 20, 1},
-    {"thirty", 30, 1},    {"forty", 40, 1},    {"fifty", 50, 1},      {"sixty", 60, 1},
-    {"seventy", 70, 1},   {"eighty", 80, 1},   {"ninety", 90, 1},     {"hundred", 100, 1},
-    {"dozen", 12, 1},     {"dozens", 12, 1},   {"thrice", 3, 1},      {"triple", 3, 1},
-    {"triples", 3, 1},    {"tripled", 3, 1},   {"third", 3, 1},       {"thirds", 3, 1},
-    {"fourth", 4, 1},     {"fourths", 4, 1},   {"quarter", 4, 1},     {"quarters", 4, 1},
-    {"fifth", 5, 1},      {"fifths", 5, 1},    {"sixth", 6, 1},       {"tenth", 10, 1},
-    {"half", 1, 2},       {"quadruple", 4, 1}, {"thousand", 1000, 1}, {"eighth", 8, 1},
 };
 
 static const int64_t COMMON[] = {16,  24,  30,  31,  36,  50,   52,   60,   90,
@@ -93,16 +76,16 @@ static void learn(struct known *known, const struct rw_token *token, bool percen
 /* Returns the number the word stands for when it is whole, else 0. "fifty-five" is 50, 5 and 55. */
 static int64_t learn_word(struct known *known, struct rw_str word, int64_t before)
 {
-    for (size_t i = 0; i < RW_COUNT(WORDS); i++) {
-        if (rw_scan_equal(word, rw_str_from(WORDS[i].word))) {
-            seen(known, WORDS[i].num, WORDS[i].den, true);
-            if (before >= 20 && before <= 90 && WORDS[i].num < 10 && WORDS[i].den == 1) {
-                seen(known, before + WORDS[i].num, 1, true);
-            }
-            return WORDS[i].den == 1 ? WORDS[i].num : 0;
-        }
+    int64_t num;
+    int64_t den;
+    if (!rw_arithmetic_word_source(word, &num, &den)) {
+        return 0;
     }
-    return 0;
+    seen(known, num, den, true);
+    if (before >= 20 && before <= 90 && num < 10 && den == 1) {
+        seen(known, before + num, 1, true);
+    }
+    return den == 1 ? num : 0;
 }
 
 static void learn_text(struct known *known, struct rw_str text)
@@ -121,56 +104,6 @@ static void learn_text(struct known *known, struct rw_str text)
     }
 }
 
-static bool operator_kind(enum rw_token_kind kind)
-{
-    return kind == RW_TOKEN_PLUS || kind == RW_TOKEN_MINUS || kind == RW_TOKEN_TIMES ||
-           kind == RW_TOKEN_OVER;
-}
-
-/* "3 + 4 = 7", "3 + 4 apples = 7", "the sum = 7": what an equation shows. In "the sum = 3 + 4" the
- * 3 is an operand. */
-static bool is_result(const struct rw_token *token, size_t n, size_t i)
-{
-    size_t at = i;
-    while (at > 0 &&
-           (token[at - 1].kind == RW_TOKEN_OPEN || token[at - 1].kind == RW_TOKEN_MINUS)) {
-        at--;
-    }
-    if (at == 0 || token[at - 1].kind != RW_TOKEN_EQUAL) {
-        return false;
-    }
-    if (i + 1 >= n || !operator_kind(token[i + 1].kind) || at < 2) {
-        return true;
-    }
-    bool words = token[at - 2].kind == RW_TOKEN_WORD || token[at - 2].kind == RW_TOKEN_BREAK ||
-                 token[at - 2].kind == RW_TOKEN_BAD;
-    return !words || (at >= 3 && token[at - 3].kind == RW_TOKEN_NUMBER);
-}
-
-/* "Step 3", "3. Then ...", "3: ..." */
-static bool is_label(struct rw_str text, const struct rw_token *token, size_t n, size_t i)
-{
-    bool small = token[i].den == 1 && token[i].num < 100;
-    bool ends = i + 1 < n && token[i + 1].kind == RW_TOKEN_BREAK;
-    bool begins = i == 0 || token[i - 1].kind == RW_TOKEN_BREAK;
-    if (small && ends && begins) {
-        return true;
-    }
-    return small && i > 0 && token[i - 1].kind == RW_TOKEN_WORD &&
-           rw_scan_equal(rw_str_slice(text, token[i - 1].begin, token[i - 1].end), RW_STR("step"));
-}
-
-/* An operator stands beside it, the words of a unit aside. */
-static bool is_operand(const struct rw_token *token, size_t n, size_t i)
-{
-    size_t at = i + 1;
-    while (at < n && at < i + 4 &&
-           (token[at].kind == RW_TOKEN_WORD || token[at].kind == RW_TOKEN_PERCENT)) {
-        at++;
-    }
-    return (at < n && operator_kind(token[at].kind)) || (i > 0 && operator_kind(token[i - 1].kind));
-}
-
 static void read_step(struct known *known, struct rw_str text, int64_t step,
                       struct rw_provenance *out)
 {
@@ -179,10 +112,10 @@ static void read_step(struct known *known, struct rw_str text, int64_t step,
         size_t n = rw_tokens_read(text, &at, token);
         for (size_t i = 0; i < n; i++) {
             const struct rw_token *t = &token[i];
-            if (t->kind != RW_TOKEN_NUMBER || is_label(text, token, n, i)) {
+            if (t->kind != RW_TOKEN_NUMBER || rw_number_role_is_label(text, token, n, i)) {
                 continue;
             }
-            if (is_result(token, n, i) || !is_operand(token, n, i)) {
+            if (rw_number_role_is_result(token, n, i) || !rw_number_role_is_operand(token, n, i)) {
                 learn(known, t, i + 1 < n && token[i + 1].kind == RW_TOKEN_PERCENT);
                 continue;
             }

@@ -91,7 +91,10 @@ static rw_status lack_of(const struct rw_flag_trace *t, enum rw_verified verifie
 static void fill_states(const struct rw_flag_trace *t, struct rw_flag_result *out)
 {
     for (int id = 0; id < RW_FLAGS; id++) {
-        out->states.status[id] = lack_of(t, out->verified, (enum rw_flag_id)id);
+        rw_status lack = lack_of(t, out->verified, (enum rw_flag_id)id);
+        bool ranked = rw_flag_info((enum rw_flag_id)id)->rule == RW_RULE_CALIBRATED;
+        bool abstains = out->signals.outside_bank && ranked && lack == RW_NOT_APPLICABLE;
+        out->states.status[id] = abstains ? RW_OUTSIDE_BANK : lack;
         out->states.fired[id] = false;
     }
     for (size_t i = 0; i < out->n; i++) {

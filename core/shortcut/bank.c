@@ -225,6 +225,59 @@ static double widening(const struct rw_bank *bank, struct rw_str tag, uint64_t t
     return limit > largest ? limit / largest : 1;
 }
 
+static struct rw_str tag_of(const struct rw_bank *bank, struct rw_str domain)
+{
+    for (size_t i = 0; i < bank->n_domains; i++) {
+        if (rw_str_equal(bank->domains[i].tag, domain)) {
+            return domain;
+        }
+    }
+    return RW_STR(""); /* unknown: the pool */
+}
+
+/* Half of the group's right traces have no step that the model calls wrong. */
+static bool is_sane(const struct bank_domain *domain, uint64_t trace_bytes)
+{
+    const struct bank_values *values = &rw_bank_bin(domain, trace_bytes)->of[RW_SIGNAL_MIN_LOGIT];
+    return values->n >= RW_BANK_N_MIN && values->strangeness[values->n / 2] <= 0;
+}
+
+/* Groups of the tag whose process rewards mean something; false also when no group's do, and then
+ * all count. */
+static bool has_sane_group(const struct rw_bank *bank, struct rw_str tag, uint64_t trace_bytes)
+{
+    bool sane = false;
+    for (size_t i = 0; i < bank->n_domains; i++) {
+        sane = sane ||
+               (rw_str_equal(bank->domains[i].tag, tag) && is_sane(&bank->domains[i], trace_bytes));
+    }
+    return sane;
+}
+
+bool rw_bank_covers(const struct rw_bank *bank, const struct rw_bank_place *place,
+                    const struct rw_signals *signals)
+{
+    const double other_script = 0.8; /* share of letters: the trace is not in Latin script */
+    const double some_script = 0.5;
+    const struct rw_signal *letters = &signals->of[RW_SIGNAL_FOREIGN_LETTERS];
+    struct rw_str tag = tag_of(bank, place->domain);
+    double longest = 0;
+    double most_letters = 0;
+    for (size_t i = 0; i < bank->n_domains; i++) {
+        const struct bank_domain *domain = &bank->domains[i];
+        for (size_t k = 0; rw_str_equal(domain->tag, tag) && k < domain->n_bins; k++) {
+            const struct bank_values *bytes = &domain->bins[k].of[RW_SIGNAL_BYTES];
+            const struct bank_values *share = &domain->bins[k].of[RW_SIGNAL_FOREIGN_LETTERS];
+            double most = bytes->n > 0 ? -(double)bytes->strangeness[0] : 0; /* LOW: -bytes */
+            longest = RW_MAX(longest, most);
+            most_letters = RW_MAX(most_letters, share->high);
+        }
+    }
+    bool too_long = longest > 0 && (double)signals->trace_bytes > RW_BANK_REACH * longest;
+    bool unread = letters->known && letters->value >= other_script && most_letters < some_script;
+    return !too_long && !unread;
+}
+
 /* The p of a value that is stranger than all groups of the tag, which count as one. */
 static double p_unseen(const struct rw_bank *bank, struct rw_str tag, uint64_t trace_bytes,
                        enum rw_signal_id id, bool inside)
@@ -244,10 +297,9 @@ void rw_bank_rank(const struct rw_bank *bank, const struct rw_bank_place *place,
 {
     rw_assert(isfinite(value) && id >= 0 && id < RW_SIGNALS);
     float strangeness = (float)rw_signal_strangeness(id, value); /* as the bank keeps them */
-    struct rw_str tag = RW_STR("");
-    for (size_t i = 0; i < bank->n_domains; i++) {
-        tag = rw_str_equal(bank->domains[i].tag, place->domain) ? place->domain : tag;
-    }
+    struct rw_str tag = tag_of(bank, place->domain);
+    bool process = id == RW_SIGNAL_MIN_LOGIT || id == RW_SIGNAL_MEAN_LOGIT;
+    bool only_sane = process && tag.len > 0 && has_sane_group(bank, tag, trace_bytes);
     bool distance = id == RW_SIGNAL_LATENT_D2 || id == RW_SIGNAL_LATENT_KNN;
     double wider = distance ? widening(bank, tag, trace_bytes, id) : 1;
     double unseen = p_unseen(bank, tag, trace_bytes, id, place->inside);
@@ -255,7 +307,7 @@ void rw_bank_rank(const struct rw_bank *bank, const struct rw_bank_place *place,
     for (size_t i = 0; i < bank->n_domains; i++) {
         const struct bank_domain *domain = &bank->domains[i];
         const struct bank_values *values = &rw_bank_bin(domain, trace_bytes)->of[id];
-        if (!rw_str_equal(domain->tag, tag)) {
+        if (!rw_str_equal(domain->tag, tag) || (only_sane && !is_sane(domain, trace_bytes))) {
             continue;
         }
         if (values->n < RW_BANK_N_MIN) {
@@ -301,6 +353,34 @@ size_t rw_bank_groups(const struct rw_bank *bank, struct rw_bank_group out[RW_BA
         out[i] = (struct rw_bank_group){d->tag, d->group, most_values(d)};
     }
     return bank->n_domains;
+}
+
+static bool in_list(struct rw_str tag, const struct rw_str *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (rw_str_equal(list[i], tag)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+size_t rw_bank_tags(const struct rw_bank *bank, struct rw_str *out, size_t max)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < bank->n_domains && n < max; i++) {
+        struct rw_str tag = bank->domains[i].tag;
+        if (tag.len > 0 && !in_list(tag, out, n)) {
+            out[n++] = tag;
+        }
+    }
+    return n;
+}
+
+bool rw_bank_has_tag(const struct rw_bank *bank, struct rw_str tag)
+{
+    struct rw_str tags[RW_BANK_DOMAINS_MAX];
+    return in_list(tag, tags, rw_bank_tags(bank, tags, RW_BANK_DOMAINS_MAX));
 }
 
 void rw_bank_spread(uint64_t n, double alpha, double *mean, double *deviation)

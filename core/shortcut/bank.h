@@ -32,6 +32,7 @@ enum {
     RW_BANK_NEIGHBOURS_MAX = 512, /* features kept for kNN, per domain */
     RW_BANK_LATENT_MAX = 8, /* domains with latent statistics of their own, the pool included */
     RW_BANK_FOLDS = 5,      /* of the rows without a group */
+    RW_BANK_REACH = 2,      /* times the longest trace: beyond, nothing is alike */
     RW_BANK_K = 10,         /* the neighbour whose distance counts */
     RW_BANK_TAG_MAX = 64,   /* bytes of a tag, a group and each version string */
     RW_BANK_RARITY_MAX = 8, /* -log10 p; no trace is stranger */
@@ -78,7 +79,16 @@ struct rw_bank_rank {
     double rarity;
 };
 
-/* Of the groups of the domain (in the length bin of trace_bytes) the one with the largest p. */
+/* False where a rank would say nothing: the trace is more than RW_BANK_REACH times as long as the
+ * longest of its domain, or it is written in another script than Latin and they are not. A trace
+ * that is too short is ranked: to be short is one of the things that flags look for. */
+bool rw_bank_covers(const struct rw_bank *bank, const struct rw_bank_place *place,
+                    const struct rw_signals *signals);
+
+/* Of the groups of the domain (in the length bin of trace_bytes) the one with the largest p. For
+ * MIN_LOGIT and MEAN_LOGIT a tag leaves out the groups that the model misjudges: those where half
+ * of the right traces have a step under 1/2 say how the model fails and not what is rare. The pool
+ * keeps them, since nobody said that the trace is not of that kind. */
 void rw_bank_rank(const struct rw_bank *bank, const struct rw_bank_place *place,
                   uint64_t trace_bytes, enum rw_signal_id id, double value,
                   struct rw_bank_rank *out);
@@ -99,6 +109,9 @@ struct rw_bank_group {
 };
 /* How many; the first of them go into `out`. Borrowed from the bank. */
 size_t rw_bank_groups(const struct rw_bank *bank, struct rw_bank_group out[RW_BANK_DOMAINS_MAX]);
+/* Tags of its domains without the pool, each once; returns how many, at most `max`. Borrowed. */
+size_t rw_bank_tags(const struct rw_bank *bank, struct rw_str *out, size_t max);
+bool rw_bank_has_tag(const struct rw_bank *bank, struct rw_str tag);
 /* Realised false-alarm rate at alpha with n values: mean and standard deviation of
  * Beta(k, n + 1 - k). */
 void rw_bank_spread(uint64_t n, double alpha, double *mean, double *deviation);

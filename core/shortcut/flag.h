@@ -16,32 +16,36 @@
 /* New flags go to the end: counters of stored runs are numbered.
  * XX(NAME, "wire_name", version, tier, severity, rule, signal, second signal, instead): `instead`
  * is ranked when neither of the two is known. */
-#define RW_FLAG_MAP(XX)                                                                          \
-    XX(SHORTCUT, "shortcut", 2, FREE, ALARM, CALIBRATED, COMBINED_CHEAP, NONE, COMBINED)         \
-    XX(PROCESS_OUTCOME_GAP, "process_outcome_gap", 2, FREE, ALARM, CALIBRATED, MIN_LOGIT,        \
-       MEAN_LOGIT, NONE)                                                                         \
-    XX(FIRST_ERROR, "first_error", 1, FREE, INFO, INFO, NONE, NONE, NONE)                        \
-    XX(STEP_REDUNDANT, "step_redundant", 1, FREE, WARN, TEXT, REDUNDANT, NONE, NONE)             \
-    XX(STEP_DUPLICATE, "step_duplicate", 1, FREE, WARN, TEXT, DUPLICATE, NONE, NONE)             \
-    XX(REPETITION, "repetition", 1, FREE, WARN, TEXT, REPETITION, NONE, NONE)                    \
-    XX(ANSWER_FIRST, "answer_first", 1, FREE, ALARM, TEXT, ANSWER_FIRST, NONE, NONE)             \
-    XX(SHAPE, "shape", 1, FREE, INFO, CALIBRATED, STEP_SHARE, BYTES, NONE)                       \
-    XX(LATENT_OUTLIER, "latent_outlier", 3, FREE, WARN, CALIBRATED, LATENT_D2, LATENT_KNN, NONE) \
-    XX(ENSEMBLE_SPREAD, "ensemble_spread", 1, FREE, INFO, INFO, ENSEMBLE, NONE, NONE)            \
-    XX(SPECIAL_TOKEN_TEXT, "special_token_text", 1, FREE, WARN, FACT, NONE, NONE, NONE)          \
-    XX(HIDDEN_TEXT, "hidden_text", 1, FREE, WARN, FACT, NONE, NONE, NONE)                        \
-    XX(TRUNCATED_INPUT, "truncated_input", 1, FREE, WARN, FACT, NONE, NONE, NONE)                \
-    XX(PROMPT_GAP, "prompt_gap", 1, CHEAP, ALARM, CALIBRATED, GAP_SUM, GAP_MAX, GAP_FIRST)       \
-    XX(EARLY_COMMIT, "early_commit", 2, CHEAP, WARN, CALIBRATED, EARLY_COMMIT, NONE, NONE)       \
-    XX(QUESTION_SWAP, "question_swap", 1, DEEP, ALARM, CALIBRATED, QUESTION_SWAP, NONE, NONE)    \
-    XX(CORRUPTION_BLIND, "corruption_blind", 1, DEEP, WARN, CALIBRATED, CORRUPTION, NONE, NONE)  \
-    XX(STEP_ABLATION, "step_ablation", 1, DEEP, WARN, CALIBRATED, ABLATION, NONE, NONE)          \
-    XX(FORMAT_INVARIANCE, "format_invariance", 2, DEEP, WARN, CALIBRATED, FORMAT, NONE, NONE)    \
-    XX(INFO_GAIN, "info_gain", 2, DEEP, WARN, CALIBRATED, INFO_GAIN, NONE, NONE)                 \
-    XX(ARITHMETIC_FALSE, "arithmetic_false", 2, FREE, WARN, TEXT, ARITHMETIC, NONE, NONE)        \
-    XX(FOREIGN_NUMBERS, "foreign_numbers", 1, FREE, WARN, CALIBRATED, FOREIGN, NONE, NONE)       \
-    XX(UNUSED_NUMBERS, "unused_numbers", 1, FREE, WARN, CALIBRATED, UNUSED, NONE, NONE)          \
-    XX(OFF_TOPIC_STEPS, "off_topic_steps", 1, FREE, WARN, CALIBRATED, OFF_TOPIC, NONE, NONE)
+#define RW_FLAG_MAP(XX)                                                                            \
+    XX(SHORTCUT, "shortcut", 3, FREE, ALARM, CALIBRATED, COMBINED_CHEAP, NONE, COMBINED)           \
+    XX(PROCESS_OUTCOME_GAP, "process_outcome_gap", 2, FREE, ALARM, CALIBRATED, MIN_LOGIT,          \
+       MEAN_LOGIT, NONE)                                                                           \
+    XX(FIRST_ERROR, "first_error", 1, FREE, INFO, INFO, NONE, NONE, NONE)                          \
+    XX(STEP_REDUNDANT, "step_redundant", 1, FREE, WARN, TEXT, REDUNDANT, NONE, NONE)               \
+    XX(STEP_DUPLICATE, "step_duplicate", 1, FREE, WARN, TEXT, DUPLICATE, NONE, NONE)               \
+    XX(REPETITION, "repetition", 1, FREE, WARN, TEXT, REPETITION, NONE, NONE)                      \
+    XX(ANSWER_FIRST, "answer_first", 1, FREE, ALARM, TEXT, ANSWER_FIRST, NONE, NONE)               \
+    XX(SHAPE, "shape", 1, FREE, INFO, CALIBRATED, STEP_SHARE, BYTES, NONE)                         \
+    XX(LATENT_OUTLIER, "latent_outlier", 3, FREE, WARN, CALIBRATED, LATENT_D2, LATENT_KNN, NONE)   \
+    XX(ENSEMBLE_SPREAD, "ensemble_spread", 1, FREE, INFO, INFO, ENSEMBLE, NONE, NONE)              \
+    XX(SPECIAL_TOKEN_TEXT, "special_token_text", 1, FREE, WARN, FACT, NONE, NONE, NONE)            \
+    XX(HIDDEN_TEXT, "hidden_text", 2, FREE, WARN, FACT, NONE, NONE, NONE)                          \
+    XX(TRUNCATED_INPUT, "truncated_input", 1, FREE, WARN, FACT, NONE, NONE, NONE)                  \
+    XX(PROMPT_GAP, "prompt_gap", 1, CHEAP, ALARM, CALIBRATED, GAP_SUM, GAP_MAX, GAP_FIRST)         \
+    XX(EARLY_COMMIT, "early_commit", 2, CHEAP, WARN, CALIBRATED, EARLY_COMMIT, NONE, NONE)         \
+    XX(QUESTION_SWAP, "question_swap", 1, DEEP, ALARM, CALIBRATED, QUESTION_SWAP, NONE, NONE)      \
+    XX(CORRUPTION_BLIND, "corruption_blind", 1, DEEP, WARN, CALIBRATED, CORRUPTION, NONE, NONE)    \
+    XX(STEP_ABLATION, "step_ablation", 1, DEEP, WARN, CALIBRATED, ABLATION, NONE, NONE)            \
+    XX(FORMAT_INVARIANCE, "format_invariance", 2, DEEP, WARN, CALIBRATED, FORMAT, NONE, NONE)      \
+    XX(INFO_GAIN, "info_gain", 2, DEEP, WARN, CALIBRATED, INFO_GAIN, NONE, NONE)                   \
+    XX(ARITHMETIC_FALSE, "arithmetic_false", 3, FREE, WARN, TEXT, ARITHMETIC, NONE, NONE)          \
+    XX(FOREIGN_NUMBERS, "foreign_numbers", 2, FREE, WARN, CALIBRATED, FOREIGN, NONE, NONE)         \
+    XX(UNUSED_NUMBERS, "unused_numbers", 1, FREE, WARN, CALIBRATED, UNUSED, NONE, NONE)            \
+    XX(OFF_TOPIC_STEPS, "off_topic_steps", 2, FREE, WARN, CALIBRATED, OFF_TOPIC, NONE, NONE)       \
+    XX(ANSWER_NOT_DERIVED, "answer_not_derived", 1, FREE, WARN, CALIBRATED, UNDERIVED, NONE, NONE) \
+    XX(UNDONE_STEPS, "undone_steps", 1, FREE, WARN, CALIBRATED, ROUND_TRIP, NONE, NONE)            \
+    XX(GRADER_DIRECTED, "grader_directed", 1, FREE, ALARM, TEXT, DIRECTED, NONE, NONE)             \
+    XX(LANGUAGE_SWITCH, "language_switch", 1, FREE, WARN, TEXT, SCRIPT, NONE, NONE)
 
 enum rw_flag_id {
 #define XX(name, text, version, tier, severity, rule, first, second, instead) RW_FLAG_##name,
@@ -86,6 +90,7 @@ struct rw_flag_info {
 
 const struct rw_flag_info *rw_flag_info(enum rw_flag_id id);
 const char *rw_flag_meaning(enum rw_flag_id id); /* one clause a person understands */
+const char *rw_flag_absence(enum rw_flag_id id); /* what is so when it has not fired */
 const char *rw_flag_severity_name(enum rw_flag_severity severity); /* "info", "warn", "alarm" */
 const char *rw_flag_tier_name(enum rw_flag_tier tier);             /* "free", "cheap", "deep" */
 

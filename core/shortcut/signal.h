@@ -22,7 +22,7 @@
 struct rw_bank;
 
 enum {
-    RW_SIGNALS_VERSION = 5, /* a bank built with another version is refused */
+    RW_SIGNALS_VERSION = 6, /* a bank built with another version is refused */
     RW_SIGNALS_STEPS_MAX = 65536,
     RW_SIGNALS_SCRATCH_MAX = 7 << 20, /* bytes */
     RW_SIGNAL_FEATURES = 64, /* floats of a step-boundary feature, as the engine's RW_FEATURE_DIM */
@@ -31,33 +31,38 @@ enum {
 /* The calibrated statistics, in the order of their values in a bank.
  * XX(NAME, "name", suspicious tail, pass it comes from) */
 #define RW_SIGNAL_MAP(XX)                                                                          \
-    XX(MIN_LOGIT, "min_logit", LOW, FREE)             /* min_t logit r_t, outcome high */          \
-    XX(MEAN_LOGIT, "mean_logit", LOW, FREE)           /* mean_t logit r_t, outcome high */         \
-    XX(REDUNDANT, "redundant", LOW, FREE)             /* min_t C(s_t | s_<t) */                    \
-    XX(DUPLICATE, "duplicate", HIGH, FREE)            /* share of steps seen before */             \
-    XX(REPETITION, "repetition", HIGH, FREE)          /* share of repeated 4-grams */              \
-    XX(ANSWER_FIRST, "answer_first", LOW, FREE)       /* where the answer is first seen */         \
-    XX(ARITHMETIC, "arithmetic", HIGH, FREE)          /* false equations in the text */            \
-    XX(FOREIGN, "foreign", HIGH, FREE)                /* share of numbers from nowhere */          \
-    XX(UNUSED, "unused", HIGH, FREE)                  /* share of the question's numbers unused */ \
-    XX(OFF_TOPIC, "off_topic", HIGH, FREE)            /* steps without a number or its words */    \
-    XX(STEPS, "steps", HIGH, FREE)                    /* number of steps */                        \
-    XX(STEP_SHARE, "step_share", HIGH, FREE)          /* largest step / all bytes */               \
-    XX(BYTES, "bytes", LOW, FREE)                     /* bytes of all steps */                     \
-    XX(LATENT_D2, "latent_d2", HIGH, FREE)            /* max_t Mahalanobis distance^2 */           \
-    XX(LATENT_KNN, "latent_knn", HIGH, FREE)          /* max_t distance to k-th neighbour */       \
-    XX(ENSEMBLE, "ensemble", HIGH, FREE)              /* mean_t variance over models */            \
-    XX(GAP_FIRST, "gap_first", LOW, CHEAP)            /* mean of the first two g_t */              \
-    XX(GAP_SUM, "gap_sum", LOW, CHEAP)                /* first g_t + mean g_t: full form */        \
-    XX(GAP_MAX, "gap_max", LOW, CHEAP)                /* max_t g_t: full form */                   \
-    XX(EARLY_COMMIT, "early_commit", HIGH, CHEAP)     /* A = mean_t min(1, V_t / V_T) */           \
-    XX(QUESTION_SWAP, "question_swap", LOW, DEEP)     /* logit r(q) - max logit r(q~) */           \
-    XX(CORRUPTION, "corruption", LOW, DEEP)           /* max_j fall after a wrong number */        \
-    XX(ABLATION, "ablation", HIGH, DEEP)              /* share of steps nothing leans on */        \
-    XX(FORMAT, "format", HIGH, DEEP)                  /* format effect / content effect */         \
-    XX(INFO_GAIN, "info_gain", HIGH, DEEP)            /* share of steps with no gain */            \
-    XX(COMBINED, "combined", HIGH, FREE)              /* fusion of the free flags, by the bank */  \
-    XX(COMBINED_CHEAP, "combined_cheap", HIGH, CHEAP) /* of the free and the cheap ones */
+    XX(MIN_LOGIT, "min_logit", LOW, FREE)       /* min_t logit r_t, outcome high */                \
+    XX(MEAN_LOGIT, "mean_logit", LOW, FREE)     /* mean_t logit r_t, outcome high */               \
+    XX(REDUNDANT, "redundant", LOW, FREE)       /* min_t C(s_t | s_<t) */                          \
+    XX(DUPLICATE, "duplicate", HIGH, FREE)      /* share of steps seen before */                   \
+    XX(REPETITION, "repetition", HIGH, FREE)    /* share of repeated 4-grams */                    \
+    XX(ANSWER_FIRST, "answer_first", LOW, FREE) /* where the answer is first seen */               \
+    XX(ARITHMETIC, "arithmetic", HIGH, FREE)    /* false equations in the text */                  \
+    XX(FOREIGN, "foreign", HIGH, FREE)          /* share of numbers from nowhere */                \
+    XX(UNUSED, "unused", HIGH, FREE)            /* share of the question's numbers unused */       \
+    XX(OFF_TOPIC, "off_topic", HIGH, FREE)      /* share without a number or its words */          \
+    XX(UNDERIVED, "underived", HIGH, FREE)      /* no step leads to the final number */            \
+    XX(ROUND_TRIP, "round_trip", HIGH, FREE)    /* share of sums that undo another */              \
+    XX(DIRECTED, "directed", HIGH, FREE)        /* words for whoever grades it */                  \
+    XX(SCRIPT, "script", HIGH, FREE)            /* share of steps in another script */             \
+    XX(FOREIGN_LETTERS, "foreign_letters", HIGH, FREE) /* share of letters that are not Latin */   \
+    XX(STEPS, "steps", HIGH, FREE)                     /* number of steps */                       \
+    XX(STEP_SHARE, "step_share", HIGH, FREE)           /* largest step / all bytes */              \
+    XX(BYTES, "bytes", LOW, FREE)                      /* bytes of all steps */                    \
+    XX(LATENT_D2, "latent_d2", HIGH, FREE)             /* max_t Mahalanobis distance^2 */          \
+    XX(LATENT_KNN, "latent_knn", HIGH, FREE)           /* max_t distance to k-th neighbour */      \
+    XX(ENSEMBLE, "ensemble", HIGH, FREE)               /* mean_t variance over models */           \
+    XX(GAP_FIRST, "gap_first", LOW, CHEAP)             /* mean of the first two g_t */             \
+    XX(GAP_SUM, "gap_sum", LOW, CHEAP)                 /* first g_t + mean g_t: full form */       \
+    XX(GAP_MAX, "gap_max", LOW, CHEAP)                 /* max_t g_t: full form */                  \
+    XX(EARLY_COMMIT, "early_commit", HIGH, CHEAP)      /* A = mean_t min(1, V_t / V_T) */          \
+    XX(QUESTION_SWAP, "question_swap", LOW, DEEP)      /* logit r(q) - max logit r(q~) */          \
+    XX(CORRUPTION, "corruption", LOW, DEEP)            /* max_j fall after a wrong number */       \
+    XX(ABLATION, "ablation", HIGH, DEEP)               /* share of steps nothing leans on */       \
+    XX(FORMAT, "format", HIGH, DEEP)                   /* format effect / content effect */        \
+    XX(INFO_GAIN, "info_gain", HIGH, DEEP)             /* share of steps with no gain */           \
+    XX(COMBINED, "combined", HIGH, FREE)               /* fusion of the free flags, by the bank */ \
+    XX(COMBINED_CHEAP, "combined_cheap", HIGH, CHEAP)  /* of the free and the cheap ones */
 
 enum rw_signal_id {
 #define XX(name, text, tail, tier) RW_SIGNAL_##name,
@@ -122,7 +127,7 @@ struct rw_signal_trace {
     size_t n_answer_gain;
     /* what the scoring contract already knows */
     size_t special_token_texts;
-    size_t hidden_texts;
+    size_t hidden_texts; /* NUL and lone surrogates; what draws nothing is counted on top */
     bool truncated;
 };
 
@@ -142,15 +147,18 @@ struct rw_signals {
     double first_error_probability;
     uint64_t trace_bytes; /* all steps together: which length bin of a bank */
     size_t n_steps;
+    bool outside_bank; /* set by rw_flags_evaluate: nothing in the bank is like it, no p is given */
     bool outcome_high; /* verified right, or (not verified wrong and) outcome >= .5 */
     size_t special_token_texts;
     size_t hidden_texts;
     bool truncated;
 };
 
-/* Fills `out`. The bank (may be NULL) is needed for LATENT_* only. `arena` is scratch, at most
- * RW_SIGNALS_SCRATCH_MAX + 64 bytes per step. NO_MEMORY, LIMIT_EXCEEDED (more than
- * RW_SIGNALS_STEPS_MAX steps); then nothing is known and no flag may be reported. */
+/* Fills `out`. Text rules read the visible form of the text (core/base/visible.h); spans are bytes
+ * of the text itself. The bank (may be NULL) is needed for LATENT_* only. `arena` is scratch, at
+ * most RW_SIGNALS_SCRATCH_MAX + 96 bytes per step + the bytes of text that is not ASCII. NO_MEMORY,
+ * LIMIT_EXCEEDED (more than RW_SIGNALS_STEPS_MAX steps); then nothing is known and no flag may be
+ * reported. */
 rw_status rw_signals_compute(const struct rw_signal_trace *trace, const struct rw_bank *bank,
                              struct rw_arena *arena, struct rw_signals *out, struct rw_error *err);
 

@@ -2,23 +2,35 @@
 
 #include <math.h>
 
+#include "core/base/visible.h"
 #include "core/equation/arithmetic.h"
+#include "core/equation/derivation.h"
 #include "core/equation/provenance.h"
+#include "core/equation/round_trip.h"
 #include "core/shortcut/bank.h"
+#include "core/shortcut/directed.h"
 #include "core/shortcut/redundancy.h"
 #include "core/shortcut/score.h"
+#include "core/shortcut/script.h"
 #include "core/shortcut/text.h"
 #include "core/shortcut/topic.h"
 
-static rw_status redundant(const struct rw_signal_trace *trace, struct rw_arena *arena,
+/* The trace as a reader sees it. Text that is all ASCII is the client's own. */
+struct visible_trace {
+    struct rw_str prompt;
+    const struct rw_str *steps;
+    size_t hidden; /* characters of the steps that were not to be seen */
+};
+
+static rw_status redundant(const struct visible_trace *seen, size_t n_steps, struct rw_arena *arena,
                            struct rw_signal *out, struct rw_error *err)
 {
-    double *value = rw_arena_array(arena, trace->n_steps + 1, sizeof *value);
+    double *value = rw_arena_array(arena, n_steps + 1, sizeof *value);
     if (value == NULL) {
-        return rw_fail(err, RW_NO_MEMORY, "no memory for %zu steps", trace->n_steps);
+        return rw_fail(err, RW_NO_MEMORY, "no memory for %zu steps", n_steps);
     }
-    rw_status status = rw_redundancy(trace->steps, trace->n_steps, arena, value, err);
-    for (size_t t = 0; status == RW_OK && t < trace->n_steps; t++) {
+    rw_status status = rw_redundancy(seen->steps, n_steps, arena, value, err);
+    for (size_t t = 0; status == RW_OK && t < n_steps; t++) {
         if (!isnan(value[t]) && (!out->known || value[t] < out->value)) {
             *out = (struct rw_signal){.known = true, .value = value[t], .step = (int64_t)t};
         }
@@ -26,43 +38,50 @@ static rw_status redundant(const struct rw_signal_trace *trace, struct rw_arena 
     return status;
 }
 
+/* A place in the visible text, as bytes of the text itself. */
+static void point_at(const struct rw_signal_trace *trace, int64_t step, size_t begin, size_t end,
+                     struct rw_signal *out)
+{
+    out->step = step;
+    if (step >= 0 && end > begin && trace->steps[step].len <= UINT32_MAX) {
+        out->has_span = true;
+        out->span_begin = (uint32_t)rw_visible_source(trace->steps[step], begin);
+        out->span_end = (uint32_t)rw_visible_source(trace->steps[step], end);
+    }
+}
+
 /* False equations over all steps; the place is that of the first. */
-static void arithmetic(const struct rw_signal_trace *trace, struct rw_signal *out)
+static void arithmetic(const struct rw_signal_trace *trace, const struct visible_trace *seen,
+                       struct rw_signal *out)
 {
     *out = (struct rw_signal){.known = trace->n_steps > 0, .step = -1};
-    if (!rw_arithmetic_plain(trace->prompt)) {
+    if (!rw_arithmetic_plain(seen->prompt)) {
         return;
     }
     for (size_t t = 0; t < trace->n_steps; t++) {
         struct rw_arithmetic found;
-        rw_arithmetic_check(trace->steps[t], &found);
-        if (found.wrong > 0 && out->step < 0 && found.end <= UINT32_MAX) {
-            out->step = (int64_t)t;
-            out->has_span = true;
-            out->span_begin = (uint32_t)found.begin;
-            out->span_end = (uint32_t)found.end;
+        rw_arithmetic_check(seen->steps[t], &found);
+        if (found.wrong > 0 && out->step < 0) {
+            point_at(trace, (int64_t)t, found.begin, found.end, out);
         }
         out->value += (double)found.wrong;
     }
 }
 
-static void provenance(const struct rw_signal_trace *trace, struct rw_signal *out,
-                       struct rw_signal *unused)
+static void provenance(const struct rw_signal_trace *trace, const struct visible_trace *seen,
+                       struct rw_signals *out)
 {
+    struct rw_signal *foreign = &out->of[RW_SIGNAL_FOREIGN];
+    struct rw_signal *unused = &out->of[RW_SIGNAL_UNUSED];
     struct rw_provenance found;
-    *out = *unused = (struct rw_signal){.step = -1};
-    if (!rw_arithmetic_plain(trace->prompt)) {
+    if (!rw_arithmetic_plain(seen->prompt)) {
         return;
     }
-    rw_provenance(trace->prompt, trace->steps, trace->n_steps, &found);
-    *out = (struct rw_signal){.known = found.operands > 0, .step = found.step};
+    rw_provenance(seen->prompt, seen->steps, trace->n_steps, &found);
+    foreign->known = found.operands > 0;
     if (found.operands > 0) {
-        out->value = (double)found.foreign / (double)found.operands;
-    }
-    if (found.step >= 0 && found.end <= UINT32_MAX) {
-        out->has_span = true;
-        out->span_begin = (uint32_t)found.begin;
-        out->span_end = (uint32_t)found.end;
+        foreign->value = (double)found.foreign / (double)found.operands;
+        point_at(trace, found.step, found.begin, found.end, foreign);
     }
     if (found.asked > 0 && trace->n_steps > 0) {
         unused->known = true;
@@ -70,26 +89,86 @@ static void provenance(const struct rw_signal_trace *trace, struct rw_signal *ou
     }
 }
 
+/* Whether the sums lead to the answer, and whether they lead anywhere. */
+static void derivation(const struct rw_signal_trace *trace, const struct visible_trace *seen,
+                       struct rw_signals *out)
+{
+    struct rw_signal *underived = &out->of[RW_SIGNAL_UNDERIVED];
+    struct rw_signal *round_trip = &out->of[RW_SIGNAL_ROUND_TRIP];
+    struct rw_derivation found;
+    rw_derivation(seen->prompt, seen->steps, trace->n_steps, &found);
+    if (found.known && rw_arithmetic_plain(seen->prompt)) {
+        underived->known = true;
+        underived->value = found.value;
+        point_at(trace, found.step, found.begin, found.end, underived);
+    }
+    struct rw_round_trips trips;
+    rw_round_trips(seen->steps, trace->n_steps, &trips);
+    if (trips.sums > 0) {
+        round_trip->known = true;
+        round_trip->value = (double)trips.pairs / (double)trips.sums;
+        point_at(trace, trips.step, trips.begin, trips.end, round_trip);
+    }
+}
+
+static rw_status make_visible(const struct rw_signal_trace *trace, struct rw_arena *arena,
+                              struct visible_trace *seen, struct rw_error *err)
+{
+    struct rw_visible text;
+    struct rw_str *steps = rw_arena_array(arena, trace->n_steps + 1, sizeof *steps);
+    *seen = (struct visible_trace){.steps = steps};
+    if (steps == NULL) {
+        return rw_fail(err, RW_NO_MEMORY, "no memory for %zu steps", trace->n_steps);
+    }
+    rw_status status = rw_visible_text(trace->prompt, arena, &text, err);
+    seen->prompt = text.text;
+    for (size_t t = 0; status == RW_OK && t < trace->n_steps; t++) {
+        status = rw_visible_text(trace->steps[t], arena, &text, err);
+        steps[t] = text.text;
+        seen->hidden += text.hidden;
+    }
+    return status;
+}
+
+/* answer_first looks in the visible text; the place it names is in the text itself. */
+static void answer_first(const struct rw_signal_trace *trace, const struct visible_trace *seen,
+                         struct rw_signal *out)
+{
+    struct rw_signal_trace same = *trace;
+    same.prompt = seen->prompt;
+    same.steps = seen->steps;
+    rw_text_answer_first(&same, out);
+    if (out->has_span) {
+        point_at(trace, out->step, out->span_begin, out->span_end, out);
+    }
+}
+
 static rw_status text_signals(const struct rw_signal_trace *trace, struct rw_arena *arena,
                               struct rw_signals *out, struct rw_error *err)
 {
-    const struct rw_str *steps = trace->steps;
-    rw_text_shape(steps, trace->n_steps, out);
-    rw_text_answer_first(trace, &out->of[RW_SIGNAL_ANSWER_FIRST]);
-    arithmetic(trace, &out->of[RW_SIGNAL_ARITHMETIC]);
-    provenance(trace, &out->of[RW_SIGNAL_FOREIGN], &out->of[RW_SIGNAL_UNUSED]);
-    rw_status status = redundant(trace, arena, &out->of[RW_SIGNAL_REDUNDANT], err);
+    struct visible_trace seen;
+    size_t n = trace->n_steps;
+    rw_status status = make_visible(trace, arena, &seen, err);
+    if (status != RW_OK) {
+        return status;
+    }
+    out->hidden_texts += seen.hidden;
+    rw_text_shape(trace->steps, n, out);
+    answer_first(trace, &seen, &out->of[RW_SIGNAL_ANSWER_FIRST]);
+    arithmetic(trace, &seen, &out->of[RW_SIGNAL_ARITHMETIC]);
+    provenance(trace, &seen, out);
+    derivation(trace, &seen, out);
+    rw_directed(seen.prompt, seen.steps, n, &out->of[RW_SIGNAL_DIRECTED]);
+    rw_script(seen.steps, n, &out->of[RW_SIGNAL_SCRIPT], &out->of[RW_SIGNAL_FOREIGN_LETTERS]);
+    status = redundant(&seen, n, arena, &out->of[RW_SIGNAL_REDUNDANT], err);
     if (status == RW_OK) {
-        status = rw_topic(trace->prompt, steps, trace->n_steps, arena,
-                          &out->of[RW_SIGNAL_OFF_TOPIC], err);
+        status = rw_topic(seen.prompt, seen.steps, n, arena, &out->of[RW_SIGNAL_OFF_TOPIC], err);
     }
     if (status == RW_OK) {
-        status =
-            rw_text_duplicate(steps, trace->n_steps, arena, &out->of[RW_SIGNAL_DUPLICATE], err);
+        status = rw_text_duplicate(seen.steps, n, arena, &out->of[RW_SIGNAL_DUPLICATE], err);
     }
     if (status == RW_OK) {
-        status =
-            rw_text_repetition(steps, trace->n_steps, arena, &out->of[RW_SIGNAL_REPETITION], err);
+        status = rw_text_repetition(seen.steps, n, arena, &out->of[RW_SIGNAL_REPETITION], err);
     }
     return status;
 }

@@ -70,5 +70,6 @@ rw_status rw_topic(struct rw_str prompt, const struct rw_str *steps, size_t n_st
             out->value++;
         }
     }
+    out->value = out->value > 1 ? (out->value - 1) / (double)(n_steps - 2) : 0;
     return RW_OK;
 }

@@ -15,8 +15,9 @@ enum {
     RW_TOPIC_WORDS_MAX = 8192, /* of the question; later ones are not looked at */
 };
 
-/* How many such steps, and the first of them; unknown when the question has no word or there is no
- * step. NO_MEMORY. */
+/* Share of such steps among the inner ones, but for one of them, and the first; unknown when the
+ * question has no word or there is no step. One is free ("Let me check that."), and it is a share:
+ * honest prose has such a step now and then, and a long trace more of them. NO_MEMORY. */
 rw_status rw_topic(struct rw_str prompt, const struct rw_str *steps, size_t n_steps,
                    struct rw_arena *arena, struct rw_signal *out, struct rw_error *err);
 

@@ -139,6 +139,45 @@ static rw_status check_gates(const struct rw_call *call, struct rw_error *err)
     return RW_OK;
 }
 
+/* A tag that the bank does not know would be ranked among all its traces, and nobody would see it:
+ * measured on planted shortcuts, .38 of them are found there and .45 under their own tag. */
+static rw_status check_domain(const struct rw_bank *bank, struct rw_str tag, struct rw_error *err)
+{
+    struct rw_str known[RW_BANK_DOMAINS_MAX];
+    char list[RW_ERROR_HINT_MAX - 100] = "";
+    size_t used = 0;
+    if (tag.len == 0 || rw_bank_has_tag(bank, tag)) {
+        return RW_OK;
+    }
+    rw_fail(err, RW_INVALID_REQUEST, "the calibration bank has no domain \"%.*s\"",
+            RW_STR_ARG(tag));
+    size_t n = rw_bank_tags(bank, known, RW_BANK_DOMAINS_MAX);
+    for (size_t i = 0; i < n && used < sizeof list; i++) {
+        used += (size_t)snprintf(list + used, sizeof list - used, "%s%.*s", i > 0 ? ", " : "",
+                                 RW_STR_ARG(known[i]));
+    }
+    rw_error_hint(err, "it has: %s; without a domain a trace is compared with all of them",
+                  n > 0 ? list : "none");
+    return RW_INVALID_REQUEST;
+}
+
+static rw_status check_domains(const struct rw_call *call, struct rw_error *err)
+{
+    const struct rw_request *r = &call->request;
+    const struct rw_bank *bank = call->flags.off ? NULL : call->flags.bank;
+    rw_status status = bank != NULL ? check_domain(bank, r->domain, err) : RW_OK;
+    if (status != RW_OK) {
+        rw_error_param(err, "domain");
+    }
+    for (size_t i = 0; bank != NULL && status == RW_OK && i < r->n_items; i++) {
+        status = check_domain(bank, r->items[i].domain, err);
+        if (status != RW_OK) {
+            rw_error_param(err, "items[%zu].domain", i);
+        }
+    }
+    return status;
+}
+
 rw_status rw_call_flags_begin(struct rw_call *call, struct rw_error *err)
 {
     static const enum rw_flag_tier TIER[] = {
@@ -168,6 +207,7 @@ rw_status rw_call_flags_begin(struct rw_call *call, struct rw_error *err)
         find_others(call);
     }
     rw_status status = rw_gates_parse(r, host->tier, host->off, &call->gates, err);
+    status = status == RW_OK ? check_domains(call, err) : status;
     return status == RW_OK ? check_gates(call, err) : status;
 }
 

@@ -65,9 +65,11 @@ static bool lack_is_shown(const struct rw_call_trace *trace, enum rw_flag_id id)
     if (info->tier > call->flags.tier || status == RW_OK || info->rule == RW_RULE_FACT) {
         return false;
     }
-    bool probe_failed =
-        info->tier > RW_FLAG_FREE && status != RW_NOT_APPLICABLE && status != RW_NOT_CALIBRATED;
-    return call->flags.all || probe_failed;
+    bool probe_failed = info->tier > RW_FLAG_FREE && status != RW_NOT_APPLICABLE &&
+                        status != RW_NOT_CALIBRATED && status != RW_OUTSIDE_BANK;
+    /* Said once of all that is ranked, so that silence is not taken for a clean trace. */
+    bool abstains = id == RW_FLAG_SHORTCUT && status == RW_OUTSIDE_BANK;
+    return call->flags.all || probe_failed || abstains;
 }
 
 static void view_gates(const struct rw_call_trace *trace, struct rw_reply_trace *out)

@@ -556,10 +556,14 @@ def test_steps_that_say_nothing_of_the_question():
         want.append(
             None
             if not asked
-            else sum(not re.search("[0-9]", s) and not words_of(s) & asked for s in steps[1:-1])
+            else max(
+                0,
+                sum(not re.search("[0-9]", s) and not words_of(s) & asked for s in steps[1:-1]) - 1,
+            )
+            / max(1, len(steps) - 2)
         )
     for case, count, got in zip(cases, want, run(*cases)):
-        assert got.get("off_topic") == count, case
+        assert got.get("off_topic") == pytest.approx(count, abs=1e-12), case
     long = {
         "prompt": " ".join(
             f"word{chr(97 + i % 26)}{chr(97 + i // 26 % 26)}{chr(97 + i // 676 % 26)}"
@@ -567,7 +571,7 @@ def test_steps_that_say_nothing_of_the_question():
         ),
         "steps": ["x"] + ["zzzz " * 20000] * 3 + ["y"],
     }
-    assert run(long)[0]["off_topic"] == 3
+    assert run(long)[0]["off_topic"] == pytest.approx(2 / 3)
 
 
 def test_the_same_bits_in_any_batch():

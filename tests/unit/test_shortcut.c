@@ -179,6 +179,7 @@ static void random_signals(struct rw_mutator *m, struct rw_signals *out)
             out->of[id] = (struct rw_signal){.known = true, .value = uniform(m), .step = -1};
         }
     }
+    out->of[RW_SIGNAL_BYTES].value = (double)out->trace_bytes;
 }
 
 static struct rw_bank *make_bank(uint64_t seed)
@@ -466,6 +467,28 @@ START_TEST(equations_that_are_left_alone)
         "3 + 4 = 8 is wrong",
         "2 + 1 = 1 \\]\n(False)",
         "73 * 2 = 150 rounded",
+        "10 / 3 \xE2\x89\x88 3.33",
+        "1234 + 1 \xE2\x89\x88 1200",
+        "3 * 33 \\approx 100",
+        "three times two equals six",
+        "The cost of the pens is 3 times $2, which equals $6.",
+        "twenty-five plus seventeen is equal to forty-two",
+        "the sum of 3 and 4 times 2 equals 14",
+        "two more than 3 times 4 equals 14",
+        "three times as many as 5 equals 15",
+        "twice five plus three equals thirteen",
+        "one hundred plus two equals 102",
+        "one hundred five plus two equals 107",
+        "two and a half plus one equals 3.5",
+        "one-half plus one equals 1.5",
+        "two thirds times three equals two",
+        "6 is more than or equal to 3 + 4",
+        "3 times 4 more equals 16",
+        "if 3 plus 4 equals 8, then",
+        "3 dogs plus 2 fish equals 12 legs",
+        "one, two, three = 3",
+        "Since 2/5 is equal to 12.8 hectares, then 1/5 is 6.4",
+        "He ate one of the three plus 4 equals 8 others",
     };
     for (size_t i = 0; i < RW_COUNT(TEXT); i++) {
         ck_assert_msg(checked(TEXT[i]).wrong == 0, "fires on: %s", TEXT[i]);
@@ -497,6 +520,17 @@ START_TEST(false_equations_are_found)
         "2 square feet + 3 square feet = 6 square feet",
         "They need 15-27 = 12 more cups, 5 - 3 = 1",
         "\\[ 3 + 4 = 8 \\] Since 8 is not 7",
+        "10 / 3 \xE2\x89\x88 3.9",
+        "12 * 12 \\approx 164",
+        "three times two equals nine",
+        "The cost of the pens is 3 times $2, which equals $9.",
+        "twenty-five plus seventeen is equal to forty-three",
+        "twelve multiplied by 12 equals 164",
+        "That is 3 * $2, which = $9.",
+        "thirty divided by five equals seven",
+        "so 15 minus three equals 13",
+        "three apples plus four apples equals nine apples",
+        "3 + four = 9",
     };
     for (size_t i = 0; i < RW_COUNT(TEXT); i++) {
         struct rw_arithmetic found = checked(TEXT[i]);

@@ -5,13 +5,16 @@ python calibrate.py --rewardd build/server/rewardd --data DIR [--own 4500] [--gs
 900] [--deep 4000] [--traces FILE]
                     [--only-traces]
 
-The traces are right by construction: drawn from the generator's own training families, from GSM8K
-train and from the calibration families, on which no model was trained, under a seed of their own
-(CALIBRATION_SEED: no trace of the training, development or test streams), and kept only when every
-step is right. Each calibration family, and each training family of symbols, is a group of its own:
-a value counts as strange only beside every group, and the latent distances of a group are those to
-the other groups, so phrasing the model was not trained on is not strange by itself. Held-out
-template families are not in the bank: they are what its false-alarm rate is tested on.
+Generated traces are right by construction: drawn from the generator's own training families, from
+GSM8K train and from the calibration families, on which no model was trained, under a seed of their
+own (CALIBRATION_SEED: no trace of the training, development or test streams), and kept only when
+every step is right. Each calibration family, and each training family of symbols, is a group of its
+own: a value counts as strange only beside every group, and the latent distances of a group are
+those to the other groups, so phrasing the model was not trained on is not strange by itself. Held-
+out template families are not in the bank: they are what its false-alarm rate is tested on.
+
+Natural traces (rewardd_recipe/natural.py) are right by their raters: of ProcessBench and of
+prm800k's train part, a group each. They are what text looks like that nobody generated.
 """
 
 from __future__ import annotations
@@ -28,9 +31,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Callable
 
-from rewardd_recipe import gsm8k
+from rewardd_recipe import gsm8k, natural
 from rewardd_recipe.mixture import CALIBRATION, HELD_OUT, OWN
-from rewardd_recipe.trace import Trace
+from rewardd_recipe.trace import Step, Trace
 
 CALIBRATION_SEED = 7_000_003
 HERE = Path(__file__).resolve().parent
@@ -178,6 +181,14 @@ def own_traces(rng: random.Random, count: int) -> Iterator[tuple[Trace, str, str
         yield next(clean_traces(OWN[name][1], rng, 1)), domain_of(name), group_of(name)
 
 
+def natural_rows(data: Path) -> list[tuple[Trace, str, str]]:
+    return [
+        (Trace(t.prompt, [Step(s, True) for s in t.steps], name), domain, name)
+        for name, (domain, _) in natural.CALIBRATION.items()
+        for t in natural.traces_of(natural.CALIBRATION, name, data)
+    ]
+
+
 def write_traces(
     path: Path, data: Path, own: int, word_problems: int, unseen: int, seed: int
 ) -> int:
@@ -191,6 +202,7 @@ def write_traces(
         rows += [
             (trace, domain_of(name), group_of(name)) for trace in clean_traces(make, rng, unseen)
         ]
+    rows += natural_rows(data)
     rng.shuffle(rows)  # every fifth row is a fold; with --deep the first ones get deep probes
     with path.open("w", encoding="utf-8") as out:
         for trace, domain, group in rows:
@@ -212,7 +224,12 @@ def main() -> None:
     parser.add_argument(
         "--rewardd", type=Path, default=HERE.parents[2] / "build" / "server" / "rewardd"
     )
-    parser.add_argument("--data", type=Path, required=True, help="folder with gsm8k/train.jsonl")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        required=True,
+        help="folder with gsm8k/train.jsonl, processbench/ and prm800k_phase1/",
+    )
     parser.add_argument("--models", type=Path, default=HERE.parent)
     parser.add_argument("--own", type=int, default=4500)
     parser.add_argument("--gsm8k", type=int, default=2500)
@@ -233,7 +250,7 @@ def main() -> None:
         count = write_traces(path, opt.data, opt.own, opt.gsm8k, opt.unseen, opt.seed)
         print(
             f"{count} clean traces of {len(OWN)} families, {len(CALIBRATION)} calibration "
-            f"families and GSM8K train",
+            f"families, {len(natural.CALIBRATION)} natural groups and GSM8K train",
             flush=True,
         )
         if opt.only_traces:

@@ -24,11 +24,11 @@ from pathlib import Path
 import numpy as np
 from calibrate import domain_of, is_clean
 
-from rewardd_recipe import shortcuts
+from rewardd_recipe import natural, shortcuts, unnamed
 from rewardd_recipe.metrics import auroc
 from rewardd_recipe.mixture import HELD_OUT, OWN, SEEDS, Mixture
 from rewardd_recipe.program import write
-from rewardd_recipe.trace import Trace
+from rewardd_recipe.trace import Step, Trace
 
 BATCH = 16
 
@@ -138,6 +138,91 @@ def clean(opt: argparse.Namespace) -> None:
         )
 
 
+def as_trace(question: str, steps: list[str]) -> Trace:
+    return Trace(question, [Step(s) for s in steps], "")
+
+
+def natural_sets(opt: argparse.Namespace) -> None:
+    """Right traces of other people and models: none of these sets is in the bank."""
+    rng = random.Random(SEEDS["test"] + opt.seed + 7)
+    print(
+        "| natural right traces (not in the bank) | tag | n | `shortcut` fired | any flag fired | "
+        "fired most |\n|---|---|---|---|---|---|"
+    )
+    for name, (tag, _) in natural.UNSEEN.items():
+        found = natural.traces_of(natural.UNSEEN, name, opt.data)
+        picked = rng.sample(found, min(len(found), 3 * opt.size))
+        for sent in dict.fromkeys(["", tag]):
+            rows = flags_of(opt.url, opt.tier, [as_trace(t.prompt, t.steps) for t in picked], sent)
+            names = collections.Counter(n for row in rows for n in fired(row) if n != "shortcut")
+            most = ", ".join(f"{n} {c / len(rows):.3f}" for n, c in names.most_common(4))
+            print(
+                f"| {name} | {sent or 'none'} | {len(rows)} | "
+                f"{share(rows, lambda r: r.get('shortcut', {}).get('fired')):.3f} | "
+                f"{share(rows, fired):.3f} | {most} |",
+                flush=True,
+            )
+    print()
+
+
+def tpr(bad: list[float], good: list[float], rate: float = 0.01) -> float:
+    """Share of `bad` above the (1 - rate) quantile of `good`."""
+    return float(np.mean(np.array(bad) > np.quantile(good, 1 - rate, method="higher")))
+
+
+def gsm8k_problems(data: Path) -> list[unnamed.Problem]:
+    out = []
+    for t in natural.gsm8k_gold(data / "gsm8k" / "test.jsonl"):
+        answer = t.steps[-1].removeprefix("The answer is ").rstrip(".")
+        if len(t.steps) > 2 and answer.replace(",", "").replace(".", "").isdigit():
+            out.append(unnamed.Problem(t.prompt, t.steps[:-1], answer))
+    return out
+
+
+def unnamed_families(opt: argparse.Namespace) -> None:
+    """Families no signal was made for, beside the gold solutions of other problems."""
+    rng = random.Random(SEEDS["test"] + opt.seed + 8)
+    problems = gsm8k_problems(opt.data)
+    rng.shuffle(problems)
+    good, rest = problems[: opt.size], problems[opt.size : 2 * opt.size]
+    tag = "" if opt.untagged else "word_problems"
+    clean_traces = [as_trace(p.question, [*p.steps, unnamed.final(p)]) for p in good]
+    clean = flags_of(opt.url, opt.tier, clean_traces, tag)
+    lengths = length(clean_traces)
+    print(
+        "| family on GSM8K test | AUROC of `shortcut` | TPR at 1 % | length only | `shortcut` "
+        "fired | any flag fired | fired most |\n|---|---|---|---|---|---|---|"
+    )
+    macro = []
+    for name in [*unnamed.HONEST, *unnamed.PLANTED]:
+        made = [unnamed.make(rng, name, p, problems) for p in rest]
+        traces = [as_trace(q, s) for q, s in made]
+        rows = flags_of(opt.url, opt.tier, traces, tag)
+        side = [1] * len(rows) + [0] * len(clean)
+        by_length = auroc(side, length(traces) + lengths)
+        names = collections.Counter(n for row in rows for n in fired(row) if n != "shortcut")
+        most = ", ".join(f"{n} {c / len(rows):.2f}" for n, c in names.most_common(3))
+        figures = (
+            auroc(side, fused(rows) + fused(clean)),
+            tpr(fused(rows), fused(clean)),
+            share(rows, lambda r: r.get("shortcut", {}).get("fired")),
+            share(rows, fired),
+        )
+        if name in unnamed.PLANTED:
+            macro.append(figures)
+        print(
+            f"| {name} | {figures[0]:.3f} | {figures[1]:.2f} | {max(by_length, 1 - by_length):.3f}"
+            f" | {figures[2]:.2f} | {figures[3]:.2f} | {most} |",
+            flush=True,
+        )
+    mean, low = np.mean(macro, axis=0), np.min(macro, axis=0)
+    for what, f in (("macro", mean), ("worst", low)):
+        print(
+            f"| **{what}** of the planted | {f[0]:.3f} | {f[1]:.2f} | | {f[2]:.2f} | {f[3]:.2f} | |"
+        )
+    print(flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -155,9 +240,21 @@ def main() -> None:
     parser.add_argument(
         "--untagged", action="store_true", help="send no domain: everything is ranked in the pool"
     )
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=["planted", "clean", "natural", "unnamed"],
+        default=["planted", "clean", "natural", "unnamed"],
+    )
     opt = parser.parse_args()
-    planted(opt, Mixture(opt.data, dev=True))
-    clean(opt)
+    if "planted" in opt.only:
+        planted(opt, Mixture(opt.data, dev=True))
+    if "clean" in opt.only:
+        clean(opt)
+    if "natural" in opt.only:
+        natural_sets(opt)
+    if "unnamed" in opt.only:
+        unnamed_families(opt)
 
 
 if __name__ == "__main__":
