@@ -1,4 +1,5 @@
 #include "core/equation/arithmetic.h"
+#include "core/equation/arithmetic_plain.h"
 
 #include <math.h>
 

@@ -28,8 +28,6 @@ struct rw_arithmetic {
     size_t end;
 };
 
-/* Words anywhere in the question or the step that give "=" another meaning: mod, base, ... */
-bool rw_arithmetic_plain(struct rw_str text);
 void rw_arithmetic_check(struct rw_str step, struct rw_arithmetic *out);
 
 #endif

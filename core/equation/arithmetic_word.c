@@ -4,7 +4,6 @@
 
 #include "core/base/scan.h"
 #include "core/base/util.h"
-#include "core/equation/arithmetic.h"
 
 /* One list per set of bits; a word is in one list. */
 static const char *const BINDS[] = {
@@ -198,28 +197,4 @@ bool rw_arithmetic_word_source(struct rw_str word, int64_t *num, int64_t *den)
         }
     }
     return false;
-}
-
-bool rw_arithmetic_plain(struct rw_str text)
-{
-    static const char *const WORDS[] = {"base",  "bases",     "binary", "binom",  "bmod",
-                                        "clock", "congruent", "equiv",  "gcd",    "hexadecimal",
-                                        "lcm",   "mathbb",    "mod",    "modulo", "modulus",
-                                        "octal", "pmod",      "xor"}; /* in order */
-    for (size_t at = 0; at < text.len;) {
-        if (!rw_scan_letter(text.ptr[at])) {
-            at++;
-            continue;
-        }
-        size_t end = at;
-        while (end < text.len && rw_scan_letter(text.ptr[end])) {
-            end++;
-        }
-        struct rw_str word = rw_str_slice(text, at, end);
-        if (rw_scan_index(word, WORDS, RW_COUNT(WORDS)) >= 0) {
-            return false;
-        }
-        at = end;
-    }
-    return true;
 }

@@ -107,12 +107,6 @@ const char *rw_flag_meaning(enum rw_flag_id id)
     return MEANINGS[id];
 }
 
-const char *rw_flag_absence(enum rw_flag_id id)
-{
-    rw_assert(id >= 0 && id < RW_FLAGS);
-    return ABSENCES[id];
-}
-
 const char *rw_flag_severity_name(enum rw_flag_severity severity)
 {
     static const char *const NAMES[] = {"info", "warn", "alarm"};

@@ -90,7 +90,6 @@ struct rw_flag_info {
 
 const struct rw_flag_info *rw_flag_info(enum rw_flag_id id);
 const char *rw_flag_meaning(enum rw_flag_id id); /* one clause a person understands */
-const char *rw_flag_absence(enum rw_flag_id id); /* what is so when it has not fired */
 const char *rw_flag_severity_name(enum rw_flag_severity severity); /* "info", "warn", "alarm" */
 const char *rw_flag_tier_name(enum rw_flag_tier tier);             /* "free", "cheap", "deep" */
 

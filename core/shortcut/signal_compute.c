@@ -4,6 +4,7 @@
 
 #include "core/base/visible.h"
 #include "core/equation/arithmetic.h"
+#include "core/equation/arithmetic_plain.h"
 #include "core/equation/derivation.h"
 #include "core/equation/provenance.h"
 #include "core/equation/round_trip.h"
