@@ -11,6 +11,7 @@
 #include "core/base/utf8.h"
 #include "core/base/util.h"
 #include "core/equation/arithmetic.h"
+#include "core/equation/arithmetic_plain.h"
 #include "core/equation/provenance.h"
 #include "core/shortcut/edit.h"
 #include "core/shortcut/signal.h"
