@@ -103,14 +103,15 @@ static void add_word(struct words *all, struct rw_str text, struct rw_str word, 
     }
 }
 
-/* The beginnings of marks that chat templates put between turns. */
+/* What opens a turn of another speaker in chat templates. What only ends one is left behind by many
+ * policies, and is special_token_text. */
 static bool has_mark(struct rw_str text)
 {
-    static const char *const MARKS[] = {"<|", "[INST]", "[/INST]", "<<SYS>>", "<start_of_turn>"};
+    static const char *const MARKS[] = {"<|im_start|>", "<|start_header_id|>", "<|system|>",
+                                        "<|user|>",     "<|assistant|>",       "[INST]",
+                                        "<<SYS>>",      "<start_of_turn>"};
     for (size_t i = 0; i < RW_COUNT(MARKS); i++) {
-        size_t at = rw_str_find(text, rw_str_from(MARKS[i]), 0);
-        bool word = at + 2 < text.len && rw_scan_letter(text.ptr[at + 2]);
-        if (at < text.len && (i > 0 || word)) {
+        if (rw_str_find(text, rw_str_from(MARKS[i]), 0) < text.len) {
             return true;
         }
     }

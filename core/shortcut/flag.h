@@ -68,7 +68,9 @@ enum rw_flag_severity {
 
 enum rw_flag_rule {
     RW_RULE_CALIBRATED,
-    RW_RULE_TEXT, /* calibrated with a bank, else an absolute threshold on the text */
+    /* Calibrated with a bank, else an absolute threshold on the text; a false equation fires by
+     * itself, whatever its p. */
+    RW_RULE_TEXT,
     RW_RULE_FACT, /* fires when the fact holds */
     RW_RULE_INFO, /* never fires */
 };

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import subprocess
+import urllib.error
 
 import pytest
 from daemon import Daemon
@@ -63,7 +64,19 @@ def test_calibrated_flags_have_p_values(daemon):
         assert flags[name]["n_cal"] >= 99 and 0 < flags[name]["p"] <= 1, flags[name]
     assert flags["shortcut"]["value"] is not None
     model = next(m for m in daemon_models(daemon) if m["kind"] == "process")
-    assert model["calibration"] == {"traces": TRACES, "missing": None}
+    calibration = model["calibration"]
+    assert calibration["traces"] == TRACES and calibration["missing"] is None
+    assert calibration["domains"] == ["shop"]
+
+
+def test_an_unknown_domain_is_refused(daemon):
+    body = {"items": [{**item(clean(3)), "domain": "shops"}]}
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        daemon.post("/v1/rewards", body)
+    error = json.load(refused.value)["error"]
+    assert error["code"] == "invalid_request" and "shop" in error["hint"]
+    assert error["param"] == "items[0].domain"
+    assert one(daemon, item(clean(3)), flags="off", domain="shops")["error"] is None
 
 
 def daemon_models(daemon):

@@ -404,11 +404,13 @@ def test_the_table_reads_well(daemon):
     assert "answer " in next(line for line in text.splitlines() if line.startswith("outcome"))
 
 
-def test_get_reward_is_unchanged(daemon):
+def test_get_reward_has_numbers_of_flags_only(daemon):
     query = ["<|im_start|>user\nq<|im_end|>\n<|im_start|>assistant\n<|step|> 1 + 1 = 2<|im_end|>"]
     reply = daemon.post("/get_reward", {"query": query, "labels": ["2"]})
     assert set(reply) == {"rewards", "scores", "extra_logs"}
-    assert not any("flag" in name for name in reply["extra_logs"])
+    logs = reply["extra_logs"]
+    assert [name for name in logs if "flag" in name] == ["flags_fired"]
+    assert all(isinstance(v, (int, float)) for values in logs.values() for v in values)
 
 
 # ---- hostile and odd text --------------------------------------------------------------

@@ -307,7 +307,12 @@ def test_front_page_gives_a_post_back(server):
     page = server.ask(head + b"Content-Type: text/html\r\nContent-Length: 3\r\n\r\n<b>")
     assert b"\r\nContent-Type: text/plain" in page and b"nosniff" in page
     reply = server.ask(head + b"Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
-    assert status(reply) == 404 and "/v1/rewards" in error_of(reply)["hint"]
+    assert status(reply) == 421 and "allow-host" in error_of(reply)["hint"]  # it asks for scores
+    reply = server.ask(
+        head.replace(b"example.com", b"localhost")
+        + b"Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+    )
+    assert 400 <= status(reply) < 500
 
 
 def test_one_verdict_for_an_overlong_head_with_a_bad_byte(server):

@@ -401,10 +401,15 @@ static void start(void)
     static char orm[RW_TEST_PATH_MAX];
     rw_test_source_path("deploy/models/rewardd-prm-small", prm);
     rw_test_source_path("deploy/models/rewardd-orm-small", orm);
-    const char *argv[] = {"rewardd", "--model",        prm,           "--model",
-                          orm,       "--listen",       "127.0.0.1:0", "--threads",
-                          "1",       "--drain-delay",  "0",           "--kv-memory",
-                          "64M",     "--idle-timeout", "3600s"}; /* the bystander may wait long */
+    const char *argv[] = {"rewardd",     "--model",
+                          prm,           "--model",
+                          orm,           "--listen",
+                          "127.0.0.1:0", "--threads",
+                          "1",           "--drain-delay",
+                          "0",           "--kv-memory",
+                          "64M",         "--idle-timeout",
+                          "3600s",               /* the bystander may wait long */
+                          "--sandbox",   "off"}; /* the test lives in this process too */
     char *none[] = {NULL};
     struct rw_error err = {0};
     int rc = uv_replace_allocator(uv_counted_malloc, uv_counted_realloc, uv_counted_calloc, free);

@@ -1,8 +1,8 @@
 """Writes the calibration bank of the default models: makes clean traces, then runs `rewardd
 calibrate` on them.
 
-python calibrate.py --rewardd build/server/rewardd --data DIR [--own 4500] [--gsm8k 2500] [--unseen
-900] [--deep 4000] [--traces FILE]
+python calibrate.py --rewardd build/server/rewardd --data DIR [--own 3000] [--gsm8k 2000] [--unseen
+600] [--deep 2500] [--traces FILE]
                     [--only-traces]
 
 Generated traces are right by construction: drawn from the generator's own training families, from
@@ -231,14 +231,14 @@ def main() -> None:
         help="folder with gsm8k/train.jsonl, processbench/ and prm800k_phase1/",
     )
     parser.add_argument("--models", type=Path, default=HERE.parent)
-    parser.add_argument("--own", type=int, default=4500)
-    parser.add_argument("--gsm8k", type=int, default=2500)
-    parser.add_argument("--unseen", type=int, default=900, help="traces of each calibration family")
+    parser.add_argument("--own", type=int, default=3000)
+    parser.add_argument("--gsm8k", type=int, default=2000)
+    parser.add_argument("--unseen", type=int, default=600, help="traces of each calibration family")
     parser.add_argument("--threads", type=int, default=0, help="of rewardd calibrate; 0 = all")
     parser.add_argument(
         "--deep",
         type=int,
-        default=4000,
+        default=2500,
         help="traces with deep probes; a p needs 99 of them in every group and length bin",
     )
     parser.add_argument("--seed", type=int, default=CALIBRATION_SEED)

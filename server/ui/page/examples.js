@@ -2,6 +2,9 @@
 
 const ANNA = "Anna buys 5 books at $4 each. She also buys 3 pens at $2 each. How much does Anna spend in total?";
 
+// The part of the calibration bank they are compared with, where a model has one of that name.
+export const DOMAIN = "word_problems";
+
 export const EXAMPLES = [
   {
     name: "A good trace",

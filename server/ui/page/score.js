@@ -3,7 +3,7 @@
 import { description, get, score } from "./api.js";
 import { bar, TraceView } from "./trace.js";
 import { copyText, count, errorBox, fixed, h, isNumber, say, short } from "./dom.js";
-import { EXAMPLES } from "./examples.js";
+import { DOMAIN, EXAMPLES } from "./examples.js";
 
 const MARK = "---"; // a line of its own between the steps of a solution that was split by hand
 const OWN = { paragraph: /\n\s*\n/, line: /\n+/, none: /$^/ };
@@ -94,6 +94,7 @@ export function scoreView(main) {
   const solution = h("textarea", { rows: "6", name: "solution", dir: "auto", value: state.solution });
   const other = h("textarea", { rows: "6", name: "other", dir: "auto", value: state.other });
   const reference = h("input", { type: "text", name: "reference", autocomplete: "off" });
+  const domain = choice("domain", [["", "any kind"]], "");
   const compare = choice("compare", [["one", "one trace"], ["traces", "two traces side by side"], ["models", "two models side by side"]], state.compare);
   const split = choice("split", [["model", SPLIT_WORDS.model], ["marks", SPLIT_WORDS.marks]], "model");
   const model = choice("model", [["", "the default"]], "");
@@ -131,6 +132,7 @@ export function scoreView(main) {
     if (outcome.value) request.outcome_model = outcome.value;
     if (aggregate.value) request.aggregate = aggregate.value;
     if (served.includes(split.value) && split.value !== "model") request.split = split.value;
+    if (domain.value) request.domain = domain.value;
     request.flags = flags.value;
     if (all.checked) request.flags_all = true;
     return request;
@@ -140,6 +142,7 @@ export function scoreView(main) {
     prompt.value = example.prompt;
     solution.value = example.solution;
     reference.value = "";
+    domain.value = [...domain.options].some((o) => o.value === DOMAIN) ? DOMAIN : "";
     split.value = "model";
     compare.value = "one";
     layout();
@@ -227,7 +230,7 @@ export function scoreView(main) {
     field("Prompt", prompt), h("div", { class: "pair" }, field("Solution", solution), otherField),
     h("div", { class: "row options" }, field("Split", split), field("Compare", compare), field("Flags", flags)),
     h("details", {}, h("summary", {}, "More choices"), h("div", { class: "row options" }, field("Process model", model), model2Field,
-      field("Outcome model", outcome), field("From steps to one reward", aggregate), field("Right answer, if you know it", reference),
+      field("Outcome model", outcome), field("From steps to one reward", aggregate), field("Right answer, if you know it", reference), field("Flags compare with", domain),
       h("label", { class: "check" }, all, " every flag, also the quiet ones"))),
     h("div", { class: "row" }, run, stop,
       h("span", { class: "grow" }),
@@ -248,6 +251,8 @@ export function scoreView(main) {
   get("v1/models").then(({ data }) => {
     const names = (kind) => data.filter((m) => m.kind === kind).map((m) => h("option", { value: m.id }, m.id));
     model.append(...names("process"));
+    const domains = new Set(data.flatMap((m) => m.calibration.domains));
+    domain.append(...[...domains].sort().map((d) => h("option", { value: d }, d)));
     model2.append(...names("process"));
     outcome.append(...names("outcome"));
     const processes = data.filter((m) => m.kind === "process");
