@@ -25,7 +25,7 @@ static const char *const FIELD[] = {
     "overlong",   "roles",
     "split",      "run",
     "stream",     "allow_special_tokens",
-    "tools",
+    "tools",      "verify",
 };
 
 const char *const RW_REQUEST_ROLES[RW_REQUEST_ROLES_COUNT] = {
