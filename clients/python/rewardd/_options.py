@@ -56,6 +56,7 @@ class Options(TypedDict, total=False):
     split: Literal["model", "paragraph", "line", "sentence", "none"] | Sequence[str] | None
     allow_special_tokens: bool | None
     verify: VerifyOptions | None
+    tools: Sequence[Mapping[str, Any]] | None
     run: Run | None
 
 
