@@ -6,6 +6,7 @@
 
 enum {
     WORD_MAX = 24, /* characters looked at for the script of a word */
+    RUN_MAX = 16,  /* characters that draw nothing, looked over for their neighbours */
     GONE = 0,      /* as a character to write: none */
 };
 
@@ -95,13 +96,38 @@ static bool is_ascii(struct rw_str text, size_t at)
     return at < text.len && (unsigned char)text.ptr[at] < 0x80;
 }
 
-/* ZWNJ, ZWJ and variation selectors shape the character before them: an emoji, a letter of an Indic
- * or Arabic script. Beside ASCII there is nothing to shape, but for the keycap (U+20E3). */
-static bool shapes(struct rw_str text, size_t at, size_t next, int32_t code)
+static bool is_gone(int32_t code)
 {
-    bool joiner = code == 0x200C || code == 0x200D || (code >= 0xFE00 && code <= 0xFE0F);
-    bool keycap = next + 3 <= text.len && memcmp(text.ptr + next, "\xE2\x83\xA3", 3) == 0;
-    return joiner && at > 0 && (!is_ascii(text, at - 1) || keycap);
+    const struct range *range = range_of(code);
+    return range != NULL && range->to == GONE;
+}
+
+/* Past characters that draw nothing, at most RUN_MAX of them: what a reader sees next. */
+static bool ascii_behind(struct rw_str text, size_t at)
+{
+    for (int i = 0; i < RUN_MAX && at < text.len; i++) {
+        size_t advance;
+        if (is_ascii(text, at) || !is_gone(rw_utf8_decode(text, at, &advance))) {
+            return is_ascii(text, at);
+        }
+        at += advance;
+    }
+    return true; /* the end, or a long run: nothing needs that */
+}
+
+static bool ascii_before(struct rw_str text, size_t at)
+{
+    for (int i = 0; i < RUN_MAX && at > 0; i++) {
+        size_t advance;
+        at--;
+        while (at > 0 && ((unsigned char)text.ptr[at] & 0xC0) == 0x80) {
+            at--;
+        }
+        if (is_ascii(text, at) || !is_gone(rw_utf8_decode(text, at, &advance))) {
+            return is_ascii(text, at);
+        }
+    }
+    return true;
 }
 
 /* The word around byte `at` has a Latin letter. */
@@ -152,8 +178,9 @@ static int next_visible(struct rw_str text, size_t *at, bool *hidden)
         return letter != 0 ? letter : -1;
     }
     if (range->to == GONE) {
-        *hidden = !shapes(text, here, *at, code);
-        return *hidden ? GONE : -1;
+        bool byte_order = code == 0xFEFF && here == 0; /* files begin with it */
+        *hidden = !byte_order && ascii_before(text, here) && ascii_behind(text, *at);
+        return GONE;
     }
     return range->to + range->step * (int)(code - range->first);
 }

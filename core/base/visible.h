@@ -2,8 +2,9 @@
  * draw nothing are gone, look-alikes of ASCII are ASCII.
  *
  *   gone       default-ignorable characters, directional controls and tags (Unicode Standard,
- *              section 5.21 and UAX #9). Joiners and variation selectors stay where they shape
- *              something: beside a character that is not ASCII.
+ *              section 5.21 and UAX #9). They count as hidden where nothing needs them: emoji,
+ *              scripts without spaces and scripts from right to left do, so one beside a character
+ *              that is not ASCII is taken out and not counted.
  *   ASCII      full-width forms, mathematical letters and digits, other decimal digits, other
  *              spaces, signs of arithmetic with another code; Cyrillic and Greek letters that look
  *              like Latin ones, within a word that has Latin letters (UTS #39, mixed script).
@@ -21,7 +22,7 @@
 
 struct rw_visible {
     struct rw_str text; /* the input itself when nothing was changed; else in the arena */
-    size_t hidden;      /* characters removed, and letters of another script that posed as Latin */
+    size_t hidden;      /* characters that hid, and letters of another script that posed as Latin */
 };
 
 /* NO_MEMORY. */

@@ -69,12 +69,21 @@ START_TEST(what_is_not_seen_is_gone)
          "One", 1}, /* Greek O */
         {"\xD1\x81\xD1\x83\xD0\xBC\xD0\xBC\xD0\xB0", "\xD1\x81\xD1\x83\xD0\xBC\xD0\xBC\xD0\xB0", 0},
         {"\xCE\xB1 + \xCE\xB2 = \xCE\xBD", "\xCE\xB1 + \xCE\xB2 = \xCE\xBD", 0},
-        {"2\xC2\xB2 = 4", "2\xC2\xB2 = 4", 0},                       /* a raised 2 stays */
-        {"\xE2\x9D\xA4\xEF\xB8\x8F", "\xE2\x9D\xA4\xEF\xB8\x8F", 0}, /* a red heart */
-        {"\xF0\x9F\x91\xA9\xE2\x80\x8D\xF0\x9F\x94\xAC",
-         "\xF0\x9F\x91\xA9\xE2\x80\x8D\xF0\x9F\x94\xAC", 0},
-        {"1\xEF\xB8\x8F\xE2\x83\xA3", "1\xEF\xB8\x8F\xE2\x83\xA3", 0}, /* a keycap */
-        {"3 \xE2\x80\x8D= 3", "3 = 3", 1},                             /* a joiner of nothing */
+        {"2\xC2\xB2 = 4", "2\xC2\xB2 = 4", 0},           /* a raised 2 stays */
+        {"\xE2\x9D\xA4\xEF\xB8\x8F", "\xE2\x9D\xA4", 0}, /* a red heart */
+        {"\xF0\x9F\x91\xA9\xE2\x80\x8D\xF0\x9F\x94\xAC", "\xF0\x9F\x91\xA9\xF0\x9F\x94\xAC", 0},
+        {"1\xEF\xB8\x8F\xE2\x83\xA3", "1\xE2\x83\xA3", 0},                       /* a keycap */
+        {"\xD7\xA9\xE2\x80\x8F (5)", "\xD7\xA9 (5)", 0},                         /* Hebrew, RLM */
+        {"\xE0\xB8\x81\xE2\x80\x8B\xE0\xB8\x82", "\xE0\xB8\x81\xE0\xB8\x82", 0}, /* Thai, ZWSP */
+        {"a\xE2\x80\x8B\xE2\x80\x8B\xE2\x80\x8C"
+         "b",
+         "ab", 3},                                         /* they do not vouch */
+        {"\xEF\xBC\x93\xE2\x80\x8D\xEF\xBC\x9D", "3=", 0}, /* gone all the same */
+        {"\xEF\xBB\xBFWe", "We", 0},                       /* a file begins */
+        {"W\xEF\xBB\xBF"
+         "e",
+         "We", 1},
+        {"3 \xE2\x80\x8D= 3", "3 = 3", 1}, /* a joiner of nothing */
         {"\xFF\xFE"
          "bad \x80",
          "\xFF\xFE"
