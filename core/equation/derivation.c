@@ -21,11 +21,6 @@ struct final {
     bool percent;
 };
 
-static double value_of(const struct rw_token *token)
-{
-    return (double)token->num / (double)token->den;
-}
-
 static void put(struct recent *recent, double value)
 {
     recent->value[recent->n++ % RW_DERIVATION_NEAR] = value;
@@ -114,7 +109,7 @@ static bool total_of(const struct recent *recent, const struct final *shown)
 static bool read_sum(const struct rw_token *token, size_t n, size_t i, double *value, size_t *last)
 {
     double total = 0;
-    double product = value_of(&token[i]);
+    double product = rw_number_role_value(&token[i]);
     size_t at = i;
     for (int count = 1; count < RW_DERIVATION_NEAR; count++) {
         size_t sign = at + 1;
@@ -127,7 +122,7 @@ static bool read_sum(const struct rw_token *token, size_t n, size_t i, double *v
             *last = at;
             return count > 1;
         }
-        double next = value_of(&token[sign + 1]);
+        double next = rw_number_role_value(&token[sign + 1]);
         if (token[sign].kind == RW_TOKEN_TIMES) {
             product *= next;
         } else if (token[sign].kind == RW_TOKEN_OVER) {
@@ -202,7 +197,7 @@ static bool find_final(const struct rw_str *steps, size_t n_steps, struct final 
             for (int i = 0; i < found.token.decimals; i++) {
                 unit /= 10;
             }
-            *shown = (struct final){value_of(&found.token), unit, found.percent};
+            *shown = (struct final){rw_number_role_value(&found.token), unit, found.percent};
             out->step = (int64_t)t - 1;
             out->begin = found.token.begin;
             out->end = found.token.end;
@@ -221,8 +216,8 @@ static bool is_given(struct rw_str prompt, const struct final *shown, struct rec
         for (size_t i = 0; i < n && seen < RW_DERIVATION_GIVEN; i++) {
             if (token[i].kind == RW_TOKEN_NUMBER) {
                 seen++;
-                put(given, value_of(&token[i]));
-                if (value_of(&token[i]) == shown->value) {
+                put(given, rw_number_role_value(&token[i]));
+                if (rw_number_role_value(&token[i]) == shown->value) {
                     return true;
                 }
             }
@@ -275,7 +270,7 @@ static void walk_piece(struct walk *walk, struct rw_str step, const struct rw_to
         if (token[i].kind != RW_TOKEN_NUMBER || rw_number_role_is_label(step, token, n, i)) {
             continue;
         }
-        double value = value_of(&token[i]);
+        double value = rw_number_role_value(&token[i]);
         bool result = rw_number_role_is_result(token, n, i);
         bool stated = !result && !rw_number_role_is_operand(token, n, i);
         bool same = is_final(value, &walk->shown);

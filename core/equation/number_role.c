@@ -2,6 +2,11 @@
 
 #include "core/base/scan.h"
 
+double rw_number_role_value(const struct rw_token *token)
+{
+    return (double)token->num / (double)token->den;
+}
+
 bool rw_number_role_operator(enum rw_token_kind kind)
 {
     return kind == RW_TOKEN_PLUS || kind == RW_TOKEN_MINUS || kind == RW_TOKEN_TIMES ||

@@ -5,6 +5,7 @@
 
 #include "core/equation/arithmetic_token.h"
 
+double rw_number_role_value(const struct rw_token *token);
 bool rw_number_role_operator(enum rw_token_kind kind); /* + - * / */
 bool rw_number_role_is_result(const struct rw_token *token, size_t n, size_t i);
 bool rw_number_role_is_operand(const struct rw_token *token, size_t n, size_t i);

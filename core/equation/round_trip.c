@@ -17,11 +17,6 @@ struct log {
     size_t n;
 };
 
-static double value_of(const struct rw_token *token)
-{
-    return (double)token->num / (double)token->den;
-}
-
 /* Past the words of a unit and a percent sign. */
 static size_t behind_unit(const struct rw_token *token, size_t n, size_t at)
 {
@@ -51,8 +46,8 @@ static bool read_sum(const struct rw_token *token, size_t n, size_t at, struct s
         (equal + 2 < n && rw_number_role_operator(token[equal + 2].kind))) {
         return false;
     }
-    *out = (struct sum){value_of(&token[at]), value_of(&token[sign + 1]),
-                        value_of(&token[equal + 1]), token[sign].kind};
+    *out = (struct sum){rw_number_role_value(&token[at]), rw_number_role_value(&token[sign + 1]),
+                        rw_number_role_value(&token[equal + 1]), token[sign].kind};
     *last = equal + 1;
     return true;
 }
