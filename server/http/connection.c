@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/base/alloc.h"
 #include "core/base/assert.h"
 #include "core/base/clock.h"
 #include "core/base/state.h"
@@ -21,7 +22,7 @@ enum {
 
 /* The drawing in the header, as data. */
 static const struct rw_state CONNECTION_STATE[] = {
-    [RW_CONNECTION_IDLE] = {"IDLE", TO(HEAD) | TO(CLOSED)},
+    [RW_CONNECTION_IDLE] = {"IDLE", TO(HEAD) | TO(LINGER) | TO(CLOSED)},
     [RW_CONNECTION_HEAD] = {"HEAD", TO(BODY) | TO(WORKING) | TO(REPLYING) | TO(CLOSED)},
     [RW_CONNECTION_BODY] = {"BODY", TO(WORKING) | TO(REPLYING) | TO(CLOSED)},
     [RW_CONNECTION_WORKING] = {"WORKING", TO(REPLYING) | TO(CLOSED)},
@@ -51,40 +52,61 @@ void rw_connection_arm(struct rw_connection *c, enum rw_deadline_kind kind)
 static void check_connection(const struct rw_connection *c)
 {
     bool idle = c->state == RW_CONNECTION_IDLE || c->state == RW_CONNECTION_LINGER;
-    rw_assert(c->ex.body_charge <= c->all->bodies.held);
+    bool gone = c->state == RW_CONNECTION_CLOSED;
     rw_assert(!c->starved || (c->state == RW_CONNECTION_BODY && !c->reading));
     rw_assert(!c->paused || !c->reading);
-    rw_assert(!c->writing || c->flight.len > 0 || c->state == RW_CONNECTION_CLOSED);
-    rw_assert(!idle || !c->ex.open);
-    rw_assert(!idle || c->ex.work == NULL);
-    rw_assert(c->state != RW_CONNECTION_WORKING || c->ex.status == 0);
-    rw_assert(c->state != RW_CONNECTION_REPLYING || c->ex.status != 0);
-    rw_assert(!c->source_ended || c->ex.streaming);
+    rw_assert(!c->writing || c->flight.len > 0 || gone);
+    rw_assert(gone || idle == (c->talk == NULL));
+    if (c->talk == NULL) {
+        return;
+    }
+    const struct rw_exchange *ex = &c->talk->ex;
+    rw_assert(ex->body_charge <= c->all->bodies.held);
+    rw_assert(c->state != RW_CONNECTION_WORKING || ex->status == 0);
+    rw_assert(c->state != RW_CONNECTION_REPLYING || ex->status != 0);
+    rw_assert(!c->source_ended || ex->streaming);
 }
 
 /* ---- the exchange of this connection --------------------------------------------------------- */
 
-static void reset_exchange(struct rw_connection *c)
+bool rw_connection_begin_talk(struct rw_connection *c)
 {
-    rw_shares_give(&c->all->bodies, c->ex.client, c->ex.body_charge);
-    rw_buf_fini(&c->ex.body);
-    c->ex = (struct rw_exchange){.connection = c, .in = &c->in};
+    c->talk = rw_alloc(sizeof *c->talk);
+    if (c->talk == NULL) {
+        return false;
+    }
+    rw_http_in_init(&c->talk->in, c->all->head_bytes_max, &c->all->error);
+    c->talk->ex = (struct rw_exchange){.connection = c, .in = &c->talk->in};
     c->source_ended = false;
     c->probed_ns = 0;
-    rw_http_in_reset(&c->in);
+    return true;
+}
+
+static void end_talk(struct rw_connection *c)
+{
+    if (c->talk == NULL) {
+        return;
+    }
+    struct rw_exchange *ex = &c->talk->ex;
+    rw_shares_give(&c->all->bodies, ex->client, ex->body_charge);
+    rw_buf_fini(&ex->body);
+    rw_http_in_fini(&c->talk->in);
+    rw_free(c->talk);
+    c->talk = NULL;
 }
 
 static void exchange_lost(struct rw_connection *c)
 {
-    if (!c->ex.open) {
+    if (c->talk == NULL) {
         return;
     }
-    void *work = c->ex.work;
-    c->ex.work = NULL;
+    struct rw_exchange *ex = &c->talk->ex;
+    void *work = ex->work;
+    ex->work = NULL;
     if (work != NULL) {
-        c->ex.gone(work);
+        ex->gone(work);
     }
-    c->all->handlers->finished(c->all->handlers->ctx, &c->ex, true);
+    c->all->handlers->finished(c->all->handlers->ctx, ex, true);
 }
 
 void rw_connection_close(struct rw_connection *c)
@@ -102,10 +124,10 @@ void rw_connection_close(struct rw_connection *c)
 
 static void heartbeat(struct rw_connection *c)
 {
-    if (c->in.request.minor == 1) {
+    if (c->talk->in.request.minor == 1) {
         struct rw_buf text;
         rw_buf_init(&text, 256);
-        c->ex.source.heartbeat(c->ex.source.ctx, &text);
+        c->talk->ex.source.heartbeat(c->talk->ex.source.ctx, &text);
         if (!text.failed && text.len > 0) { /* an empty chunk would end the reply */
             rw_buf_printf(&c->out, "%zx\r\n", text.len);
             rw_buf_append_str(&c->out, rw_buf_str(&text));
@@ -113,7 +135,7 @@ static void heartbeat(struct rw_connection *c)
         }
         rw_buf_fini(&text);
     } else {
-        c->ex.source.heartbeat(c->ex.source.ctx, &c->out);
+        c->talk->ex.source.heartbeat(c->talk->ex.source.ctx, &c->out);
     }
     rw_connection_pump(c);
 }
@@ -122,17 +144,17 @@ static void heartbeat(struct rw_connection *c)
 static void probe(struct rw_connection *c)
 {
     c->probed_ns = rw_connection_now(c);
-    if (c->state == RW_CONNECTION_WORKING && c->in.request.minor == 1) {
+    if (c->state == RW_CONNECTION_WORKING && c->talk->in.request.minor == 1) {
         rw_connection_interim(c);
-    } else if (c->state == RW_CONNECTION_REPLYING && c->ex.streaming && !c->source_ended &&
-               c->ex.source.heartbeat != NULL) {
+    } else if (c->state == RW_CONNECTION_REPLYING && c->talk->ex.streaming && !c->source_ended &&
+               c->talk->ex.source.heartbeat != NULL) {
         heartbeat(c);
     }
 }
 
 /* ---- the end of a reply ---------------------------------------------------------------------- */
 
-static void end_connection(struct rw_connection *c, bool unread)
+void rw_connection_end(struct rw_connection *c, bool unread)
 {
     if (!unread || c->peer_ended) {
         rw_connection_close(c);
@@ -149,13 +171,13 @@ static void end_connection(struct rw_connection *c, bool unread)
 
 void rw_connection_reply_done(struct rw_connection *c)
 {
-    bool complete = c->in.state == RW_HTTP_IN_DONE;
-    bool end = c->ex.close_after || !complete || c->all->closing;
+    bool complete = c->talk->in.state == RW_HTTP_IN_DONE;
+    bool end = c->talk->ex.close_after || !complete || c->all->closing;
     bool unread = !complete || c->ahead.len > 0;
-    c->all->handlers->finished(c->all->handlers->ctx, &c->ex, false);
-    reset_exchange(c);
+    c->all->handlers->finished(c->all->handlers->ctx, &c->talk->ex, false);
+    end_talk(c);
     if (end) {
-        end_connection(c, unread);
+        rw_connection_end(c, unread);
         return;
     }
     rw_buf_fini(&c->out);
@@ -222,8 +244,7 @@ void rw_connection_on_written(struct rw_connection *c, bool good)
 void rw_connection_on_closed(struct rw_connection *c)
 {
     struct rw_connections *all = c->all;
-    reset_exchange(c);
-    rw_http_in_fini(&c->in);
+    end_talk(c);
     rw_buf_fini(&c->ahead);
     rw_buf_fini(&c->out);
     rw_buf_fini(&c->flight);
@@ -260,11 +281,11 @@ static void expired(struct rw_connection *c, enum rw_deadline_kind kind)
             rw_connection_give_up_room(c);
             break;
         }
-        if (c->in.body_bytes < c->progress + RW_BODY_PROGRESS_BYTES) {
+        if (c->talk->in.body_bytes < c->progress + RW_BODY_PROGRESS_BYTES) {
             too_slow(c, "the request body did not arrive in time (--body-timeout)");
             break;
         }
-        c->progress = c->in.body_bytes;
+        c->progress = c->talk->in.body_bytes;
         rw_connection_arm(c, RW_DEADLINE_BODY);
         return;
     case RW_DEADLINE_WRITE:
@@ -375,11 +396,9 @@ void rw_connection_open(struct rw_connection *c, struct rw_connections *all,
     all->open++;
     transport->events = &EVENTS;
     transport->receiver = c;
-    rw_http_in_init(&c->in, all->head_bytes_max, &all->error);
     rw_buf_init(&c->ahead, RW_AHEAD_BYTES_MAX + AHEAD_SLACK_BYTES);
     rw_buf_init(&c->out, RW_REPLY_BYTES_MAX);
     rw_buf_init(&c->flight, RW_REPLY_BYTES_MAX);
-    c->ex = (struct rw_exchange){.connection = c, .in = &c->in};
     c->turn = (struct rw_turn){.step = go_on, .name = "reading or writing"};
     rw_connection_arm(c, RW_DEADLINE_IDLE);
     c->reading = true;
@@ -414,8 +433,8 @@ void rw_connections_abort_all(struct rw_connections *all, const struct rw_error 
     struct rw_connection *next;
     for (struct rw_connection *c = all->first; c != NULL; c = next) {
         next = c->next;
-        if (c->ex.open) {
-            rw_exchange_abort(&c->ex, error);
+        if (c->talk != NULL && c->state != RW_CONNECTION_CLOSED) {
+            rw_exchange_abort(&c->talk->ex, error);
         }
         rw_connection_close(c);
     }

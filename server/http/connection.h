@@ -10,6 +10,7 @@
  *   CLOSED <--- EOF, timeout --- LINGER <--- refused while the client still sent --------'
  *
  *   Any state goes to CLOSED when the peer is lost, a timeout ends it, or nothing is kept alive.
+ *   IDLE goes to LINGER when there is no memory for a request: a fixed reply says so.
  *
  * Bytes of the next requests wait in a bounded buffer while a reply is made; beyond it reading
  * stops. LINGER discards what a refused client still sends, because closing a socket with unread
@@ -93,6 +94,13 @@ struct rw_connections {
     uint64_t bytes_out;
 };
 
+/* One request and its reply. A connection that is silent has none, so that it costs little: it is
+ * made with the first byte, and gone with the reply. */
+struct rw_talk {
+    struct rw_http_in in;
+    struct rw_exchange ex;
+};
+
 struct rw_connection {
     struct rw_connections *all;
     struct rw_connection *prev;
@@ -109,14 +117,13 @@ struct rw_connection {
     bool parsing;    /* inside the loop over received bytes */
     bool source_ended;
     struct rw_deadline deadline;
-    uint64_t progress;  /* body bytes received, or bytes taken by the peer, when it was armed */
-    uint64_t written;   /* bytes of finished writes */
-    uint64_t probed_ns; /* when a client that ended its side was last sent something; 0: never */
-    struct rw_http_in in;
+    uint64_t progress;    /* body bytes received, or bytes taken by the peer, when it was armed */
+    uint64_t written;     /* bytes of finished writes */
+    uint64_t probed_ns;   /* when a client that ended its side was last sent something; 0: never */
+    struct rw_talk *talk; /* NULL in IDLE and LINGER */
     struct rw_buf ahead;
     struct rw_buf out;    /* to be written */
     struct rw_buf flight; /* being written */
-    struct rw_exchange ex;
 };
 
 void rw_connections_init(struct rw_connections *all, const struct rw_clock *clock,

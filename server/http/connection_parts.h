@@ -16,9 +16,13 @@
 void rw_connection_set_state(struct rw_connection *c, enum rw_connection_state next);
 void rw_connection_arm(struct rw_connection *c, enum rw_deadline_kind kind);
 uint64_t rw_connection_now(const struct rw_connection *c);
-/* The exchange is over; the connection is ready for another, or at its end. */
 /* All bytes of the reply are with the kernel. */
 void rw_connection_reply_done(struct rw_connection *c);
+
+/* Room for a request, and its reply; false: no memory. */
+bool rw_connection_begin_talk(struct rw_connection *c);
+/* Closes it, in a way that a reply survives although not all was read. */
+void rw_connection_end(struct rw_connection *c, bool unread);
 
 /* connection_read.c */
 /* Bytes that came, in any state. */

@@ -1,7 +1,9 @@
 /* The reading half of a connection: from bytes to a request, and what waits behind it. */
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "core/base/log.h"
 #include "core/base/util.h"
 #include "server/http/connection_parts.h"
 
@@ -15,12 +17,12 @@ enum {
 static bool charge_body(struct rw_connection *c)
 {
     struct rw_shares *bodies = &c->all->bodies;
-    uint64_t more = c->ex.body.len - c->ex.body_charge;
-    if (!rw_shares_has_room(bodies, more) || !rw_shares_is_fair(bodies, c->ex.client, more)) {
+    uint64_t more = c->talk->ex.body.len - c->talk->ex.body_charge;
+    if (!rw_shares_has_room(bodies, more) || !rw_shares_is_fair(bodies, c->talk->ex.client, more)) {
         return false;
     }
-    rw_shares_take(bodies, c->ex.client, more);
-    c->ex.body_charge = c->ex.body.len;
+    rw_shares_take(bodies, c->talk->ex.client, more);
+    c->talk->ex.body_charge = c->talk->ex.body.len;
     return true;
 }
 
@@ -67,8 +69,8 @@ void rw_connection_refuse(struct rw_connection *c, const struct rw_error *error)
     struct rw_error copy = *error;
     rw_connection_leave_starving(c);
     c->paused = false;
-    c->ex.close_after = true;
-    rw_exchange_fail(&c->ex, &copy);
+    c->talk->ex.close_after = true;
+    rw_exchange_fail(&c->talk->ex, &copy);
 }
 
 void rw_connection_interim(struct rw_connection *c)
@@ -79,12 +81,33 @@ void rw_connection_interim(struct rw_connection *c)
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-static void begin_request(struct rw_connection *c)
+/* There is not even memory to write a reply in, so its words are made beforehand. */
+static void no_memory(struct rw_connection *c)
 {
+    static const char BODY[] =
+        "{\"error\":{\"code\":\"out_of_memory\",\"type\":\"overloaded\",\"status\":503,"
+        "\"param\":null,\"message\":\"no memory for another request\",\"hint\":null,"
+        "\"retryable\":true}}\n";
+    char reply[512];
+    int len = snprintf(reply, sizeof reply,
+                       "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n"
+                       "Content-Length: %zu\r\nRetry-After: 1\r\nConnection: close\r\n\r\n%s",
+                       sizeof BODY - 1, BODY);
+    rw_log(RW_LOG_ERROR, "no_memory", "what=\"a request\"");
+    c->transport->ops->try_write(c->transport, reply, (size_t)len);
+    rw_connection_end(c, true);
+}
+
+static bool begin_request(struct rw_connection *c)
+{
+    if (!rw_connection_begin_talk(c)) {
+        no_memory(c);
+        return false;
+    }
     rw_connection_set_state(c, RW_CONNECTION_HEAD);
-    c->ex.open = true;
-    c->ex.start_ns = rw_connection_now(c);
+    c->talk->ex.start_ns = rw_connection_now(c);
     rw_connection_arm(c, RW_DEADLINE_HEADER);
+    return true;
 }
 
 static void begin_work(struct rw_connection *c)
@@ -95,16 +118,16 @@ static void begin_work(struct rw_connection *c)
     } else {
         rw_deadline_disarm(&c->deadline);
     }
-    c->all->handlers->request(c->all->handlers->ctx, &c->ex);
+    c->all->handlers->request(c->all->handlers->ctx, &c->talk->ex);
 }
 
 /* Policy on a complete head; the error is in all->error when it says no. */
 static rw_status decide(struct rw_connection *c, uint64_t *body_max)
 {
-    struct rw_http_in *in = &c->in;
+    struct rw_http_in *in = &c->talk->in;
     struct rw_error *err = &c->all->error;
     *err = (struct rw_error){0};
-    rw_status status = c->all->handlers->head(c->all->handlers->ctx, &c->ex, body_max, err);
+    rw_status status = c->all->handlers->head(c->all->handlers->ctx, &c->talk->ex, body_max, err);
     if (status == RW_OK && in->request.has_length && in->request.content_length > *body_max) {
         rw_fail(err, RW_BODY_TOO_LARGE, "the body has %llu bytes, over the limit of %llu",
                 (unsigned long long)in->request.content_length, (unsigned long long)*body_max);
@@ -125,31 +148,32 @@ static rw_status decide(struct rw_connection *c, uint64_t *body_max)
 static void head_done(struct rw_connection *c, bool more)
 {
     uint64_t body_max = 0;
-    c->ex.is_head = rw_str_is(c->in.request.method, "HEAD");
+    c->talk->ex.is_head = rw_str_is(c->talk->in.request.method, "HEAD");
     if (decide(c, &body_max) != RW_OK) {
-        if (!c->in.request.chunked && c->in.request.content_length == 0) {
+        if (!c->talk->in.request.chunked && c->talk->in.request.content_length == 0) {
             /* Nothing follows the head: a refusal need not end the connection. */
             struct rw_error error = c->all->error;
-            rw_http_in_accept_body(&c->in, NULL, 0);
-            rw_exchange_fail(&c->ex, &error);
+            rw_http_in_accept_body(&c->talk->in, NULL, 0);
+            rw_exchange_fail(&c->talk->ex, &error);
         } else {
             rw_connection_refuse(c, &c->all->error);
         }
         return;
     }
-    rw_buf_init(&c->ex.body, body_max + 1);
-    rw_http_in_accept_body(&c->in, &c->ex.body, body_max);
-    if (c->in.state == RW_HTTP_IN_DONE) {
+    rw_buf_init(&c->talk->ex.body, body_max + 1);
+    rw_http_in_accept_body(&c->talk->in, &c->talk->ex.body, body_max);
+    if (c->talk->in.state == RW_HTTP_IN_DONE) {
         begin_work(c);
         return;
     }
-    uint64_t expected = RW_MIN(c->in.request.content_length, BODY_FIRST_BYTES);
-    rw_buf_reserve(&c->ex.body, (size_t)expected);
-    c->ex.body.failed = false;
+    uint64_t expected = RW_MIN(c->talk->in.request.content_length, BODY_FIRST_BYTES);
+    rw_buf_reserve(&c->talk->ex.body, (size_t)expected);
+    c->talk->ex.body.failed = false;
     rw_connection_set_state(c, RW_CONNECTION_BODY);
     c->progress = 0;
     rw_connection_arm(c, RW_DEADLINE_BODY);
-    if (!more && c->in.request.minor == 1 && c->in.request.header[RW_HEADER_EXPECT].ptr != NULL) {
+    if (!more && c->talk->in.request.minor == 1 &&
+        c->talk->in.request.header[RW_HEADER_EXPECT].ptr != NULL) {
         rw_connection_interim(c);
     }
 }
@@ -158,10 +182,10 @@ static void head_done(struct rw_connection *c, bool more)
 static void take_body(struct rw_connection *c)
 {
     if (charge_body(c)) {
-        if (c->in.state == RW_HTTP_IN_DONE) {
+        if (c->talk->in.state == RW_HTTP_IN_DONE) {
             begin_work(c);
         }
-    } else if (c->ex.patient) {
+    } else if (c->talk->ex.patient) {
         starve(c);
     } else {
         no_room(c, &c->all->error);
@@ -176,7 +200,7 @@ void rw_connection_seek_room(struct rw_connection *c)
     }
     rw_connection_leave_starving(c);
     rw_connection_arm(c, RW_DEADLINE_BODY);
-    if (c->in.state == RW_HTTP_IN_DONE) {
+    if (c->talk->in.state == RW_HTTP_IN_DONE) {
         begin_work(c);
     } else {
         rw_connection_resume(c);
@@ -185,7 +209,7 @@ void rw_connection_seek_room(struct rw_connection *c)
 
 static void after_feed(struct rw_connection *c, bool more)
 {
-    switch (c->in.state) {
+    switch (c->talk->in.state) {
     case RW_HTTP_IN_BAD:
         rw_connection_refuse(c, &c->all->error);
         break;
@@ -213,7 +237,7 @@ static void keep_ahead(struct rw_connection *c, const char *bytes, size_t len)
 {
     bool kept =
         c->state == RW_CONNECTION_WORKING || c->state == RW_CONNECTION_REPLYING || c->starved;
-    if (!kept || c->ex.close_after || len == 0) {
+    if (!kept || c->talk->ex.close_after || len == 0) {
         return;
     }
     if (!rw_buf_append(&c->ahead, bytes, len)) {
@@ -228,11 +252,11 @@ static void consume(struct rw_connection *c, const char *bytes, size_t len)
 {
     c->parsing = true;
     while (len > 0 && receiving(c)) {
-        if (c->state == RW_CONNECTION_IDLE) {
-            begin_request(c);
+        if (c->state == RW_CONNECTION_IDLE && !begin_request(c)) {
+            break;
         }
         c->all->error = (struct rw_error){0};
-        size_t n = rw_http_in_feed(&c->in, bytes, len);
+        size_t n = rw_http_in_feed(&c->talk->in, bytes, len);
         bytes += n;
         len -= n;
         after_feed(c, len > 0);
@@ -250,7 +274,7 @@ void rw_connection_cut_short(struct rw_connection *c)
     struct rw_error err = {0};
     if (c->state == RW_CONNECTION_BODY) {
         rw_fail(&err, RW_BAD_HTTP, "the connection ended after %llu bytes of the body",
-                (unsigned long long)c->in.body_bytes);
+                (unsigned long long)c->talk->in.body_bytes);
     } else {
         rw_fail(&err, RW_BAD_HTTP, "the connection ended inside the request head");
     }

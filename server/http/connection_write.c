@@ -56,7 +56,7 @@ enum {
 static size_t begin_chunk(struct rw_connection *c)
 {
     size_t begin = c->out.len;
-    if (c->in.request.minor == 1) {
+    if (c->talk->in.request.minor == 1) {
         rw_buf_append(&c->out, CHUNK_HEAD, CHUNK_HEAD_LEN);
     }
     return begin;
@@ -64,11 +64,11 @@ static size_t begin_chunk(struct rw_connection *c)
 
 static void end_chunk(struct rw_connection *c, size_t begin, bool last)
 {
-    if (c->in.request.minor != 1 || c->out.failed) {
+    if (c->talk->in.request.minor != 1 || c->out.failed) {
         return;
     }
     size_t bytes = c->out.len - begin - CHUNK_HEAD_LEN;
-    c->ex.reply_bytes += bytes;
+    c->talk->ex.reply_bytes += bytes;
     if (bytes == 0) {
         c->out.len = begin; /* an empty chunk would end the reply */
     } else {
@@ -84,14 +84,14 @@ static void end_chunk(struct rw_connection *c, size_t begin, bool last)
 
 bool rw_connection_lose(struct rw_connection *c, const struct rw_error *error)
 {
-    if (c->ex.source.lose == NULL) {
+    if (c->talk->ex.source.lose == NULL) {
         return false;
     }
     size_t begin = begin_chunk(c);
-    c->ex.source.lose(c->ex.source.ctx, &c->out, error);
+    c->talk->ex.source.lose(c->talk->ex.source.ctx, &c->out, error);
     end_chunk(c, begin, true);
     c->source_ended = true;
-    c->ex.close_after = true;
+    c->talk->ex.close_after = true;
     return !c->out.failed;
 }
 
@@ -100,7 +100,7 @@ bool rw_connection_lose(struct rw_connection *c, const struct rw_error *error)
 static void lose_piece(struct rw_connection *c, size_t begin)
 {
     struct rw_error err = {0};
-    void *work = c->ex.work;
+    void *work = c->talk->ex.work;
     rw_fail_memory(&err, "the reply");
     c->out.len = begin;
     c->out.failed = false;
@@ -108,9 +108,9 @@ static void lose_piece(struct rw_connection *c, size_t begin)
         c->out.failed = true; /* flush closes the connection, and its work is told */
         return;
     }
-    c->ex.work = NULL;
+    c->talk->ex.work = NULL;
     if (work != NULL) {
-        c->ex.gone(work);
+        c->talk->ex.gone(work);
     }
 }
 
@@ -120,14 +120,15 @@ static bool pull(struct rw_connection *c, size_t *budget)
     if (c->out.failed) {
         return false; /* half a head: nothing may follow it, and flush closes the connection */
     }
-    while (c->ex.streaming && !c->source_ended && *budget > 0 && pending(c) < RW_OUT_SOFT_BYTES) {
+    while (c->talk->ex.streaming && !c->source_ended && *budget > 0 &&
+           pending(c) < RW_OUT_SOFT_BYTES) {
         size_t begin = begin_chunk(c);
         enum rw_pull result =
-            c->out.failed ? RW_PULL_MORE : c->ex.source.pull(c->ex.source.ctx, &c->out);
+            c->out.failed ? RW_PULL_MORE : c->talk->ex.source.pull(c->talk->ex.source.ctx, &c->out);
         size_t bytes = c->out.len - begin;
         if (result == RW_PULL_END) {
             c->source_ended = true;
-            c->ex.work = NULL; /* the source has seen its end */
+            c->talk->ex.work = NULL; /* the source has seen its end */
         }
         end_chunk(c, begin, result == RW_PULL_END);
         if (c->out.failed && !c->source_ended) {
@@ -138,7 +139,7 @@ static bool pull(struct rw_connection *c, size_t *budget)
             return false;
         }
     }
-    return c->ex.streaming && !c->source_ended;
+    return c->talk->ex.streaming && !c->source_ended;
 }
 
 void rw_connection_arm_reply(struct rw_connection *c)
@@ -150,7 +151,7 @@ void rw_connection_arm_reply(struct rw_connection *c)
         }
     } else if (c->peer_ended) {
         rw_connection_arm(c, RW_DEADLINE_PROBE);
-    } else if (c->ex.streaming && c->ex.source.heartbeat != NULL) {
+    } else if (c->talk->ex.streaming && c->talk->ex.source.heartbeat != NULL) {
         rw_connection_arm(c, RW_DEADLINE_HEARTBEAT);
     } else {
         rw_deadline_disarm(&c->deadline);
@@ -159,7 +160,7 @@ void rw_connection_arm_reply(struct rw_connection *c)
 
 void rw_connection_pump(struct rw_connection *c)
 {
-    if (c->pumping || c->state == RW_CONNECTION_CLOSED) {
+    if (c->pumping || c->talk == NULL || c->state == RW_CONNECTION_CLOSED) {
         return;
     }
     size_t budget = RW_PUMP_BYTES;
@@ -180,7 +181,7 @@ void rw_connection_pump(struct rw_connection *c)
     if (budget == 0) {
         rw_turns_add(c->all->turns, &c->turn);
     }
-    if (pending(c) == 0 && !c->writing && (!c->ex.streaming || c->source_ended)) {
+    if (pending(c) == 0 && !c->writing && (!c->talk->ex.streaming || c->source_ended)) {
         rw_connection_reply_done(c);
     } else {
         rw_connection_arm_reply(c);

@@ -18,9 +18,9 @@ static void begin(struct rw_exchange *ex, int status, const char *content_type,
 {
     struct rw_connection *c = ex->connection;
     rw_assert(ex->status == 0);
-    bool old = c->in.request.minor == 0;
-    if (c->in.state != RW_HTTP_IN_DONE || !c->in.request.keep_alive || c->all->draining ||
-        framing == RW_FRAMING_CLOSE) {
+    bool old = c->talk->in.request.minor == 0;
+    if (c->talk->in.state != RW_HTTP_IN_DONE || !c->talk->in.request.keep_alive ||
+        c->all->draining || framing == RW_FRAMING_CLOSE) {
         ex->close_after = true;
     }
     struct rw_str allow_origin = {NULL, 0};
@@ -135,7 +135,7 @@ void rw_exchange_stream(struct rw_exchange *ex, const char *content_type,
                         const struct rw_stream_source *source, const char *extra_headers)
 {
     struct rw_connection *c = ex->connection;
-    bool chunked = c->in.request.minor == 1;
+    bool chunked = c->talk->in.request.minor == 1;
     begin(ex, 200, content_type, chunked ? RW_FRAMING_CHUNKED : RW_FRAMING_CLOSE, 0, extra_headers);
     ex->streaming = true;
     ex->source = *source;

@@ -72,7 +72,6 @@ struct rw_exchange {
     uint64_t start_ns;      /* first byte */
     uint64_t reply_bytes;
     int status; /* of the reply; 0 = none yet */
-    bool open;  /* a byte of the request has come, and `finished` was not called yet */
     bool is_head;
     bool streaming;
     bool cors;        /* the page that asks is of an allowed origin, and may read the reply */

@@ -20,6 +20,9 @@ struct client {
     struct rw_tcp tcp;
 };
 
+/* What a connection that does nothing may cost, the allocator's own 16 bytes included. */
+_Static_assert(sizeof(struct client) + 16 <= 1024, "an idle connection is too large");
+
 static void on_refused_close(uv_handle_t *handle)
 {
     rw_free(handle->data);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/base/util.h"
+#include "tests/lib/fault.h"
 #include "tests/lib/suite.h"
 #include "tests/sim/peer.h"
 
@@ -436,6 +437,51 @@ START_TEST(any_script_comes_to_an_end)
 }
 END_TEST
 
+/* A connection that says nothing has nothing of a request; the first byte of one may find no
+ * memory, and is told so in words that need none. */
+START_TEST(no_memory_for_a_request)
+{
+    rw_fault_install();
+    struct sim_peer *p = sim_connect(&sim);
+    sim_send(p, GET("/echo"));
+    sim_settle(&sim);
+    ck_assert(sim_saw(p, "HTTP/1.1 200 ") && p->connection.talk == NULL);
+    rw_buf_fini(&p->seen);
+    rw_fault_arm(RW_FAULT_ALLOC, 1);
+    sim_send_part(p, "G", 1);
+    rw_fault_arm(RW_FAULT_NONE, 0);
+    sim_settle(&sim);
+    ck_assert(sim_saw(p, "HTTP/1.1 503 ") && sim_saw(p, "out_of_memory") && p->server_ended);
+    const char *body = strstr(p->seen.ptr, "\r\n\r\n") + 4;
+    size_t length = strtoul(strstr(p->seen.ptr, "Content-Length: ") + 16, NULL, 10);
+    ck_assert_uint_eq(length, p->seen.len - (size_t)(body - p->seen.ptr));
+    sim_send(p, "ET /echo"); /* is not listened to */
+    ck_assert(p->connection.state == RW_CONNECTION_LINGER && !p->closed);
+    sim_run(&sim, 5200);
+    ck_assert(p->closed);
+    ck_assert_uint_eq(sim.requests, 1);
+    rw_fault_uninstall();
+}
+END_TEST
+
+/* Its peer is lost and the drain is over in the same round of the loop. */
+START_TEST(aborted_behind_its_close)
+{
+    struct rw_error error = {0};
+    struct sim_peer *p = sim_connect(&sim);
+    sim_send(p, GET("/work"));
+    sim_settle(&sim);
+    ck_assert_ptr_nonnull(sim.working);
+    rw_connection_close(&p->connection);
+    rw_fail(&error, RW_DRAINING, "the end");
+    rw_connections_abort_all(&sim.all, &error);
+    sim_settle(&sim);
+    ck_assert(p->closed && p->seen.len == 0);
+    ck_assert_uint_eq(sim.gone, 1);
+    ck_assert_uint_eq(sim.finished, 1);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("connection");
@@ -456,6 +502,8 @@ int main(void)
     tcase_add_test(tc, client_that_left_a_silent_stream);
     tcase_add_test(tc, half_closed_client_that_leaves_later);
     tcase_add_test(tc, drain);
+    tcase_add_test(tc, no_memory_for_a_request);
+    tcase_add_test(tc, aborted_behind_its_close);
     tcase_add_loop_test(tc, any_script_comes_to_an_end, 0, 200);
     suite_add_tcase(suite, tc);
     return rw_test_run(suite);
