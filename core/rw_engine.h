@@ -269,6 +269,7 @@ struct rw_engine_stats {
     uint64_t cache_blocks;        /* kept and in no job's use */
     size_t cache_bytes;
     size_t cache_bytes_max;
+    uint64_t lock_wait_ns_max; /* the longest that a caller waited for the engine thread */
 };
 
 void rw_engine_stats(const struct rw_engine *engine, struct rw_engine_stats *out); /* any thread */

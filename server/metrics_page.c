@@ -228,6 +228,9 @@ static void write_engine(struct rw_buf *out, struct rw_service *s)
            (double)stats.cache_bytes_max);
     number(out, "rewardd_prefix_cache_evictions_total", "counter",
            "Blocks given up, least recently used first.", (double)stats.cache_evictions);
+    number(out, "rewardd_engine_lock_wait_seconds_max", "gauge",
+           "The longest that the loop waited for the engine thread.",
+           (double)stats.lock_wait_ns_max / RW_NS_PER_S);
     number(out, "rewardd_queued_tokens", "gauge", "Tokens of jobs waiting for their first pass.",
            (double)stats.queued_tokens);
     number(out, "rewardd_admitted_tokens", "gauge", "Tokens admitted and not yet scored.",

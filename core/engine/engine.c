@@ -72,7 +72,11 @@ static void fail(struct rw_engine *e, struct rw_job *job, rw_status status)
 
 /* ---- one turn of the engine thread; all under the lock but the pass ------------------------- */
 
+/* Behind every job the owner is let in (door.h). It submits, polls, cancels and releases jobs that
+ * have ended: nothing that a list of the scheduler knows. */
+
 struct sweep {
+    struct rw_engine *engine;
     uint64_t now_ns;
     uint64_t next_ns; /* earliest deadline of those that stay */
 };
@@ -85,6 +89,7 @@ static bool is_overdue(const struct rw_job *job, uint64_t now_ns)
 static bool is_unwanted(void *ctx, const struct rw_job *job)
 {
     struct sweep *sweep = ctx;
+    rw_door_let_in(&sweep->engine->door);
     if (job->cancel_asked || is_overdue(job, sweep->now_ns)) {
         return true;
     }
@@ -97,18 +102,21 @@ static void take_submitted(struct rw_engine *e)
     struct rw_job *job;
     while ((job = rw_job_list_pop(&e->submitted)) != NULL) {
         rw_scheduler_add(&e->scheduler, job);
+        rw_door_let_in(&e->door);
     }
 }
 
 static void sweep(struct rw_engine *e)
 {
-    struct sweep ctx = {.now_ns = e->deadline_ns > 0 ? rw_clock_now(e->options.clock) : 0};
+    struct sweep ctx = {.engine = e,
+                        .now_ns = e->deadline_ns > 0 ? rw_clock_now(e->options.clock) : 0};
     if (!e->sweep_asked && (e->deadline_ns == 0 || ctx.now_ns < e->deadline_ns)) {
         return;
     }
     e->sweep_asked = false;
+    e->deadline_ns = 0; /* jobs may be submitted meanwhile */
     struct rw_job_list out = rw_scheduler_sweep(&e->scheduler, is_unwanted, &ctx);
-    e->deadline_ns = ctx.next_ns;
+    e->deadline_ns = rw_engine_earlier(e->deadline_ns, ctx.next_ns);
     struct rw_job *job;
     while ((job = rw_job_list_pop(&out)) != NULL) {
         if (job->cancel_asked) {
@@ -116,6 +124,7 @@ static void sweep(struct rw_engine *e)
         } else {
             fail(e, job, RW_DEADLINE);
         }
+        rw_door_let_in(&e->door);
     }
 }
 
@@ -130,6 +139,7 @@ static void start_jobs(struct rw_engine *e)
         e->stats.jobs_queued--;
         e->stats.queued_tokens -= job->tokens_needed;
         e->stats.jobs_running++;
+        rw_door_let_in(&e->door);
     }
 }
 
@@ -146,6 +156,7 @@ static enum rw_cache_step advance_job(void *ctx, struct rw_job *job, uint32_t *t
                                       struct rw_job **owner)
 {
     struct rw_engine *e = ctx;
+    rw_door_let_in(&e->door);
     enum rw_cache_step step = rw_cache_advance(&e->cache, job, tokens_max, owner);
     if (job->scores_done > job->view.scores_ready) {
         job->view.scores_ready = job->scores_done;
@@ -160,6 +171,7 @@ static void publish_done(struct rw_engine *e, struct rw_job_list *done)
     while ((job = rw_job_list_pop(done)) != NULL) {
         job->view.stopped = job->stopped;
         finish(e, job, RW_JOB_DONE);
+        rw_door_let_in(&e->door);
     }
 }
 
@@ -189,6 +201,7 @@ static void publish(struct rw_engine *e)
     e->stats.cpu_ns_total += pass->cpu_ns;
     for (uint32_t i = 0; i < pass->n_slices; i++) {
         publish_slice(e, pass->slices[i].job, &pass->outcomes[i]);
+        rw_door_let_in(&e->door);
     }
 }
 
@@ -208,9 +221,9 @@ static void notify_if_due(struct rw_engine *e)
     if (!due || e->options.notify == NULL) {
         return;
     }
-    pthread_mutex_unlock(&e->lock);
+    pthread_mutex_unlock(&e->door.lock);
     e->options.notify(e->options.notify_ctx);
-    pthread_mutex_lock(&e->lock);
+    pthread_mutex_lock(&e->door.lock);
 }
 
 /* One pass if there is work; false when there is none. */
@@ -222,18 +235,18 @@ static bool turn(struct rw_engine *e)
     struct rw_job_list done = {0};
     e->pass.n_slices = rw_scheduler_fill(&e->scheduler, e->pass.slices, &done);
     bool progress = done.head != NULL;
-    pthread_mutex_unlock(&e->lock);
+    pthread_mutex_unlock(&e->door.lock);
     rw_pass_prepare(&e->pass);
-    pthread_mutex_lock(&e->lock);
+    pthread_mutex_lock(&e->door.lock);
     publish_done(e, &done);
     count_memory(e);
     notify_if_due(e);
     if (e->pass.n_slices == 0) {
         return progress;
     }
-    pthread_mutex_unlock(&e->lock);
+    pthread_mutex_unlock(&e->door.lock);
     rw_pass_run(&e->pass, &e->host);
-    pthread_mutex_lock(&e->lock);
+    pthread_mutex_lock(&e->door.lock);
     publish(e);
     count_memory(e);
     notify_if_due(e);
@@ -244,7 +257,7 @@ static void *engine_main(void *arg)
 {
     struct rw_engine *e = arg;
     rw_thread_be_patient();
-    pthread_mutex_lock(&e->lock);
+    pthread_mutex_lock(&e->door.lock);
     for (;;) {
         if (turn(e)) {
             continue;
@@ -254,10 +267,10 @@ static void *engine_main(void *arg)
             break;
         }
         if (idle) {
-            pthread_cond_wait(&e->work, &e->lock);
+            pthread_cond_wait(&e->work, &e->door.lock);
         }
     }
-    pthread_mutex_unlock(&e->lock);
+    pthread_mutex_unlock(&e->door.lock);
     return NULL;
 }
 
@@ -307,9 +320,8 @@ static rw_status fill_host(struct rw_engine *e, struct rw_error *err)
 
 static void init_locks(struct rw_engine *e)
 {
-    int rc = pthread_mutex_init(&e->lock, NULL);
-    rw_assert(rc == 0);
-    rc = pthread_cond_init(&e->work, NULL);
+    rw_door_init(&e->door, e->options.clock);
+    int rc = pthread_cond_init(&e->work, NULL);
     rw_assert(rc == 0);
     rw_gate_init(&e->gate);
 }
@@ -318,7 +330,7 @@ static void fini_locks(struct rw_engine *e)
 {
     rw_gate_fini(&e->gate);
     pthread_cond_destroy(&e->work);
-    pthread_mutex_destroy(&e->lock);
+    rw_door_fini(&e->door);
 }
 
 rw_status rw_engine_create(const struct rw_engine_options *options, struct rw_engine **out,
@@ -329,8 +341,8 @@ rw_status rw_engine_create(const struct rw_engine_options *options, struct rw_en
     if (e == NULL) {
         return rw_fail(err, RW_NO_MEMORY, "engine");
     }
-    init_locks(e);
     rw_status status = fill_options(e, options, err);
+    init_locks(e);
     if (status != RW_OK) {
         goto err_after_locks;
     }
@@ -372,11 +384,11 @@ void rw_engine_destroy(struct rw_engine *e)
     if (e == NULL) {
         return;
     }
-    pthread_mutex_lock(&e->lock);
+    rw_door_enter(&e->door);
     rw_assert(e->jobs_alive == 0);
     e->stopping = true;
     pthread_cond_signal(&e->work);
-    pthread_mutex_unlock(&e->lock);
+    rw_door_leave(&e->door);
     pthread_join(e->thread, NULL);
     rw_prefix_cache_clear(&e->cache);
     for (uint32_t i = 0; i < e->n_models; i++) {
@@ -415,7 +427,7 @@ unsigned rw_engine_threads(const struct rw_engine *engine)
 static rw_status publish_model(struct rw_engine *e, struct rw_model *model, struct rw_error *err)
 {
     rw_status status = RW_OK;
-    pthread_mutex_lock(&e->lock);
+    rw_door_enter(&e->door);
     for (uint32_t i = 0; i < e->n_models && status == RW_OK; i++) {
         if (strcmp(e->models[i]->name, model->name) == 0) {
             status = rw_fail(err, RW_CONFIG, "two models are named %s", model->name);
@@ -428,7 +440,7 @@ static rw_status publish_model(struct rw_engine *e, struct rw_model *model, stru
         model->index = e->n_models;
         e->models[e->n_models++] = model;
     }
-    pthread_mutex_unlock(&e->lock);
+    rw_door_leave(&e->door);
     return status;
 }
 
@@ -456,11 +468,11 @@ rw_status rw_engine_adopt(struct rw_engine *e, const struct rw_model_options *op
 size_t rw_engine_models(const struct rw_engine *engine, const struct rw_model **out, size_t max)
 {
     struct rw_engine *e = (struct rw_engine *)engine; /* the lock is not part of its value */
-    pthread_mutex_lock(&e->lock);
+    rw_door_enter(&e->door);
     size_t n = e->n_models;
     for (size_t i = 0; i < n && i < max; i++) {
         out[i] = e->models[i];
     }
-    pthread_mutex_unlock(&e->lock);
+    rw_door_leave(&e->door);
     return n;
 }

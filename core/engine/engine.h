@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include "core/engine/cache.h"
+#include "core/engine/door.h"
 #include "core/engine/gate.h"
 #include "core/engine/model.h"
 #include "core/engine/pass.h"
@@ -25,8 +26,8 @@ struct rw_engine {
     struct rw_kv_budget kv;
     struct rw_prefix_cache cache;
 
-    /* under the lock */
-    pthread_mutex_t lock;
+    /* under the lock of the door */
+    struct rw_door door;
     pthread_cond_t work;
     bool stopping;
     bool sweep_asked;     /* a job was cancelled */

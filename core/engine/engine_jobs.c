@@ -25,7 +25,7 @@ static rw_status create_jobs(struct rw_engine *e, const struct rw_job_spec *spec
             destroy_jobs(jobs, i);
             return status;
         }
-        jobs[i]->lock = &e->lock;
+        jobs[i]->door = &e->door;
         *tokens += jobs[i]->tokens_needed;
     }
     return RW_OK;
@@ -72,14 +72,14 @@ rw_status rw_engine_submit(struct rw_engine *e, const struct rw_job_spec *specs,
     if (status != RW_OK) {
         return status;
     }
-    pthread_mutex_lock(&e->lock);
+    rw_door_enter(&e->door);
     status = check_budgets(e, n, tokens, err);
     for (size_t i = 0; i < n && status == RW_OK; i++) {
         rw_assert(is_own_model(e, jobs[i]->model));
         enqueue(e, jobs[i]);
     }
     pthread_cond_signal(&e->work);
-    pthread_mutex_unlock(&e->lock);
+    rw_door_leave(&e->door);
     if (status != RW_OK) {
         destroy_jobs(jobs, n);
     }
@@ -89,7 +89,7 @@ rw_status rw_engine_submit(struct rw_engine *e, const struct rw_job_spec *specs,
 size_t rw_engine_poll(struct rw_engine *e, struct rw_job **changed, size_t max)
 {
     size_t n = 0;
-    pthread_mutex_lock(&e->lock);
+    rw_door_enter(&e->door);
     while (n < max && e->changed_head != NULL) {
         struct rw_job *job = e->changed_head;
         e->changed_head = job->next_changed;
@@ -101,44 +101,45 @@ size_t rw_engine_poll(struct rw_engine *e, struct rw_job **changed, size_t max)
         job->told = job->view;
         changed[n++] = job;
     }
-    pthread_mutex_unlock(&e->lock);
+    rw_door_leave(&e->door);
     return n;
 }
 
 void rw_engine_cancel(struct rw_engine *e, struct rw_job *job)
 {
-    rw_assert(job->lock == &e->lock);
-    pthread_mutex_lock(&e->lock);
+    rw_assert(job->door == &e->door);
+    rw_door_enter(&e->door);
     if (!rw_job_is_final(job->view.state) && !job->cancel_asked) {
         job->cancel_asked = true;
         e->sweep_asked = true;
         pthread_cond_signal(&e->work);
     }
-    pthread_mutex_unlock(&e->lock);
+    rw_door_leave(&e->door);
 }
 
 void rw_job_view(const struct rw_job *job, struct rw_job_view *out)
 {
-    pthread_mutex_lock(job->lock);
+    rw_door_enter(job->door);
     *out = job->told;
-    pthread_mutex_unlock(job->lock);
+    rw_door_leave(job->door);
 }
 
 void rw_job_release(struct rw_engine *e, struct rw_job *job)
 {
-    pthread_mutex_lock(&e->lock);
-    rw_assert(job->lock == &e->lock && job->told_final && !job->in_changed);
+    rw_door_enter(&e->door);
+    rw_assert(job->door == &e->door && job->told_final && !job->in_changed);
     rw_assert(job->kv.n_blocks == 0 && job->kv.reserved == 0);
     rw_assert(e->jobs_alive > 0);
     e->jobs_alive--;
-    pthread_mutex_unlock(&e->lock);
+    rw_door_leave(&e->door);
     rw_job_destroy(job);
 }
 
 void rw_engine_stats(const struct rw_engine *engine, struct rw_engine_stats *out)
 {
     struct rw_engine *e = (struct rw_engine *)engine;
-    pthread_mutex_lock(&e->lock);
+    rw_door_enter(&e->door);
     *out = e->stats;
-    pthread_mutex_unlock(&e->lock);
+    out->lock_wait_ns_max = e->door.wait_ns_max;
+    rw_door_leave(&e->door);
 }

@@ -11,11 +11,10 @@
 #ifndef RW_ENGINE_JOB_H
 #define RW_ENGINE_JOB_H
 
-#include <pthread.h>
-
 #include "core/model/kv.h"
 #include "core/rw_engine.h"
 
+struct rw_door;
 struct rw_flow;
 
 struct rw_job {
@@ -30,7 +29,7 @@ struct rw_job {
     uint64_t client;
     enum rw_job_priority priority;
     uint64_t submitted_ns;
-    pthread_mutex_t *lock;  /* of the engine: rw_job_view has no other way to it */
+    struct rw_door *door;   /* of the engine: rw_job_view has no other way to it */
     uint32_t n_scores;      /* positions read */
     uint32_t tokens_needed; /* up to the last of them; later tokens cannot matter */
     size_t kv_bytes;        /* for all of them, if nothing is shared */

@@ -8,8 +8,12 @@
 
 static const uint64_t RATE_WINDOW_NS = 2 * RW_NS_PER_S;
 
+static const double GUESS_SHARE = 0.9; /* of what was seen: one that fits is hardly ever refused */
+
 enum {
     RETRY_SECONDS_MAX = 60,
+    GUESS_OF_BUDGET = 4, /* a quarter at most */
+    LEARN_OVER = 16,     /* requests */
 };
 
 static void check_admission(const struct rw_admission *a)
@@ -100,9 +104,25 @@ bool rw_admission_enter(struct rw_admission *a, uint64_t client, uint64_t tokens
     return true;
 }
 
-bool rw_admission_is_full(const struct rw_admission *a, uint64_t client)
+uint64_t rw_admission_guess(const struct rw_admission *a, size_t body_bytes)
 {
-    return !has_room(a, 1) || !is_fair(a, client, 1);
+    double tokens = (double)body_bytes * a->tokens_per_byte * GUESS_SHARE;
+    double most = (double)a->tokens.max / GUESS_OF_BUDGET;
+    return (uint64_t)(RW_MAX(RW_MIN(tokens, most), 1.0));
+}
+
+void rw_admission_learn(struct rw_admission *a, size_t body_bytes, uint64_t tokens)
+{
+    if (body_bytes == 0) {
+        return;
+    }
+    double now = (double)tokens / (double)body_bytes;
+    a->tokens_per_byte += (now - a->tokens_per_byte) / (a->tokens_per_byte > 0 ? LEARN_OVER : 1);
+}
+
+bool rw_admission_is_full(const struct rw_admission *a, uint64_t client, uint64_t guess)
+{
+    return !has_room(a, guess) || !is_fair(a, client, guess);
 }
 
 void rw_admission_wait(struct rw_admission *a, struct rw_waiter *waiter)

@@ -12,6 +12,7 @@
 #define RW_SERVER_SCORING_ADMISSION_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "server/base/shares.h"
@@ -43,15 +44,22 @@ struct rw_admission {
     uint64_t busy_since_ns; /* begin of the measurement, moved on by idle time */
     uint64_t idle_since_ns; /* 0 = there is work */
     uint64_t rate_tokens;
-    double tokens_per_s; /* 0 = not measured yet */
+    double tokens_per_s;    /* 0 = not measured yet */
+    double tokens_per_byte; /* of bodies, of late; 0 = none yet */
 };
 
 void rw_admission_init(struct rw_admission *a, uint64_t tokens_max, double seconds,
                        uint64_t now_ns);
 /* Takes the tokens, or says no. */
 bool rw_admission_enter(struct rw_admission *a, uint64_t client, uint64_t tokens, uint64_t now_ns);
-/* Nothing of this client could enter now, however small: a look before the work of parsing it. */
-bool rw_admission_is_full(const struct rw_admission *a, uint64_t client);
+/* What a body of so many bytes will ask for: nine tenths of what such bodies came to of late, 1 at
+ * least, and no more than a quarter of the budget, so that bytes alone keep nobody out for long. */
+uint64_t rw_admission_guess(const struct rw_admission *a, size_t body_bytes);
+void rw_admission_learn(struct rw_admission *a, size_t body_bytes, uint64_t tokens);
+/* A look before the work of parsing: nine of ten requests of an overload are refused, and to parse
+ * them takes the processor from those that are scored, and the refusal its speed. False as long as
+ * nothing is being scored. */
+bool rw_admission_is_full(const struct rw_admission *a, uint64_t client, uint64_t guess);
 void rw_admission_wait(struct rw_admission *a, struct rw_waiter *waiter);
 /* Not in line: nothing. */
 void rw_admission_leave_line(struct rw_admission *a, struct rw_waiter *waiter);

@@ -398,6 +398,9 @@ static void prepared(struct rw_task *task)
                      (double)call->prepare_ns / RW_NS_PER_S);
     call->preparing = false;
     rw_call_back(call);
+    if (call->prepared == RW_OK) {
+        rw_admission_learn(&call->scoring->admission, call->body.len, call->tokens);
+    }
     if (call->phase == RW_CALL_ENDING) {
         return; /* the client left meanwhile; its turn frees it */
     }
@@ -453,8 +456,10 @@ void rw_call_start(struct rw_scoring *scoring, struct rw_exchange *ex,
         fail(call, &err);
         return;
     }
-    if (!dialect->hold && rw_admission_is_full(&scoring->admission, call->client)) {
-        refuse(call); /* before the work of parsing it */
+    uint64_t guess = rw_admission_guess(&scoring->admission, call->body.len);
+    if (!dialect->hold && rw_admission_is_full(&scoring->admission, call->client, guess)) {
+        call->tokens = guess; /* what Retry-After counts with */
+        refuse(call);
         return;
     }
     rw_call_sent(call, 1);

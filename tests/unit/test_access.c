@@ -290,8 +290,8 @@ START_TEST(a_greedy_client_stops_itself)
         in++;
     }
     ck_assert_int_eq(in, 800); /* four fifths */
-    ck_assert(rw_admission_is_full(&a, 1));
-    ck_assert(!rw_admission_is_full(&a, 2));
+    ck_assert(rw_admission_is_full(&a, 1, 1));
+    ck_assert(!rw_admission_is_full(&a, 2, 1));
     queue(&a, &greedy[0], 1000);
     queue(&a, &greedy[1], 10);
     ck_assert(rw_admission_enter(&a, 2, 100, SECOND)); /* who waits for their share blocks nobody */
@@ -303,6 +303,30 @@ START_TEST(a_greedy_client_stops_itself)
     rw_admission_release(&a, 1, 2000, SECOND);
     ck_assert_int_eq(greedy[0].entered, 2);
     ck_assert_int_eq(greedy[1].entered, 3);
+}
+END_TEST
+
+/* In an overload nine of ten are refused, by their size alone. */
+START_TEST(a_guess_before_parsing)
+{
+    struct rw_admission a;
+    rw_admission_init(&a, 100000, 0, SECOND);
+    ck_assert_uint_eq(rw_admission_guess(&a, 1 << 20), 1); /* nothing is known of bodies */
+    rw_admission_learn(&a, 0, 5);
+    rw_admission_learn(&a, 1000, 500);
+    ck_assert_uint_eq(rw_admission_guess(&a, 4000), 1800);
+    ck_assert_uint_eq(rw_admission_guess(&a, 1 << 20), 25000);
+    ck_assert_uint_eq(rw_admission_guess(&a, 0), 1);
+    for (int i = 0; i < 200; i++) {
+        rw_admission_learn(&a, 1000, 100);
+    }
+    ck_assert_uint_eq(rw_admission_guess(&a, 4000), 360);
+    ck_assert(!rw_admission_is_full(&a, 1, 99000)); /* nothing is in: whatever comes may enter */
+    ck_assert(rw_admission_enter(&a, 1, 50000, SECOND));
+    ck_assert(rw_admission_enter(&a, 2, 49500, SECOND));
+    ck_assert(!rw_admission_is_full(&a, 3, rw_admission_guess(&a, 4000)));
+    ck_assert(rw_admission_is_full(&a, 3, rw_admission_guess(&a, 40000)));
+    ck_assert(rw_admission_is_full(&a, 1, 1)); /* it has its share */
 }
 END_TEST
 
@@ -381,6 +405,7 @@ int main(void)
     tcase_add_test(tc, retry_after_follows_the_rate);
     tcase_add_test(tc, the_budget_follows_the_rate);
     tcase_add_test(tc, a_greedy_client_stops_itself);
+    tcase_add_test(tc, a_guess_before_parsing);
     tcase_add_test(tc, shares_leave_room_for_who_comes_next);
     tcase_add_test(tc, deadlines_expire_in_order);
     suite_add_tcase(suite, tc);
