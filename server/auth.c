@@ -158,7 +158,40 @@ static uint64_t sign(uint64_t signature, const char *name, const struct stat *at
     return signature + rw_hash64(facts, sizeof facts, rw_hash64(name, strlen(name), 1));
 }
 
-/* Calls `each` (which may be NULL) for the file, or for each file of the folder; sums up what tells
+static const struct dirent *next_entry(DIR *dir)
+{
+    errno = 0; /* which tells the end from a failure */
+    return readdir(dir);
+}
+
+/* One that cannot be looked at is a failure too, not a key less. */
+static rw_status walk_file(const char *folder, const char *name, struct fresh *fresh,
+                           struct rw_arena *arena, uint64_t *signature, struct rw_error *err)
+{
+    char file[PATH_MAX];
+    struct stat at;
+    int n = snprintf(file, sizeof file, "%s/%s", folder, name);
+    if (n >= (int)sizeof file || stat(file, &at) != 0) {
+        return rw_fail(err, RW_IO, "%s: %s", name,
+                       n >= (int)sizeof file ? "its path is too long" : strerror(errno));
+    }
+    if (!S_ISREG(at.st_mode)) {
+        return RW_OK;
+    }
+    *signature = sign(*signature, name, &at);
+    if (fresh == NULL) {
+        return RW_OK;
+    }
+    struct rw_str copy = rw_arena_copy(arena, rw_str_from(name));
+    if (copy.len == 0) {
+        return rw_fail_memory(err, "the API keys");
+    }
+    rw_status status = read_file(fresh, file, copy, arena, err);
+    rw_error_prefix(status != RW_OK ? err : NULL, "%s", name);
+    return status;
+}
+
+/* Reads the file, or each file of the folder, into `fresh` (NULL: looks only); sums up what tells
  * one state of them from another. Links are followed: Kubernetes swaps what ..data points to. */
 static rw_status walk(const char *path, struct fresh *fresh, struct rw_arena *arena,
                       uint64_t *signature, struct rw_error *err)
@@ -175,19 +208,13 @@ static rw_status walk(const char *path, struct fresh *fresh, struct rw_arena *ar
     }
     rw_status status = RW_OK;
     const struct dirent *entry;
-    while (status == RW_OK && (entry = readdir(dir)) != NULL) {
-        char file[PATH_MAX];
-        int n = snprintf(file, sizeof file, "%s/%s", path, entry->d_name);
-        if (entry->d_name[0] == '.' || n >= (int)sizeof file || stat(file, &at) != 0 ||
-            !S_ISREG(at.st_mode)) {
-            continue;
+    while (status == RW_OK && (entry = next_entry(dir)) != NULL) {
+        if (entry->d_name[0] != '.') {
+            status = walk_file(path, entry->d_name, fresh, arena, signature, err);
         }
-        *signature = sign(*signature, entry->d_name, &at);
-        if (fresh != NULL) {
-            struct rw_str name = rw_arena_copy(arena, rw_str_from(entry->d_name));
-            status = read_file(fresh, file, name, arena, err);
-            rw_error_prefix(status != RW_OK ? err : NULL, "%s", entry->d_name);
-        }
+    }
+    if (status == RW_OK && errno != 0) { /* half a folder is none: its keys would be out */
+        status = rw_fail(err, RW_IO, "the folder cannot be read to its end: %s", strerror(errno));
     }
     closedir(dir);
     return status;
@@ -263,6 +290,7 @@ rw_status rw_auth_load(struct rw_auth *auth, const char *path, struct rw_error *
     struct rw_arena arena;
     struct fresh *fresh = rw_alloc_zero(1, sizeof *fresh);
     if (fresh == NULL) {
+        auth->signature = 0;
         return rw_fail_memory(err, "the API keys");
     }
     rw_arena_init(&arena, 8 * KEY_FILE_MAX);
@@ -281,6 +309,9 @@ rw_status rw_auth_load(struct rw_auth *auth, const char *path, struct rw_error *
     rw_free(fresh);
     if (status != RW_OK) {
         rw_error_prefix(err, "--api-key-file %s", path);
+    }
+    if (status != RW_OK && status != RW_CONFIG) {
+        auth->signature = 0; /* what failed was no fault of the file: it is read again */
     }
     return status;
 }

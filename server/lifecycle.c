@@ -40,6 +40,8 @@ struct daemon {
     uint64_t cpu_ns;     /* how long it had the processor, ever */
     uint64_t start_ns;
     uint64_t keys_seen_ns;
+    bool keys_complained; /* that they cannot be read */
+    bool certificate_complained;
     int landlock_abi; /* 0 = files are not confined */
     bool store_on_disk;
     int exit_code;
@@ -161,12 +163,22 @@ static void on_stop_signal(uv_signal_t *handle, int number)
     drain(d, number == SIGTERM ? d->service.options->drain_delay : 0);
 }
 
+/* What fails for no fault of the files is tried again every second, and said once. */
+static void complain(bool *complained, const char *event, const struct rw_error *err)
+{
+    if (!*complained || err->status == RW_CONFIG) {
+        rw_log(RW_LOG_ERROR, event, "reason=\"%s\"", err->message);
+    }
+    *complained = true;
+}
+
 static void load_keys(struct daemon *d)
 {
     struct rw_error err = {0};
     if (rw_auth_load(&d->service.auth, d->service.options->api_key_file, &err) != RW_OK) {
-        rw_log(RW_LOG_ERROR, "keys_kept", "reason=\"%s\"", err.message);
+        complain(&d->keys_complained, "keys_kept", &err);
     } else {
+        d->keys_complained = false;
         rw_log(RW_LOG_INFO, "keys_loaded", "keys=%zu", d->service.auth.n);
     }
 }
@@ -175,8 +187,9 @@ static void load_certificate(struct daemon *d)
 {
     struct rw_error err = {0};
     if (rw_tls_reload(d->service.tls, &err) != RW_OK) {
-        rw_log(RW_LOG_ERROR, "certificate_kept", "reason=\"%s\"", err.message);
+        complain(&d->certificate_complained, "certificate_kept", &err);
     } else {
+        d->certificate_complained = false;
         rw_log(RW_LOG_INFO, "certificate_loaded", "file=\"%s\"", d->service.options->tls_cert);
     }
 }
@@ -185,6 +198,8 @@ static void on_hangup(uv_signal_t *handle, int number)
 {
     (void)number;
     struct daemon *d = handle->data;
+    d->keys_complained = false; /* who asks is told */
+    d->certificate_complained = false;
     if (d->service.options->api_key_file != NULL) {
         load_keys(d);
     }

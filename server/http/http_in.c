@@ -254,9 +254,3 @@ void rw_http_in_fini(struct rw_http_in *in)
 {
     rw_buf_fini(&in->head);
 }
-
-void rw_http_in_reset(struct rw_http_in *in)
-{
-    rw_http_in_fini(in);
-    rw_http_in_init(in, in->head.max_bytes, in->error);
-}

@@ -31,7 +31,7 @@ enum {
 
 /*   HEAD --> HEAD_DONE --> BODY --> DONE     HEAD_DONE is where the owner decides: it may refuse
  *     |          |          |        ^       before a byte of the body is taken. The next request
- *     v          '----------|--------'       begins with a reader that was reset.
+ *     v          '----------|--------'       begins with a new reader.
  *    BAD <------------------'                */
 enum rw_http_in_state {
     RW_HTTP_IN_HEAD,
@@ -48,7 +48,7 @@ struct rw_http_in {
     size_t checked;                 /* bytes of head that passed the guard */
     unsigned lines;                 /* complete ones */
     unsigned empty_lines;           /* skipped before the request line */
-    struct rw_request_head request; /* slices of head, valid from HEAD_DONE until reset */
+    struct rw_request_head request; /* slices of head, valid from HEAD_DONE on */
     struct rw_chunked chunked;      /* framing of a chunked body */
     struct rw_buf *body;            /* the owner's; NULL = body bytes are dropped */
     uint64_t body_bytes;            /* received, decoded */
@@ -58,8 +58,6 @@ struct rw_http_in {
 
 void rw_http_in_init(struct rw_http_in *in, size_t head_bytes_max, struct rw_error *error);
 void rw_http_in_fini(struct rw_http_in *in);
-/* Ready for the next request on the same connection; releases what the last one held. */
-void rw_http_in_reset(struct rw_http_in *in);
 
 /* Takes bytes until the state changes or they end; returns how many it took. After HEAD_DONE the
  * owner sets `body` and `body_bytes_max` and calls rw_http_in_accept_body. */

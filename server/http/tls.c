@@ -521,6 +521,9 @@ rw_status rw_tls_reload(struct rw_tls *tls, struct rw_error *err)
     tls->signature = rw_tls_keys_signature(tls->cert_file, tls->key_file);
     rw_status status = rw_tls_keys_read(tls->cert_file, tls->key_file, &keys, &not_after, err);
     if (status != RW_OK) {
+        if (status != RW_CONFIG) {
+            tls->signature = 0; /* no fault of the files: they are read again */
+        }
         return status;
     }
     SSL_CTX_free(tls->keys); /* sessions hold it as long as they live */

@@ -1,5 +1,6 @@
-/* Socket calls of one thread of this process that fail once. Calls of other threads and on other
- * files pass through. libuv's read, write and accept4 find those of this program first. */
+/* System calls of one thread of this process that fail once: those on sockets, and the looks at the
+ * files of keys. Calls of other threads and on other files pass through. libuv and the server find
+ * the functions of this program first. */
 #ifndef RW_FAULT_SOCKET_CALLS_H
 #define RW_FAULT_SOCKET_CALLS_H
 
@@ -19,6 +20,13 @@ enum io_fault {
     IO_WRITE_BROKEN,
     IO_ACCEPT_ABORTED,
     IO_ACCEPT_NO_FILES,
+    IO_WAIT_INTERRUPTED, /* epoll_wait */
+    IO_SHUTDOWN_LOST,    /* the peer has gone */
+    IO_OPTION_REFUSED,   /* setsockopt */
+    IO_PEER_UNKNOWN,     /* getpeername */
+    IO_STAT_REFUSED,
+    IO_FOLDER_NO_FILES, /* opendir */
+    IO_FOLDER_BROKEN,   /* readdir */
     IO_FAULTS,
 };
 

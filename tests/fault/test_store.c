@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <sqlite3.h>
@@ -101,6 +102,17 @@ static ssize_t failing_pwrite(int fd, const void *from, size_t n, off_t at)
 static int failing_unlink(const char *file)
 {
     return strikes("unlink") ? -1 : unlink(file);
+}
+
+/* These two SQLite calls by their names: it finds those of this program first. */
+__attribute__((visibility("default"))) int fsync(int fd)
+{
+    return strikes("fsync") ? -1 : (int)syscall(SYS_fsync, fd);
+}
+
+__attribute__((visibility("default"))) int fdatasync(int fd)
+{
+    return strikes("fsync") ? -1 : (int)syscall(SYS_fdatasync, fd);
 }
 
 static void replace_calls(void)
@@ -251,12 +263,16 @@ END_TEST
 
 START_TEST(each_system_call_of_sqlite_fails_once)
 {
-    static const char *const NAME[] = {"open",  "fstat", "stat",   "ftruncate",
-                                       "fcntl", "pread", "pwrite", "unlink"};
+    static const char *const NAME[] = {"open",  "fstat",  "stat",   "ftruncate", "fcntl",
+                                       "pread", "pwrite", "unlink", "fsync"};
     long faults = 0;
     for (size_t i = 0; i < RW_COUNT(NAME); i++) {
         faults += each(NAME[i], EIO);
     }
+    ck_assert_int_gt(each("fsync", EIO), 0);
+    faults += each("fsync", ENOSPC);
+    faults += each("pwrite", EDQUOT);
+    faults += each("pwrite", EFBIG); /* the process's own limit of a file's size */
     faults += each("pwrite", ENOSPC);
     faults += each("open", EMFILE);
     faults += each("pread", EINTR);
