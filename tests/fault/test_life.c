@@ -1,11 +1,11 @@
 /* The reload of keys and the end of a daemon, each with every allocation and every system call of
- * its loop failing once: the real server over loopback TCP, with an engine of no arithmetic, so that
- * a day of it takes milliseconds.
+ * its loop failing once: the real server over loopback TCP, with an engine of no arithmetic, so
+ * that a day of it takes milliseconds.
  *
  * Reload: keys that were good stay, whatever fails; never is a part of a folder taken for all of
  * it; and the next look finds the new ones. Drain: the daemon ends in its time; a request that was
- * complete is answered or refused, and nobody gets a part of a reply as a whole one; nothing is left
- * allocated. */
+ * complete is answered or refused, and nobody gets a part of a reply as a whole one; nothing is
+ * left allocated. */
 #include <check.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -92,7 +92,7 @@ static void put(int fd, const char *text)
               errno == ECONNRESET);
 }
 
-/* All that comes until the daemon closes; the status, 0 = none. *whole: as long as its head says. */
+/* All that comes until the daemon closes; the status, 0 = none. *whole: as its head says. */
 static int hear(int fd, bool *whole)
 {
     static char text[REPLY_MAX + 1];
