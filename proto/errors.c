@@ -75,7 +75,8 @@ static void write_or_null(struct rw_buf *out, const char *name, const char *text
     }
 }
 
-void rw_error_write_object(struct rw_buf *out, const struct rw_error *error, const char *request_id)
+static void write_object(struct rw_buf *out, const struct rw_error *error, int http_status,
+                         const char *request_id)
 {
     const struct rw_error_entry *entry = rw_error_entry(error->status);
     rw_emit_open(out, '{');
@@ -83,7 +84,7 @@ void rw_error_write_object(struct rw_buf *out, const struct rw_error *error, con
     rw_emit_text(out, rw_str_from(rw_status_code(error->status)));
     rw_emit_name(out, "type");
     rw_emit_text(out, rw_str_from(entry->type));
-    rw_emit_unsigned_field(out, "status", (uint64_t)entry->http_status);
+    rw_emit_unsigned_field(out, "status", (uint64_t)http_status);
     write_or_null(out, "param", error->param);
     rw_emit_name(out, "message");
     const char *message =
@@ -99,10 +100,16 @@ void rw_error_write_object(struct rw_buf *out, const struct rw_error *error, con
     rw_emit_close(out, '}');
 }
 
-void rw_error_write_body(struct rw_buf *out, const struct rw_error *error, const char *request_id)
+void rw_error_write_object(struct rw_buf *out, const struct rw_error *error, const char *request_id)
+{
+    write_object(out, error, rw_error_entry(error->status)->http_status, request_id);
+}
+
+void rw_error_write_body(struct rw_buf *out, const struct rw_error *error, int http_status,
+                         const char *request_id)
 {
     rw_emit_open(out, '{');
     rw_emit_name(out, "error");
-    rw_error_write_object(out, error, request_id);
+    write_object(out, error, http_status, request_id);
     rw_emit_close(out, '}');
 }

@@ -19,7 +19,8 @@ const struct rw_error_entry *rw_error_entry(rw_status status);
  * request_id may be NULL (then the member is left out, as inside a batch). */
 void rw_error_write_object(struct rw_buf *out, const struct rw_error *error,
                            const char *request_id);
-/* {"error":{…}} */
-void rw_error_write_body(struct rw_buf *out, const struct rw_error *error, const char *request_id);
+/* {"error":{…}}; "status" in it is `http_status`, which a route may choose. */
+void rw_error_write_body(struct rw_buf *out, const struct rw_error *error, int http_status,
+                         const char *request_id);
 
 #endif

@@ -61,5 +61,7 @@ const struct rw_wire RW_WIRE_LLAMAFACTORY = {
     .lost = RW_WIRE_LOST_FAILS,
     .takes_unscorable = true,
     .hold = true,
+    .one_value = true,
+    .wrong_kind = 405,
     .which = RW_WIRE_OUTCOME,
 };

@@ -396,6 +396,7 @@ const struct rw_wire RW_WIRE_POOLING = {
     .hold = true,
     .reads_steps = true,
     .one_model = true,
+    .counts_steps = true,
     .which = RW_WIRE_PROCESS,
 };
 const struct rw_wire RW_WIRE_CLASSIFY = {

@@ -115,6 +115,7 @@ const struct rw_wire RW_WIRE_PREDICT = {
     .read = read_predict,
     .write = write_predict,
     .lost = RW_WIRE_LOST_FAILS,
+    .one_value = true,
     .which = RW_WIRE_OUTCOME,
 };
 
@@ -318,6 +319,7 @@ const struct rw_wire RW_WIRE_FASTCHAT = {
     .hold = true,
     .reads_steps = true,
     .one_model = true,
+    .counts_steps = true,
     .which = RW_WIRE_PROCESS,
 };
 const struct rw_wire RW_WIRE_FASTCHAT_VALUE = {
@@ -328,5 +330,6 @@ const struct rw_wire RW_WIRE_FASTCHAT_VALUE = {
     .hold = true,
     .reads_steps = true,
     .one_model = true,
+    .counts_steps = true,
     .which = RW_WIRE_PROCESS,
 };

@@ -135,6 +135,7 @@ struct rw_request_run {
     int64_t sample_index;
     int64_t rollout_n; /* traces of this prompt in this step */
     bool validate;
+    size_t n_labels;
     size_t labels_len;
     char labels[RW_REQUEST_LABELS_BYTES]; /* a JSON object, as short as can be; empty = absent */
 };

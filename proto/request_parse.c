@@ -3,10 +3,9 @@
 #include <math.h>
 
 #include "core/base/assert.h"
-#include "core/base/buf.h"
 #include "core/base/util.h"
-#include "proto/emit.h"
 #include "proto/request_item.h"
+#include "proto/run_labels.h"
 
 static const int64_t INTEGER_MAX = (int64_t)1 << 53; /* what a double holds exactly */
 static const double DEADLINE_MS_MAX = 24 * 3600e3;
@@ -259,74 +258,21 @@ static rw_status read_run_id(const cJSON *node, const struct rw_path *path, stru
                              struct rw_error *err)
 {
     rw_status status = read_name(node, path, out, err);
-    bool control = false;
-    for (size_t i = 0; status == RW_OK && i < out->len; i++) {
-        control = control || (unsigned char)out->ptr[i] < 0x20 || out->ptr[i] == 0x7F;
-    }
-    /* U+0000 and lone surrogates have become U+FFFD (proto/guard.c): two ids would be one. */
-    control = control || rw_str_find(*out, RW_STR("\xEF\xBF\xBD"), 0) < out->len;
-    if (status == RW_OK && (control || out->len > RW_REQUEST_RUN_ID_MAX)) {
-        return rw_path_fail(path, err, RW_INVALID_REQUEST,
-                            "a run id has %d bytes at most and no control characters",
-                            RW_REQUEST_RUN_ID_MAX);
-    }
-    return status;
-}
-
-/* They end up in lists, in files and on pages: few, short, without control characters. */
-static rw_status read_label(const cJSON *m, const struct rw_path *path, struct rw_buf *out,
-                            struct rw_error *err)
-{
-    struct rw_path at = {path, m->string, -1};
-    struct rw_str name = rw_str_from(m->string);
-    struct rw_str value = {NULL, 0};
-    rw_status status = rw_tree_want_text(m, &at, &value, err);
-    bool fits = name.len > 0 && name.len <= RW_REQUEST_LABEL_NAME_MAX &&
-                value.len <= RW_REQUEST_LABEL_VALUE_MAX;
-    for (size_t i = 0; fits && i < name.len; i++) {
-        unsigned char c = (unsigned char)name.ptr[i];
-        fits = (c | 0x20) - 'a' < 26U || c - '0' < 10U || (c != '\0' && strchr("_-./", c) != NULL);
-    }
-    for (size_t i = 0; status == RW_OK && fits && i < value.len; i++) {
-        fits = (unsigned char)value.ptr[i] >= 0x20 && value.ptr[i] != 0x7F;
-    }
-    if (status == RW_OK && !fits) {
-        return rw_path_fail(&at, err, RW_INVALID_REQUEST,
-                            "a label has a name of 1 to %d letters, digits, '_', '-', '.' or '/' "
-                            "and a text of %d bytes at most without control characters",
-                            RW_REQUEST_LABEL_NAME_MAX, RW_REQUEST_LABEL_VALUE_MAX);
-    }
-    if (status == RW_OK) {
-        rw_emit_name(out, m->string);
-        rw_emit_text(out, value);
-    }
-    return status;
+    return status == RW_OK ? rw_run_labels_check_id(*out, path, err) : status;
 }
 
 static rw_status read_labels(const cJSON *node, const struct rw_path *path,
                              struct rw_request_run *run, struct rw_error *err)
 {
-    struct rw_buf json;
-    size_t n = 0;
     rw_status status = rw_tree_want_object(node, path, err);
-    rw_buf_init(&json, RW_REQUEST_LABELS_BYTES - 1);
-    rw_emit_open(&json, '{');
-    for (const cJSON *m = node->child; m != NULL && status == RW_OK; m = m->next, n++) {
-        status = n < RW_REQUEST_LABELS_MAX
-                     ? read_label(m, path, &json, err)
-                     : rw_path_fail(path, err, RW_INVALID_REQUEST, "a run has %d labels at most",
-                                    RW_REQUEST_LABELS_MAX);
+    for (const cJSON *m = node->child; m != NULL && status == RW_OK; m = m->next) {
+        struct rw_path at = {path, m->string, -1};
+        struct rw_str value;
+        status = rw_tree_want_text(m, &at, &value, err);
+        if (status == RW_OK) {
+            status = rw_run_labels_add(run, rw_str_from(m->string), value, &at, err);
+        }
     }
-    rw_emit_close(&json, '}');
-    if (status == RW_OK && json.failed) {
-        status = rw_path_fail(path, err, RW_INVALID_REQUEST, "the labels are over %d bytes of JSON",
-                              RW_REQUEST_LABELS_BYTES - 1);
-    }
-    if (status == RW_OK) {
-        memcpy(run->labels, json.ptr, json.len);
-        run->labels_len = json.len;
-    }
-    rw_buf_fini(&json);
     return status;
 }
 

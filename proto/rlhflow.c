@@ -58,12 +58,21 @@ static size_t last_mark(struct rw_str text, struct rw_str mark)
 
 /* The question of the first turn, and its first step behind *step: they are joined by a blank line
  * (ProcessBench) or a blank (search-and-learn), which is taken where a sentence ends: a turn of one
- * sentence is a request to generate. */
+ * sentence is a request to generate. A turn that ends in its join has an empty step, which no part
+ * of the question may stand for: *step is its length. */
 static size_t question_end(struct rw_str text, size_t *step)
 {
     static const struct rw_str JOIN[] = {{"\n\n", 2}, {"\n", 1}, {"? ", 2}, {". ", 2}};
+    bool open = text.len > 0 && strchr(" \n", text.ptr[text.len - 1]) != NULL;
+    *step = text.len;
+    if (rw_str_ends(text, JOIN[0])) {
+        return text.len;
+    }
     for (size_t i = 0; i < RW_COUNT(JOIN); i++) {
         size_t at = last_mark(text, JOIN[i]);
+        if (i >= 2 && open) {
+            return text.len;
+        }
         if (at < text.len) {
             *step = at + JOIN[i].len;
             return JOIN[i].ptr[0] == '?' || JOIN[i].ptr[0] == '.' ? at + 1 : at;
@@ -108,6 +117,12 @@ static rw_status take_turns(const struct rw_wire_input *in, const struct rw_requ
     }
     steps[0] = rw_str_slice(steps[0], step, steps[0].len);
     item->traces[0] = (struct rw_request_trace){.steps = steps, .n_steps = n / 2 + 1};
+    for (size_t i = 0; i <= n / 2; i++) {
+        struct rw_path turn = {NULL, "messages", (long)(2 * i)};
+        if (rw_str_trim(steps[i]).len == 0) {
+            return rw_path_fail(&turn, err, RW_EMPTY_TRACE, "step %zu is empty", i);
+        }
+    }
     return RW_OK;
 }
 
@@ -224,5 +239,6 @@ const struct rw_wire RW_WIRE_RLHFLOW = {
     .hold = true,
     .reads_steps = true,
     .one_model = true,
+    .counts_steps = true,
     .which = RW_WIRE_PROCESS,
 };

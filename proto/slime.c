@@ -135,4 +135,5 @@ const struct rw_wire RW_WIRE_SLIME = {
     .hold = true,
     .reads_steps = true,
     .flags = true,
+    .takes_bare = true,
 };

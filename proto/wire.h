@@ -30,13 +30,13 @@ enum rw_wire_which {
     RW_WIRE_OUTCOME,
 };
 
-/* ?model=&outcome_model=&aggregate=&flags=&run=&overlong=&unscorable=&roles=&split=&separator=
- * &which=&bare= */
+/* ?model=&outcome_model=&aggregate=&flags=&overlong=&unscorable=&roles=&split=&separator=&which=
+ * &bare=, and of a training run &run=&step=&sample_index=&rollout_n=&validate=&label=NAME=VALUE */
 struct rw_wire_options {
     struct rw_str model; /* ptr NULL = the default; so below */
     struct rw_str outcome_model;
     struct rw_str aggregate;
-    struct rw_str run;
+    struct rw_request_run run;
     enum rw_flags_tier flags;
     bool flags_set;
     bool drop_steps; /* overlong=drop_steps */
@@ -132,8 +132,12 @@ struct rw_wire {
     bool takes_unscorable;    /* ?unscorable=NUMBER has a place in its reply */
     bool hold;                /* its clients wait for capacity: a refusal would end their run */
     bool one_model;           /* only the model of `which` takes part, where one is loaded */
+    bool one_value;           /* the same, but for a run, whose monitor compares the two */
     bool reads_steps;         /* `steps` of the rows are read */
     bool flags;               /* flags and verified answers have a place in its reply */
+    bool takes_bare;          /* ?bare=1 has a meaning */
+    bool counts_steps;        /* its clients do: ?overlong=drop_steps would shift them */
+    int wrong_kind;           /* HTTP status of a model of the other kind; 0: that of /v1/rewards */
     enum rw_wire_which which; /* what EITHER means here */
 };
 

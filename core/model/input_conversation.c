@@ -33,6 +33,9 @@ static enum fate fate_of(const struct rw_places *places, enum rw_roles roles,
     if (is_system(m)) {
         return fate_of_system(places, roles, index);
     }
+    if (places->whole && m->whole != NULL) {
+        return KEEP; /* tool turns and tool calls are for the template */
+    }
     if (!places->turns) {
         return FOLD;
     }
@@ -67,9 +70,6 @@ static void append(struct fold *fold, struct rw_str text)
 /* The waiting texts and this one; the next fold begins behind it. */
 static struct rw_str take(struct fold *fold, struct rw_str text)
 {
-    if (fold->len == fold->begin) {
-        return text;
-    }
     append(fold, text);
     struct rw_str out = {fold->text + fold->begin, fold->len - fold->begin};
     fold->begin = fold->len;
@@ -92,9 +92,6 @@ rw_status rw_conversation_fit(const struct rw_places *places, enum rw_roles role
     *out = (struct rw_conversation){messages, n, 0, 0};
     bool fits = roles == RW_ROLES_ERROR || n == 0 || messages[n - 1].role != RW_ROLE_USER ||
                 messages[n - 1].content.len == 0;
-    for (size_t i = 0; i < n; i++) { /* tools and parts stay as they are: templates lay them out */
-        fits = fits || messages[i].whole != NULL;
-    }
     for (size_t i = 0; i + 1 < n && !fits; i++) {
         enum fate fate = fate_of(places, roles, messages, n, i);
         out->dropped += fate == DROP;
@@ -116,8 +113,9 @@ rw_status rw_conversation_fit(const struct rw_places *places, enum rw_roles role
             append(&fold, messages[i].content);
         } else if (fate == KEEP) {
             kept[out->n] = messages[i];
-            if (messages[i].role == RW_ROLE_USER) {
+            if (messages[i].role == RW_ROLE_USER && fold.len > fold.begin) {
                 kept[out->n].content = take(&fold, messages[i].content);
+                kept[out->n].whole = NULL; /* it would be read without what was folded into it */
             }
             out->n++;
         }

@@ -55,6 +55,7 @@ struct rw_places rw_places_find(const struct rw_layout *layout, const struct tm 
                 false, /* what a template adds by itself is the policy's, not a recipe's */
             .turns = renders(layout, now, "uaua", arena),
             .repeats = renders(layout, now, "uua", arena),
+            .whole = true,
         };
     }
     bool turns =

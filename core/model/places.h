@@ -17,6 +17,7 @@ struct rw_places {
     bool own_system; /* a system text of the recipe's own, which the client's would replace */
     bool turns;      /* earlier turns of user and assistant */
     bool repeats;    /* two turns of the user in a row */
+    bool whole;      /* a template lays messages out as they were sent: tool turns, parts */
 };
 
 /* Memory of the arena is only for the time of the call. Without memory a place is none. */

@@ -9,6 +9,8 @@
 #include "core/io/json.h"
 #include "core/rw_engine.h"
 #include "proto/emit.h"
+#include "proto/message.h"
+#include "proto/request.h"
 #include "server/commands/arguments.h"
 #include "server/commands/command.h"
 #include "server/model_choice.h"
@@ -28,6 +30,7 @@ struct explain {
     const char *tools;    /* JSON */
     const char *trace;
     const char *steps; /* JSON */
+    const char *roles;
     bool json;
     struct rw_arena arena;
     struct rw_message message[MESSAGES_MAX];
@@ -55,50 +58,90 @@ static rw_status parse_list(struct explain *e, const char *name, const char *tex
     return RW_OK;
 }
 
-/* As the API reads them; what a template is told stands in `whole`. */
-static enum rw_role role_of(const struct rw_json *value)
+/* The request's messages in the core's words. */
+static rw_status take_messages(struct explain *e, const struct rw_request_item *item)
 {
-    return rw_json_is_string(value, "system") || rw_json_is_string(value, "developer")
-               ? RW_ROLE_SYSTEM
-           : rw_json_is_string(value, "assistant") ? RW_ROLE_ASSISTANT
-                                                   : RW_ROLE_USER;
+    static const enum rw_role ROLE[] = {
+        [RW_REQUEST_SYSTEM] = RW_ROLE_SYSTEM,
+        [RW_REQUEST_USER] = RW_ROLE_USER,
+        [RW_REQUEST_ASSISTANT] = RW_ROLE_ASSISTANT,
+    };
+    rw_status status = RW_OK;
+    for (size_t i = 0; i < item->n_messages && status == RW_OK; i++) {
+        const struct rw_request_message *m = &item->messages[i];
+        e->message[i] = (struct rw_message){.role = ROLE[m->role], .content = m->content};
+        if (m->whole.ptr != NULL) {
+            status = rw_input_json(m->whole, &e->arena, &e->message[i].whole);
+        }
+    }
+    e->source.n_messages = item->n_messages;
+    return status == RW_OK ? RW_OK : rw_fail_memory(&e->err, "the messages");
 }
 
-static bool is_named(const struct rw_json *role)
+/* By the daemon's own reader: parts, a developer's and tools' turns. */
+static rw_status parse_messages(struct explain *e, struct rw_request_item *item)
 {
-    return rw_json_is_string(role, "system") || rw_json_is_string(role, "user") ||
-           rw_json_is_string(role, "assistant");
+    const struct rw_guard_options options = {.depth_max = RW_JSON_BODY_DEPTH_MAX};
+    struct rw_path path = {NULL, "--messages", -1};
+    struct rw_str text = rw_arena_copy(&e->arena, rw_str_from(e->messages));
+    cJSON *list = NULL;
+    size_t n = 0;
+    if (text.ptr == NULL) {
+        return rw_fail_memory(&e->err, "the messages");
+    }
+    rw_status status =
+        rw_tree_parse((char *)(uintptr_t)text.ptr, text.len, &options, &e->arena, &list, &e->err);
+    if (status != RW_OK) {
+        rw_error_prefix(&e->err, "--messages");
+        return status;
+    }
+    status = rw_tree_want_list(list, &path, MESSAGES_MAX, "nothing", &n, &e->err);
+    item->messages = rw_arena_array(&e->arena, n + 1, sizeof *item->messages);
+    if (status == RW_OK && item->messages == NULL) {
+        return rw_fail_memory(&e->err, "the messages");
+    }
+    for (const cJSON *m = list->child; m != NULL && status == RW_OK; m = m->next) {
+        struct rw_path here = {NULL, "--messages", (long)item->n_messages};
+        status = rw_message_read(m, &here, true, &e->arena, &item->messages[item->n_messages++],
+                                 &e->err);
+    }
+    return status;
 }
 
 static rw_status read_messages(struct explain *e)
 {
-    const struct rw_json *list;
-    if (e->messages == NULL) {
-        e->message[0] =
-            (struct rw_message){.role = RW_ROLE_USER, .content = rw_str_from(e->prompt)};
-        e->source.n_messages = 1;
-        return RW_OK;
+    struct rw_path path = {NULL, "--prompt", -1};
+    struct rw_request_item item = {0};
+    rw_status status = e->messages != NULL
+                           ? parse_messages(e, &item)
+                           : rw_message_from_prompt(rw_str_from(e->prompt), &path, MESSAGES_MAX,
+                                                    &e->arena, &item, &e->err);
+    if (status == RW_OK) {
+        status = take_messages(e, &item);
     }
-    rw_status status = parse_list(e, "messages", e->messages, MESSAGES_MAX, &list);
-    if (status != RW_OK) {
-        return status;
+    if (status == RW_OK && e->tools != NULL) {
+        status = parse_list(e, "tools", e->tools, MESSAGES_MAX, &e->source.tools);
     }
-    RW_JSON_EACH (item, list) {
-        struct rw_message *to = &e->message[e->source.n_messages++];
-        const struct rw_json *content = rw_json_get(item, "content");
-        const struct rw_json *role = rw_json_get(item, "role");
-        if (role == NULL || role->type != RW_JSON_STRING) {
-            return rw_fail(&e->err, RW_CONFIG,
-                           "--messages: an entry is an object with \"role\" and \"content\"");
+    return status;
+}
+
+static rw_status read_roles(struct explain *e)
+{
+    static const enum rw_roles ROLES[RW_REQUEST_ROLES_COUNT] = {
+        [RW_REQUEST_ROLES_AUTO] = RW_ROLES_AUTO,
+        [RW_REQUEST_ROLES_POLICY] = RW_ROLES_POLICY,
+        [RW_REQUEST_ROLES_ERROR] = RW_ROLES_ERROR,
+    };
+    e->source.roles = RW_ROLES_AUTO; /* as the daemon */
+    for (size_t i = 0; e->roles != NULL; i++) {
+        if (i == RW_COUNT(ROLES)) {
+            return rw_fail(&e->err, RW_CONFIG, "--roles is auto, policy or error, not \"%s\"",
+                           e->roles);
         }
-        bool text = content != NULL && content->type == RW_JSON_STRING;
-        to->role = role_of(role);
-        to->content = text ? content->text : (struct rw_str){0};
-        bool plain = text && is_named(role) && item->count == 2;
-        to->whole = plain ? NULL : item;
-    }
-    if (e->tools != NULL) {
-        return parse_list(e, "tools", e->tools, MESSAGES_MAX, &e->source.tools);
+        if (strcmp(e->roles, RW_REQUEST_ROLES[i]) == 0) {
+            e->source.roles = ROLES[i];
+            return RW_OK;
+        }
     }
     return RW_OK;
 }
@@ -141,6 +184,9 @@ static rw_status build(struct explain *e)
     }
     if (status == RW_OK) {
         status = read_steps(e);
+    }
+    if (status == RW_OK) {
+        status = read_roles(e);
     }
     if (status != RW_OK) {
         return status;
@@ -217,6 +263,8 @@ static void write_json(const struct explain *e, struct rw_buf *out)
                        e->outline.template_date[0] != '\0' ? e->outline.template_date : NULL);
     rw_emit_text_field(out, "digest", e->outline.digest);
     rw_emit_text_field(out, "kind", e->outline.kind == RW_KIND_PROCESS ? "process" : "outcome");
+    rw_emit_unsigned_field(out, "system_dropped", e->input.system_dropped);
+    rw_emit_unsigned_field(out, "turns_folded", e->input.turns_folded);
     rw_emit_name(out, "rendered");
     rw_emit_text(out, rw_buf_str(&e->view.text));
     rw_emit_name(out, "ids");
@@ -262,6 +310,12 @@ static void write_text(const struct explain *e, struct rw_buf *out)
     if (e->outline.template_date[0] != '\0') {
         rw_buf_printf(out, "date     the chat template is told %s (date=)\n",
                       e->outline.template_date);
+    }
+    if (e->input.system_dropped + e->input.turns_folded > 0) {
+        rw_buf_printf(out,
+                      "roles    %u system turns have no place and are left out, %u turns stand as "
+                      "text before a later one (--roles)\n",
+                      e->input.system_dropped, e->input.turns_folded);
     }
     rw_buf_printf(out, "tokens   %u, of which %u before the first step\n\n", e->input.n_tokens,
                   e->input.prompt_tokens);
@@ -337,6 +391,8 @@ int rw_command_explain(int argc, char **argv)
          "a list of tools, for templates that take them"},
         {"trace", RW_ARGUMENT_TEXT, &e.trace, "TEXT", "the answer as one text, or"},
         {"steps", RW_ARGUMENT_TEXT, &e.steps, "JSON", "a list of its steps"},
+        {"roles", RW_ARGUMENT_TEXT, &e.roles, "WORD",
+         "turns the model has no place for: auto (default), policy or error"},
         {"json", RW_ARGUMENT_SWITCH, &e.json, "", "one JSON object"},
     };
     rw_arena_init(&e.arena, MEMORY_BYTES);

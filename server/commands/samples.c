@@ -7,11 +7,14 @@
 #include "core/base/file.h"
 #include "core/base/util.h"
 #include "core/io/json.h"
+#include "proto/message.h"
+#include "proto/request.h"
 #include "server/commands/offline.h"
 
 enum {
     FILE_BYTES_MAX = 1 << 30,
     PATH_BYTES_MAX = 4096,
+    PROMPT_TURNS_MAX = 256, /* of a prompt in a chat template */
 };
 
 struct reader {
@@ -80,6 +83,26 @@ static rw_status split_text(struct reader *r, struct rw_str text, struct rw_samp
     return RW_OK;
 }
 
+/* These commands ask with a question alone. One in a chat template is taken out of it; what stands
+ * beside it there has no place here, and would be scored as words of the question. */
+static rw_status read_prompt(struct reader *r, struct rw_str text, struct rw_str *out)
+{
+    struct rw_path path = {NULL, "prompt", -1};
+    struct rw_request_item item = {0};
+    rw_status status = text.len == 0 ? RW_OK
+                                     : rw_message_from_prompt(text, &path, PROMPT_TURNS_MAX,
+                                                              r->arena, &item, r->err);
+    if (status != RW_OK) {
+        return status;
+    }
+    if (item.n_messages > 1 || (item.n_messages == 1 && item.messages[0].role != RW_REQUEST_USER)) {
+        return rw_fail(r->err, RW_INVALID_REQUEST,
+                       "the prompt is a conversation; give the question alone");
+    }
+    *out = item.n_messages == 1 ? item.messages[0].content : text;
+    return RW_OK;
+}
+
 static rw_status read_sample(struct reader *r, const struct rw_json *root, struct rw_sample *out)
 {
     const struct rw_json *prompt = rw_json_get(root, "prompt");
@@ -91,7 +114,11 @@ static rw_status read_sample(struct reader *r, const struct rw_json *root, struc
     if (!is_string(prompt)) {
         return rw_fail(r->err, RW_INVALID_REQUEST, "a trace needs a \"prompt\"");
     }
-    *out = (struct rw_sample){.prompt = prompt->text};
+    *out = (struct rw_sample){0};
+    rw_status status = read_prompt(r, prompt->text, &out->prompt);
+    if (status != RW_OK) {
+        return status;
+    }
     if (is_string(domain)) {
         out->domain = domain->text;
     }

@@ -82,7 +82,7 @@ void rw_exchange_fail_as(struct rw_exchange *ex, const struct rw_error *error, i
     if (ex->write_error != NULL) {
         ex->write_error(error, status, id, &body);
     } else {
-        rw_error_write_body(&body, error, id);
+        rw_error_write_body(&body, error, status, id);
     }
     rw_buf_append_char(&body, '\n');
     char brief[256];

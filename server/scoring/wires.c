@@ -47,18 +47,31 @@ static bool has_raw(const struct rw_request *request)
     return false;
 }
 
+/* What the address asks for and this wire has no place for. */
 static rw_status check_options(const struct wire_call *kept, const struct rw_request *request,
                                struct rw_error *err)
 {
-    if (kept->options.has_unscorable && !kept->wire->takes_unscorable) {
-        rw_fail(err, RW_INVALID_REQUEST, "this wire has no place for an unscorable trace");
-        rw_error_param(err, "?unscorable");
-        return RW_INVALID_REQUEST;
-    }
-    if (request->run.id.ptr != NULL && has_raw(request)) {
-        rw_fail(err, RW_INVALID_REQUEST, "inputs without prompt and steps cannot be watched");
-        rw_error_param(err, "?run");
-        return RW_INVALID_REQUEST;
+    const struct rw_wire_options *o = &kept->options;
+    const struct rw_wire *wire = kept->wire;
+    const struct {
+        bool wrong;
+        const char *param;
+        const char *says;
+    } CHECK[] = {
+        {o->has_unscorable && !wire->takes_unscorable, "?unscorable",
+         "this wire has no place for an unscorable trace"},
+        {o->bare && !wire->takes_bare, "?bare", "a reply of this wire is no bare number"},
+        {o->drop_steps && wire->counts_steps, "?overlong",
+         "this wire has a value for every step, or none: a client would take one for another's"},
+        {o->run.id.ptr != NULL && has_raw(request), "?run",
+         "inputs without prompt and steps cannot be watched"},
+    };
+    for (size_t i = 0; i < RW_COUNT(CHECK); i++) {
+        if (CHECK[i].wrong) {
+            rw_fail(err, RW_INVALID_REQUEST, "%s", CHECK[i].says);
+            rw_error_param(err, "%s", CHECK[i].param);
+            return RW_INVALID_REQUEST;
+        }
     }
     return RW_OK;
 }
@@ -66,12 +79,13 @@ static rw_status check_options(const struct wire_call *kept, const struct rw_req
 /* Where one model takes part, ?model= names it whichever its kind. */
 static void choose_one(const struct wire_call *kept, struct rw_request *request)
 {
+    bool watched = kept->wire->one_value && request->run.id.ptr != NULL;
     if (request->model.ptr != NULL && request->outcome_model.ptr == NULL) {
         request->any_model = request->model;
         request->model = (struct rw_str){NULL, 0};
     } else if (request->outcome_model.ptr != NULL && request->model.ptr == NULL) {
         request->only = RW_REQUEST_ONLY_OUTCOME;
-    } else {
+    } else if (!watched) {
         request->only = kept->options.which == RW_WIRE_OUTCOME ? RW_REQUEST_ONLY_OUTCOME
                                                                : RW_REQUEST_ONLY_PROCESS;
     }
@@ -122,7 +136,7 @@ static rw_status parse(struct rw_call *call, struct rw_error *err)
         return status;
     }
     rw_wire_options_apply(&kept->options, request);
-    if (kept->wire->one_model) {
+    if (kept->wire->one_model || kept->wire->one_value) {
         choose_one(kept, request);
     }
     if (!kept->wire->flags && !request->flags_set) {
@@ -236,7 +250,8 @@ static bool is_unscorable(const struct rw_error *error)
 /* What the core's own hints say of a request of /v1/rewards, in words of an address. */
 static void hint_at_address(const struct wire_call *kept, struct rw_error *err)
 {
-    const char *drop = err->status == RW_CONTEXT_EXCEEDED && !kept->options.drop_steps
+    bool may_drop = !kept->options.drop_steps && !kept->wire->counts_steps;
+    const char *drop = err->status == RW_CONTEXT_EXCEEDED && may_drop
                            ? "?overlong=drop_steps in the address scores the steps that fit "
                              "(process models); "
                            : "";
@@ -291,7 +306,12 @@ static void fail(struct rw_call *call, const struct rw_error *err)
     struct rw_exchange *ex = rw_call_exchange(call);
     ex->close_after = true;
     ex->retry_after_s = ex->patient ? 1 : rw_call_retry_after(call);
-    rw_exchange_fail(ex, err);
+    const struct wire_call *kept = rw_call_kept(call);
+    if (err->status == RW_MODEL_KIND && kept->wire->wrong_kind != 0) {
+        rw_exchange_fail_as(ex, err, kept->wire->wrong_kind, "Allow: OPTIONS\r\n");
+    } else {
+        rw_exchange_fail(ex, err);
+    }
 }
 
 static rw_status write_reply(struct rw_call *call, const struct wire_call *kept,

@@ -185,6 +185,10 @@ def test_unusable_options(rewardd_bin, words, message):
     assert message in run("calibrate", *words, code=2).stderr
 
 
+SYSTEM = "<|im_start|>system\nBe brief.<|im_end|>\n"
+USER = "<|im_start|>user\nWhat is 2+3?<|im_end|>\n<|im_start|>assistant\n"
+
+
 @pytest.mark.parametrize(
     "line,message",
     [
@@ -194,6 +198,8 @@ def test_unusable_options(rewardd_bin, words, message):
         ('{"prompt":"p","steps":[]}', "no step"),
         ('{"prompt":"p","steps":[1]}', "step 0"),
         ("{", "line 2"),
+        (json.dumps({"prompt": f"{SYSTEM}{USER}", "steps": ["a"]}), "give the question alone"),
+        (json.dumps({"prompt": "<|unknown|>user\nq<|unknown|>", "steps": ["a"]}), "chat template"),
     ],
 )
 def test_unusable_traces(rewardd_bin, tmp_path, line, message):

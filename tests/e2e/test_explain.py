@@ -55,6 +55,42 @@ def test_the_places_are_those_of_the_steps(model):
     assert same.stdout == done.stdout
 
 
+def test_turns_without_a_place_as_the_daemon_reads_them():
+    """roles=auto unless said; prompts in a chat template, parts and a developer's turn too."""
+    model = next(m for m in models() if "prm" in m)
+    trace = ("--trace", "2 + 3 = 5", "--json")
+
+    def of(*arguments):
+        done = explain("--model", model, *arguments, *trace)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def messages(*turns):
+        return "--messages", json.dumps([{"role": r, "content": c} for r, c in turns])
+
+    alone = of("--prompt", "What is 2+3?")
+    assert (alone["system_dropped"], alone["turns_folded"]) == (0, 0)
+    chat = "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nWhat is 2+3?<|im_end|>\n"
+    parts = [{"type": "text", "text": "What is "}, {"type": "text", "text": "2+3?"}]
+    for arguments in [
+        ("--prompt", chat + "<|im_start|>assistant\n"),
+        messages(("system", "Be brief."), ("user", "What is 2+3?")),
+        messages(("developer", "Be brief."), ("user", parts)),
+    ]:
+        seen = of(*arguments)
+        assert seen["ids"] == alone["ids"] and seen["system_dropped"] == 1
+        policy = of(*arguments, "--roles", "policy")
+        assert policy["rendered"].startswith("Be brief.\n\nWhat is 2+3?")
+        assert policy["turns_folded"] == 1
+        done = explain("--model", model, *arguments, *trace, "--roles", "error")
+        assert done.returncode != 0 and "no place" in done.stderr
+    shown = explain("--model", model, "--prompt", chat, "--trace", "5").stdout
+    assert "1 system turns have no place" in shown
+    assert explain("--model", model, "--prompt", "a", *trace, "--roles", "x").returncode == 2
+    done = explain("--model", model, "--messages", '[{"role":"user","contents":"a"}]', *trace)
+    assert done.returncode != 0 and "contents" in done.stderr
+
+
 def test_tokens_without_text_are_named():
     """Markers that the recipe adds by id, and bytes of a character that several tokens share."""
     model = next(m for m in models() if "prm" in m)

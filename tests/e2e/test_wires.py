@@ -202,6 +202,89 @@ def test_options_reach_the_scores(server):
     assert only["rewards"] == [native(server)["outcome"]["raw"]]
 
 
+def test_options_without_a_place_are_refused(server):
+    """What a wire cannot do is not ignored: it would look as if it were done."""
+    for path in PATHS:
+        body = next(iter(content(path)["examples"].values()))["value"]
+        refused = {}
+        for option in ("unscorable=-1", "bare=1", "overlong=drop_steps"):
+            reply, got = send(server, f"{path}?{option}", body)
+            assert reply.status in (200, 400), got
+            if reply.status == 400:
+                validate(got, error_schema(path))
+                refused[option] = json.dumps(got)
+        assert ("bare=1" in refused) == (path != "/compat/slime")
+        steps = ("/pooling", "/v1/chat/completions", "/worker_")
+        assert ("overlong=drop_steps" in refused) == path.startswith(steps), path
+
+
+def test_a_verdict_is_of_the_step_that_was_asked_for(server):
+    """With dropped steps it would be an earlier step's."""
+    turns = [{"role": "user", "content": f"{QUESTION}\n\n5 * $4 = $20."}]
+    for _ in range(3):
+        turns += [{"role": "assistant", "content": "+"}]
+        turns += [{"role": "user", "content": "One more thing. " * 400}]
+    body = {"messages": turns, "max_tokens": 1}
+    for query in ("", "?overlong=drop_steps"):
+        reply, got = send(server, "/v1/chat/completions" + query, body)
+        assert reply.status in (400, 422) and "choices" not in got
+
+
+@pytest.mark.parametrize("number", ["1e300", "-1e39", "inf", "nan", "1e-400", "0x1p200"])
+def test_a_number_of_ones_own_is_a_number(server, number):
+    """What float32 cannot hold ended the daemon."""
+    for path, body in [
+        ("/compat/slime", {"prompt": QUESTION, "response": ""}),
+        ("/get_reward", {"query": [PROMPT], "prompts": [PROMPT]}),
+        ("/v1/score/evaluation", {"messages": [PROMPT + "<|im_end|>"]}),
+    ]:
+        reply, got = send(server, f"{path}?unscorable={number}", body)
+        if number == "1e-400":
+            assert reply.status == 200 and json.dumps(got).count("null") <= 1
+        else:
+            assert reply.status == 400 and "unscorable" in got["error"]["message"]
+
+
+def test_wires_with_one_value_run_one_model(server):
+    """?model= names it, whichever its kind (tests/bench/dialect_cost.py has what it saves)."""
+    whole = PROMPT + ANSWER
+    alone = native(server, model=None)["outcome"]["reward"]
+    assert send(server, "/predict", {"inputs": whole})[1] == [
+        [{"label": "LABEL_0", "score": alone}]
+    ]
+    name = "rewardd-prm-small"
+    process = native(server)["process"]["reward"]
+    assert send(server, f"/predict?model={name}", {"inputs": whole})[1][0][0]["score"] == process
+    score = {"text_1": QUESTION, "text_2": ANSWER}
+    assert send(server, f"/score?model={name}", score)[1]["data"][0]["score"] == process
+    assert send(server, "/score?model=rewardd-orm-small", score)[1]["data"][0]["score"] == alone
+
+
+def test_the_wrong_kind_of_model_is_405_to_llamafactory(server):
+    """As its own server answers; its client reads no status, and finds no scores either way."""
+    body = {"messages": [PROMPT + ANSWER]}
+    reply, got = send(server, "/v1/score/evaluation?outcome_model=rewardd-prm-small", body)
+    assert reply.status == 405 and got["error"]["status"] == 405 and "scores" not in got
+    assert reply.headers["Allow"] == "OPTIONS"
+    for name in ("rewardd-prm-small", "rewardd-orm-small"):
+        reply, got = send(server, f"/v1/score/evaluation?model={name}", body)
+        assert reply.status == 200 and got["model"] == name
+    assert send(server, "/v1/score/evaluation", {"messages": []})[0].status == 400
+
+
+def test_labels_of_the_run_come_by_the_address(server):
+    query = "run=labelled&step=7&sample_index=3&rollout_n=4&label=seed=3&label=lr=1e-6"
+    body = {"prompt": QUESTION, "response": ANSWER}
+    assert send(server, f"/compat/slime?{query}", body)[0].status == 200
+    assert send(server, f"/compat/slime?{query}&validate=1", body)[0].status == 200
+    run = send(server, "/v1/runs/labelled", b"", method="GET")[1]
+    assert run["labels"] == {"seed": "3", "lr": "1e-6"}
+    assert run["traces"] + run.get("validate_traces", 0) in (1, 2)
+    reply, got = send(server, "/compat/slime?run=%FF", body)
+    assert reply.status == 400 and got["error"]["code"] == "invalid_utf8"
+    assert send(server, "/compat/slime?run=a%0Ab", body)[0].status == 400
+
+
 def test_labels_verify_and_runs_are_watched(server):
     query = chatml(("user", "2+2?")) + "2+2=4\n\nThe answer is \\boxed{4}."
     got = send(server, "/get_reward?run=door", {"query": [query] * 3, "labels": ["4", 5, None]})[1]
@@ -254,6 +337,33 @@ def test_turns_without_a_place(server, kind):
     refused = native(server, messages=messages, roles="error")
     assert refused["process"]["reward"] is None and refused["error"]["code"] == "invalid_request"
     assert "no place" in refused["error"]["message"]
+
+
+def test_parts_developers_and_tools_without_a_place(server):
+    """A recipe without a template reads texts only; what else a conversation holds costs no
+    trace its reward."""
+    parts = [{"type": "text", "text": "Anna buys 5 books at $4 each. "},
+             {"type": "text", "text": "How much is that?"}]  # fmt: skip
+    call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    cases = [
+        [{"role": "developer", "content": "Be brief."}, {"role": "user", "content": QUESTION}],
+        [{"role": "system", "content": [{"type": "text", "text": "Be brief."}]},
+         {"role": "user", "content": parts}],
+        [{"role": "system", "content": None}, {"role": "user", "content": QUESTION, "name": "x"}],
+    ]  # fmt: skip
+    want = native(server)
+    for messages in cases:
+        got = native(server, messages=messages)
+        assert got["process"] == want["process"] and got["outcome"] == want["outcome"]
+        assert got["roles"] == {"system_dropped": 1, "turns_folded": 0}
+        slime = {"prompt": messages, "response": ANSWER}
+        assert send(server, "/compat/slime?bare=1", slime)[1] == want["process"]["reward"]
+        assert native(server, messages=messages, roles="error")["process"]["reward"] is None
+    tools = [*cases[0], {"role": "assistant", "content": None, "tool_calls": [call]},
+             {"role": "tool", "tool_call_id": "c", "content": "20"}]  # fmt: skip
+    folded = [{"role": "user", "content": f"{QUESTION}\n\n20"}]
+    got, want = native(server, messages=tools), native(server, messages=folded)
+    assert got["process"] == want["process"] and got["roles"]["turns_folded"] == 2
 
 
 def test_metrics_count_turns_without_a_place(server):
@@ -508,6 +618,16 @@ def test_rlhflow_first_turn_holds_question_and_step(server, first):
     likely = got["logprobs"]["content"][0]["logprob"]
     assert got["message"]["content"] == ("+" if want >= 0.5 else "-")
     assert math.isclose(math.exp(likely), max(want, 1 - want), rel_tol=1e-5)
+    for empty in (f"{QUESTION}\n\n", f"{QUESTION}\n\n \n", f"{QUESTION} ", f"{QUESTION}\n"):
+        blank = [{"role": "user", "content": empty}]
+        reply, refused = send(server, "/v1/chat/completions", {**body, "messages": blank})
+        assert reply.status == 422 and refused["error"]["reason"] == "empty_trace", empty
+    reply, refused = send(
+        server,
+        "/v1/chat/completions",
+        {**body, "messages": [*turns[:2], {**turns[2], "content": " "}]},
+    )
+    assert reply.status == 422 and refused["error"]["param"] == "messages[2]"
     for more in ({"max_tokens": 7}, {"stream": True}, {"messages": turns[:2]}):
         reply, refused = send(server, "/v1/chat/completions", {**body, **more})
         assert reply.status == 400 and "does not generate" in refused["error"]["message"]

@@ -24,16 +24,19 @@ static void teardown(void)
     rw_arena_fini(&arena);
 }
 
-/* "s:text|u:text" and back. */
+/* What a message is beside a role and a text; nobody looks into it here. */
+static const char WHOLE[1];
+
+/* "s:text|u:text" and back; a capital: parts, a developer's, a tool's turn. */
 static size_t read_turns(const char *text, struct rw_message out[TURNS_MAX])
 {
     size_t n = 0;
     struct rw_str all = rw_str_from(text);
     for (size_t at = 0; at < all.len; n++) {
         size_t end = rw_str_find(all, RW_STR("|"), at);
-        out[n].role = text[at] == 's'   ? RW_ROLE_SYSTEM
-                      : text[at] == 'u' ? RW_ROLE_USER
-                                        : RW_ROLE_ASSISTANT;
+        char kind = (char)(text[at] | 0x20);
+        out[n].role = kind == 's' ? RW_ROLE_SYSTEM : kind == 'u' ? RW_ROLE_USER : RW_ROLE_ASSISTANT;
+        out[n].whole = kind != text[at] ? (const struct rw_json *)(const void *)WHOLE : NULL;
         out[n].content = rw_str_slice(all, at + 2, end);
         at = end + 1;
     }
@@ -45,30 +48,40 @@ static void write_turns(const struct rw_conversation *fit, char *out, size_t siz
     size_t at = 0;
     for (size_t i = 0; i < fit->n; i++) {
         const struct rw_message *m = &fit->messages[i];
-        at += (size_t)snprintf(out + at, size - at, "%s%c:%.*s", i > 0 ? "|" : "", "sua"[m->role],
+        at += (size_t)snprintf(out + at, size - at, "%s%c:%.*s", i > 0 ? "|" : "",
+                               m->whole != NULL ? "SUA"[m->role] : "sua"[m->role],
                                RW_STR_ARG(m->content));
     }
 }
 
-#define NONE                       \
-    {                              \
-        false, false, false, false \
+#define NONE                              \
+    {                                     \
+        false, false, false, false, false \
     }
-#define SYSTEM                  \
-    {                           \
-        true, false, true, true \
+#define SYSTEM                         \
+    {                                  \
+        true, false, true, true, false \
     }
-#define OWN                    \
-    {                          \
-        true, true, true, true \
+#define OWN                           \
+    {                                 \
+        true, true, true, true, false \
     }
-#define TURNS                    \
-    {                            \
-        false, false, true, true \
+#define TURNS                           \
+    {                                   \
+        false, false, true, true, false \
     }
-#define ALTERNATING              \
-    {                            \
-        true, false, true, false \
+#define ALTERNATING                     \
+    {                                   \
+        true, false, true, false, false \
+    }
+
+#define TEMPLATE                      \
+    {                                 \
+        true, false, true, true, true \
+    }
+#define STRICT_TEMPLATE                 \
+    {                                   \
+        false, false, true, false, true \
     }
 
 static const struct {
@@ -108,6 +121,16 @@ static const struct {
     {ALTERNATING, RW_ROLES_AUTO, "s:x|u:hi|u:q", "s:x|u:hi\n\nq", 0, 1},
     {ALTERNATING, RW_ROLES_AUTO, "u:a|a:b|u:c|u:d", "u:a|a:b|u:c\n\nd", 0, 1},
     {ALTERNATING, RW_ROLES_AUTO, "u:hi|s:x|u:q", "u:hi\n\nq", 1, 1},
+    /* a recipe reads texts: parts, a developer's turn and tools have no other place than those */
+    {NONE, RW_ROLES_AUTO, "S:x|U:q", "U:q", 1, 0},
+    {NONE, RW_ROLES_POLICY, "S:x|U:q", "u:x\n\nq", 0, 1},
+    {OWN, RW_ROLES_AUTO, "S:x|u:q", "u:q", 1, 0},
+    {NONE, RW_ROLES_AUTO, "s:x|u:q|A:call|U:result", "u:q\n\ncall\n\nresult", 1, 2},
+    /* a template lays them out as they were sent, where it has a place for the role */
+    {TEMPLATE, RW_ROLES_AUTO, "S:x|u:q|A:call|U:one|U:two", "S:x|u:q|A:call|U:one|U:two", 0, 0},
+    {STRICT_TEMPLATE, RW_ROLES_AUTO, "S:x|u:q|A:call|U:one|U:two", "u:q|A:call|U:one|U:two", 1, 0},
+    {STRICT_TEMPLATE, RW_ROLES_POLICY, "S:x|U:q", "u:x\n\nq", 0, 1},
+    {STRICT_TEMPLATE, RW_ROLES_ERROR, "S:x|U:q", "S:x|U:q", 0, 0},
     /* what is no question at the end is for the layout to refuse */
     {NONE, RW_ROLES_AUTO, "s:x|u:q|a:r", "s:x|u:q|a:r", 0, 0},
     {NONE, RW_ROLES_AUTO, "u:hi|u:", "u:hi|u:", 0, 0},

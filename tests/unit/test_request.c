@@ -543,7 +543,7 @@ START_TEST(error_body)
     rw_buf_init(&out, 4096);
     rw_fail(&err, RW_CONTEXT_EXCEEDED, "needs 5 tokens \"quoted\"\n\xFF");
     rw_error_param(&err, "traces[3]");
-    rw_error_write_body(&out, &err, "id-1");
+    rw_error_write_body(&out, &err, 422, "id-1");
     ck_assert(
         rw_str_is(rw_buf_str(&out),
                   "{\"error\":{\"code\":\"context_exceeded\",\"type\":\"invalid_request\","

@@ -143,6 +143,23 @@ START_TEST(mistakes_in_the_address)
         {"run=%zz", "", ""},
         {"run=%4", "", ""},
         {"Model=x", "?Model", "model"},
+        {"unscorable=1e300", "?unscorable", ""}, /* no float32: a reply would have held infinity */
+        {"unscorable=-3.5e38", "?unscorable", ""},
+        {"run=a%01b", "?run", ""},
+        {"run=a%00b", "?run", ""},
+        {"run=", "?run", ""},
+        {"run=a&step=-1", "?step", ""},
+        {"run=a&step=1.5", "?step", ""},
+        {"run=a&step=99999999999999999999", "?step", ""},
+        {"run=a&sample_index=", "?sample_index", ""},
+        {"run=a&validate=maybe", "?validate", ""},
+        {"step=3", "?step", "run="},
+        {"label=a=b", "?label", "run="},
+        {"run=a&label==b", "?label", ""},
+        {"run=a&label=a%20b=c", "?label", ""},
+        {"run=a&label=a=b&label=a=c", "?label", ""},
+        {"run=a&run=b", "?run", ""},
+        {"which=process&which=outcome", "?which", ""},
     };
     for (size_t i = 0; i < RW_COUNT(CASE); i++) {
         ck_assert_msg(parse_at(&RW_WIRE_SLIME, "/compat/slime", CASE[i].query,
@@ -151,6 +168,33 @@ START_TEST(mistakes_in_the_address)
         ck_assert_str_eq(err.param, CASE[i].param);
         ck_assert_msg(strstr(err.hint, CASE[i].hint) != NULL, "%s: %s", CASE[i].query, err.hint);
     }
+}
+END_TEST
+
+START_TEST(labels_of_a_run)
+{
+    ck_assert_int_eq(
+        parse_at(&RW_WIRE_SLIME, "/compat/slime",
+                 "run=a&step=9007199254740992&sample_index=0&rollout_n=8&validate=true&"
+                 "label=seed=3&label=note=%22x%22:%3D&label=x=",
+                 "{'prompt':'p','response':'r'}"),
+        RW_OK);
+    ck_assert_int_eq(req.run.step, INT64_C(9007199254740992));
+    ck_assert_int_eq(req.run.sample_index, 0);
+    ck_assert_int_eq(req.run.rollout_n, 8);
+    ck_assert(req.run.validate);
+    check_text((struct rw_str){req.run.labels, req.run.labels_len},
+               "{\"seed\":\"3\",\"note\":\"\\\"x\\\":=\",\"x\":\"\"}");
+    ck_assert_int_eq(parse_at(&RW_WIRE_SLIME, "/compat/slime", "run=a&validate=0",
+                              "{'prompt':'p','response':'r'}"),
+                     RW_OK);
+    ck_assert(!req.run.validate && req.run.step == -1 && req.run.labels_len == 0);
+    ck_assert_int_eq(parse_at(&RW_WIRE_SLIME, "/compat/slime",
+                              "run=a&label=1=&label=2=&label=3=&label=4=&label=5=&label=6=&label=7="
+                              "&label=8=&label=9=",
+                              "{'prompt':'p','response':'r'}"),
+                     RW_INVALID_REQUEST);
+    ck_assert_int_eq(parse_at(&RW_WIRE_SLIME, "/compat/slime", "model=%FF", "{}"), RW_INVALID_UTF8);
 }
 END_TEST
 
@@ -505,6 +549,7 @@ int main(void)
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, options_of_the_address);
     tcase_add_test(tc, mistakes_in_the_address);
+    tcase_add_test(tc, labels_of_a_run);
     tcase_add_test(tc, paths);
     tcase_add_test(tc, slime_requests);
     tcase_add_test(tc, slime_replies);

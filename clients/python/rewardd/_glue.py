@@ -34,6 +34,7 @@ Prompt = Union[str, Sequence[Mapping[str, Any]]]
 
 ANSWER_COLUMNS = ("reference", "answer", "solution", "ground_truth", "label", "target")
 SAMPLE_COLUMNS = ("sample_index", "index", "idx")
+STEP_COLUMNS = ("global_step", "global_steps", "step", "rollout_id")
 ROLES = {"developer": "system", "tool": "user", "function": "user", "model": "assistant"}
 # What no retry and no other daemon scores; for these, and only these, a user may choose a number.
 UNSCORABLE = frozenset(("empty_trace", "context_exceeded", "limit_exceeded"))
@@ -217,6 +218,18 @@ def sample_column(columns: Mapping[str, Any], count: int) -> list[int | None]:
     return [None] * count
 
 
+def sample_of(row: Mapping[str, Any]) -> int | None:
+    """The number of one row in its data set."""
+    found = (plain(row.get(name)) for name in SAMPLE_COLUMNS)
+    return next((value for value in found if type(value) is int and value >= 0), None)
+
+
+def step_of(row: Mapping[str, Any]) -> int | None:
+    """The training step, where a row says it."""
+    found = (plain(row.get(name)) for name in STEP_COLUMNS)
+    return next((value for value in found if type(value) is int and value >= 0), None)
+
+
 def answer_of(row: Mapping[str, Any]) -> Any:
     """The answer in one row of a data set."""
     found = (reference_of(row.get(name)) for name in ANSWER_COLUMNS)
@@ -316,14 +329,19 @@ def scalars(score: Score, reward: float) -> dict[str, float]:
     }
 
 
-def wire_path(path: str, **more: str) -> str:
-    """A route of a trainer's dialect, with the options of the environment in its query."""
+def wire_path(path: str, run: Run | None = None, **more: str) -> str:
+    """A route of a trainer's dialect, with the options of the environment in its query, and the
+    labels of the run."""
     options: dict[str, Any] = {**environment_options(), **more}
     if "gate" in options:
         raise ValueError("REWARDD_GATE: this trainer's route has no place for gates")
     number = unscorable()
     options["unscorable"] = None if number is None else repr(number)
-    options["run"] = run_name()
     options["which"] = which()
-    query = urlencode({name: value for name, value in options.items() if value is not None})
-    return f"{path}?{query}" if query else path
+    told: dict[str, Any] = {**(run or labels() or {})}
+    names = told.pop("labels", {})
+    options["run"] = told.pop("id", None)
+    options.update({name: int(value) for name, value in told.items()})
+    pairs = [(name, value) for name, value in options.items() if value is not None]
+    pairs += [("label", f"{name}={value}") for name, value in names.items()]
+    return f"{path}?{urlencode(pairs)}" if pairs else path

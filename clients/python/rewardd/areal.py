@@ -23,7 +23,8 @@ def reward_fn(
     prompt: Any, completions: str, prompt_ids: Any = None, completion_ids: Any = None, **row: Any
 ) -> float:
     """The row's `messages` are the prompt, else `prompt`: text in the policy's chat template, which
-    the daemon undoes. The row's answer column is the reference."""
+    the daemon undoes. The row's answer column is the reference, `index` its number. AReaL tells its
+    rewards no step, so there is one only where the row has it (`step`, `global_step`)."""
     global _client
     if _client is None:
         _client = Client(timeout=DEADLINE_S / 2, retries=0)
@@ -31,7 +32,8 @@ def reward_fn(
     if not isinstance(given, str):
         given = _glue.messages_of(given)
     body = {"prompt": given, "response": completions, "label": _glue.answer_of(row)}
-    call = _calls.wire(_glue.wire_path("/compat/slime", bare="1"), body, given)
+    run = _glue.labels(step=_glue.step_of(row), sample_index=_glue.sample_of(row))
+    call = _calls.wire(_glue.wire_path("/compat/slime", run, bare="1"), body, given)
     end = time.monotonic() + DEADLINE_S / 2
     for attempt in range(RETRIES + 1):
         try:

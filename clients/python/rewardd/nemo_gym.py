@@ -13,6 +13,7 @@ rewardd.nemo_gym` prints the path of ours, to be copied to resources_servers/rew
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
@@ -53,12 +54,17 @@ def _extra(score: Score, reward: float) -> dict[str, Any]:
     return {f"rewardd_{name}": value for name, value in told.items() if name != "reward"}
 
 
-async def score(params: Any, response: Any, label: Any = None) -> dict[str, Any]:
-    """{"reward": ...} of one response, with what else is known of it; raises without one."""
+async def score(
+    params: Any, response: Any, label: Any = None, row: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """{"reward": ...} of one response, with what else is known of it; raises without one. `row` is
+    the request as Gym has it: it numbers the tasks of its data set."""
     item = _glue.item_of(input_messages(params), label)
     item["traces"] = [output_text(response)]
     options: ManyOptions = _glue.environment_options()
-    options["run"] = _glue.labels()
+    fields = row or {}
+    number = fields.get("_ng_task_index", _glue.sample_of(fields))
+    options["run"] = _glue.labels(step=_glue.step_of(fields), sample_index=number)
     scores = await _glue.shared_async_client().score_items([item], **options)
     rewards = _glue.require(_glue.chosen(scores), scores, "Gym has no reward for that")
     return {"reward": rewards[0], **_extra(scores[0], rewards[0])}
@@ -78,7 +84,7 @@ def server_class() -> Any:
             fields = body.model_dump()
             label = _glue.answer_of({"reference": fields.get("expected_answer"), **fields})
             try:
-                told = await score(body.responses_create_params, body.response, label)
+                told = await score(body.responses_create_params, body.response, label, fields)
             except RewardUnavailable as error:
                 raise judge.JudgeError(str(error)) from error
             return Response(**{**fields, **told})

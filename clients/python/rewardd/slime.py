@@ -12,18 +12,35 @@ from collections.abc import Sequence
 from typing import Any, Union, cast
 
 from . import _calls, _glue
+from ._options import Run
 from ._types import RewarddError, TraceError
 
 Samples = Union[Any, Sequence[Any]]
 
 
-async def _one(sample: Any) -> dict[str, Any]:
+def _labels(args: Any, sample: Any) -> Run | None:
+    """The step is the version of the weights that wrote the response, where the engine says it,
+    else the rollout that the group was drawn for. Only samples of an evaluation have no group."""
+    versions = getattr(sample, "weight_versions", None) or [""]
+    drawn, group = getattr(args, "rollout_batch_size", None), getattr(sample, "group_index", None)
+    number = getattr(sample, "index", None)
+    step = int(versions[-1]) if str(versions[-1]).isdecimal() else None
+    if step is None and group is not None and drawn:
+        step = group // drawn
+    if group is None and number is not None:
+        return _glue.labels(step=step, sample_index=number, validate=True)
+    size = getattr(args, "n_samples_per_prompt", None)
+    return _glue.labels(step=step, sample_index=number, rollout_n=size)
+
+
+async def _one(args: Any, sample: Any) -> dict[str, Any]:
     prompt = sample.prompt
     if not isinstance(prompt, str):
         prompt = _glue.messages_of(_glue.plain(prompt))
     label = _glue.reference_of(sample.label)
     body = {"prompt": prompt, "response": sample.response, "label": label}
-    call = _calls.wire(_glue.wire_path("/compat/slime"), body, prompt)
+    path = _glue.wire_path("/compat/slime", _labels(args, sample))
+    call = _calls.wire(path, body, prompt)
     told = cast("dict[str, Any]", await _glue.shared_async_client()._do(call))
     if not isinstance(told.get("reward"), (int, float)):  # slime would train on what it finds
         raise RewarddError(TraceError("no_reward", f"the reply holds no reward: {told}"), 200)
@@ -36,8 +53,8 @@ async def reward(args: Any, sample: Samples, **_: Any) -> Any:
     template: the daemon undoes it. What cannot be scored raises; slime would take a null for the
     reward."""
     if isinstance(sample, (list, tuple)):
-        return list(await asyncio.gather(*map(_one, sample)))
-    return await _one(sample)
+        return list(await asyncio.gather(*(_one(args, one) for one in sample)))
+    return await _one(args, sample)
 
 
 def post_process(args: Any, samples: Sequence[Any], **_: Any) -> tuple[list[float], list[float]]:

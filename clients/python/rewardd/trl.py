@@ -26,8 +26,16 @@ __all__ = ["group", "reward", "reward_function"]
 NONE_IS_LEFT_OUT_SINCE = (1, 6)  # before, TRL took a None for the reward 0
 
 
-def _none_is_safe() -> bool:
-    """Whether TRL leaves a None out of the mean. Without TRL nobody takes it for anything."""
+def _takes_none_for_zero() -> str | None:
+    """Who does; None: the trainer leaves a None out of the mean. Without TRL nobody takes it for
+    anything. axolotl (0.19.0) has trainers of its own, async and sequence parallel, that add
+    rewards up with nansum; which of them runs, a reward is not told."""
+    if "axolotl" in sys.modules:
+        return "axolotl's own trainers take None for 0"
+    return None if _trl_leaves_none_out() else "TRL before 1.6 takes None for 0"
+
+
+def _trl_leaves_none_out() -> bool:
     version = getattr(sys.modules.get("trl"), "__version__", None)
     if version is None:
         try:
@@ -84,9 +92,8 @@ def _asked(
 def _told(scores: Scores, count: int, name: str, columns: dict[str, Any]) -> list[float | None]:
     rewards = _glue.checked(scores, count)
     _log(scores, name, columns.get("log_extra"), columns.get("log_metric"))
-    if None in rewards and not _none_is_safe():
-        return list(_glue.require(rewards, scores, "TRL before 1.6 takes None for 0"))
-    return rewards
+    why = _takes_none_for_zero() if None in rewards else None
+    return rewards if why is None else list(_glue.require(rewards, scores, why))
 
 
 def reward_function(

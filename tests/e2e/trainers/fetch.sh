@@ -17,7 +17,9 @@ grep -v '^#' "$here/versions.txt" | while read -r name version beside; do
     for package in $beside; do
         set -- "$@" "$package"
     done
+    # Single files are loaded: what a package wants of its Python (nemo-gym: 3.12) is no matter.
     if "$pip" install -q --no-deps --no-compile --disable-pip-version-check --only-binary :all: \
+        --ignore-requires-python \
         --target "$folder" "$@" >"$folder/fetch.log" 2>&1; then
         touch "$folder/.whole"
     else

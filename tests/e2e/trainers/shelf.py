@@ -26,11 +26,14 @@ def folder(name, version):
     return path
 
 
-def checkout(variable, inside):
-    """A git checkout that the environment names, for clients that have no wheel."""
+def checkout(variable, inside, wheel=None):
+    """A git checkout that the environment names, for clients that live in git; without one the
+    wheel (name and version), where there is one."""
     path = os.environ.get(variable)
+    if not path and wheel is not None:
+        path = folder(*wheel)
     if not path:
-        pytest.skip(f"{variable} names no checkout")
+        pytest.skip(f"no registry has it, and {variable} names no checkout of {inside}")
     assert (Path(path) / inside).exists(), f"{variable}={path} has no {inside}"
     return Path(path)
 

@@ -2,8 +2,6 @@
 the trainer's own code, and gives the rewards of /v1/rewards."""
 
 import asyncio
-import importlib
-import inspect
 import os
 import re
 import shlex
@@ -110,8 +108,8 @@ def run_openrlhf_now(text, small, **_):
     return found, single(processes(small))
 
 
-def trl_rewards(function, small):
-    trainer = trl.Trainer("1.16.0", function)
+def trl_rewards(function, small, version="1.16.0"):
+    trainer = trl.Trainer(version, function)
     found = trainer.rewards(QUESTIONS, RESPONSES)
     trainer.async_loop.call_soon_threadsafe(trainer.async_loop.stop)
     return found, single(processes(small))
@@ -147,11 +145,7 @@ def run_axolotl(text, small, **_):
     (settings,) = yaml.safe_load(text).values()
     assert all(f"    {name}:" in schema.read_text() for name in settings)
     (name,) = settings["reward_funcs"]
-    file = shelf.folder("axolotl", "0.19.0") / "axolotl/core/trainers/grpo/__init__.py"
-    find = shelf.parts(
-        file, "GRPOStrategy.get_reward_func", importlib=importlib, inspect=inspect, RewardFunc=None
-    )
-    return trl_rewards(find(None, name), small)
+    return trl_rewards(trl.by_axolotl(name), small, "1.9.0")
 
 
 def configured(version, text):

@@ -1,11 +1,14 @@
-"""Clients without a wheel, run when the environment names their checkout: SLIME_CHECKOUT,
-MILES_CHECKOUT, NEMO_GYM_CHECKOUT, PROCESSBENCH_CHECKOUT. Their routes and our glue are also tried
-without them (test_glue.py, test_wires)."""
+"""Clients that live in git: run from the checkout that the environment names (SLIME_CHECKOUT,
+MILES_CHECKOUT, NEMO_GYM_CHECKOUT, PROCESSBENCH_CHECKOUT), miles and NeMo-Gym else from their
+wheels. The others' routes and our glue are also tried without them (test_glue.py, test_wires)."""
 
 import asyncio
 import importlib
 import json
+import sys
 import types
+import urllib.request
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import shelf
@@ -31,20 +34,26 @@ STATUS = [400, 429, 503]
 # ---- slime and miles ----------------------------------------------------------------------------
 
 
-@pytest.fixture(params=["slime", "miles"])
+WHEELS = {"slime": None, "miles": ("miles-rl", "0.0.2")}
+
+
+@pytest.fixture(params=WHEELS)
 def slime(request, glue):
-    """The reward hub of the checkout; its rule-based rewards are stubs."""
+    """The reward hub; its rule-based rewards are stubs."""
     name = request.param
-    top = shelf.checkout(f"{name.upper()}_CHECKOUT", f"{name}/rollout/rm_hub/__init__.py")
+    hub = f"{name}/rollout/rm_hub/__init__.py"
+    top = shelf.checkout(f"{name.upper()}_CHECKOUT", hub, WHEELS[name])
     pytest.importorskip("aiohttp")
     with shelf.importing(name) as imports:
         imports.put(name, shelf.package(top / name))
         for folder in ("rollout", "utils"):
             imports.put(f"{name}.{folder}", shelf.package(top / name / folder))
         misc = types.ModuleType("misc")
+        registry = types.SimpleNamespace(get=lambda path: None)  # miles asks its tests' first
         misc.load_function = shelf.parts(
-            top / name / "utils/misc.py", "load_function", importlib=importlib
-        )
+            top / name / "utils/misc.py", "load_function", importlib=importlib,
+            function_registry=registry,
+        )  # fmt: skip
         imports.put(f"{name}.utils.misc", misc)
         imports.stub(f"{name}.utils.types")
         hub = shelf.package(top / name / "rollout/rm_hub")
@@ -68,14 +77,16 @@ def samples(bad=None, chat=False):
     prompts = CONVERSATIONS if chat else [chatml(q, SYSTEM) for q in QUESTIONS]
     return [
         types.SimpleNamespace(
-            prompt=prompt, response=ended(r), label=a, metadata=None, custom_rm_path=None
+            prompt=prompt, response=ended(r), label=a, metadata=None, custom_rm_path=None,
+            index=40 + i, group_index=10 + i // 2, weight_versions=["default"],
         )
-        for prompt, r, a in zip(prompts, responses, ANSWERS)
-    ]
+        for i, (prompt, r, a) in enumerate(zip(prompts, responses, ANSWERS))
+    ]  # fmt: skip
 
 
 def rewards(slime, url, found, custom=None):
-    args = types.SimpleNamespace(custom_rm_path=custom, rm_type="remote_rm", rm_url=url)
+    args = types.SimpleNamespace(custom_rm_path=custom, rm_type="remote_rm", rm_url=url,
+                                 rollout_batch_size=5, n_samples_per_prompt=2)  # fmt: skip
 
     async def all_of():
         try:
@@ -94,6 +105,27 @@ def test_slime(slime, small, proxy, glue, chat):
     assert rewards(slime, url, samples(chat=chat)) == processes(small)
     assert rewards(slime, None, samples(chat=chat), "rewardd.slime.reward") == processes(small)
     note(slime.label, same_bits=f"{len(CASES)} traces, system too")
+
+
+def test_slime_tells_its_labels(slime, small, proxy, glue):
+    """The step is the version of the weights, else the rollout that the group was drawn for; a
+    sample without a group is one of an evaluation."""
+    glue.setenv("REWARDD_URL", proxy.url)
+    glue.setenv("REWARDD_RUN", "slime labels")
+    glue.setenv("REWARDD_LABELS", "seed=3,lr=1e-6")
+    found = samples()
+    found[2].weight_versions = ["8", "9"]
+    found[3].group_index = None
+    assert rewards(slime, None, found, "rewardd.slime.reward") == processes(small)
+    told = [parse_qs(urlsplit(path).query) for path, _ in proxy.calls]
+    told.sort(key=lambda one: one["sample_index"])
+    assert all(one["run"] == ["slime labels"] for one in told)
+    assert all(one["label"] == ["seed=3", "lr=1e-6"] for one in told)
+    assert [one["sample_index"] for one in told] == [["40"], ["41"], ["42"], ["43"]]
+    assert [one.get("step") for one in told] == [["2"], ["2"], ["9"], None]
+    assert [one.get("validate") for one in told] == [None, None, None, ["1"]]
+    run = json.load(urllib.request.urlopen(small.url + "/v1/runs/slime%20labels", timeout=30))
+    assert run["labels"] == {"seed": "3", "lr": "1e-6"} and run["traces"] >= 3
 
 
 @pytest.mark.parametrize("status", STATUS)
@@ -133,7 +165,8 @@ class Body(types.SimpleNamespace):
 @pytest.fixture
 def gym(glue):
     """Our server on Gym's own handling of judges; what brings a web server is a stub."""
-    top = shelf.checkout("NEMO_GYM_CHECKOUT", "nemo_gym/judge.py")
+    top = shelf.checkout("NEMO_GYM_CHECKOUT", "nemo_gym/judge.py", ("nemo-gym", "0.7.0"))
+    pytest.importorskip("pydantic")
     with shelf.importing("nemo_gym") as imports:
         imports.stub("fastapi", "fastapi.encoders", "fastapi.responses")
         importlib.import_module("fastapi.encoders").jsonable_encoder = lambda data: data
@@ -143,18 +176,20 @@ def gym(glue):
         base.BaseVerifyRequest = base.BaseVerifyResponse = Body
         base.SimpleResourcesServer = object
         imports.put("nemo_gym.base_resources_server", base)
+        imports.stub("nemo_gym.server_utils")
         judge = imports.file("nemo_gym.judge", top / "nemo_gym/judge.py")
         from rewardd.nemo_gym import server_class
 
         yield judge.judge_failsafe(server_class()().verify)
 
 
-def request(question, response, answer):
+def request(question, response, answer, **row):
     message = {"type": "message", "content": [{"type": "output_text", "text": response}]}
     return Body(
         responses_create_params={"input": [{"role": "user", "content": question}]},
         response={"output": [message]},
         expected_answer=answer,
+        **row,
     )
 
 
@@ -162,7 +197,15 @@ def test_gym(gym, small):
     found = [asyncio.run(gym(body=request(*case))) for case in CASES]
     assert [one.reward for one in found] == processes(small)
     assert [one.rewardd_verified for one in found][:2] == [1, 0]
-    note("nemo-gym", same_bits=f"{len(CASES)} traces")
+    note("nemo-gym 0.7.0", same_bits=f"{len(CASES)} traces")
+
+
+def test_gym_tells_its_labels(gym, small, glue, proxy):
+    glue.setenv("REWARDD_URL", proxy.url)
+    glue.setenv("REWARDD_RUN", "gym")
+    row = {"_ng_task_index": 12, "_ng_rollout_index": 3}
+    assert asyncio.run(gym(body=request(*CASES[0], **row))).reward == processes(small)[0]
+    assert json.loads(proxy.calls[0][1])["run"] == {"id": "gym", "sample_index": 12}
 
 
 @pytest.mark.parametrize("status", STATUS)
@@ -177,14 +220,14 @@ def test_gym_and_a_failing_daemon(gym, small, glue, proxy, status):
             asyncio.run(gym(body=request(*CASES[0])))
     else:
         assert asyncio.run(gym(body=request(*CASES[0]))).reward == processes(small)[0]
-    note("nemo-gym", **{f"s{status}": "raises at once" if status == 400 else "tries again"})
+    note("nemo-gym 0.7.0", **{f"s{status}": "raises at once" if status == 400 else "tries again"})
 
 
 @pytest.mark.parametrize(("kind", "bad"), LOST)
 def test_gym_without_a_reward(gym, kind, bad):
     found = asyncio.run(gym(body=request(QUESTIONS[0], bad, None)))
     assert found["_ng_failure_class"] == "judge_failed"
-    note("nemo-gym", **{kind: "a failed judge: left out"}, null="never")
+    note("nemo-gym 0.7.0", **{kind: "a failed judge: left out"}, null="never")
 
 
 # ---- ProcessBench -------------------------------------------------------------------------------
@@ -205,40 +248,94 @@ class Pool:
         pass
 
 
-def test_processbench_rlhflow(rewardd_bin, tmp_path, monkeypatch):
-    """Its script, its SDK, our PRM under the name that it asks for: first wrong steps as native."""
+BENCH, BENCH_MODEL = "ProcessBench RLHFlow", "Llama3.1-8B-PRM-Mistral-Data"
+
+
+@pytest.fixture(scope="module")
+def judge(rewardd_bin):
+    """Our PRM under the name that the script asks for."""
+    with Daemon([f"{shelf.SMALL[0]},name={BENCH_MODEL}"]) as daemon:
+        yield daemon.wait_ready()
+
+
+@pytest.fixture
+def processbench(judge, proxy, tmp_path, monkeypatch):
+    """Its script, its SDK: {problem and first step: the first wrong step}."""
     top = shelf.checkout("PROCESSBENCH_CHECKOUT", "code/run_eval_prm_rlhflow.py")
     monkeypatch.chdir(tmp_path)
-    rows = [
-        {"problem": q, "steps": r.split("\n\n"), "label": label}
-        for (q, r, _), label in zip(CASES, (-1, 0, -1, -1))
-    ]
-    with Daemon([f"{shelf.SMALL[0]},name=Llama3.1-8B-PRM-Mistral-Data"]) as daemon:
-        daemon.wait_ready()
-        with shelf.importing("openai") as imports:
-            imports.path(shelf.folder("openai", "3.57.0"))
-            openai = importlib.import_module("openai")
-            datasets = types.ModuleType("datasets")
-            datasets.load_dataset = lambda name, split: rows
-            imports.put("datasets", datasets)
-            module = imports.file("processbench", top / "code/run_eval_prm_rlhflow.py")
-            module.OpenAI = lambda base_url, api_key: openai.OpenAI(
-                base_url=daemon.url + "/v1", api_key=api_key
-            )
-            module.Pool = Pool
+    proxy.behind = judge.url
+    with shelf.importing("openai") as imports:
+        imports.path(shelf.folder("openai", "3.57.0"))
+        openai = importlib.import_module("openai")
+        monkeypatch.setattr("openai._base_client.INITIAL_RETRY_DELAY", 0.001)
+        module = imports.file("processbench", top / "code/run_eval_prm_rlhflow.py")
+        module.OpenAI = lambda base_url, api_key: openai.OpenAI(
+            base_url=proxy.url + "/v1", api_key=api_key
+        )
+        module.Pool = Pool
+
+        def evaluate(rows):
+            module.load_dataset = lambda name, split: rows
             module.main()
-        native = []
-        for row in rows:
-            body = {"prompt": row["problem"], "trace": {"steps": row["steps"]}, "flags": "off"}
-            steps = daemon.post("/v1/rewards", body)["results"][0]["steps"]
-            bad = [i for i, step in enumerate(steps) if step["reward"] < 0.5]
-            native.append(bad[0] if bad else -1)
-    folder = tmp_path / "outputs/Llama3.1-8B-PRM-Mistral-Data"
-    lines = (folder / "gsm8k_error.jsonl").read_text() + (
-        folder / "gsm8k_correct.jsonl"
-    ).read_text()
-    told = [json.loads(line) for line in lines.splitlines()]
-    found = {one["problem"] + one["steps"][0]: one["prediction"] for one in told}
-    assert [found[row["problem"] + row["steps"][0]] for row in rows] == native
-    assert -1 in native and len(set(native)) > 1
-    note("ProcessBench RLHFlow", same_bits=f"{len(CASES)} traces")
+            folder = tmp_path / "outputs" / BENCH_MODEL
+            lines = [p.read_text() for p in sorted(folder.glob("gsm8k_*.jsonl"))]
+            told = [json.loads(line) for line in "".join(lines).splitlines()]
+            return {one["problem"] + one["steps"][0]: one["prediction"] for one in told}
+
+        yield evaluate
+
+
+@pytest.fixture(autouse=True)
+def datasets(monkeypatch):
+    module = types.ModuleType("datasets")
+    module.load_dataset = None
+    monkeypatch.setitem(sys.modules, "datasets", module)
+
+
+def bench_rows():
+    labels = (-1, 0, -1, -1)
+    return [
+        {"problem": q, "steps": r.split("\n\n"), "label": label}
+        for (q, r, _), label in zip(CASES, labels)
+    ]
+
+
+def bench_native(judge, rows):
+    found = {}
+    for row in rows:
+        body = {"prompt": row["problem"], "trace": {"steps": row["steps"]}, "flags": "off"}
+        steps = judge.post("/v1/rewards", body)["results"][0]["steps"]
+        bad = [i for i, step in enumerate(steps) if step["reward"] < 0.5]
+        found[row["problem"] + row["steps"][0]] = bad[0] if bad else -1
+    return found
+
+
+def test_processbench(processbench, judge, proxy):
+    rows = bench_rows()
+    native = bench_native(judge, rows)
+    assert processbench(rows) == native
+    assert -1 in native.values() and len(set(native.values())) > 1
+    assert not any(b"null" in body for status, body in proxy.replies if status == 200)
+    note(BENCH, same_bits=f"{len(CASES)} traces", null="never in a reply")
+
+
+@pytest.mark.parametrize("status", STATUS)
+def test_processbench_fails(processbench, judge, proxy, status):
+    rows = bench_rows()
+    proxy.plan = [status]
+    if status == 400:
+        with pytest.raises(Exception, match="scripted"):
+            processbench(rows)
+    else:
+        assert processbench(rows) == bench_native(judge, rows)
+    note(BENCH, **{f"s{status}": "raises at once" if status == 400 else "tries again"})
+
+
+@pytest.mark.parametrize(("kind", "bad"), LOST)
+def test_processbench_without_a_verdict(processbench, kind, bad):
+    """It ends: a step that was not judged is no first wrong step."""
+    rows = bench_rows()
+    rows[1]["steps"][0] = bad
+    with pytest.raises(Exception, match="422"):
+        processbench(rows)
+    note(BENCH, **{kind: "raises, named"})

@@ -102,7 +102,42 @@ def test_rlhflow_by_chat(sdk, small):
         result = small.post("/v1/rewards", body)["results"][0]
         native += ["+" if step["reward"] >= 0.5 else "-" for step in result["steps"]]
     assert judged == native and set(judged) == {"+", "-"}
-    note("openai 3.57.0 RLHFlow chat", same_bits=f"{len(judged)} steps")
+    note(RLHFLOW, same_bits=f"{len(judged)} steps")
+
+
+RLHFLOW = "openai 3.57.0 RLHFlow chat"
+
+
+def judge(sdk, question, step):
+    return sdk.chat.completions.create(
+        model="rewardd-prm-small", messages=[{"role": "user", "content": f"{question}\n\n{step}"}],
+        max_tokens=1,
+    ).choices[0].message.content  # fmt: skip
+
+
+@pytest.mark.parametrize("status", STATUS)
+def test_rlhflow_fails(openai, sdk, proxy, status, monkeypatch):
+    monkeypatch.setattr("openai._base_client.INITIAL_RETRY_DELAY", 0.001)
+    proxy.plan = [status]
+    ends = "tries again"
+    if status == 400:
+        ends = "raises at once"
+        with pytest.raises(openai.BadRequestError):
+            judge(sdk, QUESTIONS[0], RESPONSES[0])
+    else:
+        assert judge(sdk, QUESTIONS[0], RESPONSES[0]) in ("+", "-")
+    note(RLHFLOW, **{f"s{status}": ends})
+
+
+@pytest.mark.parametrize(("kind", "bad"), LOST)
+def test_rlhflow_without_a_verdict(openai, sdk, proxy, kind, bad):
+    """No "-" for a step that was not judged; and no reply holds a null where a verdict belongs."""
+    with pytest.raises((openai.BadRequestError, openai.UnprocessableEntityError)):
+        judge(sdk, QUESTIONS[0], bad)
+    judge(sdk, QUESTIONS[0], RESPONSES[0])
+    taken = [body for status, body in proxy.replies if status == 200]
+    assert len(taken) == 1 and not re.search(rb"\bnull\b", taken[0])
+    note(RLHFLOW, **{kind: "raises, named"}, null="never in a reply")
 
 
 def test_chat_does_not_generate(openai, sdk):

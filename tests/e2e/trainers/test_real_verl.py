@@ -3,12 +3,13 @@ its DisRM wire. Ray and DataProto are stubs; every file that runs is the wheel's
 
 import asyncio
 import inspect
+import pickle
 import sys
 import types
 
 import pytest
 import shelf
-from cases import ANSWERS, CASES, CONVERSATIONS, OVERLONG, RESPONSES, processes
+from cases import ANSWERS, CASES, CONVERSATIONS, OVERLONG, RESPONSES, native, processes, single
 from table import note
 
 torch = pytest.importorskip("torch")
@@ -186,6 +187,56 @@ def test_rewards_land_on_the_last_token(verl, small):
     assert int((placed != 0).sum()) == 4
 
 
+def placing():
+    """0.9.1 where it asks its manager for a place: its own reward model, in the same pool."""
+    settings = named("0.9.1")
+    settings["reward"]["reward_model"].update(enable=True, model_path="p")
+    function = config(path="pkg://rewardd.verl", name="compute_score")
+    settings["reward"]["custom_reward_function"] = function
+    return settings
+
+
+class Pieces(Tokenizer):
+    """Tokens that cut characters: bytes, each its own id; 0 is padding."""
+
+    def decode(self, ids, skip_special_tokens=False):
+        return bytes(int(i) for i in ids).decode("utf-8", "replace")
+
+
+@pytest.mark.parametrize("tokenizer", [Tokenizer, Pieces])
+def test_step_rewards_land_on_their_tokens(small, glue, tokenizer):
+    """The batch path of 0.9.1; a trace with the user's own number has that on its last token."""
+    glue.setenv("REWARDD_PLACE", "steps")
+    glue.setenv("REWARDD_UNSCORABLE", "-2")
+    sent = [*RESPONSES[:2], "", RESPONSES[3]]
+    steps = [result["steps"] for result in native(small)]
+    with shelf.importing("verl") as imports:
+        wheel = Verl("0.9.1", imports)
+        sys.modules["verl.utils"].hf_tokenizer = lambda path, trust_remote_code: tokenizer()
+        manager = wheel.reward.resolve_reward_manager_cls(placing())
+        _, worker = wheel.loop(placing())
+        shown = sent if tokenizer is Tokenizer else [t.encode().decode("latin-1") for t in sent]
+        rows = data(shown)
+        outputs = asyncio.run(worker.compute_score_batch(rows))
+        rewards = pickle.loads(pickle.dumps([one["reward_score"] for one in outputs]))
+        placed = manager.assemble_rm_scores(rows, rewards)
+    want = processes(small)
+    assert rewards == [*want[:2], -2, want[3]]
+    for i in (0, 1, 3):
+        ends = [sent[i][: step["chars"][1]] for step in steps[i]]
+        at = [len(text if tokenizer is Tokenizer else text.encode()) - 1 for text in ends]
+        assert placed[i, at].tolist() == single([step["reward"] for step in steps[i]])
+        assert int((placed[i] != 0).sum()) == len(steps[i])
+    assert placed[2].sum() == -2 and int((placed[2] != 0).sum()) == 1
+
+
+@pytest.mark.parametrize(("value", "says"), [("steps", "asks for a place only"), ("step", "not")])
+def test_places_that_verl_does_not_ask_for_are_refused(verl, glue, value, says):
+    glue.setenv("REWARDD_PLACE", value)
+    with pytest.raises(ValueError, match=says):
+        verl.loop(named(verl.version))
+
+
 @pytest.mark.parametrize(("kind", "response"), [("empty", ""), ("over_long", OVERLONG)])
 def test_manager_without_a_reward(verl, small, glue, kind, response):
     rows = data([RESPONSES[0], response, *RESPONSES[2:]])
@@ -215,8 +266,12 @@ def test_manager_and_a_failing_daemon(verl, small, glue, proxy, status, monkeypa
     note(name, **{f"s{status}": "tries again"})
 
 
-def test_function_of_0_6(glue, small):
-    """A file and a name; rows without their question are told so."""
+OLD = "verl 0.6.1 compute_score"
+
+
+@pytest.fixture
+def old(glue):
+    """0.6.1's reward manager with our function by a file and a name."""
     import rewardd.verl
 
     file = inspect.getsourcefile(rewardd.verl)
@@ -227,14 +282,46 @@ def test_function_of_0_6(glue, small):
                           reward_model={}, data={"reward_fn_key": "data_source"})  # fmt: skip
         manager = wheel.reward.load_reward_manager(settings, Tokenizer(), num_examine=0)
         extra = [{"question": case[0], "index": i} for i, case in enumerate(CASES)]
-        rows = data(extra=extra)
-        tensor, more = wheel.reward.compute_reward(rows, manager)
-        last = [len(response) - 1 for response in RESPONSES]
-        assert tensor[range(4), last].tolist() == torch.tensor(processes(small)).tolist()
-        assert more["score"] == processes(small) and more["verified"][:2] == [1, 0]
-        with pytest.raises(Exception, match=r"no_prompt.*it has \['index'.*RewarddManager"):
-            wheel.reward.compute_reward(data(), manager)
-    note("verl 0.6.1 compute_score", same_bits=f"{len(CASES)} traces", null="raises")
+        yield lambda responses=RESPONSES, extra=extra: wheel.reward.compute_reward(
+            data(responses, extra=extra), manager
+        )
+
+
+def test_function_of_0_6(old, small):
+    """Rows without their question are told so."""
+    tensor, more = old()
+    last = [len(response) - 1 for response in RESPONSES]
+    assert tensor[range(4), last].tolist() == torch.tensor(processes(small)).tolist()
+    assert more["score"] == processes(small) and more["verified"][:2] == [1, 0]
+    with pytest.raises(Exception, match=r"no_prompt.*it has \['index'.*RewarddManager"):
+        old(extra=None)
+    note(OLD, same_bits=f"{len(CASES)} traces", null="raises")
+
+
+@pytest.mark.parametrize("status", [400, 429, 503])
+def test_function_of_0_6_and_a_failing_daemon(old, small, glue, proxy, status):
+    from rewardd import _wire
+
+    glue.setattr(_wire, "BACKOFF_FIRST_S", 0.001)
+    glue.setenv("REWARDD_URL", proxy.url)
+    proxy.plan = [status] * (2 if status == 400 else 1)  # it calls its manager twice by itself
+    if status == 400:
+        with pytest.raises(Exception, match="scripted"):
+            old()
+    else:
+        assert old()[1]["score"] == processes(small)
+    note(OLD, **{f"s{status}": "raises after 2" if status == 400 else "tries again"})
+
+
+@pytest.mark.parametrize(("kind", "response"), [("empty", ""), ("over_long", OVERLONG)])
+def test_function_of_0_6_without_a_reward(old, small, glue, kind, response):
+    responses = [RESPONSES[0], response, *RESPONSES[2:]]
+    with pytest.raises(Exception, match=r"trace 0 has no reward, and verl cannot"):
+        old(responses)
+    glue.setenv("REWARDD_UNSCORABLE", "-1")
+    want = processes(small)
+    assert old(responses)[1]["score"] == [want[0], -1.0, *want[2:]]
+    note(OLD, **{kind: "raises; or the user's number"})
 
 
 NAIVE = "verl 0.9.1 compute_score"
