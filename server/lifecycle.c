@@ -340,6 +340,7 @@ static void on_wait(uv_prepare_t *prepare)
     d->cpu_ns = cpu;
     d->round_ns = now;
     d->idle_ns = idle;
+    end_if_idle(d); /* what kept it may be gone since */
 }
 
 static void init_service(struct daemon *d, const struct rw_options *options)

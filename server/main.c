@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/base/alloc.h"
 #include "core/base/log.h"
 #include "core/rw_engine.h"
 #include "server/check.h"
@@ -100,6 +101,7 @@ static int act(const struct rw_options *options)
         return complain(&err);
     }
     configure_log(options);
+    rw_alloc_tune();
     return rw_lifecycle_run(options);
 }
 

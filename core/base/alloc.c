@@ -1,11 +1,17 @@
 #include "core/base/alloc.h"
 
+#include <malloc.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "core/base/assert.h"
+
+enum {
+    MAPPING_BYTES = 128 * 1024,
+    TRIM_BYTES = 1024 * 1024, /* kept at the end of the heap for what comes next */
+};
 
 static const size_t HUGE_PAGE_BYTES = (size_t)2 << 20;
 
@@ -33,6 +39,14 @@ static const struct rw_allocator *current = &SYSTEM;
 void rw_alloc_set(const struct rw_allocator *allocator)
 {
     current = allocator != NULL ? allocator : &SYSTEM;
+}
+
+void rw_alloc_tune(void)
+{
+#ifdef __GLIBC__
+    mallopt(M_MMAP_THRESHOLD, MAPPING_BYTES);
+    mallopt(M_TRIM_THRESHOLD, TRIM_BYTES);
+#endif
 }
 
 void *rw_alloc(size_t bytes)

@@ -14,8 +14,9 @@ enum {
 
 static const size_t KV_BYTES_DEFAULT = (size_t)1 << 30;
 
-/* ---- news for the owner; all under the lock ------------------------------------------------- */
+/* ---- news for the owner ---------------------------------------------------------------------- */
 
+/* Under the lock. */
 static void tell(struct rw_engine *e, struct rw_job *job)
 {
     if (job->in_changed) {
@@ -32,51 +33,69 @@ static void tell(struct rw_engine *e, struct rw_job *job)
     e->changed_tail = job;
 }
 
-/* The job reaches a final state; it is in no list of the scheduler any more. */
-static void finish(struct rw_engine *e, struct rw_job *job, enum rw_job_state state)
+static void tell_scores(struct rw_engine *e, struct rw_job *job)
 {
+    rw_engine_enter(e);
+    if (job->scores_done > job->view.scores_ready) {
+        job->view.scores_ready = job->scores_done;
+        tell(e, job);
+    }
+    rw_engine_leave(e);
+}
+
+/* The job reaches a final state; it is in no list of the scheduler any more. `error` may be NULL.
+ * Behind this call it is the owner's, who may release it at once. */
+static void finish(struct rw_engine *e, struct rw_job *job, enum rw_job_state state,
+                   const struct rw_error *error)
+{
+    rw_cache_release(&e->cache, job);
+    job->spent.total_ns = rw_clock_now(e->options.clock) - job->submitted_ns;
+    rw_engine_enter(e);
     if (job->view.state == RW_JOB_QUEUED) {
         e->stats.jobs_queued--;
         e->stats.queued_tokens -= job->tokens_needed;
+        job->spent.queue_ns = job->spent.total_ns;
     } else {
         e->stats.jobs_running--;
     }
-    rw_cache_release(&e->cache, job);
     e->stats.cache_hit_tokens += job->spent.cached_tokens;
-    job->spent.total_ns = rw_clock_now(e->options.clock) - job->submitted_ns;
-    if (job->view.state == RW_JOB_QUEUED) {
-        job->spent.queue_ns = job->spent.total_ns;
-    }
+    job->view.scores_ready = job->scores_done;
+    job->view.stopped = job->stopped;
     job->view.cost = job->spent;
+    if (error != NULL) {
+        job->view.error = *error;
+    }
     rw_job_move(job, state);
     tell(e, job);
+    rw_engine_leave(e);
 }
 
 static void fail(struct rw_engine *e, struct rw_job *job, rw_status status)
 {
+    struct rw_error error = {0};
     switch (status) {
     case RW_DEADLINE:
-        rw_fail(&job->view.error, status, "the deadline passed after %u of %u tokens",
-                job->tokens_done, job->tokens_needed);
+        rw_fail(&error, status, "the deadline passed after %u of %u tokens", job->tokens_done,
+                job->tokens_needed);
         break;
     case RW_NOT_FINITE:
-        rw_fail(&job->view.error, status, "the model gave no finite value for score %u of %u",
+        rw_fail(&error, status, "the model gave no finite value for score %u of %u",
                 job->scores_done, job->n_scores);
         break;
     default:
-        rw_fail(&job->view.error, status, "%s", rw_status_text(status));
+        rw_fail(&error, status, "%s", rw_status_text(status));
         break;
     }
-    finish(e, job, RW_JOB_FAILED);
+    finish(e, job, RW_JOB_FAILED, &error);
 }
 
-/* ---- one turn of the engine thread; all under the lock but the pass ------------------------- */
+/* ---- one turn of the engine thread ------------------------------------------------------------ */
 
-/* Behind every job the owner is let in (door.h). It submits, polls, cancels and releases jobs that
- * have ended: nothing that a list of the scheduler knows. */
+/* Scheduler, cache and the jobs in them are this thread's, and it works on them without the lock:
+ * the owner, which is the loop of a server, would wait for list work that grows with the number of
+ * jobs, and for as long as this thread has no processor. */
 
 struct sweep {
-    struct rw_engine *engine;
     uint64_t now_ns;
     uint64_t next_ns; /* earliest deadline of those that stay */
 };
@@ -89,8 +108,7 @@ static bool is_overdue(const struct rw_job *job, uint64_t now_ns)
 static bool is_unwanted(void *ctx, const struct rw_job *job)
 {
     struct sweep *sweep = ctx;
-    rw_door_let_in(&sweep->engine->door);
-    if (job->cancel_asked || is_overdue(job, sweep->now_ns)) {
+    if (atomic_load(&job->cancel_asked) || is_overdue(job, sweep->now_ns)) {
         return true;
     }
     sweep->next_ns = rw_engine_earlier(sweep->next_ns, job->deadline_ns);
@@ -99,32 +117,33 @@ static bool is_unwanted(void *ctx, const struct rw_job *job)
 
 static void take_submitted(struct rw_engine *e)
 {
+    rw_engine_enter(e);
+    struct rw_job_list all = e->submitted;
+    e->submitted = (struct rw_job_list){0};
+    e->deadline_ns = rw_engine_earlier(e->deadline_ns, e->submitted_deadline_ns);
+    e->submitted_deadline_ns = 0;
+    rw_engine_leave(e);
     struct rw_job *job;
-    while ((job = rw_job_list_pop(&e->submitted)) != NULL) {
+    while ((job = rw_job_list_pop(&all)) != NULL) {
         rw_scheduler_add(&e->scheduler, job);
-        rw_door_let_in(&e->door);
     }
 }
 
-static void sweep(struct rw_engine *e)
+static void sweep(struct rw_engine *e, bool asked)
 {
-    struct sweep ctx = {.engine = e,
-                        .now_ns = e->deadline_ns > 0 ? rw_clock_now(e->options.clock) : 0};
-    if (!e->sweep_asked && (e->deadline_ns == 0 || ctx.now_ns < e->deadline_ns)) {
+    struct sweep ctx = {.now_ns = e->deadline_ns > 0 ? rw_clock_now(e->options.clock) : 0};
+    if (!asked && (e->deadline_ns == 0 || ctx.now_ns < e->deadline_ns)) {
         return;
     }
-    e->sweep_asked = false;
-    e->deadline_ns = 0; /* jobs may be submitted meanwhile */
     struct rw_job_list out = rw_scheduler_sweep(&e->scheduler, is_unwanted, &ctx);
-    e->deadline_ns = rw_engine_earlier(e->deadline_ns, ctx.next_ns);
+    e->deadline_ns = ctx.next_ns;
     struct rw_job *job;
     while ((job = rw_job_list_pop(&out)) != NULL) {
-        if (job->cancel_asked) {
-            finish(e, job, RW_JOB_CANCELLED);
+        if (atomic_load(&job->cancel_asked)) {
+            finish(e, job, RW_JOB_CANCELLED, NULL);
         } else {
             fail(e, job, RW_DEADLINE);
         }
-        rw_door_let_in(&e->door);
     }
 }
 
@@ -135,20 +154,20 @@ static void start_jobs(struct rw_engine *e)
     while ((job = rw_scheduler_start(&e->scheduler)) != NULL) {
         job->started_ns = rw_clock_now(e->options.clock);
         job->spent.queue_ns = job->started_ns - job->submitted_ns;
+        rw_engine_enter(e);
         rw_job_move(job, RW_JOB_RUNNING);
         e->stats.jobs_queued--;
         e->stats.queued_tokens -= job->tokens_needed;
         e->stats.jobs_running++;
-        rw_door_let_in(&e->door);
+        e->stats.cache_lookup_tokens += job->radix != NULL ? job->tokens_needed : 0;
+        rw_engine_leave(e);
     }
 }
 
 static bool start_job(void *ctx, struct rw_job *job)
 {
     struct rw_engine *e = ctx;
-    bool fits = rw_cache_start(&e->cache, job);
-    e->stats.cache_lookup_tokens += fits && job->radix != NULL ? job->tokens_needed : 0;
-    return fits;
+    return rw_cache_start(&e->cache, job);
 }
 
 /* Cached scores are news at once. */
@@ -156,11 +175,10 @@ static enum rw_cache_step advance_job(void *ctx, struct rw_job *job, uint32_t *t
                                       struct rw_job **owner)
 {
     struct rw_engine *e = ctx;
-    rw_door_let_in(&e->door);
+    uint32_t before = job->scores_done;
     enum rw_cache_step step = rw_cache_advance(&e->cache, job, tokens_max, owner);
-    if (job->scores_done > job->view.scores_ready) {
-        job->view.scores_ready = job->scores_done;
-        tell(e, job);
+    if (job->scores_done > before) {
+        tell_scores(e, job);
     }
     return step;
 }
@@ -169,108 +187,97 @@ static void publish_done(struct rw_engine *e, struct rw_job_list *done)
 {
     struct rw_job *job;
     while ((job = rw_job_list_pop(done)) != NULL) {
-        job->view.stopped = job->stopped;
-        finish(e, job, RW_JOB_DONE);
-        rw_door_let_in(&e->door);
+        finish(e, job, RW_JOB_DONE, NULL);
     }
 }
 
 static void publish_slice(struct rw_engine *e, struct rw_job *job, const struct rw_outcome *outcome)
 {
-    bool news = job->scores_done > job->view.scores_ready;
-    job->view.scores_ready = job->scores_done;
-    job->view.stopped = job->stopped;
     if (outcome->finished) {
         rw_scheduler_remove(&e->scheduler, job);
     }
     if (outcome->status != RW_OK) {
         fail(e, job, outcome->status);
     } else if (outcome->finished) {
-        finish(e, job, RW_JOB_DONE);
-    } else if (news) {
-        tell(e, job);
+        finish(e, job, RW_JOB_DONE, NULL);
+    } else {
+        tell_scores(e, job);
     }
 }
 
 static void publish(struct rw_engine *e)
 {
     struct rw_pass *pass = &e->pass;
+    rw_engine_enter(e);
     e->stats.passes_total++;
     e->stats.tokens_total += pass->tokens;
     e->stats.flops_total += pass->flops;
     e->stats.cpu_ns_total += pass->cpu_ns;
+    rw_engine_leave(e);
     for (uint32_t i = 0; i < pass->n_slices; i++) {
         publish_slice(e, pass->slices[i].job, &pass->outcomes[i]);
-        rw_door_let_in(&e->door);
     }
 }
 
-static void count_memory(struct rw_engine *e)
+/* What the memory holds, and a word to the owner if there is news: outside the lock, so that it may
+ * poll at once. */
+static void end_step(struct rw_engine *e)
 {
+    rw_engine_enter(e);
     e->stats.kv_bytes_used = e->kv.reserved_bytes;
     e->stats.cache_bytes = e->kv.cached_bytes;
     e->stats.cache_blocks = e->cache.idle;
     e->stats.cache_evictions = e->cache.evictions;
-}
-
-/* The owner is woken outside the lock, so that it may poll at once. */
-static void notify_if_due(struct rw_engine *e)
-{
     bool due = e->notify_due;
     e->notify_due = false;
-    if (!due || e->options.notify == NULL) {
-        return;
+    rw_engine_leave(e);
+    if (due && e->options.notify != NULL) {
+        e->options.notify(e->options.notify_ctx);
     }
-    pthread_mutex_unlock(&e->door.lock);
-    e->options.notify(e->options.notify_ctx);
-    pthread_mutex_lock(&e->door.lock);
 }
 
 /* One pass if there is work; false when there is none. */
 static bool turn(struct rw_engine *e)
 {
+    /* Before the submitted ones are taken: a job that was cancelled is then among those swept. */
+    bool asked = atomic_exchange(&e->sweep_asked, false);
     take_submitted(e);
-    sweep(e);
+    sweep(e, asked);
     start_jobs(e);
     struct rw_job_list done = {0};
     e->pass.n_slices = rw_scheduler_fill(&e->scheduler, e->pass.slices, &done);
     bool progress = done.head != NULL;
-    pthread_mutex_unlock(&e->door.lock);
     rw_pass_prepare(&e->pass);
-    pthread_mutex_lock(&e->door.lock);
     publish_done(e, &done);
-    count_memory(e);
-    notify_if_due(e);
+    end_step(e);
     if (e->pass.n_slices == 0) {
         return progress;
     }
-    pthread_mutex_unlock(&e->door.lock);
     rw_pass_run(&e->pass, &e->host);
-    pthread_mutex_lock(&e->door.lock);
     publish(e);
-    count_memory(e);
-    notify_if_due(e);
+    end_step(e);
     return true;
+}
+
+/* False when the engine is to end. */
+static bool await_work(struct rw_engine *e)
+{
+    rw_engine_enter(e);
+    bool idle = e->submitted.head == NULL && !atomic_load(&e->sweep_asked);
+    bool end = idle && e->stopping;
+    if (idle && !end) {
+        pthread_cond_wait(&e->work, &e->lock);
+    }
+    rw_engine_leave(e);
+    return !end;
 }
 
 static void *engine_main(void *arg)
 {
     struct rw_engine *e = arg;
     rw_thread_be_patient();
-    pthread_mutex_lock(&e->door.lock);
-    for (;;) {
-        if (turn(e)) {
-            continue;
-        }
-        bool idle = e->submitted.head == NULL && !e->sweep_asked;
-        if (idle && e->stopping) {
-            break;
-        }
-        if (idle) {
-            pthread_cond_wait(&e->work, &e->door.lock);
-        }
+    while (turn(e) || await_work(e)) {
     }
-    pthread_mutex_unlock(&e->door.lock);
     return NULL;
 }
 
@@ -320,8 +327,9 @@ static rw_status fill_host(struct rw_engine *e, struct rw_error *err)
 
 static void init_locks(struct rw_engine *e)
 {
-    rw_door_init(&e->door, e->options.clock);
-    int rc = pthread_cond_init(&e->work, NULL);
+    int rc = pthread_mutex_init(&e->lock, NULL);
+    rw_assert(rc == 0);
+    rc = pthread_cond_init(&e->work, NULL);
     rw_assert(rc == 0);
     rw_gate_init(&e->gate);
 }
@@ -330,7 +338,7 @@ static void fini_locks(struct rw_engine *e)
 {
     rw_gate_fini(&e->gate);
     pthread_cond_destroy(&e->work);
-    rw_door_fini(&e->door);
+    pthread_mutex_destroy(&e->lock);
 }
 
 rw_status rw_engine_create(const struct rw_engine_options *options, struct rw_engine **out,
@@ -384,11 +392,11 @@ void rw_engine_destroy(struct rw_engine *e)
     if (e == NULL) {
         return;
     }
-    rw_door_enter(&e->door);
+    rw_engine_enter(e);
     rw_assert(e->jobs_alive == 0);
     e->stopping = true;
     pthread_cond_signal(&e->work);
-    rw_door_leave(&e->door);
+    rw_engine_leave(e);
     pthread_join(e->thread, NULL);
     rw_prefix_cache_clear(&e->cache);
     for (uint32_t i = 0; i < e->n_models; i++) {
@@ -427,7 +435,7 @@ unsigned rw_engine_threads(const struct rw_engine *engine)
 static rw_status publish_model(struct rw_engine *e, struct rw_model *model, struct rw_error *err)
 {
     rw_status status = RW_OK;
-    rw_door_enter(&e->door);
+    rw_engine_enter(e);
     for (uint32_t i = 0; i < e->n_models && status == RW_OK; i++) {
         if (strcmp(e->models[i]->name, model->name) == 0) {
             status = rw_fail(err, RW_CONFIG, "two models are named %s", model->name);
@@ -440,7 +448,7 @@ static rw_status publish_model(struct rw_engine *e, struct rw_model *model, stru
         model->index = e->n_models;
         e->models[e->n_models++] = model;
     }
-    rw_door_leave(&e->door);
+    rw_engine_leave(e);
     return status;
 }
 
@@ -468,11 +476,11 @@ rw_status rw_engine_adopt(struct rw_engine *e, const struct rw_model_options *op
 size_t rw_engine_models(const struct rw_engine *engine, const struct rw_model **out, size_t max)
 {
     struct rw_engine *e = (struct rw_engine *)engine; /* the lock is not part of its value */
-    rw_door_enter(&e->door);
+    rw_engine_enter(e);
     size_t n = e->n_models;
     for (size_t i = 0; i < n && i < max; i++) {
         out[i] = e->models[i];
     }
-    rw_door_leave(&e->door);
+    rw_engine_leave(e);
     return n;
 }

@@ -3,9 +3,9 @@
 #define RW_ENGINE_ENGINE_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "core/engine/cache.h"
-#include "core/engine/door.h"
 #include "core/engine/gate.h"
 #include "core/engine/model.h"
 #include "core/engine/pass.h"
@@ -25,15 +25,17 @@ struct rw_engine {
     struct rw_pass pass;
     struct rw_kv_budget kv;
     struct rw_prefix_cache cache;
+    uint64_t deadline_ns; /* the next one of an unfinished job, or earlier; 0: none */
 
-    /* under the lock of the door */
-    struct rw_door door;
+    atomic_bool sweep_asked; /* a job was cancelled */
+    uint32_t jobs_alive;     /* submitted and not released; the owner's */
+
+    /* under the lock */
+    pthread_mutex_t lock;
     pthread_cond_t work;
     bool stopping;
-    bool sweep_asked;     /* a job was cancelled */
-    uint32_t jobs_alive;  /* submitted and not released */
-    uint64_t deadline_ns; /* the next one of an unfinished job, or earlier; 0: none */
     struct rw_job_list submitted;
+    uint64_t submitted_deadline_ns; /* the first of theirs; 0: none */
     struct rw_job *changed_head;
     struct rw_job *changed_tail;
     bool notify_due;
@@ -41,6 +43,11 @@ struct rw_engine {
     struct rw_model *models[RW_ENGINE_MODELS_MAX];
     uint32_t n_models;
 };
+
+/* The lock, and how long anyone ever waited for it (stats.lock_wait_ns_max): every section is a few
+ * stores, but for the owner's own lists. */
+void rw_engine_enter(struct rw_engine *e);
+void rw_engine_leave(struct rw_engine *e);
 
 /* Makes a model of an opened package visible. The package is borrowed until the engine is
  * destroyed, or, with package_close, belongs to the engine from success on. */

@@ -6,6 +6,22 @@
 #include "core/base/util.h"
 #include "core/engine/engine.h"
 
+void rw_engine_enter(struct rw_engine *e)
+{
+    if (pthread_mutex_trylock(&e->lock) == 0) {
+        return;
+    }
+    uint64_t begin_ns = rw_clock_now(e->options.clock);
+    pthread_mutex_lock(&e->lock);
+    uint64_t wait_ns = rw_clock_now(e->options.clock) - begin_ns;
+    e->stats.lock_wait_ns_max = RW_MAX(e->stats.lock_wait_ns_max, wait_ns);
+}
+
+void rw_engine_leave(struct rw_engine *e)
+{
+    pthread_mutex_unlock(&e->lock);
+}
+
 static void destroy_jobs(struct rw_job **jobs, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -17,18 +33,13 @@ static void destroy_jobs(struct rw_job **jobs, size_t n)
 static rw_status create_jobs(struct rw_engine *e, const struct rw_job_spec *specs, size_t n,
                              struct rw_job **jobs, uint64_t *tokens, struct rw_error *err)
 {
-    uint64_t now_ns = rw_clock_now(e->options.clock);
     *tokens = 0;
-    for (size_t i = 0; i < n; i++) {
-        rw_status status = rw_job_create(&specs[i], now_ns, &jobs[i], err);
-        if (status != RW_OK) {
-            destroy_jobs(jobs, i);
-            return status;
-        }
-        jobs[i]->door = &e->door;
+    rw_status status = rw_jobs_create(specs, n, rw_clock_now(e->options.clock), jobs, err);
+    for (size_t i = 0; i < n && status == RW_OK; i++) {
+        jobs[i]->engine = e;
         *tokens += jobs[i]->tokens_needed;
     }
-    return RW_OK;
+    return status;
 }
 
 static rw_status check_budgets(const struct rw_engine *e, size_t n, uint64_t tokens,
@@ -52,7 +63,7 @@ static void enqueue(struct rw_engine *e, struct rw_job *job)
 {
     rw_job_list_push(&e->submitted, job);
     e->jobs_alive++;
-    e->deadline_ns = rw_engine_earlier(e->deadline_ns, job->deadline_ns);
+    e->submitted_deadline_ns = rw_engine_earlier(e->submitted_deadline_ns, job->deadline_ns);
     e->stats.jobs_queued++;
     e->stats.queued_tokens += job->tokens_needed;
 }
@@ -72,14 +83,14 @@ rw_status rw_engine_submit(struct rw_engine *e, const struct rw_job_spec *specs,
     if (status != RW_OK) {
         return status;
     }
-    rw_door_enter(&e->door);
+    rw_engine_enter(e);
     status = check_budgets(e, n, tokens, err);
     for (size_t i = 0; i < n && status == RW_OK; i++) {
         rw_assert(is_own_model(e, jobs[i]->model));
         enqueue(e, jobs[i]);
     }
     pthread_cond_signal(&e->work);
-    rw_door_leave(&e->door);
+    rw_engine_leave(e);
     if (status != RW_OK) {
         destroy_jobs(jobs, n);
     }
@@ -89,7 +100,7 @@ rw_status rw_engine_submit(struct rw_engine *e, const struct rw_job_spec *specs,
 size_t rw_engine_poll(struct rw_engine *e, struct rw_job **changed, size_t max)
 {
     size_t n = 0;
-    rw_door_enter(&e->door);
+    rw_engine_enter(e);
     while (n < max && e->changed_head != NULL) {
         struct rw_job *job = e->changed_head;
         e->changed_head = job->next_changed;
@@ -101,45 +112,41 @@ size_t rw_engine_poll(struct rw_engine *e, struct rw_job **changed, size_t max)
         job->told = job->view;
         changed[n++] = job;
     }
-    rw_door_leave(&e->door);
+    rw_engine_leave(e);
     return n;
 }
 
+/* Without the lock, like the two below: a thousand jobs are cancelled or released in one step of the
+ * owner, and at the lock the engine thread is met a thousand times. While a job has no final state
+ * the engine thread has work, so it looks by itself before it sleeps. */
 void rw_engine_cancel(struct rw_engine *e, struct rw_job *job)
 {
-    rw_assert(job->door == &e->door);
-    rw_door_enter(&e->door);
-    if (!rw_job_is_final(job->view.state) && !job->cancel_asked) {
-        job->cancel_asked = true;
-        e->sweep_asked = true;
+    rw_assert(job->engine == e);
+    if (!job->told_final && !atomic_load(&job->cancel_asked)) {
+        atomic_store(&job->cancel_asked, true);
+        atomic_store(&e->sweep_asked, true);
         pthread_cond_signal(&e->work);
     }
-    rw_door_leave(&e->door);
 }
 
 void rw_job_view(const struct rw_job *job, struct rw_job_view *out)
 {
-    rw_door_enter(job->door);
     *out = job->told;
-    rw_door_leave(job->door);
 }
 
 void rw_job_release(struct rw_engine *e, struct rw_job *job)
 {
-    rw_door_enter(&e->door);
-    rw_assert(job->door == &e->door && job->told_final && !job->in_changed);
+    rw_assert(job->engine == e && job->told_final && !job->in_changed);
     rw_assert(job->kv.n_blocks == 0 && job->kv.reserved == 0);
     rw_assert(e->jobs_alive > 0);
     e->jobs_alive--;
-    rw_door_leave(&e->door);
     rw_job_destroy(job);
 }
 
 void rw_engine_stats(const struct rw_engine *engine, struct rw_engine_stats *out)
 {
     struct rw_engine *e = (struct rw_engine *)engine;
-    rw_door_enter(&e->door);
+    rw_engine_enter(e);
     *out = e->stats;
-    out->lock_wait_ns_max = e->door.wait_ns_max;
-    rw_door_leave(&e->door);
+    rw_engine_leave(e);
 }

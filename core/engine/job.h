@@ -5,17 +5,19 @@
  *      '----------'-----> FAILED
  *      '----------'-----> CANCELLED
  *
- * Three groups of fields, by who may touch them: what was submitted (constant), the engine thread's
- * own progress, and what the owner sees (under the engine's lock). Scores are written by the engine
+ * Four groups of fields, by who may touch them: what was submitted (constant), the engine thread's
+ * own progress, the news (under the engine's lock), and what the owner was told of them (its own). Scores are written by the engine
  * thread beyond scores_ready only, so that the owner may read those below it without a lock. */
 #ifndef RW_ENGINE_JOB_H
 #define RW_ENGINE_JOB_H
 
+#include <stdatomic.h>
+
 #include "core/model/kv.h"
 #include "core/rw_engine.h"
 
-struct rw_door;
 struct rw_flow;
+struct rw_job_block;
 
 struct rw_job {
     /* constant */
@@ -29,10 +31,11 @@ struct rw_job {
     uint64_t client;
     enum rw_job_priority priority;
     uint64_t submitted_ns;
-    struct rw_door *door;   /* of the engine: rw_job_view has no other way to it */
-    uint32_t n_scores;      /* positions read */
-    uint32_t tokens_needed; /* up to the last of them; later tokens cannot matter */
-    size_t kv_bytes;        /* for all of them, if nothing is shared */
+    const struct rw_engine *engine;
+    struct rw_job_block *block; /* memory that it shares with the jobs submitted with it */
+    uint32_t n_scores;          /* positions read */
+    uint32_t tokens_needed;     /* up to the last of them; later tokens cannot matter */
+    size_t kv_bytes;            /* for all of them, if nothing is shared */
 
     /* engine thread */
     struct rw_job *next; /* of the list it is in: submitted, waiting, running, ... */
@@ -51,18 +54,20 @@ struct rw_job {
 
     /* under the lock of the engine */
     struct rw_job_view view;
-    bool cancel_asked;
     bool in_changed; /* linked in the list that poll takes from */
-    bool told_final; /* poll has handed it out with a final state */
+    struct rw_job *next_changed;
+
+    /* the owner's */
+    atomic_bool cancel_asked; /* which the engine thread reads */
+    bool told_final;          /* poll has handed it out with a final state */
     /* The view as of the last poll. What happened since is news that comes later: an owner that saw
      * a final state early would see the same job again, or release it while it is listed. */
     struct rw_job_view told;
-    struct rw_job *next_changed;
 };
 
-/* Checks the spec against the model. INTERNAL: an input the core did not build. */
-rw_status rw_job_create(const struct rw_job_spec *spec, uint64_t now_ns, struct rw_job **out,
-                        struct rw_error *err);
+/* All or none; checks each spec against its model. INTERNAL: an input the core did not build. */
+rw_status rw_jobs_create(const struct rw_job_spec *specs, size_t n, uint64_t now_ns,
+                         struct rw_job **jobs, struct rw_error *err);
 void rw_job_destroy(struct rw_job *job);
 
 /* Token index at which score i is read. */

@@ -137,7 +137,7 @@ static uint32_t submit(struct order o)
                                .client = o.client,
                                .priority = o.priority,
                                .tag = t};
-    ck_assert_int_eq(rw_job_create(&spec, 0, &t->job, NULL), RW_OK);
+    ck_assert_int_eq(rw_jobs_create(&spec, 1, 0, &t->job, NULL), RW_OK);
     t->client = o.client;
     t->submitted_ms = sim.now_ms;
     rw_scheduler_add(&sim.scheduler, t->job);

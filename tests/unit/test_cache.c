@@ -170,7 +170,7 @@ static struct rw_job *make_job(struct world *w, uint32_t slot, uint32_t n,
     spec.stop_below = habits->stops && rnd(3) == 0 ? 0.1f : NAN;
     spec.want_features = habits->features && rnd(2) == 0;
     struct rw_job *job;
-    ck_assert_int_eq(rw_job_create(&spec, 0, &job, NULL), RW_OK);
+    ck_assert_int_eq(rw_jobs_create(&spec, 1, 0, &job, NULL), RW_OK);
     for (uint32_t i = 0; i < n; i++) {
         see(prefix_hash(job, i));
     }
@@ -446,7 +446,7 @@ static uint32_t add_spec(struct world *w, const int32_t *ids, uint32_t n, struct
     spec.model = &w->model;
     spec.input = in;
     spec.stop_below = NAN;
-    ck_assert_int_eq(rw_job_create(&spec, 0, &w->jobs[slot], NULL), RW_OK);
+    ck_assert_int_eq(rw_jobs_create(&spec, 1, 0, &w->jobs[slot], NULL), RW_OK);
     ck_assert(rw_cache_start(&w->cache, w->jobs[slot]));
     return slot;
 }

@@ -54,7 +54,7 @@ static struct rw_job *new_job(void)
 {
     struct rw_job *out;
     struct rw_job_spec spec = {.model = &model, .input = &input, .stop_below = NAN};
-    ck_assert_int_eq(rw_job_create(&spec, 0, &out, &err), RW_OK);
+    ck_assert_int_eq(rw_jobs_create(&spec, 1, 0, &out, &err), RW_OK);
     return out;
 }
 
