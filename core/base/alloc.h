@@ -17,10 +17,11 @@ struct rw_allocator {
 /* Installs a table for the whole process (NULL: back to malloc). Call it before threads exist. */
 void rw_alloc_set(const struct rw_allocator *allocator);
 
-/* For a process that works for days: what is large is a mapping of its own from the system, whatever
- * was freed before, and goes back when it is freed. Left to itself the C library raises that bound
- * with every such block that is freed, up to 32 MB; then gigabytes of them lie in its heaps, are
- * kept by one small block above them, or go back in one long call. Before threads exist. */
+/* For a process that works for days: what is large is a mapping of its own from the system,
+ * whatever was freed before, and goes back when it is freed. Left to itself the C library raises
+ * that bound with every such block that is freed, up to 32 MB; then gigabytes of them lie in its
+ * heaps, are kept by one small block above them, or go back in one long call. Before threads exist.
+ */
 void rw_alloc_tune(void);
 
 /* All return NULL when refused; sizes that overflow are refused. Zero bytes give a valid pointer.

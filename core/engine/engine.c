@@ -89,7 +89,7 @@ static void fail(struct rw_engine *e, struct rw_job *job, rw_status status)
     finish(e, job, RW_JOB_FAILED, &error);
 }
 
-/* ---- one turn of the engine thread ------------------------------------------------------------ */
+/* ---- one turn of the engine thread ----------------------------------------------------------- */
 
 /* Scheduler, cache and the jobs in them are this thread's, and it works on them without the lock:
  * the owner, which is the loop of a server, would wait for list work that grows with the number of

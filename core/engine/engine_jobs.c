@@ -116,9 +116,9 @@ size_t rw_engine_poll(struct rw_engine *e, struct rw_job **changed, size_t max)
     return n;
 }
 
-/* Without the lock, like the two below: a thousand jobs are cancelled or released in one step of the
- * owner, and at the lock the engine thread is met a thousand times. While a job has no final state
- * the engine thread has work, so it looks by itself before it sleeps. */
+/* Without the lock, like the two below: a thousand jobs are cancelled or released in one step of
+ * the owner, and at the lock the engine thread is met a thousand times. While a job has no final
+ * state the engine thread has work, so it looks by itself before it sleeps. */
 void rw_engine_cancel(struct rw_engine *e, struct rw_job *job)
 {
     rw_assert(job->engine == e);

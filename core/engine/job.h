@@ -6,8 +6,9 @@
  *      '----------'-----> CANCELLED
  *
  * Four groups of fields, by who may touch them: what was submitted (constant), the engine thread's
- * own progress, the news (under the engine's lock), and what the owner was told of them (its own). Scores are written by the engine
- * thread beyond scores_ready only, so that the owner may read those below it without a lock. */
+ * own progress, the news (under the engine's lock), and what the owner was told of them (its own).
+ * Scores are written by the engine thread beyond scores_ready only, so that the owner may read
+ * those below it without a lock. */
 #ifndef RW_ENGINE_JOB_H
 #define RW_ENGINE_JOB_H
 
