@@ -134,8 +134,9 @@ static bool is_plain(const cJSON *node)
                     (strcmp(m->valuestring, "system") == 0 || strcmp(m->valuestring, "user") == 0 ||
                      strcmp(m->valuestring, "assistant") == 0);
         bool text = rw_str_is(name, "content") && cJSON_IsString(m);
-        bool nothing = cJSON_IsNull(m) && !rw_str_is(name, "content");
-        if (!role && !text && !nothing) {
+        /* A null content is an empty one, unless tool calls stand beside it: templates that add it
+         * to a text would fail, and others write "None". */
+        if (!role && !text && !cJSON_IsNull(m)) {
             return false;
         }
     }

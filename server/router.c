@@ -218,7 +218,7 @@ static bool brings_json(const struct rw_exchange *ex)
 {
     struct rw_str type = rw_exchange_header(ex, RW_HEADER_CONTENT_TYPE);
     return rw_str_is(ex->in->request.method, "POST") &&
-           rw_str_find(type, RW_STR("json"), 0) < type.len;
+           (media_is(type, "application/json") || media_is(type, "text/json"));
 }
 
 /* Methods of RFC 9110 section 9 and RFC 5789. CONNECT is left out: it names no resource, and no

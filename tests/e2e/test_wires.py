@@ -600,6 +600,9 @@ def test_root_scores_json_and_echoes_other_bodies(server):
     """huggingface_hub posts to the URL it was given, whatever its path."""
     whole = PROMPT + ANSWER
     assert send(server, "/", {"inputs": whole})[1] == send(server, "/predict", {"inputs": whole})[1]
+    for kind in ("APPLICATION/JSON", "application/json; charset=utf-8", "text/json"):
+        _, got = send(server, "/", {"inputs": whole}, headers={"Content-Type": kind})
+        assert got == send(server, "/predict", {"inputs": whole})[1]
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
     connection.request("POST", "/", b"as it came", {"Content-Type": "text/plain"})
     assert connection.getresponse().read() == b"as it came"

@@ -83,7 +83,7 @@ CONVERSATIONS = {
 def ours(folder, title):
     messages, tools = CONVERSATIONS[title]
     command = [BIN, "explain", "--model", f"{folder},preset=seqcls", "--json"]
-    command += ["--trace", "It is 5.", "--messages", json.dumps(messages)]
+    command += ["--trace", "It is 5.", "--messages", json.dumps(messages), "--roles", "error"]
     command += ["--tools", json.dumps(tools)] if tools else []
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     return json.loads(done.stdout) if done.returncode == 0 else done.stderr
