@@ -89,6 +89,15 @@ struct rw_reply_gated {
     struct rw_error error;
 };
 
+/* The process reward with a 0 from the first step on that states a false equation. */
+struct rw_reply_checked {
+    bool scored; /* else `error` says why */
+    float reward;
+    int64_t step; /* of the first false equation, -1 = none */
+    uint32_t char_begin, char_end;
+    struct rw_error error;
+};
+
 struct rw_reply_trace {
     uint32_t item;
     uint32_t trace;
@@ -98,7 +107,8 @@ struct rw_reply_trace {
     bool stopped;
     float process_reward;
     const char *aggregate;
-    const struct rw_error *process_error; /* why process_scored is false */
+    const struct rw_reply_checked *checked; /* NULL = not asked for */
+    const struct rw_error *process_error;   /* why process_scored is false */
     bool has_outcome;
     bool outcome_scored;
     float outcome_reward;

@@ -71,6 +71,25 @@ void rw_reply_json_step(struct rw_buf *out, const struct rw_reply_step *step)
     rw_emit_span(out, step->char_begin, step->char_end);
 }
 
+static void write_checked(struct rw_buf *out, const struct rw_reply_checked *checked)
+{
+    rw_emit_name(out, "checked");
+    rw_emit_open(out, '{');
+    write_float_or_null(out, "reward", checked->scored, checked->reward);
+    rw_emit_name(out, "step");
+    if (checked->scored && checked->step >= 0) {
+        rw_emit_signed(out, checked->step);
+        rw_emit_name(out, "span");
+        rw_emit_span(out, checked->char_begin, checked->char_end);
+    } else {
+        rw_emit_raw(out, "null");
+        rw_emit_name(out, "span");
+        rw_emit_raw(out, "null");
+    }
+    write_error_or_null(out, checked->scored ? NULL : &checked->error);
+    rw_emit_close(out, '}');
+}
+
 static void write_process(struct rw_buf *out, const struct rw_reply_trace *trace)
 {
     bool scored = trace->process_scored && trace->error == NULL;
@@ -83,6 +102,9 @@ static void write_process(struct rw_buf *out, const struct rw_reply_trace *trace
     write_float_or_null(out, "reward", scored, trace->process_reward);
     rw_emit_text_field(out, "aggregate", trace->aggregate);
     rw_emit_bool_field(out, "stopped", trace->stopped);
+    if (trace->checked != NULL) {
+        write_checked(out, trace->checked);
+    }
     write_error_or_null(out, trace->process_error);
     rw_emit_close(out, '}');
 }

@@ -159,6 +159,21 @@ static void write_process_line(struct rw_buf *out, const struct rw_reply_trace *
     rw_buf_append_char(out, '\n');
 }
 
+static void write_checked_line(struct rw_buf *out, const struct rw_reply_checked *checked)
+{
+    rw_buf_append(out, "checked  ", 9);
+    if (!checked->scored) {
+        rw_buf_append(out, "-  ", 3);
+        write_error(out, &checked->error);
+    } else if (checked->step >= 0) {
+        rw_buf_printf(out, "%.3f  (an equation of step %lld is false)", (double)checked->reward,
+                      (long long)checked->step + 1);
+    } else {
+        rw_buf_printf(out, "%.3f  (no false equation)", (double)checked->reward);
+    }
+    rw_buf_append_char(out, '\n');
+}
+
 static void write_outcome_line(struct rw_buf *out, const struct rw_reply_trace *trace)
 {
     static const char *const VERIFIED[] = {"answer not verified", "answer wrong", "answer right"};
@@ -271,6 +286,9 @@ void rw_reply_text_trace(struct rw_buf *out, const struct rw_reply_trace *trace,
     }
     if (trace->has_process) {
         write_process_line(out, trace);
+        if (trace->checked != NULL) {
+            write_checked_line(out, trace->checked);
+        }
     }
     if (trace->has_outcome || trace->has_reference) {
         write_outcome_line(out, trace);

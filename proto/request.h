@@ -165,6 +165,7 @@ struct rw_request {
     enum rw_request_split split;
     struct rw_str separators[RW_REQUEST_SEPARATORS_MAX]; /* of RW_REQUEST_SPLIT_LIST */
     size_t n_separators;
+    bool checked;              /* the process reward with exact arithmetic, beside the plain one */
     bool allow_special_tokens; /* compat switch: parse special tokens in content */
     double stop_below;         /* NaN = none; in [0, 1] */
     double deadline_ms;        /* NaN = none; > 0 */

@@ -25,6 +25,7 @@ static const char *const FIELD[] = {
     "split",      "run",
     "stream",     "allow_special_tokens",
     "tools",      "verify",
+    "checked",
 };
 
 const char *const RW_REQUEST_ROLES[RW_REQUEST_ROLES_COUNT] = {
@@ -247,6 +248,12 @@ static rw_status read_stream(const cJSON *node, const struct rw_path *path, stru
     return rw_tree_want_bool(node, path, &out->stream, err);
 }
 
+static rw_status read_checked(const cJSON *node, const struct rw_path *path, struct rw_request *out,
+                              struct rw_error *err)
+{
+    return rw_tree_want_bool(node, path, &out->checked, err);
+}
+
 static rw_status read_allow_special(const cJSON *node, const struct rw_path *path,
                                     struct rw_request *out, struct rw_error *err)
 {
@@ -330,6 +337,7 @@ static const struct {
     {"stream", false, read_stream},
     {"allow_special_tokens", false, read_allow_special},
     {"verify", false, read_verify},
+    {"checked", false, read_checked},
 };
 
 static rw_status read_option(const cJSON *member, struct rw_request *out, struct rw_error *err)

@@ -198,6 +198,7 @@ rw_status rw_call_flags_begin(struct rw_call *call, struct rw_error *err)
     host->deadline_ns = rw_call_deadline(call);
     host->off = asked == RW_FLAGS_OFF || !call->dialect->flags;
     host->all = r->flags_all;
+    host->check = r->checked;
     host->keep_signals = r->run.id.ptr != NULL;
     host->tier = TIER[asked];
     host->fired = call->scoring->metrics->flags_fired;
@@ -217,8 +218,9 @@ static bool wanted(const struct rw_call_trace *trace)
     if (trace->request->raw != RW_RAW_NONE) {
         return false; /* no question, no steps: nothing to look at */
     }
-    return call->dialect->flags && (!call->flags.off || trace->request->reference.ptr != NULL ||
-                                    call->gates.n > 0 || call->request.run.id.ptr != NULL);
+    return call->dialect->flags &&
+           (!call->flags.off || trace->request->reference.ptr != NULL || call->gates.n > 0 ||
+            call->request.checked || call->request.run.id.ptr != NULL);
 }
 
 static const uint32_t *step_ends(const struct rw_call_trace *trace, size_t n)

@@ -4,6 +4,7 @@
 
 #include "core/base/assert.h"
 #include "core/base/clock.h"
+#include "core/base/utf8.h"
 #include "core/base/util.h"
 #include "server/scoring/call_state.h"
 #include "server/scoring/call_view_flags.h"
@@ -81,6 +82,62 @@ static void view_process(struct rw_call_trace *trace, struct rw_reply_trace *out
     out->process_scored = true;
 }
 
+/* Why there is no checked reward, or that there is one. */
+static void find_checked(const struct rw_call_trace *trace, const struct rw_reply_trace *out,
+                         struct rw_reply_checked *checked)
+{
+    const struct rw_trace_flags *flags = trace->flags;
+    if (!out->process_scored) {
+        checked->error = *out->process_error;
+    } else if (trace->request->raw != RW_RAW_NONE) {
+        rw_fail(&checked->error, RW_NOT_APPLICABLE, "there are no steps to read equations in");
+    } else if (flags == NULL || !flags->computed || flags->error.status != RW_OK) {
+        rw_fail_memory(&checked->error, "reading the equations of this trace");
+    } else if (!flags->first_false.read) {
+        rw_fail(&checked->error, RW_NOT_APPLICABLE,
+                "the question gives the equals sign another meaning");
+    } else {
+        checked->scored = true;
+        checked->step = flags->first_false.step;
+    }
+}
+
+/* The plain reward stays what it is: this one has its own name. Steps without a reward take no
+ * part, as in the plain one. */
+static void view_checked(const struct rw_call_trace *trace, struct rw_reply_trace *out,
+                         struct rw_reply_checked *checked)
+{
+    struct rw_call *call = trace->call;
+    *checked = (struct rw_reply_checked){.step = -1};
+    out->checked = checked;
+    find_checked(trace, out, checked);
+    if (!checked->scored) {
+        return;
+    }
+    uint32_t ready = rw_call_steps_ready(trace);
+    float *rewards = (float *)call->steps; /* the steps come after */
+    const struct rw_score *scores = rw_job_scores(trace->part[RW_PART_PROCESS].job);
+    for (uint32_t i = 0; i < ready; i++) {
+        rewards[i] = checked->step >= 0 && i >= checked->step ? 0 : scores[i].reward;
+    }
+    checked->reward = rw_aggregate_rewards(call->aggregate, rewards, ready);
+}
+
+static void view_checked_span(const struct rw_call_trace *trace, const struct rw_reply_trace *out,
+                              struct rw_reply_checked *checked)
+{
+    if (!checked->scored || checked->step < 0) {
+        return;
+    }
+    rw_assert((size_t)checked->step < out->n_steps);
+    const struct rw_first_false *found = &trace->flags->first_false;
+    const struct rw_reply_step *step = &out->steps[checked->step];
+    struct rw_str before = rw_str_slice(step->text, 0, found->begin);
+    struct rw_str inside = rw_str_slice(step->text, found->begin, found->end);
+    checked->char_begin = step->char_begin + (uint32_t)rw_utf8_count(before);
+    checked->char_end = checked->char_begin + (uint32_t)rw_utf8_count(inside);
+}
+
 static void view_outcome(const struct rw_call_trace *trace, struct rw_reply_trace *out)
 {
     const struct rw_call_part *part = &trace->part[RW_PART_OUTCOME];
@@ -110,7 +167,11 @@ void rw_call_view_trace(struct rw_call_trace *trace, struct rw_reply_trace *out)
         out->label_step = run->step;
         out->label_sample_index = rw_call_sample_index(trace);
     }
+    static struct rw_reply_checked checked; /* loop thread */
     view_process(trace, out);
+    if (process->asked && call->request.checked) {
+        view_checked(trace, out, &checked);
+    }
     view_outcome(trace, out);
     out->separator = process->asked ? process->input.split : outcome->input.split;
     bool process_lost = !process->asked || process->error != NULL;
@@ -124,6 +185,9 @@ void rw_call_view_trace(struct rw_call_trace *trace, struct rw_reply_trace *out)
         }
         out->steps = call->steps;
         out->n_steps = process->input.n_steps;
+    }
+    if (out->checked != NULL) {
+        view_checked_span(trace, out, &checked);
     }
     struct rw_call_fit fit = rw_call_trace_fit(trace);
     out->system_dropped = (uint32_t)fit.system_dropped;

@@ -22,6 +22,7 @@ struct rw_flag_probe {
 struct rw_flags_work {
     struct rw_arena arena;
     struct rw_flag_result result;
+    struct rw_first_false first_false;
 };
 
 #define TO(phase) RW_STATE(RW_FLAGS_##phase)
@@ -317,6 +318,11 @@ static void run_work(struct rw_task *task)
         work->result.status = rw_fail_memory(&work->result.error, "the flags of this trace");
     } else {
         rw_flags_compute(&input, &work->arena, &work->result);
+        if (flags->host->check && work->result.status == RW_OK) {
+            work->result.status =
+                rw_first_false(input.prompt, input.steps, input.n_steps, &work->arena,
+                               &work->first_false, &work->result.error);
+        }
         ops->read_text(flags->trace, input.steps, input.n_steps);
     }
     rw_arena_fini(&work->arena);
@@ -372,6 +378,7 @@ static void on_work_done(struct rw_task *task)
 {
     struct rw_trace_flags *flags = RW_CONTAINER_OF(task, struct rw_trace_flags, task);
     if (flags->work != NULL) {
+        flags->first_false = flags->work->first_false;
         keep(flags, &flags->work->result);
     } else {
         rw_fail_memory(&flags->error, "the flags of this trace");

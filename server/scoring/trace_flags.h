@@ -17,6 +17,7 @@
 
 #include "core/probe/flags.h"
 #include "core/rw_engine.h"
+#include "core/shortcut/first_false.h"
 #include "server/scoring/bridge.h"
 #include "server/scoring/prepare.h"
 
@@ -52,6 +53,7 @@ struct rw_flags_host {
     enum rw_flag_tier tier;
     bool off;          /* none is shown; gates, a reference or a run want them all the same */
     bool all;          /* those that did not fire are shown too */
+    bool check;        /* false equations are looked for, whatever flags are shown */
     bool keep_signals; /* a run looks at them */
     atomic_bool gone;  /* nobody waits for them any more; the one field that changes */
     const struct rw_bank *bank; /* NULL = uncalibrated */
@@ -85,10 +87,11 @@ struct rw_trace_flags {
     struct rw_flags_work *work;  /* COMPUTING; NULL before a thread has begun it */
     bool computed;
     enum rw_verified verified;
-    struct rw_verdict verdict;  /* its slices are of the request and of the trace's steps */
-    struct rw_signals *signals; /* NULL unless keep_signals */
-    struct rw_error error;      /* the flags as a whole could not be computed */
-    struct rw_flag *flag;       /* what the reply shows */
+    struct rw_verdict verdict;         /* its slices are of the request and of the trace's steps */
+    struct rw_first_false first_false; /* of a host that checks */
+    struct rw_signals *signals;        /* NULL unless keep_signals */
+    struct rw_error error;             /* the flags as a whole could not be computed */
+    struct rw_flag *flag;              /* what the reply shows */
     size_t n;
     struct rw_flag_states states;
 };

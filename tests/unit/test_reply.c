@@ -242,6 +242,31 @@ START_TEST(json_document)
 }
 END_TEST
 
+START_TEST(the_checked_reward_has_a_place_of_its_own)
+{
+    struct rw_reply_trace trace = scored_trace();
+    struct rw_reply_checked checked = {
+        .scored = true, .reward = 0, .step = 1, .char_begin = 6, .char_end = 13};
+    trace.checked = &checked;
+    rw_reply_trace(&out, RW_REPLY_NDJSON, &trace, true);
+    ck_assert(strstr(text(), "\"process\":{\"reward\":0.03,\"aggregate\":\"min\",\"stopped\":false,"
+                             "\"checked\":{\"reward\":0,\"step\":1,\"span\":[6,13],"
+                             "\"error\":null},\"error\":null}") != NULL);
+    rw_reply_trace(&out, RW_REPLY_TEXT, &trace, true);
+    ck_assert(strstr(text(), "checked  0.000  (an equation of step 2 is false)\n") != NULL);
+    checked = (struct rw_reply_checked){.scored = true, .reward = 0.03F, .step = -1};
+    rw_reply_trace(&out, RW_REPLY_TEXT, &trace, true);
+    ck_assert(strstr(text(), "checked  0.030  (no false equation)\n") != NULL);
+    checked = (struct rw_reply_checked){.step = -1};
+    rw_fail(&checked.error, RW_NOT_APPLICABLE, "no steps");
+    rw_reply_trace(&out, RW_REPLY_NDJSON, &trace, true);
+    ck_assert(strstr(text(), "\"checked\":{\"reward\":null,\"step\":null,\"span\":null,"
+                             "\"error\":{\"code\":\"not_applicable\"") != NULL);
+    rw_reply_trace(&out, RW_REPLY_TEXT, &trace, true);
+    ck_assert(strstr(text(), "checked  -  not_applicable: no steps\n") != NULL);
+}
+END_TEST
+
 START_TEST(verified_gated_and_a_flag_without_a_value)
 {
     static const char *const BY[] = {"answer_first", "min_process"};
@@ -545,6 +570,7 @@ int main(void)
     tcase_add_test(tc, doubles_and_integers);
     tcase_add_test(tc, text_is_escaped);
     tcase_add_test(tc, json_document);
+    tcase_add_test(tc, the_checked_reward_has_a_place_of_its_own);
     tcase_add_test(tc, verified_gated_and_a_flag_without_a_value);
     tcase_add_test(tc, a_failed_trace_has_no_reward);
     tcase_add_test(tc, a_step_that_was_not_scored);

@@ -161,7 +161,7 @@ START_TEST(every_option)
               "'trace':{'text':'x'},'model':'prm','outcome_model':null,'aggregate':'product',"
               "'flags':'cheap','reference':'42','stop_below':0.25,'deadline_ms':1500,"
               "'overlong':'drop_steps','roles':'policy','stream':true,"
-              "'allow_special_tokens':true,"
+              "'allow_special_tokens':true,'checked':true,"
               "'run':{'id':'r1','step':7,'sample_index':3,'rollout_n':0,'validate':true}}"),
         RW_OK);
     ck_assert_uint_eq(req.items[0].n_messages, 4);
@@ -179,7 +179,7 @@ START_TEST(every_option)
     ck_assert_double_eq(req.stop_below, 0.25);
     ck_assert_double_eq(req.deadline_ms, 1500);
     ck_assert_int_eq(req.overlong, RW_REQUEST_OVERLONG_DROP_STEPS);
-    ck_assert(req.stream && req.allow_special_tokens);
+    ck_assert(req.stream && req.allow_special_tokens && req.checked);
     check_str(req.run.id, "r1");
     ck_assert_int_eq(req.run.step, 7);
     ck_assert_int_eq(req.run.sample_index, 3);

@@ -8,6 +8,7 @@
 #include "core/equation/derivation.h"
 #include "core/equation/round_trip.h"
 #include "core/shortcut/directed.h"
+#include "core/shortcut/first_false.h"
 #include "core/shortcut/script.h"
 #include "tests/lib/mutate.h"
 #include "tests/lib/suite.h"
@@ -195,6 +196,38 @@ START_TEST(sums_that_are_taken_back)
 }
 END_TEST
 
+START_TEST(the_first_false_equation_is_found)
+{
+    static const struct {
+        const char *prompt;
+        const char *text[STEPS_MAX];
+        bool read;
+        int64_t step;
+        const char *equation; /* its bytes in the step as it was sent */
+    } CASE[] = {
+        {"12*12?", {"12*12=144"}, true, -1, NULL},
+        {"12*12?", {"Let me see.", "so 12*12=164", "2+2=5"}, true, 1, "12*12=164"},
+        {"7 plus 8", {"Seven plus eight is fifteen."}, true, -1, NULL},
+        {"q", {"x + 2 = 7", "x = 6"}, true, -1, NULL}, /* letters are left alone */
+        {"q", {"", "1\u200B+1=3"}, true, 1, "1\u200B+1=3"},
+        {"What is 9 + 5 mod 12?", {"9 + 5 = 2"}, false, -1, NULL},
+        {"q", {NULL}, true, -1, NULL},
+    };
+    for (size_t i = 0; i < RW_COUNT(CASE); i++) {
+        struct rw_first_false found;
+        size_t n = steps_of(CASE[i].text);
+        rw_status status =
+            rw_first_false(rw_str_from(CASE[i].prompt), steps, n, &arena, &found, NULL);
+        ck_assert_int_eq(status, RW_OK);
+        ck_assert_msg(found.read == CASE[i].read && found.step == CASE[i].step, "case %zu", i);
+        if (CASE[i].equation != NULL) {
+            struct rw_str said = rw_str_slice(steps[found.step], found.begin, found.end);
+            ck_assert_msg(rw_str_is(said, CASE[i].equation), "case %zu: %.*s", i, RW_STR_ARG(said));
+        }
+    }
+}
+END_TEST
+
 START_TEST(steps_for_the_grader)
 {
     static const struct {
@@ -266,6 +299,7 @@ int main(void)
     tcase_add_test(tc, places_lead_back_to_the_text);
     tcase_add_test(tc, the_final_number_has_a_source);
     tcase_add_test(tc, sums_that_are_taken_back);
+    tcase_add_test(tc, the_first_false_equation_is_found);
     tcase_add_test(tc, steps_for_the_grader);
     tcase_add_test(tc, scripts_of_steps);
     suite_add_tcase(suite, tc);

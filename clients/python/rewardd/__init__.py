@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ._options import VerifyOptions, keywords
 from ._types import (
+    Checked,
     Flag,
     Gated,
     Model,
@@ -68,6 +69,7 @@ if not TYPE_CHECKING:  # to a type checker it would make every name an attribute
 __version__ = "0.1.0"
 __all__ = [
     "AsyncClient",
+    "Checked",
     "Client",
     "Flag",
     "Gated",

@@ -48,6 +48,7 @@ class Options(TypedDict, total=False):
     flags_all: bool | None
     gate: str | Sequence[str] | None
     domain: str | None
+    checked: bool | None
     prompt_gap: Literal["start", "full"] | None
     stop_below: float | None
     deadline_ms: float | None

@@ -147,6 +147,28 @@ class Flag:
 
 
 @dataclass(frozen=True)
+class Checked:
+    """The process reward with a 0 from the first step on that states a false equation."""
+
+    reward: float | None
+    step: int | None  # that states it; None where no equation is false
+    span: tuple[int, int] | None = None  # code points of the equation
+    error: TraceError | None = None
+
+    @classmethod
+    def parse(cls, data: dict[str, Any] | None) -> Checked | None:
+        if not data:
+            return None
+        span = data["span"]
+        return cls(
+            reward=data["reward"],
+            step=data["step"],
+            span=None if span is None else (span[0], span[1]),
+            error=TraceError.parse(data["error"]),
+        )
+
+
+@dataclass(frozen=True)
 class Gated:
     """What the gates made of a reward. `reward` is None when that could not be known."""
 
@@ -232,6 +254,7 @@ class Score:
     verified: bool | None = None  # the final answer equals the reference
     verified_reason: Reason | None = None  # how that came about
     roles: dict[str, int] | None = None  # turns that had no place: what became of how many
+    checked: Checked | None = None  # when asked for; `process` stays the model's own
     gated: Gated | None = None  # when gates were asked for; `reward` stays as it is
     # Where alarms of a run and the daemon's log find it: this item of this request.
     request_id: str | None = None
@@ -287,6 +310,7 @@ class Score:
             verified=outcome.get("verified"),
             verified_reason=Reason.parse(outcome.get("verified_reason")),
             roles=data.get("roles"),
+            checked=Checked.parse(process.get("checked")),
             gated=Gated.parse(data.get("gated")),
             request_id=request_id,
             request_item=data["item"],

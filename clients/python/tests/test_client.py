@@ -35,7 +35,8 @@ FLAGGED = {
     "item": 0,
     "trace": 0,
     "error": None,
-    "process": {"reward": 0.9, "aggregate": "min", "stopped": False, "error": None},
+    "process": {"reward": 0.9, "aggregate": "min", "stopped": False, "error": None,
+                "checked": {"reward": 0, "step": 1, "span": [6, 13], "error": None}},
     "outcome": {"reward": 0.8, "raw": 1.4, "verified": False, "error": None,
                 "verified_reason": {"rule": "number", "message": "", "evidence": "box",
                                     "answer": "41", "reference": "42", "step": 1,
@@ -64,6 +65,7 @@ def check_flagged(score, body):
     assert score.reward == 0.9 and score.verified is False
     assert score.verified_reason.answer == "41" and score.verified_reason.bytes == (3, 5)
     assert (score.gated.reward, score.gated.ungated, score.gated.of) == (0, 0.8, "outcome")
+    assert (score.checked.reward, score.checked.step, score.checked.span) == (0, 1, (6, 13))
     assert score.gated.by == ["answer_first"] and score.gated.error is None
     assert score.fired == ["answer_first"]
     first, second = score.flags
