@@ -44,7 +44,8 @@ void rw_tscope_set(struct rw_trender *r, struct rw_tscope *scope, uint32_t name,
     v->value = value;
 }
 
-struct rw_tscope *rw_tscope_open(struct rw_trender *r, struct rw_tscope *parent)
+struct rw_tscope *rw_tscope_open(struct rw_trender *r, struct rw_tscope *parent,
+                                 const struct rw_tunset *unset)
 {
     struct rw_tscope *scope = rw_arena_alloc(r->arena, sizeof *scope);
     if (scope == NULL) {
@@ -52,6 +53,9 @@ struct rw_tscope *rw_tscope_open(struct rw_trender *r, struct rw_tscope *parent)
         return NULL;
     }
     scope->parent = parent;
+    for (; unset != NULL; unset = unset->next) {
+        rw_tscope_set(r, scope, unset->name, RW_TVAL_OF_UNDEFINED);
+    }
     return scope;
 }
 
@@ -126,29 +130,43 @@ static bool find_argument(const struct rw_targs *args, size_t index, struct rw_s
     return true;
 }
 
+/* What is given goes to its parameter first; defaults see all of that, and parameters without a
+ * value as undefined, never a variable of the same name outside. */
+static bool bind_parameters(struct rw_trender *r, struct rw_tscope *scope,
+                            const struct rw_tmacro *macro, const struct rw_targs *args)
+{
+    bool given[RW_TARGS_MAX] = {false};
+    size_t n = 0;
+    size_t used = 0;
+    for (const struct rw_tnode *p = macro->node->args; p != NULL; p = p->next, n++) {
+        const struct rw_tval *value;
+        if (!find_argument(args, n, p->text, &value)) {
+            rw_trender_fail(r, "the argument %.*s is given twice", RW_STR_ARG(p->text));
+            return false;
+        }
+        given[n] = value != NULL;
+        used += given[n];
+        rw_tscope_set(r, scope, p->name, given[n] ? *value : RW_TVAL_OF_UNDEFINED);
+    }
+    if (used != args->count) {
+        rw_trender_fail(r, "arguments that the macro does not take");
+        return false;
+    }
+    n = 0;
+    for (const struct rw_tnode *p = macro->node->args; p != NULL; p = p->next, n++) {
+        if (!given[n] && p->a != NULL) {
+            rw_tscope_set(r, scope, p->name, rw_teval(r, scope, p->a));
+        }
+    }
+    return r->status == RW_OK;
+}
+
 static struct rw_tval call_macro(struct rw_trender *r, const struct rw_tmacro *macro,
                                  const struct rw_targs *args)
 {
-    struct rw_tscope *scope = rw_tscope_open(r, macro->scope);
-    size_t n = 0;
-    size_t used = 0;
-    for (const struct rw_tnode *p = macro->node->args; p != NULL && scope != NULL;
-         p = p->next, n++) {
-        const struct rw_tval *given;
-        struct rw_tval value = RW_TVAL_OF_UNDEFINED;
-        if (!find_argument(args, n, p->text, &given)) {
-            return rw_trender_fail(r, "the argument %.*s is given twice", RW_STR_ARG(p->text));
-        }
-        used += given != NULL;
-        if (given != NULL) {
-            value = *given;
-        } else if (p->a != NULL) {
-            value = rw_teval(r, scope, p->a);
-        }
-        rw_tscope_set(r, scope, p->name, value);
-    }
-    if (scope == NULL || used != args->count) {
-        return rw_trender_fail(r, "arguments that the macro does not take");
+    struct rw_tscope *scope = rw_tscope_open(r, macro->scope, macro->node->unset);
+    if (scope == NULL || !bind_parameters(r, scope, macro, args)) {
+        return RW_TVAL_OF_UNDEFINED;
     }
     struct rw_tbuild b;
     struct rw_tbuild *outer = r->out;
@@ -209,7 +227,8 @@ static struct rw_tval eval_call(struct rw_trender *r, struct rw_tscope *scope,
 
 /* ---- expressions ----------------------------------------------------------------------------- */
 
-static struct rw_tval loop_attribute(const struct rw_tloop *loop, struct rw_str name)
+struct rw_tval rw_tloop_attribute(struct rw_trender *r, const struct rw_tloop *loop,
+                                  struct rw_str name)
 {
     int64_t index = (int64_t)loop->index;
     int64_t count = (int64_t)loop->count;
@@ -239,7 +258,11 @@ static struct rw_tval loop_attribute(const struct rw_tloop *loop, struct rw_str 
     if (rw_str_is(name, "nextitem") && index + 1 < count) {
         return loop->items[index + 1];
     }
-    return RW_TVAL_OF_UNDEFINED;
+    /* Methods of the loop that are not called (cycle is, in eval_call) have no form here. */
+    return rw_str_is(name, "cycle") || rw_str_is(name, "changed") ||
+                   rw_str_starts(name, RW_STR("_"))
+               ? rw_trender_fail(r, "loop.%.*s", RW_STR_ARG(name))
+               : RW_TVAL_OF_UNDEFINED;
 }
 
 static struct rw_tval eval_sequence(struct rw_trender *r, struct rw_tscope *scope,
@@ -300,6 +323,11 @@ static struct rw_tval eval_concat(struct rw_trender *r, struct rw_tscope *scope,
 static bool compares(struct rw_trender *r, int op, struct rw_tval a, struct rw_tval b)
 {
     if (op == RW_TCOMPARE_EQ || op == RW_TCOMPARE_NE) {
+        bool views = a.type == RW_TVAL_LIST && b.type == RW_TVAL_LIST &&
+                     a.list->kind == RW_TLIST_VIEW && b.list->kind == RW_TLIST_VIEW;
+        if (views) { /* keys are compared as sets, values are not */
+            rw_trender_fail(r, "a comparison of what two dicts hold");
+        }
         return rw_tval_equal(a, b) == (op == RW_TCOMPARE_EQ);
     }
     if (op == RW_TCOMPARE_IN || op == RW_TCOMPARE_NOT_IN) {
@@ -398,8 +426,7 @@ static struct rw_tval eval_attribute(struct rw_trender *r, struct rw_tscope *sco
     if (r->status != RW_OK) {
         return v;
     }
-    return v.type == RW_TVAL_LOOP ? loop_attribute(v.other, node->text)
-                                  : rw_tattribute(r, v, node->text);
+    return rw_tattribute(r, v, node->text);
 }
 
 static struct rw_tval eval_node(struct rw_trender *r, struct rw_tscope *scope,

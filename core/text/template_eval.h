@@ -43,7 +43,10 @@ void rw_tscope_set(struct rw_trender *r, struct rw_tscope *scope, uint32_t name,
 void rw_tscope_assign(struct rw_trender *r, struct rw_tscope *scope, const struct rw_tnode *target,
                       struct rw_tval value);
 /* NULL after a failure. */
-struct rw_tscope *rw_tscope_open(struct rw_trender *r, struct rw_tscope *parent);
+struct rw_tscope *rw_tscope_open(struct rw_trender *r, struct rw_tscope *parent,
+                                 const struct rw_tunset *unset);
+struct rw_tval rw_tloop_attribute(struct rw_trender *r, const struct rw_tloop *loop,
+                                  struct rw_str name);
 struct rw_tval rw_trender_fail_as(struct rw_trender *r, rw_status status, const char *text);
 
 #endif

@@ -1,11 +1,16 @@
 /* Filters of a template over text and numbers, as Jinja's (and transformers' own tojson), and the
  * table of all. */
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 
 #include "core/base/utf8.h"
 #include "core/base/util.h"
 #include "core/text/template_filter.h"
+
+enum {
+    INDENT_MAX = 4096, /* spaces */
+};
 
 struct rw_tval rw_tfilter_fail(struct rw_tfilter_args *c)
 {
@@ -24,31 +29,25 @@ bool rw_tfilter_flag(struct rw_tfilter_args *c, int i)
     return c->given[i] && rw_tval_truth(c->arg[i]);
 }
 
-/* ---- text ------------------------------------------------------------------------------------ */
-
-static struct rw_tval by_method(struct rw_tfilter_args *c, const char *name, size_t n_args)
+bool rw_tfilter_some(struct rw_tfilter_args *c, int i)
 {
-    struct rw_targs args = {.count = 0};
-    bool safe = c->v.safe;
-    c->v.safe = false;
-    for (size_t i = 0; i < n_args && c->given[i]; i++) {
-        args.value[args.count] = rw_trender_string(c->r, c->arg[i]);
-        args.keyword[args.count++] = (struct rw_str){0};
-    }
-    struct rw_tval out = RW_TVAL_OF_UNDEFINED;
-    if (c->r->status == RW_OK) {
-        out = rw_tmethod_call(c->r, rw_tmethod_find(c->v, rw_str_from(name)), c->v, &args);
-    }
-    out.safe = safe && out.type == RW_TVAL_STRING;
-    return out;
+    return c->given[i] && c->arg[i].type != RW_TVAL_NONE;
 }
+
+/* ---- text ------------------------------------------------------------------------------------ */
 
 static struct rw_tval trim(struct rw_tfilter_args *c)
 {
-    if (c->given[0] && c->arg[0].type == RW_TVAL_NONE) {
-        c->given[0] = false;
+    struct rw_targs args = {.count = rw_tfilter_some(c, 0)};
+    if (!as_text(c)) {
+        return c->v;
     }
-    return as_text(c) ? by_method(c, "strip", 1) : c->v;
+    args.value[0] = c->arg[0]; /* no text: strip refuses it */
+    bool safe = c->v.safe;
+    c->v.safe = false;
+    struct rw_tval out = rw_tmethod_call(c->r, rw_tmethod_find(c->v, RW_STR("strip")), c->v, &args);
+    out.safe = safe && out.type == RW_TVAL_STRING;
+    return out;
 }
 
 static struct rw_tval change_case(struct rw_tfilter_args *c)
@@ -64,7 +63,7 @@ static struct rw_tval change_case(struct rw_tfilter_args *c)
             if (begin && *at >= 'a' && *at <= 'z') {
                 *at = (char)(*at - 32);
             }
-            begin = strchr("-([{<", *at) != NULL || rw_tstr_is_space(*at);
+            begin = (*at != '\0' && strchr("-([{<", *at) != NULL) || rw_tstr_is_space(*at);
         }
         return out;
     }
@@ -136,7 +135,8 @@ static struct rw_tval join(struct rw_tfilter_args *c)
         return RW_TVAL_OF_UNDEFINED;
     }
     for (size_t i = 0; i < n && c->r->status == RW_OK; i++) {
-        struct rw_tval item = c->given[1] ? rw_trender_item(c->r, items[i], c->arg[1]) : items[i];
+        struct rw_tval item =
+            rw_tfilter_some(c, 1) ? rw_tsequence_path(c, items[i], c->arg[1]) : items[i];
         if (i > 0 && by.type == RW_TVAL_STRING) {
             rw_tbuild_string(&b, by.string);
         }
@@ -148,38 +148,42 @@ static struct rw_tval join(struct rw_tfilter_args *c)
     return rw_trender_text(c->r, &b);
 }
 
-static void indent_line(struct rw_tbuild *b, const struct rw_tstr *s, size_t begin, size_t end,
-                        int64_t width)
-{
-    for (int64_t i = 0; i < width && !b->failed; i++) {
-        rw_tbuild_bytes(b, RW_STR(" "), RW_ORIGIN_TEMPLATE);
-    }
-    rw_tbuild_slice(b, s, begin, end);
-}
-
+/* Lines of the text and one line break, as splitlines cuts them, put together with line feeds: all
+ * but the first are indented, empty ones where `blank` says so, the first where `first` does. */
 static struct rw_tval indent(struct rw_tfilter_args *c)
 {
     int64_t width = 4;
-    if ((c->given[0] && !rw_tval_index(c->arg[0], &width)) || width > 4096) {
-        return rw_trender_fail(c->r, "an indent of such a width");
+    if ((c->given[0] && !rw_tval_index(c->arg[0], &width)) || width > INDENT_MAX ||
+        c->v.type != RW_TVAL_STRING) {
+        return rw_trender_fail(c->r, "an indent of '%s', or of such a width",
+                               rw_tval_type_name(c->v));
     }
-    if (!as_text(c)) {
-        return c->v;
-    }
-    const struct rw_tstr *s = c->v.string;
     struct rw_tbuild b;
+    struct rw_tbuild whole;
     rw_tbuild_init(&b, c->r->arena);
-    size_t begin = 0;
-    for (size_t line = 0; begin <= s->len && !b.failed && rw_trender_spend(c->r, 1); line++) {
-        struct rw_str text = rw_tstr_text(s);
-        size_t end = rw_str_find(text, RW_STR("\n"), begin);
-        bool last = end >= s->len;
-        end = last ? s->len : end;
-        bool pad = line == 0 ? rw_tfilter_flag(c, 1) : end > begin || rw_tfilter_flag(c, 2);
-        indent_line(&b, s, begin, last ? end : end + 1, pad ? width : 0);
-        begin = end + 1;
+    rw_tbuild_init(&whole, c->r->arena);
+    rw_tbuild_string(&whole, c->v.string);
+    rw_tbuild_bytes(&whole, RW_STR("\n"), RW_ORIGIN_TEMPLATE);
+    struct rw_tval all = rw_trender_text(c->r, &whole);
+    if (all.type != RW_TVAL_STRING) {
+        return all;
     }
-    return rw_trender_text(c->r, &b);
+    size_t end;
+    size_t begin = 0;
+    size_t at = 0;
+    for (size_t line = 0;
+         rw_tstr_line(rw_tstr_text(all.string), &at, &end) && rw_trender_spend(c->r, 1); line++) {
+        bool pad = line == 0 ? rw_tfilter_flag(c, 1) : end > begin || rw_tfilter_flag(c, 2);
+        rw_tbuild_bytes(&b, line > 0 ? RW_STR("\n") : (struct rw_str){0}, RW_ORIGIN_TEMPLATE);
+        for (int64_t i = 0; pad && i < width && !b.failed; i++) {
+            rw_tbuild_bytes(&b, RW_STR(" "), RW_ORIGIN_TEMPLATE);
+        }
+        rw_tbuild_slice(&b, all.string, begin, end);
+        begin = at;
+    }
+    struct rw_tval out = rw_trender_text(c->r, &b);
+    out.safe = c->v.safe && out.type == RW_TVAL_STRING;
+    return out;
 }
 
 static struct rw_tval to_json(struct rw_tfilter_args *c)
@@ -247,7 +251,7 @@ static struct rw_tval to_number(struct rw_tfilter_args *c)
             return RW_TVAL_OF_INT(exact);
         }
         if (whole && !(fabs(value) < 9e18)) {
-            return other;
+            return rw_trender_fail(c->r, "a number too large");
         }
         return whole ? RW_TVAL_OF_INT((int64_t)value) : RW_TVAL_OF_FLOAT(value);
     }
@@ -269,9 +273,13 @@ static struct rw_tval to_number(struct rw_tfilter_args *c)
     memcpy(text, c->v.string->ptr + begin, end - begin);
     text[end - begin] = '\0';
     bool plain = strspn(text, "0123456789+-.eE") == end - begin;
-    bool digits = strspn(text, "0123456789+-") == end - begin && end - begin <= 18;
+    bool digits = strspn(text, "0123456789+-") == end - begin;
+    bool ascii = true; /* digits of other scripts are digits in Python */
+    for (size_t i = 0; i < end - begin; i++) {
+        ascii = ascii && text[i] > 0;
+    }
     char *stop;
-    if (!plain && strpbrk(text, "0123456789_") == NULL &&
+    if (!plain && ascii && strpbrk(text, "0123456789_") == NULL &&
         strspn(text, "nNiIaAfFtTyY+-") < end - begin) {
         return other; /* no digit, and neither nan nor inf */
     }
@@ -279,8 +287,11 @@ static struct rw_tval to_number(struct rw_tfilter_args *c)
         return rw_trender_fail(c->r, "a number in a form that is not known");
     }
     if (whole && digits) {
+        errno = 0;
         long long value = strtoll(text, &stop, 10);
-        return *stop == '\0' ? RW_TVAL_OF_INT(value) : other;
+        return errno != 0      ? rw_trender_fail(c->r, "a number too large")
+               : *stop == '\0' ? RW_TVAL_OF_INT(value)
+                               : other;
     }
     double value = strtod(text, &stop);
     if (*stop != '\0' || stop == text) {

@@ -21,6 +21,10 @@ struct rw_tfilter_args {
 struct rw_tval rw_tfilter_fail(struct rw_tfilter_args *c);
 /* A parameter that is given and true. */
 bool rw_tfilter_flag(struct rw_tfilter_args *c, int i);
+/* A parameter that is given and not none. */
+bool rw_tfilter_some(struct rw_tfilter_args *c, int i);
+/* What make_attrgetter finds: "a.b.0" of an item. */
+struct rw_tval rw_tsequence_path(struct rw_tfilter_args *c, struct rw_tval v, struct rw_tval path);
 
 struct rw_tval rw_tsequence_length(struct rw_tfilter_args *c);
 struct rw_tval rw_tsequence_first_or_last(struct rw_tfilter_args *c);

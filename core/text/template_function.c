@@ -1,5 +1,4 @@
 /* Functions that every template may call, and how arguments meet parameters. */
-#include <stdio.h>
 #include <time.h>
 
 #include "core/base/util.h"
@@ -116,16 +115,47 @@ static struct rw_tval raise_exception(struct rw_trender *r, const struct rw_targ
                            RW_STR_ARG(rw_tstr_text(text.string)));
 }
 
+/* Directives that C and Python write alike, with at most one of glibc's flags; %z and %Z are empty
+ * for a time without a zone. The rest (%f, %s, %E..., %O...) asks for more than a day. */
+static bool plain_format(struct rw_str format, char out[static 128])
+{
+    size_t n = 0;
+    for (size_t at = 0; at < format.len; at++) {
+        char c = format.ptr[at];
+        if (c == '\0') {
+            return false;
+        }
+        out[n++] = c;
+        if (c != '%') {
+            continue;
+        }
+        bool flag = at + 1 < format.len && strchr("-_0^#", format.ptr[at + 1]) != NULL;
+        if (flag) {
+            out[n++] = format.ptr[++at];
+        }
+        c = ++at < format.len ? format.ptr[at] : '\0';
+        if (!flag && (c == 'z' || c == 'Z')) {
+            n--;
+        } else if (c != '\0' && strchr("aAbBcdHIjmMpSUwWxXyYGuVDeFhnRrtTCgklP%", c) != NULL) {
+            out[n++] = c;
+        } else {
+            return false;
+        }
+    }
+    out[n] = '\0';
+    return true;
+}
+
 static struct rw_tval date(struct rw_trender *r, const struct rw_targs *args)
 {
     char format[128];
     char text[DATE_BYTES_MAX];
     struct tm when = *r->input->now;
     if (args->count != 1 || args->value[0].type != RW_TVAL_STRING ||
-        args->value[0].string->len >= sizeof format) {
+        args->value[0].string->len >= sizeof format ||
+        !plain_format(rw_tstr_text(args->value[0].string), format)) {
         return rw_trender_fail(r, "strftime_now of such a format");
     }
-    snprintf(format, sizeof format, "%.*s", RW_STR_ARG(rw_tstr_text(args->value[0].string)));
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
     size_t n = strftime(text, sizeof text, format, &when); /* bounded; C locale */
@@ -136,8 +166,9 @@ static struct rw_tval date(struct rw_trender *r, const struct rw_targs *args)
     return rw_trender_text(r, &b);
 }
 
-static const char *const FUNCTION[] = {"range", "dict", "namespace", "raise_exception",
-                                       "strftime_now"};
+/* The last three are there in Jinja, so they are defined; none of them is called here. */
+static const char *const FUNCTION[] = {"range",        "dict",   "namespace", "raise_exception",
+                                       "strftime_now", "cycler", "joiner",    "lipsum"};
 
 int rw_tfunction_find(struct rw_str name)
 {
@@ -161,7 +192,9 @@ struct rw_tval rw_tfunction_call(struct rw_trender *r, struct rw_tval f,
         return make_dict(r, args, RW_TVAL_NAMESPACE);
     case 3:
         return raise_exception(r, args);
-    default:
+    case 4:
         return date(r, args);
+    default:
+        return rw_trender_fail(r, "the function %s", FUNCTION[f.number]);
     }
 }

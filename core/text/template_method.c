@@ -177,33 +177,16 @@ static struct rw_tval split(struct call *c)
     return rw_trender_list(c->r, list.items, list.count);
 }
 
-static bool is_line_end(int32_t code)
-{
-    return (code >= 0x0A && code <= 0x0D) || (code >= 0x1C && code <= 0x1E) || code == 0x85 ||
-           code == 0x2028 || code == 0x2029;
-}
-
 static struct rw_tval split_lines(struct call *c)
 {
     struct items list = {0};
     struct rw_str text = rw_tstr_text(c->s);
     bool keep = c->given[0] && rw_tval_truth(c->arg[0]);
-    size_t begin = 0;
-    size_t advance;
-    for (size_t at = 0; at < text.len; at += advance) {
-        if (!is_line_end(rw_utf8_decode(text, at, &advance))) {
-            continue;
-        }
-        if (text.ptr[at] == '\r' && at + 1 < text.len && text.ptr[at + 1] == '\n') {
-            advance = 2;
-        }
-        if (!add_item(c, &list, cut(c, begin, keep ? at + advance : at))) {
+    size_t end;
+    for (size_t begin = 0, at = 0; rw_tstr_line(text, &at, &end); begin = at) {
+        if (!add_item(c, &list, cut(c, begin, keep ? at : end))) {
             break;
         }
-        begin = at + advance;
-    }
-    if (begin < text.len) {
-        add_item(c, &list, cut(c, begin, text.len));
     }
     return rw_trender_list(c->r, list.items, list.count);
 }
@@ -449,8 +432,8 @@ static struct rw_tval by_format(struct call *c)
 static struct rw_tval dict_get(struct call *c)
 {
     const struct rw_tval *found = c->given[0] ? rw_tval_get(c->self.dict, c->arg[0]) : NULL;
-    if (!c->given[0]) {
-        return rw_trender_fail(c->r, "get without a key");
+    if (!c->given[0] || !rw_tval_hashable(c->arg[0])) {
+        return rw_trender_fail(c->r, "get without a key that a dict can have");
     }
     return found != NULL ? *found : c->given[1] ? c->arg[1] : RW_TVAL_OF_NONE;
 }
@@ -555,12 +538,22 @@ static const char *const OTHERS[][40] = {
                        "is_integer"},
 };
 
+/* Values whose attributes we do not list: each may be there or not. */
+static bool has_others(struct rw_tval v)
+{
+    return v.safe || v.type == RW_TVAL_MACRO || v.type == RW_TVAL_FUNCTION ||
+           (v.type == RW_TVAL_LIST && v.list->kind != RW_TLIST_PLAIN);
+}
+
 int rw_tmethod_find(struct rw_tval v, struct rw_str name)
 {
     enum rw_tval_type type = v.type == RW_TVAL_BOOL ? RW_TVAL_INT : v.type;
+    if (has_others(v)) {
+        return -2;
+    }
     for (size_t i = 0; i < RW_COUNT(METHOD); i++) {
         if (METHOD[i].type == type && rw_str_is(name, METHOD[i].name)) {
-            return v.safe ? -2 : (int)i;
+            return (int)i;
         }
     }
     for (size_t i = 0; type < RW_COUNT(OTHERS) && i < RW_COUNT(OTHERS[0]); i++) {
@@ -579,13 +572,11 @@ struct rw_tval rw_tmethod_call(struct rw_trender *r, int method, struct rw_tval 
         return rw_tmethod_format(r, self.string, args);
     }
     c.s = self.type == RW_TVAL_STRING ? self.string : NULL;
-    if (self.type == RW_TVAL_STRING) {
-        rw_trender_spend(r, self.string->len / 64);
-        for (size_t i = 0; i < args->count; i++) {
-            if (args->keyword[i].len > 0 && METHOD[method].call != split &&
-                METHOD[method].call != split_lines) {
-                return rw_trender_fail(r, "a keyword for a method that takes none");
-            }
+    rw_trender_spend(r, self.type == RW_TVAL_STRING ? self.string->len / 64 : 1);
+    for (size_t i = 0; i < args->count; i++) {
+        if (args->keyword[i].len > 0 && METHOD[method].call != split &&
+            METHOD[method].call != split_lines) {
+            return rw_trender_fail(r, "a keyword for a method that takes none");
         }
     }
     if (!rw_targs_bind(r, args, METHOD[method].params, PARAMS_MAX, c.arg, c.given)) {

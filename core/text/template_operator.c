@@ -1,9 +1,12 @@
 /* Operators, items, attributes and slices with Python's meaning. */
 #include <math.h>
+#include <stdlib.h>
 
 #include "core/base/utf8.h"
 #include "core/base/util.h"
-#include "core/text/template_parts.h"
+#include "core/text/template_eval.h"
+
+#define EXACT_MAX (1LL << 53) /* whole numbers up to here are doubles */
 
 static struct rw_tval mismatch(struct rw_trender *r, const char *what, struct rw_tval a,
                                struct rw_tval b)
@@ -37,11 +40,21 @@ static struct rw_tval floor_whole(struct rw_trender *r, int op, int64_t x, int64
     return RW_TVAL_OF_INT(op == '%' ? rest : quotient);
 }
 
+/* Python has no infinite results here, and complex ones for roots of negative numbers. */
+static struct rw_tval real_power(struct rw_trender *r, double x, double y)
+{
+    double value = pow(x, y);
+    bool known = !(x == 0 && y < 0) && !(x < 0 && floor(y) != y) &&
+                 (isfinite(value) || !isfinite(x) || !isfinite(y));
+    return known ? RW_TVAL_OF_FLOAT(value)
+                 : rw_trender_fail(r, "a power that is no number, or too large");
+}
+
 static struct rw_tval power(struct rw_trender *r, int64_t x, int64_t y)
 {
     int64_t value = 1;
     if (y < 0) {
-        return RW_TVAL_OF_FLOAT(pow((double)x, (double)y));
+        return real_power(r, (double)x, (double)y);
     }
     for (int64_t i = 0; i < y; i++) {
         if (!rw_trender_spend(r, 1) || __builtin_mul_overflow(value, x, &value)) {
@@ -68,9 +81,10 @@ static struct rw_tval whole(struct rw_trender *r, int op, int64_t x, int64_t y)
     case '*':
         over = __builtin_mul_overflow(x, y, &value);
         break;
-    case '/':
-        return y == 0 ? rw_trender_fail(r, "a division by zero")
-                      : RW_TVAL_OF_FLOAT((double)x / (double)y);
+    case '/': /* Python rounds once, however large the two are */
+        return y == 0 || llabs(x) > EXACT_MAX || llabs(y) > EXACT_MAX
+                   ? rw_trender_fail(r, "a division by zero, or of numbers too large")
+                   : RW_TVAL_OF_FLOAT((double)x / (double)y);
     case RW_TOP_POW:
         return power(r, x, y);
     default:
@@ -89,7 +103,7 @@ static struct rw_tval real(struct rw_trender *r, int op, double x, double y)
     case '*':
         return RW_TVAL_OF_FLOAT(x * y);
     case RW_TOP_POW:
-        return RW_TVAL_OF_FLOAT(pow(x, y));
+        return real_power(r, x, y);
     default:
         break;
     }
@@ -180,8 +194,8 @@ struct rw_tval rw_toperator(struct rw_trender *r, int op, struct rw_tval a, stru
 int rw_trender_order(struct rw_trender *r, struct rw_tval a, struct rw_tval b)
 {
     if (rw_tval_is_number(a) && rw_tval_is_number(b)) {
-        double x = rw_tval_real(a);
-        double y = rw_tval_real(b);
+        long double x = rw_tval_exact(a);
+        long double y = rw_tval_exact(b);
         return (x > y) - (x < y);
     }
     if (a.type == RW_TVAL_STRING && b.type == RW_TVAL_STRING) {
@@ -215,6 +229,11 @@ bool rw_trender_contains(struct rw_trender *r, struct rw_tval item, struct rw_tv
         rw_trender_spend(r, in.string->len / 64);
         struct rw_str text = rw_tstr_text(in.string);
         return item.string->len == 0 || rw_str_find(text, rw_tstr_text(item.string), 0) < text.len;
+    }
+    bool view = in.type == RW_TVAL_LIST && in.list->kind == RW_TLIST_VIEW;
+    if ((in.type == RW_TVAL_DICT || view) && !rw_tval_hashable(item)) {
+        mismatch(r, "'in'", item, in);
+        return false;
     }
     if (in.type == RW_TVAL_DICT) {
         return rw_tval_get(in.dict, item) != NULL;
@@ -256,6 +275,9 @@ struct rw_tval rw_tattribute(struct rw_trender *r, struct rw_tval v, struct rw_s
 {
     if (v.type == RW_TVAL_UNDEFINED) {
         return rw_trender_fail(r, "'%.*s' of an undefined value", RW_STR_ARG(name));
+    }
+    if (v.type == RW_TVAL_LOOP) {
+        return rw_tloop_attribute(r, v.other, name);
     }
     const struct rw_tval *found = NULL;
     struct rw_tval method = RW_TVAL_OF_UNDEFINED;
@@ -399,10 +421,8 @@ struct rw_tval rw_tslice(struct rw_trender *r, struct rw_tval v, const struct rw
     bool list = v.type == RW_TVAL_TUPLE ||
                 (v.type == RW_TVAL_LIST &&
                  (v.list->kind == RW_TLIST_PLAIN || v.list->kind == RW_TLIST_RANGE));
-    if (!text && !list) { /* Jinja asks for an attribute of that "name", and there is none */
-        return v.type == RW_TVAL_UNDEFINED || v.type == RW_TVAL_DICT
-                   ? rw_trender_fail(r, "a slice of '%s'", rw_tval_type_name(v))
-                   : RW_TVAL_OF_UNDEFINED;
+    if (!text && !list) {
+        return rw_trender_fail(r, "a slice of '%s'", rw_tval_type_name(v));
     }
     int64_t count = (int64_t)(text ? rw_utf8_count(rw_tstr_text(v.string)) : v.list->count);
     if (!rw_trender_spend(r, (size_t)count / 16) ||

@@ -122,6 +122,9 @@ static struct rw_tnode *parse_target_one(struct rw_tparser *p, bool with_attribu
     if (parentheses || p->at->type != RW_TTOKEN_NAME) {
         return rw_tparse_fail(p, "a name to assign to is expected");
     }
+    if (p->loops > 0 && rw_tparse_is(p, RW_TTOKEN_NAME, "loop")) {
+        return rw_tparse_fail(p, "an assignment to loop inside a loop");
+    }
     struct rw_tnode *node = rw_tparse_node(p, RW_TNODE_NAME);
     if (node == NULL) {
         return NULL;
@@ -148,8 +151,8 @@ static struct rw_tnode *parse_target(struct rw_tparser *p, bool with_attribute, 
     struct rw_tnode *node = rw_tparse_node(p, RW_TNODE_TUPLE);
     struct rw_tnode *last = first;
     while (last != NULL && rw_tparse_skip(p, RW_TTOKEN_OPERATOR, ",")) {
-        if (rw_tparse_is(p, RW_TTOKEN_NAME, end) || rw_tparse_is(p, RW_TTOKEN_OPERATOR, end)) {
-            break;
+        if (rw_tparse_is(p, RW_TTOKEN_OPERATOR, end)) {
+            break; /* "a, = x"; Jinja takes no "for a, in x" */
         }
         last->next = parse_target_one(p, with_attribute);
         last = last->next;
@@ -206,7 +209,9 @@ static struct rw_tnode *parse_for(struct rw_tparser *p, struct rw_tnode *node)
 {
     static const char *const ENDS[] = {"endfor", "else", NULL};
     static const char *const LAST[] = {"endfor", NULL};
+    p->loops++; /* its own target must not be called loop either */
     node->a = parse_target(p, false, "in");
+    p->loops--;
     if (node->a == NULL || !rw_tparse_expect(p, RW_TTOKEN_NAME, "in")) {
         return NULL;
     }
@@ -285,6 +290,11 @@ static struct rw_tnode *parse_macro(struct rw_tparser *p, struct rw_tnode *node)
         struct rw_tnode *param = parse_target_one(p, false);
         if (param == NULL || n > RW_TARGS_MAX) {
             return rw_tparse_fail(p, "such parameters of a macro");
+        }
+        for (const struct rw_tnode *other = node->args; other != NULL; other = other->next) {
+            if (other->name == param->name) {
+                return rw_tparse_fail(p, "two parameters of one name");
+            }
         }
         param->type = RW_TNODE_PARAM;
         if (rw_tparse_skip(p, RW_TTOKEN_OPERATOR, "=")) {
@@ -424,7 +434,7 @@ static struct rw_tnode *parse_body(struct rw_tparser *p, const char *const *ends
 
 /* ---- the whole ------------------------------------------------------------------------------- */
 
-static rw_status parse_all(struct rw_tparser *p)
+static rw_status parse_all(struct rw_tparser *p, struct rw_arena *scratch)
 {
     p->out = rw_arena_alloc(p->arena, sizeof *p->out);
     struct rw_str *names = rw_arena_array(p->arena, RW_TEMPLATE_NAMES_MAX, sizeof *names);
@@ -435,6 +445,9 @@ static rw_status parse_all(struct rw_tparser *p)
     p->out->body = parse_body(p, NULL);
     if (p->failed) {
         return p->status;
+    }
+    if (!rw_template_resolve_names(p->out, p->arena, scratch)) {
+        return rw_fail_memory(p->err, "the chat template");
     }
     for (uint32_t i = 0; i < p->out->n_names; i++) {
         p->out->uses_date |= rw_str_is(names[i], "strftime_now");
@@ -454,7 +467,7 @@ rw_status rw_template_parse(struct rw_str text, struct rw_arena *arena, struct r
     if (status == RW_OK) {
         p.at = tokens;
         p.slots = rw_arena_array(&scratch, SLOTS, sizeof *p.slots);
-        status = parse_all(&p);
+        status = parse_all(&p, &scratch);
     }
     rw_arena_fini(&scratch);
     *out = status == RW_OK ? p.out : NULL;

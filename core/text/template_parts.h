@@ -80,6 +80,12 @@ enum rw_tnode_type {
     RW_TNODE_COMPARE, /* a, then args: each with op and a */
 };
 
+/* A name that a block sets and that is undefined where the block begins (template_names.c). */
+struct rw_tunset {
+    uint32_t name;
+    const struct rw_tunset *next;
+};
+
 struct rw_tnode {
     enum rw_tnode_type type;
     unsigned line;
@@ -93,7 +99,8 @@ struct rw_tnode {
     struct rw_tnode *args;
     struct rw_tnode *body;
     struct rw_tnode *other;
-    struct rw_tnode *next; /* in a list */
+    struct rw_tnode *next;         /* in a list */
+    const struct rw_tunset *unset; /* of the scope that the body is */
 };
 
 enum {
@@ -117,6 +124,7 @@ struct rw_template {
     struct rw_str *names; /* by number */
     uint32_t n_names;
     bool uses_date;
+    const struct rw_tunset *unset;
 };
 
 struct rw_tparser {
@@ -144,6 +152,10 @@ uint32_t rw_tparse_name(struct rw_tparser *p, struct rw_str name);
 bool rw_tparse_is(const struct rw_tparser *p, enum rw_ttoken_type type, const char *text);
 bool rw_tparse_skip(struct rw_tparser *p, enum rw_ttoken_type type, const char *text);
 bool rw_tparse_expect(struct rw_tparser *p, enum rw_ttoken_type type, const char *text);
+
+/* Fills every `unset` of the tree; false when the arena refuses. */
+bool rw_template_resolve_names(struct rw_template *t, struct rw_arena *arena,
+                               struct rw_arena *scratch);
 
 /* ---- one render ------------------------------------------------------------------------------ */
 

@@ -165,6 +165,9 @@ static bool set_globals(struct rw_trender *r)
             r->loop_name = i;
         }
     }
+    for (const struct rw_tunset *unset = t->unset; unset != NULL; unset = unset->next) {
+        r->globals[unset->name] = RW_TVAL_OF_UNDEFINED;
+    }
     return true;
 }
 

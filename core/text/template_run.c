@@ -32,7 +32,7 @@ static bool filter_items(struct rw_trender *r, struct rw_tscope *scope, const st
     struct rw_tval *kept = rw_arena_array(r->arena, *count + 1, sizeof *kept);
     size_t n = 0;
     for (size_t i = 0; i < *count && kept != NULL && r->status == RW_OK; i++) {
-        struct rw_tscope *inner = rw_tscope_open(r, scope);
+        struct rw_tscope *inner = rw_tscope_open(r, scope, NULL);
         if (inner != NULL) {
             rw_tscope_assign(r, inner, node->a, (*items)[i]);
             kept[n] = (*items)[i];
@@ -60,9 +60,10 @@ static enum rw_tflow run_for(struct rw_trender *r, struct rw_tscope *scope,
         return RW_TFLOW_ON;
     }
     enum rw_tflow flow = RW_TFLOW_ON;
+    bool completed = false; /* one pass to its end, which is what Jinja's else asks for */
     for (; loop->index < loop->count && flow != RW_TFLOW_BREAK && r->status == RW_OK;
          loop->index++) {
-        struct rw_tscope *inner = rw_tscope_open(r, scope);
+        struct rw_tscope *inner = rw_tscope_open(r, scope, node->unset);
         if (inner == NULL) {
             break;
         }
@@ -72,8 +73,9 @@ static enum rw_tflow run_for(struct rw_trender *r, struct rw_tscope *scope,
                           (struct rw_tval){.type = RW_TVAL_LOOP, .other = loop});
         }
         flow = rw_trun(r, inner, node->body);
+        completed = completed || flow == RW_TFLOW_ON;
     }
-    if (loop->count == 0 && node->other != NULL) {
+    if (!completed && node->other != NULL && r->status == RW_OK) {
         return rw_trun(r, scope, node->other);
     }
     return RW_TFLOW_ON;
@@ -81,15 +83,15 @@ static enum rw_tflow run_for(struct rw_trender *r, struct rw_tscope *scope,
 
 /* What the body writes, in a scope of its own. */
 static struct rw_tval capture(struct rw_trender *r, struct rw_tscope *scope,
-                              const struct rw_tnode *body)
+                              const struct rw_tnode *node)
 {
     struct rw_tbuild b;
     struct rw_tbuild *outer = r->out;
-    struct rw_tscope *inner = rw_tscope_open(r, scope);
+    struct rw_tscope *inner = rw_tscope_open(r, scope, node->unset);
     rw_tbuild_init(&b, r->arena);
     r->out = &b;
     if (inner != NULL) {
-        rw_trun(r, inner, body);
+        rw_trun(r, inner, node->body);
     }
     r->out = outer;
     return rw_trender_text(r, &b);
@@ -98,7 +100,7 @@ static struct rw_tval capture(struct rw_trender *r, struct rw_tscope *scope,
 static struct rw_tval captured_and_filtered(struct rw_trender *r, struct rw_tscope *scope,
                                             const struct rw_tnode *node)
 {
-    struct rw_tval text = capture(r, scope, node->body);
+    struct rw_tval text = capture(r, scope, node);
     r->captured = text;
     return rw_teval(r, scope, node->b);
 }
@@ -117,7 +119,7 @@ static void define_macro(struct rw_trender *r, struct rw_tscope *scope, const st
 static enum rw_tflow run_scope(struct rw_trender *r, struct rw_tscope *scope,
                                const struct rw_tnode *node)
 {
-    struct rw_tscope *inner = rw_tscope_open(r, scope);
+    struct rw_tscope *inner = rw_tscope_open(r, scope, node->unset);
     for (const struct rw_tnode *set = node->args; set != NULL && inner != NULL; set = set->next) {
         rw_tscope_assign(r, inner, set->a, rw_teval(r, scope, set->b)); /* values see the outside */
     }
@@ -144,9 +146,14 @@ static enum rw_tflow run_one(struct rw_trender *r, struct rw_tscope *scope,
     case RW_TNODE_CAPTURE:
         rw_tscope_assign(r, scope, node->a, captured_and_filtered(r, scope, node));
         return RW_TFLOW_ON;
-    case RW_TNODE_FILTERED:
-        print(r, captured_and_filtered(r, scope, node));
+    case RW_TNODE_FILTERED: {
+        struct rw_tval v = captured_and_filtered(r, scope, node);
+        if (r->status == RW_OK && v.type != RW_TVAL_STRING) { /* Jinja joins it as it is */
+            rw_trender_fail(r, "a filtered block that gives '%s'", rw_tval_type_name(v));
+        }
+        print(r, v);
         return RW_TFLOW_ON;
+    }
     case RW_TNODE_MACRO:
         define_macro(r, scope, node);
         return RW_TFLOW_ON;

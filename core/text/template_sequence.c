@@ -69,8 +69,7 @@ static struct rw_tval fold(struct rw_tfilter_args *c, struct rw_tval v, bool cas
     return v.type == RW_TVAL_STRING && !case_sensitive ? rw_tmethod_case(c->r, v, 'l') : v;
 }
 
-/* "a.b.0" of an item. */
-static struct rw_tval path_of(struct rw_tfilter_args *c, struct rw_tval v, struct rw_tval path)
+struct rw_tval rw_tsequence_path(struct rw_tfilter_args *c, struct rw_tval v, struct rw_tval path)
 {
     if (path.type != RW_TVAL_STRING) {
         return rw_trender_item(c->r, v, path);
@@ -132,7 +131,8 @@ struct rw_tval rw_tsequence_sort(struct rw_tfilter_args *c)
         return rw_trender_no_memory(c->r);
     }
     for (size_t i = 0; i < n && c->r->status == RW_OK; i++) {
-        struct rw_tval v = c->given[2] ? path_of(c, items[i], c->arg[2]) : items[i];
+        struct rw_tval v =
+            rw_tfilter_some(c, 2) ? rw_tsequence_path(c, items[i], c->arg[2]) : items[i];
         keys[i] = fold(c, v, rw_tfilter_flag(c, 1));
     }
     return c->r->status == RW_OK ? sort_by(c, items, keys, n, rw_tfilter_flag(c, 0))
@@ -196,8 +196,12 @@ struct rw_tval rw_tsequence_unique(struct rw_tfilter_args *c)
     struct rw_tval *kept = rw_arena_array(c->r->arena, n + 1, sizeof *kept);
     size_t count = 0;
     for (size_t i = 0; i < n && keys != NULL && kept != NULL && c->r->status == RW_OK; i++) {
-        struct rw_tval v = c->given[1] ? path_of(c, items[i], c->arg[1]) : items[i];
+        struct rw_tval v =
+            rw_tfilter_some(c, 1) ? rw_tsequence_path(c, items[i], c->arg[1]) : items[i];
         keys[count] = fold(c, v, rw_tfilter_flag(c, 0));
+        if (!rw_tval_hashable(v)) {
+            return rw_tfilter_fail(c);
+        }
         size_t at = 0;
         while (!rw_tval_equal(keys[at], keys[count]) && rw_trender_spend(c->r, 1)) {
             at++;
@@ -219,11 +223,11 @@ struct rw_tval rw_tsequence_extreme(struct rw_tfilter_args *c)
         (c->mode == 's' && c->given[1])) {
         return rw_trender_fail(c->r, "such arguments of min, max or sum");
     }
-    bool by_path = c->given[c->mode == 's' ? 0 : 1];
+    bool by_path = rw_tfilter_some(c, c->mode == 's' ? 0 : 1);
     struct rw_tval best_key = best;
     for (size_t i = 0; i < n && c->r->status == RW_OK; i++) {
         struct rw_tval v =
-            by_path ? path_of(c, items[i], c->arg[c->mode == 's' ? 0 : 1]) : items[i];
+            by_path ? rw_tsequence_path(c, items[i], c->arg[c->mode == 's' ? 0 : 1]) : items[i];
         if (c->mode == 's') {
             best = rw_toperator(c->r, '+', best, v);
             continue;
@@ -258,7 +262,7 @@ static struct rw_tval map_by_attribute(struct rw_tfilter_args *c, const struct r
         return rw_trender_fail(c->r, "such arguments of map");
     }
     for (size_t i = 0; i < n && c->r->status == RW_OK; i++) {
-        out[i] = path_of(c, items[i], arg[0]);
+        out[i] = rw_tsequence_path(c, items[i], arg[0]);
         out[i] = out[i].type == RW_TVAL_UNDEFINED && given[1] ? arg[1] : out[i];
     }
     return rw_trender_list_of(c->r, out, n, RW_TLIST_LAZY);
@@ -322,7 +326,8 @@ struct rw_tval rw_tsequence_choose(struct rw_tfilter_args *c)
     struct rw_tval *kept = rw_arena_array(c->r->arena, n + 1, sizeof *kept);
     size_t count = 0;
     for (size_t i = 0; i < n && kept != NULL && rw_trender_spend(c->r, 1); i++) {
-        struct rw_tval v = by_attribute ? path_of(c, items[i], c->args->value[0]) : items[i];
+        struct rw_tval v =
+            by_attribute ? rw_tsequence_path(c, items[i], c->args->value[0]) : items[i];
         bool yes = test >= 0 ? rw_ttest_call(c->r, test, v, &rest) : rw_tval_truth(v);
         kept[count] = items[i];
         count += yes == wanted;

@@ -242,3 +242,24 @@ void rw_tstr_strip(const struct rw_tstr *s, const struct rw_str *chars, bool lef
         *end = at;
     }
 }
+
+static bool is_line_end(int32_t code)
+{
+    return (code >= 0x0A && code <= 0x0D) || (code >= 0x1C && code <= 0x1E) || code == 0x85 ||
+           code == 0x2028 || code == 0x2029;
+}
+
+bool rw_tstr_line(struct rw_str text, size_t *at, size_t *end)
+{
+    bool some = *at < text.len;
+    size_t advance;
+    for (*end = *at; *end < text.len; *end += advance) {
+        if (is_line_end(rw_utf8_decode(text, *end, &advance))) {
+            bool two = text.ptr[*end] == '\r' && *end + 1 < text.len && text.ptr[*end + 1] == '\n';
+            *at = *end + (two ? 2 : advance);
+            return true;
+        }
+    }
+    *at = text.len;
+    return some;
+}

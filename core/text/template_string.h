@@ -71,5 +71,8 @@ bool rw_tstr_is_space(int32_t c);
 /* Offsets of what str.strip() leaves; `chars` NULL = white space. */
 void rw_tstr_strip(const struct rw_tstr *s, const struct rw_str *chars, bool left, bool right,
                    size_t *begin, size_t *end);
+/* The next line of str.splitlines() from *at on: it ends at *end, and *at moves behind its line
+ * break. False: there is none. */
+bool rw_tstr_line(struct rw_str text, size_t *at, size_t *end);
 
 #endif

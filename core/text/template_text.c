@@ -7,6 +7,7 @@ struct rw_tval rw_tmethod_format(struct rw_trender *r, const struct rw_tstr *s,
 {
     struct rw_tbuild b;
     size_t next = 0;
+    bool by_number = false;
     rw_tbuild_init(&b, r->arena);
     for (size_t at = 0; at < s->len && !b.failed; at++) {
         char c = s->ptr[at];
@@ -19,8 +20,9 @@ struct rw_tval rw_tmethod_format(struct rw_trender *r, const struct rw_tstr *s,
         bool numbered = behind >= '0' && behind <= '9';
         size_t index = numbered ? (size_t)(behind - '0') : next++;
         at += numbered ? 2 : 1;
-        if (c == '}' || at >= s->len || s->ptr[at] != '}' || index >= args->count ||
-            args->keyword[index].len > 0) {
+        by_number = by_number || numbered;
+        if ((by_number && next > 0) || c == '}' || at >= s->len || s->ptr[at] != '}' ||
+            index >= args->count || args->keyword[index].len > 0) {
             return rw_trender_fail(r, "format with such a field");
         }
         const char *why = rw_tval_str(&b, args->value[index]);

@@ -116,6 +116,22 @@ double rw_tval_real(struct rw_tval v)
                                     : (double)v.number;
 }
 
+long double rw_tval_exact(struct rw_tval v)
+{
+    return v.type == RW_TVAL_FLOAT  ? (long double)v.real
+           : v.type == RW_TVAL_BOOL ? (long double)v.truth
+                                    : (long double)v.number;
+}
+
+bool rw_tval_hashable(struct rw_tval v)
+{
+    bool all = v.type == RW_TVAL_TUPLE;
+    for (size_t i = 0; all && i < v.list->count; i++) {
+        all = v.list->items[i].type != RW_TVAL_TUPLE && rw_tval_hashable(v.list->items[i]);
+    }
+    return all || (v.type != RW_TVAL_TUPLE && v.type != RW_TVAL_LIST && v.type != RW_TVAL_DICT);
+}
+
 bool rw_tval_truth(struct rw_tval v)
 {
     switch (v.type) {
@@ -142,10 +158,12 @@ bool rw_tval_truth(struct rw_tval v)
 
 static bool equal(struct rw_tval a, struct rw_tval b, unsigned depth);
 
+/* Generators and views equal only themselves; a range equals a range, and no list. */
 static bool equal_lists(const struct rw_tlist *a, const struct rw_tlist *b, unsigned depth)
 {
-    if (a->count != b->count) {
-        return false;
+    bool comparable = a->kind == RW_TLIST_PLAIN || a->kind == RW_TLIST_RANGE;
+    if (a->kind != b->kind || !comparable || a->count != b->count) {
+        return a == b;
     }
     for (size_t i = 0; i < a->count; i++) {
         if (!equal(a->items[i], b->items[i], depth)) {
@@ -172,10 +190,7 @@ static bool equal_dicts(const struct rw_tdict *a, const struct rw_tdict *b, unsi
 static bool equal(struct rw_tval a, struct rw_tval b, unsigned depth)
 {
     if (rw_tval_is_number(a) && rw_tval_is_number(b)) {
-        bool whole = a.type != RW_TVAL_FLOAT && b.type != RW_TVAL_FLOAT;
-        int64_t x = a.type == RW_TVAL_BOOL ? a.truth : a.number;
-        int64_t y = b.type == RW_TVAL_BOOL ? b.truth : b.number;
-        return whole ? x == y : rw_tval_real(a) == rw_tval_real(b);
+        return rw_tval_exact(a) == rw_tval_exact(b);
     }
     if (a.type != b.type || depth > RW_TVAL_DEPTH_MAX) {
         return false;

@@ -91,6 +91,12 @@ const struct rw_tval *rw_tval_get_text(const struct rw_tdict *dict, struct rw_st
 
 bool rw_tval_is_number(struct rw_tval v); /* bool, int or float */
 double rw_tval_real(struct rw_tval v);    /* of a number */
+/* Of a number, without rounding: 64 bits of an int fit the long double of every machine we run on,
+ * and Python compares ints and floats by value. */
+long double rw_tval_exact(struct rw_tval v);
+/* Whether Python takes it as the key of a dict. Lists and dicts it does not; of tuples inside
+ * tuples and of generators we say no too, which refuses what nobody writes. */
+bool rw_tval_hashable(struct rw_tval v);
 bool rw_tval_truth(struct rw_tval v);
 /* Python's ==. Values nested deeper than RW_TVAL_DEPTH_MAX count as different. */
 bool rw_tval_equal(struct rw_tval a, struct rw_tval b);

@@ -16,7 +16,8 @@ import pytest
 
 pytest.importorskip("transformers")
 pytest.importorskip("jinja2")
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
 
 BUILD = os.environ.get("REWARDD_BUILD", "")
 DRIVER = os.environ.get("RW_TEMPLATE", os.path.join(BUILD, "tests", "rw-template") if BUILD else "")
@@ -52,6 +53,8 @@ CONTEXT = {
     "html": "<a href='x'>&\"</a>",
     "num": " 42 ",
     "thought": "<think>\nhm</think>\n\nyes</think>no",
+    "lines": "a\n\n  b\r\nc\rd\x0be\u2028f\x85g\x1ch\n",
+    "big": 2**53 + 1,
 }
 
 WHITE_SPACE = [
@@ -581,7 +584,7 @@ STATEMENTS = [
     "{% macro m() %}{% for x in xs %}{{ x }}{% if x == 1 %}{% break %}{% endif %}{% endfor %}{% endmacro %}{{ m() }}",
     "{% for x in xs %}{% macro m() %}{% break %}{% endmacro %}{% endfor %}",
 ]
-MAY_REFUSE = 40
+MAY_REFUSE = 170
 
 
 def cases():
@@ -589,6 +592,9 @@ def cases():
     for e in EXPRESSIONS:
         yield "[{{ " + e + " }}]"
     yield from STATEMENTS
+    # What a search for differences found, and what it tried in vain.
+    with open(os.path.join(HERE, "template_corners.jsonl"), encoding="utf-8") as f:
+        yield from map(json.loads, f)
 
 
 def reference(template):
