@@ -18,6 +18,7 @@ enum part {
     PART_A,
     PART_B,
     PART_WHOLE, /* replaces the tensor of its name */
+    PART_INNER, /* the same, of a layer that has factors too: peft calls it base_layer */
 };
 
 int rw_adapter_shown(struct rw_str text)
@@ -66,21 +67,27 @@ static rw_status remove_word(struct rw_adapter_maker *m, struct rw_str *name, co
     return RW_OK;
 }
 
-/* *name becomes the module of a factor, or the tensor that is replaced. */
-static rw_status classify(struct rw_adapter_maker *m, struct rw_str *name, enum part *part)
+/* Factors of other things than linear layers, and of other methods. */
+static rw_status refuse_foreign(struct rw_adapter_maker *m, struct rw_str name)
 {
     static const char *const FOREIGN[] = {
         "lora_embedding_", "lora_magnitude_vector", "lora_E",      "lora_ranknum",  "ia3_l",
         "vera_lambda",     "lora_A.bias",           "lora_B.bias", "token_adapter."};
     for (size_t i = 0; i < RW_COUNT(FOREIGN); i++) {
-        if (rw_str_find(*name, rw_str_from(FOREIGN[i]), 0) < name->len) {
+        if (rw_str_find(name, rw_str_from(FOREIGN[i]), 0) < name.len) {
             char what[200];
             snprintf(what, sizeof what,
                      "tensor \"%.*s\" is no part of a plain LoRA of linear layers",
-                     rw_adapter_shown(*name), name->ptr);
+                     rw_adapter_shown(name), name.ptr);
             return rw_adapter_refuse(m, what);
         }
     }
+    return RW_OK;
+}
+
+/* *name becomes the module of a factor, or the tensor that is replaced. */
+static rw_status classify(struct rw_adapter_maker *m, struct rw_str *name, enum part *part)
+{
     if (cut_end(name, ".lora_A.weight") || cut_end(name, ".lora_A.default.weight")) {
         *part = PART_A;
         return RW_OK;
@@ -89,8 +96,9 @@ static rw_status classify(struct rw_adapter_maker *m, struct rw_str *name, enum 
         *part = PART_B;
         return RW_OK;
     }
-    *part = PART_WHOLE;
+    size_t len = name->len;
     rw_status status = remove_word(m, name, ".base_layer");
+    *part = name->len < len ? PART_INNER : PART_WHOLE;
     if (status == RW_OK) {
         status = remove_word(m, name, ".modules_to_save.default");
     }
@@ -216,6 +224,7 @@ static rw_status replace(struct rw_adapter_maker *m, const struct rw_tensor *ten
     if (status != RW_OK) {
         return status;
     }
+    m->embedding = m->embedding || rw_str_ends(name, RW_STR("embed_tokens.weight"));
     if (old != NULL) {
         if (old->delta != NULL || old->shard == tensor->shard) {
             return rw_fail(m->err, RW_MODEL_CORRUPT, "the adapter holds \"%.*s\" twice",
@@ -236,6 +245,26 @@ static rw_status replace(struct rw_adapter_maker *m, const struct rw_tensor *ten
     return status;
 }
 
+/* peft names a tensor of a layer that has factors base_layer, and reads one under any other name
+ * only where there are none: what it would leave out is refused. */
+static rw_status check_whole(struct rw_adapter_maker *m, struct rw_str name, enum part part)
+{
+    size_t end = name.len;
+    while (end > 0 && name.ptr[end - 1] != '.') {
+        end--;
+    }
+    struct rw_str module = rw_str_slice(name, 0, end > 0 ? end - 1 : 0);
+    bool factors = find_factor(m->checkpoint, module, ".lora_A.weight") != NULL ||
+                   find_factor(m->checkpoint, module, ".lora_A.default.weight") != NULL;
+    if (factors == (part == PART_INNER)) {
+        return RW_OK;
+    }
+    rw_fail(m->err, RW_MODEL_CORRUPT, "the adapter's tensor \"%.*s\" is not where peft reads it",
+            rw_adapter_shown(name), name.ptr);
+    rw_error_hint(m->err, "load it with peft, see which keys are missing, and save it again");
+    return RW_MODEL_CORRUPT;
+}
+
 static rw_status place(struct rw_adapter_maker *m, const struct rw_tensor *tensor, enum part wanted)
 {
     enum part part;
@@ -245,11 +274,13 @@ static rw_status place(struct rw_adapter_maker *m, const struct rw_tensor *tenso
         return rw_fail_memory(m->err, "the names of the adapter");
     }
     rw_status status = classify(m, &name, &part);
-    if (status != RW_OK || (part == PART_WHOLE) != (wanted == PART_WHOLE)) {
+    bool whole = part == PART_WHOLE || part == PART_INNER;
+    if (status != RW_OK || whole != (wanted == PART_WHOLE)) {
         return status;
     }
-    if (part == PART_WHOLE) {
-        return replace(m, tensor, name);
+    if (whole) {
+        status = check_whole(m, name, part);
+        return status == RW_OK ? replace(m, tensor, name) : status;
     }
     if (part == PART_B) {
         const struct rw_checkpoint *c = m->checkpoint;
@@ -324,6 +355,9 @@ rw_status rw_adapter_attach(struct rw_checkpoint *checkpoint, const char *dir, s
     if (status == RW_OK) {
         status = open_weights(&m);
     }
+    for (size_t i = 0; i < checkpoint->factor_count && status == RW_OK; i++) {
+        status = refuse_foreign(&m, checkpoint->factors[i].name);
+    }
     /* Whole tensors first: factors are held against the tensors that stay. */
     for (size_t i = 0; i < checkpoint->factor_count && status == RW_OK; i++) {
         status = place(&m, &checkpoint->factors[i], PART_WHOLE);
@@ -332,6 +366,11 @@ rw_status rw_adapter_attach(struct rw_checkpoint *checkpoint, const char *dir, s
         status = place(&m, &checkpoint->factors[i], PART_A);
     }
     rw_arena_fini(&scratch);
+    if (status == RW_OK && m.embedding && checkpoint->task == RW_CHECKPOINT_TASK_NONE &&
+        rw_checkpoint_lookup(checkpoint, RW_STR("lm_head.weight")) == NULL) {
+        status = rw_adapter_refuse(&m, "an embedding of its own under a tied output layer, which "
+                                       "peft leaves as it was,");
+    }
     if (status == RW_OK && m.merged + m.replaced == 0) {
         status = rw_fail(err, RW_MODEL_CORRUPT, "the adapter has no tensors");
     }

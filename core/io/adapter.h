@@ -13,9 +13,9 @@
 rw_status rw_adapter_attach(struct rw_checkpoint *checkpoint, const char *dir,
                             struct rw_error *err);
 
-/* A peft key of rank_pattern or alpha_pattern against a module's path, as re.match of
- * "(.*\.)?(key)$". MODEL_UNSUPPORTED for groups, alternations and other rare syntax. */
-rw_status rw_adapter_pattern(struct rw_str key, struct rw_str module, bool *matches,
+/* A regular expression of adapter_config.json against the name of a module: the whole name, or with
+ * `suffix` also what begins behind one of its dots. MODEL_UNSUPPORTED: it is not one we read. */
+rw_status rw_adapter_pattern(struct rw_str key, struct rw_str module, bool suffix, bool *matches,
                              struct rw_error *err);
 
 #endif

@@ -201,25 +201,62 @@ static bool list_names(const struct rw_json *list, struct rw_str module)
     return false;
 }
 
-/* The number behind the first part of a path that a number follows: "model.layers.3.mlp" is 3. */
-static bool layer_of(struct rw_str module, unsigned long long *layer)
+static bool lists_itself(const struct rw_json *list, struct rw_str module)
 {
-    for (size_t begin = 0; begin < module.len;) {
-        size_t end = rw_str_find(module, RW_STR("."), begin);
-        if (rw_str_to_u64(rw_str_slice(module, begin, end), layer)) {
+    RW_JSON_EACH (name, list) {
+        if (name->type == RW_JSON_STRING && rw_str_equal(name->text, module)) {
             return true;
         }
+    }
+    return false;
+}
+
+/* The number of a layer as peft finds it: the first part of the path that is a number, has a part
+ * behind it and two before it, the nearer one called `pattern` where that is given. */
+static bool layer_of(struct rw_str module, struct rw_str pattern, unsigned long long *layer)
+{
+    struct rw_str before = {0};
+    size_t parts = 0;
+    for (size_t begin = 0; begin < module.len; parts++) {
+        size_t end = rw_str_find(module, RW_STR("."), begin);
+        struct rw_str part = rw_str_slice(module, begin, RW_MIN(end, module.len));
+        bool placed = pattern.len > 0 ? rw_str_equal(before, pattern) : parts >= 2;
+        if (placed && end < module.len && rw_str_to_u64(part, layer)) {
+            return true;
+        }
+        before = part;
         begin = end + 1;
     }
     return false;
 }
 
-static bool layer_is_listed(const struct rw_json *layers, struct rw_str module)
+static bool layer_by_patterns(const struct rw_json *patterns, struct rw_str module,
+                              unsigned long long *layer)
 {
+    if (patterns == NULL || is_neutral(patterns)) {
+        return layer_of(module, (struct rw_str){0}, layer);
+    }
+    if (patterns->type == RW_JSON_STRING) {
+        return layer_of(module, patterns->text, layer);
+    }
+    RW_JSON_EACH (pattern, patterns) {
+        if (pattern->type == RW_JSON_STRING && layer_of(module, pattern->text, layer)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool layer_is_listed(const struct rw_adapter_maker *m, struct rw_str module)
+{
+    const struct rw_json *layers = rw_json_get(m->config, "layers_to_transform");
     unsigned long long layer;
     uint64_t value;
-    if (layers == NULL || is_neutral(layers) || !layer_of(module, &layer)) {
+    if (layers == NULL || is_neutral(layers)) {
         return true;
+    }
+    if (!layer_by_patterns(rw_json_get(m->config, "layers_pattern"), module, &layer)) {
+        return false;
     }
     if (layers->type == RW_JSON_NUMBER) {
         return rw_json_u64(layers, &value) && value == layer;
@@ -232,21 +269,80 @@ static bool layer_is_listed(const struct rw_json *layers, struct rw_str module)
     return false;
 }
 
+/* Names of modules_to_save stand for the module and all inside it; peft puts no factors there. */
+static bool is_saved_whole(const struct rw_json *saved, struct rw_str module)
+{
+    RW_JSON_EACH (name, saved) {
+        struct rw_str rest = module;
+        while (name->type == RW_JSON_STRING && name->text.len > 0 && rest.len > 0) {
+            if (rw_str_starts(rest, name->text) &&
+                (rest.len == name->text.len || rest.ptr[name->text.len] == '.')) {
+                return true;
+            }
+            size_t dot = rw_str_find(rest, RW_STR("."), 0);
+            rest = rw_str_slice(rest, RW_MIN(dot + 1, rest.len), rest.len);
+        }
+    }
+    return false;
+}
+
+/* target_modules: names (what one of them ends with), a pattern, "all-linear" (of the layers; which
+ * heads it takes depends on the class, and factors of a head are refused), or none: then what peft
+ * takes for our families. */
+static rw_status is_target(struct rw_adapter_maker *m, struct rw_str module, bool *yes)
+{
+    const struct rw_json *targets = rw_json_get(m->config, "target_modules");
+    bool default_ones = targets == NULL || targets->type == RW_JSON_NULL;
+    if (default_ones) {
+        *yes = rw_str_ends(module, RW_STR(".q_proj")) || rw_str_ends(module, RW_STR(".v_proj"));
+    } else if (targets->type == RW_JSON_STRING && rw_str_is(targets->text, "all-linear")) {
+        *yes = rw_str_find(module, RW_STR("layers."), 0) < module.len;
+    } else if (targets->type == RW_JSON_STRING) {
+        return rw_adapter_pattern(targets->text, module, false, yes, m->err);
+    } else if (targets->type == RW_JSON_ARRAY) {
+        *yes = lists_itself(targets, module) ||
+               (list_names(targets, module) && layer_is_listed(m, module));
+    } else {
+        return wrong_type(m, "target_modules", "a list or a text");
+    }
+    return RW_OK;
+}
+
+static rw_status is_excluded(struct rw_adapter_maker *m, struct rw_str module, bool *yes)
+{
+    const struct rw_json *excluded = rw_json_get(m->config, "exclude_modules");
+    *yes = is_saved_whole(rw_json_get(m->config, "modules_to_save"), module);
+    if (excluded == NULL || is_neutral(excluded) || *yes) {
+        return RW_OK;
+    }
+    if (excluded->type == RW_JSON_STRING) {
+        return rw_adapter_pattern(excluded->text, module, false, yes, m->err);
+    }
+    *yes = list_names(excluded, module);
+    return excluded->type == RW_JSON_ARRAY ? RW_OK
+                                           : wrong_type(m, "exclude_modules", "a list or a text");
+}
+
 /* peft makes factors for the modules that the config targets and drops the others it finds in the
  * file, with a warning; we do not guess which of the two was meant. */
 rw_status rw_adapter_check_target(struct rw_adapter_maker *m, struct rw_str module)
 {
-    const struct rw_json *targets = rw_json_get(m->config, "target_modules");
-    const struct rw_json *excluded = rw_json_get(m->config, "exclude_modules");
-    bool listed = targets == NULL || targets->type != RW_JSON_ARRAY || list_names(targets, module);
-    bool out = excluded != NULL && excluded->type == RW_JSON_ARRAY && list_names(excluded, module);
-    if (!listed || out || !layer_is_listed(rw_json_get(m->config, "layers_to_transform"), module)) {
-        return rw_fail(m->err, RW_MODEL_CORRUPT,
-                       "the adapter has factors for %.*s, which " RW_ADAPTER_CONFIG
-                       " does not target",
-                       rw_adapter_shown(module), module.ptr);
+    bool yes = false;
+    bool out = false;
+    rw_status status = is_target(m, module, &yes);
+    if (status == RW_OK) {
+        status = is_excluded(m, module, &out);
     }
-    return RW_OK;
+    if (status == RW_OK && (!yes || out)) {
+        status =
+            rw_fail(m->err, RW_MODEL_CORRUPT,
+                    "the adapter has factors for %.*s, which " RW_ADAPTER_CONFIG " does not target",
+                    rw_adapter_shown(module), module.ptr);
+        rw_error_hint(m->err,
+                      "peft would leave them out: take the config that was saved with these "
+                      "weights, or merge the adapter with peft");
+    }
+    return status;
 }
 
 /* First pattern that matches wins; *out keeps its value when none does. */
@@ -256,7 +352,7 @@ rw_status rw_adapter_by_pattern(struct rw_adapter_maker *m, const char *key, str
     const struct rw_json *patterns = rw_json_get(m->config, key);
     RW_JSON_EACH (pattern, patterns) {
         bool matches;
-        rw_status status = rw_adapter_pattern(pattern->key, module, &matches, m->err);
+        rw_status status = rw_adapter_pattern(pattern->key, module, true, &matches, m->err);
         if (status != RW_OK) {
             return status;
         }

@@ -23,6 +23,7 @@ struct rw_adapter_maker {
     bool rslora;
     size_t merged;
     size_t replaced;
+    bool embedding; /* one of those is the embedding */
 };
 
 /* Bytes of a name to show in a message. */

@@ -48,6 +48,7 @@ static rw_status tuple_of(struct rw_pickle_machine *m, size_t count)
 static rw_status store(struct rw_pickle_machine *m, struct rw_pickle_dict *dict,
                        const struct rw_pickle_value *pair)
 {
+    dict->items++;
     if (pair[0].kind != RW_PICKLE_TEXT) {
         return RW_OK; /* no name of a tensor: numbers of an optimiser */
     }
@@ -243,8 +244,11 @@ static rw_status step(struct rw_pickle_machine *m, unsigned char op)
     case 'j':
         return numbered(m, 4, rw_pickle_memo_get);
     default:
-        return rw_fail(m->err, RW_MODEL_UNSUPPORTED,
-                       "%s: the pickle uses opcode 0x%02x, which no state_dict needs", m->name, op);
+        rw_fail(m->err, RW_MODEL_UNSUPPORTED,
+                "%s: the pickle uses opcode 0x%02x, which no state_dict needs", m->name, op);
+        rw_error_hint(m->err, "convert it where you trust it: "
+                              "safetensors.torch.save_file(torch.load(...), 'model.safetensors')");
+        return RW_MODEL_UNSUPPORTED;
     }
 }
 

@@ -152,6 +152,14 @@ static rw_status rebuild_tensor(struct rw_pickle_machine *m, const struct rw_pic
         part[3].kind != RW_PICKLE_TUPLE || part[2].tuple.count != part[3].tuple.count) {
         return rw_pickle_corrupt(m, "builds a tensor of something else");
     }
+    /* _rebuild_tensor_v2(storage, offset, size, stride, requires_grad, hooks, metadata): the last
+     * one says that the values are the negative or the conjugate of those stored. */
+    if (args->tuple.count > 6 && (part[6].kind != RW_PICKLE_DICT || part[6].dict->items > 0)) {
+        rw_fail(m->err, RW_MODEL_UNSUPPORTED,
+                "%s: a tensor is stored as the negative or conjugate of its values", m->name);
+        rw_error_hint(m->err, "save it again with .resolve_neg(), or as safetensors");
+        return RW_MODEL_UNSUPPORTED;
+    }
     struct rw_pickle_tensor *tensor = rw_arena_alloc(m->arena, sizeof *tensor);
     if (tensor == NULL) {
         return rw_pickle_no_memory(m);

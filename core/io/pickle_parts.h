@@ -61,6 +61,7 @@ struct rw_pickle_entry {
 struct rw_pickle_dict {
     struct rw_pickle_entry *first;
     struct rw_pickle_entry *last;
+    size_t items; /* set, whatever their keys */
 };
 
 /* A list of values that doubles inside the arena. */

@@ -28,14 +28,19 @@ static rw_status no_memory(const struct opening *o)
 static const struct rw_zip_member *find_pickle(struct opening *o)
 {
     static const struct rw_str PICKLE = RW_STR("/data.pkl");
+    const struct rw_zip_member *found = NULL;
     for (size_t i = 0; i < o->zip.count; i++) {
-        if (rw_str_ends(o->zip.members[i].name, PICKLE)) {
-            o->folder = o->zip.members[i].name;
-            o->folder.len -= PICKLE.len - 1;
-            return &o->zip.members[i];
+        struct rw_str name = o->zip.members[i].name;
+        if (!rw_str_ends(name, PICKLE)) {
+            continue;
         }
+        if (found != NULL) {
+            return NULL; /* torch takes one of them by a rule of its own */
+        }
+        found = &o->zip.members[i];
+        o->folder = rw_str_slice(name, 0, name.len - PICKLE.len + 1);
     }
-    return NULL;
+    return found;
 }
 
 static const struct rw_zip_member *find_member(struct opening *o, const char *what,
@@ -144,8 +149,9 @@ static rw_status load(struct opening *o)
     }
     const struct rw_zip_member *pickle = find_pickle(o);
     if (pickle == NULL || pickle->bytes > RW_PICKLE_BYTES_MAX) {
-        return rw_fail(o->err, RW_MODEL_CORRUPT, "%s: data.pkl is missing or over %d bytes",
-                       file->name, RW_PICKLE_BYTES_MAX);
+        return rw_fail(o->err, RW_MODEL_CORRUPT,
+                       "%s: data.pkl is missing, there twice, or over %d bytes", file->name,
+                       RW_PICKLE_BYTES_MAX);
     }
     char *text = rw_arena_alloc(o->scratch, (size_t)pickle->bytes);
     if (text == NULL) {

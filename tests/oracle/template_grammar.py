@@ -1,4 +1,3 @@
-# ruff: noqa: E501
 """Templates from a grammar: the constructs that public chat templates use, put together at random.
 
 `Grammar(seed).template()` is the same text for the same seed on every machine. Expressions are

@@ -139,6 +139,26 @@ CONFIGS = {
     ),
     "fan_in_fan_out": dict(target_modules=LINEARS, r=4, fan_in_fan_out=True),
     "excluded": dict(target_modules=LINEARS, r=4, exclude_modules=["o_proj"]),
+    "excluded by regex": dict(
+        target_modules="all-linear", r=4, exclude_modules=r".*\.(o|k)_proj|.*layers\.1\..*"
+    ),
+    "regex of groups": dict(
+        target_modules=r"^(?!.*\.1\.).*(?:self_attn\.[qkv]|mlp\.(?:up|down))_proj$", r=4
+    ),
+    "regex with counts": dict(target_modules=r"model\.\w{6}\.[^01]\.[a-z_]+\.\w+?_proj", r=4),
+    "patterns of groups": dict(
+        target_modules=LINEARS,
+        r=4,
+        lora_alpha=8,
+        rank_pattern={"(q|k)_proj": 6, r"model\.layers\.(0|2)\.mlp\.(up|gate)_proj": 2},
+        alpha_pattern={r"^model\.layers\.\d+\.self_attn\.v_proj": 3, "(?:up|down)_proj": 30},
+    ),
+    "layers by pattern": dict(
+        target_modules=LINEARS, r=4, layers_to_transform=[1], layers_pattern="layers"
+    ),
+    "full names": dict(
+        target_modules=["model.layers.0.self_attn.q_proj", "layers.2.mlp.up_proj"], r=4
+    ),
     "gaussian": dict(target_modules=LINEARS, r=4, init_lora_weights="gaussian"),
 }
 
@@ -238,6 +258,68 @@ def test_a_scale_that_cannot_be_read_is_no_default(tmp_path, key, value):
     done = run(folder, "--base", str(tmp_path / "base"))
     assert done.returncode != 0 and b'"raw"' not in done.stdout
     assert f"adapter_config.json: {key} is not" in done.stderr.decode()
+
+
+# config -> what peft leaves out of the saved factors of q_proj, up_proj (all layers)
+LEFT_OUT = {
+    "a narrower list": {"target_modules": ["up_proj"]},
+    "a narrower regex": {"target_modules": r".*\.up_proj"},
+    "a regex that ends early": {"target_modules": r"model\.layers\.\d+\.self_attn"},
+    "excluded": {"exclude_modules": ["q_proj"]},
+    "excluded by regex": {"exclude_modules": r".*layers\.1\.self_attn.*"},
+    "other layers": {"layers_to_transform": [0]},
+    "layers called otherwise": {"layers_to_transform": [0, 1, 2], "layers_pattern": "blocks"},
+    "saved whole": {"modules_to_save": ["score", "up_proj"]},
+    "no targets": {"target_modules": None},
+}
+
+
+@pytest.mark.parametrize("name", list(LEFT_OUT))
+def test_factors_that_peft_leaves_out_are_refused(tmp_path, name):
+    base = make_base(tmp_path / "base")
+    folder = tmp_path / "adapter"
+    config = peft.LoraConfig(task_type="SEQ_CLS", target_modules=["q_proj", "up_proj"], r=4)
+    adapt(base, folder, config)
+    config = json.loads((folder / "adapter_config.json").read_text())
+    (folder / "adapter_config.json").write_text(json.dumps(config | LEFT_OUT[name]))
+    done = run(folder, "--base", str(tmp_path / "base"))
+    assert done.returncode != 0 and b'"raw"' not in done.stdout
+    assert "does not target" in done.stderr.decode()
+
+
+@pytest.mark.parametrize(
+    "pattern", [r"(.)\1_proj", r"(?<=a)b", r"(?i)Q_PROJ", "q_proj++", "[", "(", "a{2", r"\bq", "*"]
+)
+def test_patterns_that_are_not_read_are_refused(tmp_path, pattern):
+    base = make_base(tmp_path / "base")
+    folder = tmp_path / "adapter"
+    adapt(base, folder, peft.LoraConfig(task_type="SEQ_CLS", target_modules=["q_proj"], r=4))
+    config = json.loads((folder / "adapter_config.json").read_text())
+    (folder / "adapter_config.json").write_text(json.dumps(config | {"target_modules": pattern}))
+    done = run(folder, "--base", str(tmp_path / "base"))
+    assert done.returncode != 0 and b'"raw"' not in done.stdout
+    assert "is not one we read" in done.stderr.decode()
+
+
+@pytest.mark.parametrize("change", ["outer", "inner"])
+def test_tensors_under_a_name_that_peft_does_not_read(tmp_path, change):
+    from safetensors.torch import load_file, save_file
+
+    base = make_base(tmp_path / "base")
+    folder = tmp_path / "adapter"
+    config = peft.LoraConfig(task_type="SEQ_CLS", target_modules=["q_proj"], r=4, bias="all")
+    adapt(base, folder, config)
+    path = folder / "adapter_model.safetensors"
+    old = "self_attn.q_proj.base_layer.bias"
+    new = "self_attn.q_proj.bias"
+    if change == "inner":
+        old, new = "self_attn.k_proj.bias", "self_attn.k_proj.base_layer.bias"
+    tensors = {k.replace(old, new): v for k, v in load_file(path).items()}
+    assert any(k.endswith(new) for k in tensors)
+    save_file(tensors, path, metadata={"format": "pt"})
+    done = run(folder, "--base", str(tmp_path / "base"))
+    assert done.returncode != 0 and b'"raw"' not in done.stdout
+    assert "is not where peft reads it" in done.stderr.decode()
 
 
 OTHER = {
