@@ -115,6 +115,7 @@ const struct rw_wire RW_WIRE_PREDICT = {
     .read = read_predict,
     .write = write_predict,
     .lost = RW_WIRE_LOST_FAILS,
+    .hold = true,
     .one_value = true,
     .which = RW_WIRE_OUTCOME,
 };
@@ -265,6 +266,7 @@ const struct rw_wire RW_WIRE_KSERVE = {
     .write = write_kserve,
     .write_error = write_kserve_error,
     .lost = RW_WIRE_LOST_FAILS,
+    .hold = true,
     .one_model = true,
     .which = RW_WIRE_OUTCOME,
 };

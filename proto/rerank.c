@@ -196,6 +196,7 @@ const struct rw_wire RW_WIRE_RERANK = {
     .read = read_rerank,
     .write = write_rerank,
     .lost = RW_WIRE_LOST_LEFT_OUT,
+    .hold = true,
     .one_value = true,
     .which = RW_WIRE_OUTCOME,
 };
@@ -300,6 +301,7 @@ const struct rw_wire RW_WIRE_SCORE = {
     .write = write_score,
     .write_error = rw_wire_write_error_openai,
     .lost = RW_WIRE_LOST_FAILS,
+    .hold = true,
     .one_value = true,
     .which = RW_WIRE_OUTCOME,
 };

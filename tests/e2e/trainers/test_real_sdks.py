@@ -1,4 +1,4 @@
-"""The SDKs of OpenAI, Cohere and Hugging Face."""
+"""The SDKs of OpenAI, Cohere and Hugging Face, and LiteLLM."""
 
 import importlib
 import json
@@ -202,6 +202,57 @@ def test_cohere_fails(cohere, small, proxy, status):
         assert len(client.rerank(**ask).results) == 3
     for version in ("v1", "v2"):
         note(f"cohere 7.3.1 {version}", **{f"s{status}": ends})
+
+
+# ---- LiteLLM ------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def litellm():
+    folder = shelf.folder("litellm", "1.110.2")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv(
+            "LITELLM_LOCAL_MODEL_COST_MAP", "True"
+        )  # it would fetch a list of prices
+        with shelf.importing("openai") as sdk, shelf.importing("litellm") as imports:
+            sdk.path(folder)
+            imports.path(folder)
+            yield pytest.importorskip("litellm")
+
+
+def litellm_ranks(litellm, provider, url, documents):
+    found = litellm.rerank(
+        model=f"{provider}/rewardd-orm-small", query=QUESTIONS[0], documents=documents,
+        api_base=url, api_key="none",
+    )  # fmt: skip
+    return {one["index"]: one["relevance_score"] for one in found.results}
+
+
+@pytest.mark.parametrize(("provider", "path"), [("cohere", ""), ("hosted_vllm", ""),
+                                                ("jina_ai", "/v1/rerank")])  # fmt: skip
+def test_litellm_rerank(litellm, small, proxy, provider, path):
+    found = litellm_ranks(litellm, provider, proxy.url + path, GROUP)
+    body = {"prompt": QUESTIONS[0], "traces": [{"text": t} for t in GROUP], "flags": "off"}
+    native = [r["outcome"]["reward"] for r in small.post("/v1/rewards", body)["results"]]
+    assert [found[i] for i in range(3)] == native
+    assert not any(re.search(rb'"relevance_score":null', body) for _, body in proxy.replies)
+    note("litellm 1.110.2 rerank", same_bits="3 traces, 3 providers", null="never in a reply")
+
+
+@pytest.mark.parametrize("status", STATUS)
+def test_litellm_fails(litellm, proxy, status):
+    """It tries once: so the route waits for room."""
+    proxy.plan = [status] * 10
+    with pytest.raises(Exception, match="scripted"):
+        litellm_ranks(litellm, "cohere", proxy.url, GROUP)
+    note("litellm 1.110.2 rerank", **{f"s{status}": f"raises after {len(proxy.replies)}"})
+
+
+@pytest.mark.parametrize(("kind", "bad"), LOST)
+def test_litellm_leaves_out_what_has_no_score(litellm, proxy, kind, bad):
+    found = litellm_ranks(litellm, "cohere", proxy.url, [GROUP[0], bad, GROUP[2]])
+    assert sorted(found) == [0, 2]
+    note("litellm 1.110.2 rerank", **{kind: "left out"})
 
 
 # ---- Hugging Face -------------------------------------------------------------------------------
