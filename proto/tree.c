@@ -297,7 +297,9 @@ rw_status rw_tree_want_list(const cJSON *node, const struct rw_path *path, size_
     if (*count > max) {
         rw_path_fail(path, err, RW_LIMIT_EXCEEDED, "%s has %zu entries; the limit is %zu",
                      path->name, *count, max);
-        rw_error_hint(err, "send smaller batches, or raise %s", option);
+        if (option != NULL) {
+            rw_error_hint(err, "send smaller batches, or raise %s", option);
+        }
         return RW_LIMIT_EXCEEDED;
     }
     return RW_OK;

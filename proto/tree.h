@@ -49,7 +49,7 @@ rw_status rw_tree_want_number(const cJSON *node, const struct rw_path *path, dou
 rw_status rw_tree_want_integer(const cJSON *node, const struct rw_path *path, int64_t min,
                                int64_t max, int64_t *out, struct rw_error *err);
 rw_status rw_tree_want_object(const cJSON *node, const struct rw_path *path, struct rw_error *err);
-/* A list of 1..max entries; `option` is the one that raises max. */
+/* A list of 1..max entries; `option` is the one that raises max, NULL = none. */
 rw_status rw_tree_want_list(const cJSON *node, const struct rw_path *path, size_t max,
                             const char *option, size_t *count, struct rw_error *err);
 /* Index of the text in words[n]; a "did you mean" otherwise. */

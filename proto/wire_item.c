@@ -68,6 +68,53 @@ rw_status rw_wire_conversation_text(const struct rw_wire_input *in, struct rw_st
     return rw_wire_trace_text(in, answer, path, 0, item, err);
 }
 
+rw_status rw_wire_conversation_node(const struct rw_wire_input *in, const cJSON *node,
+                                    const struct rw_path *path, struct rw_request_item *item,
+                                    struct rw_error *err)
+{
+    struct rw_str text;
+    rw_status status = rw_tree_want_text(node, path, &text, err);
+    if (status == RW_OK) {
+        status = rw_wire_conversation_text(in, text, path, item, err);
+    }
+    if (status == RW_OK) {
+        item->traces[0].hidden_texts = rw_tree_hidden(node);
+    }
+    return status;
+}
+
+rw_status rw_wire_texts(const struct rw_wire_input *in, const cJSON *root, const char *name,
+                        rw_wire_text_reader read, struct rw_request *out, struct rw_error *err)
+{
+    struct rw_path path = {NULL, name, -1};
+    const cJSON *node = cJSON_GetObjectItemCaseSensitive(root, name);
+    size_t n = 1;
+    rw_status status = RW_OK;
+    if (cJSON_IsArray(node)) {
+        status = rw_tree_want_list(node, &path, in->limits->traces_max, "--traces-max", &n, err);
+    }
+    if (status == RW_OK) {
+        status = rw_wire_items(in, n, out, err);
+    }
+    const cJSON *one = cJSON_IsArray(node) ? node->child : node;
+    for (size_t i = 0; i < n && status == RW_OK; i++) {
+        struct rw_path here = {NULL, name, cJSON_IsArray(node) ? (long)i : -1};
+        status = read(in, one, &here, &out->items[i], err);
+        one = one != NULL ? one->next : NULL;
+    }
+    return status;
+}
+
+rw_status rw_wire_document(const cJSON *node, const struct rw_path *path, struct rw_str *out,
+                           struct rw_error *err)
+{
+    struct rw_path inner = {path, "text", -1};
+    if (cJSON_IsObject(node)) {
+        return rw_tree_want_text(cJSON_GetObjectItemCaseSensitive(node, "text"), &inner, out, err);
+    }
+    return rw_tree_want_text(node, path, out, err);
+}
+
 /* ---- messages -------------------------------------------------------------------------------- */
 
 rw_status rw_wire_messages(const struct rw_wire_input *in, const cJSON *node,

@@ -25,6 +25,22 @@ rw_status rw_wire_conversation_text(const struct rw_wire_input *in, struct rw_st
                                     const struct rw_path *path, struct rw_request_item *item,
                                     struct rw_error *err);
 
+/* The same from a node that has to be a text. */
+rw_status rw_wire_conversation_node(const struct rw_wire_input *in, const cJSON *node,
+                                    const struct rw_path *path, struct rw_request_item *item,
+                                    struct rw_error *err);
+
+typedef rw_status (*rw_wire_text_reader)(const struct rw_wire_input *in, const cJSON *node,
+                                         const struct rw_path *path, struct rw_request_item *item,
+                                         struct rw_error *err);
+/* Member `name`: one text, or a list of them; each becomes an item. */
+rw_status rw_wire_texts(const struct rw_wire_input *in, const cJSON *root, const char *name,
+                        rw_wire_text_reader read, struct rw_request *out, struct rw_error *err);
+
+/* A document of a reranker: a text, or {"text"}. */
+rw_status rw_wire_document(const cJSON *node, const struct rw_path *path, struct rw_str *out,
+                           struct rw_error *err);
+
 /* A list of messages, all of them the prompt; *last gets its last message's role and content too
  * when not NULL, and is not part of the prompt then. */
 rw_status rw_wire_messages(const struct rw_wire_input *in, const cJSON *node,

@@ -95,7 +95,7 @@ static rw_status parse_messages(struct explain *e, struct rw_request_item *item)
         rw_error_prefix(&e->err, "--messages");
         return status;
     }
-    status = rw_tree_want_list(list, &path, MESSAGES_MAX, "nothing", &n, &e->err);
+    status = rw_tree_want_list(list, &path, MESSAGES_MAX, NULL, &n, &e->err);
     item->messages = rw_arena_array(&e->arena, n + 1, sizeof *item->messages);
     if (status == RW_OK && item->messages == NULL) {
         return rw_fail_memory(&e->err, "the messages");
