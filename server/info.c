@@ -1,5 +1,6 @@
 #include "server/info.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -182,6 +183,63 @@ static void write_agreement(struct rw_buf *out, const struct rw_model_agreement 
     rw_emit_close(out, '}');
 }
 
+static void write_figure(struct rw_buf *out, const char *name, double value)
+{
+    rw_emit_name(out, name);
+    if (isfinite(value)) {
+        rw_emit_double(out, value);
+    } else {
+        rw_emit_raw(out, "null");
+    }
+}
+
+static void write_verdict(struct rw_buf *out, const struct rw_audit_note_verdict *v)
+{
+    rw_emit_open(out, '{');
+    rw_emit_text_field(out, "property", v->property);
+    rw_emit_text_field(out, "means", v->means);
+    rw_emit_text_field(out, "verdict", v->verdict);
+    rw_emit_text_field(out, "sentence", v->sentence);
+    rw_emit_text_field(out, "rule", v->rule);
+    rw_emit_text_field(out, "intervention", v->intervention);
+    rw_emit_text_field(out, "figure", v->figure);
+    write_figure(out, "value", v->value);
+    write_figure(out, "low", v->low);
+    write_figure(out, "high", v->high);
+    write_figure(out, "no", v->no);
+    write_figure(out, "yes", v->yes);
+    rw_emit_unsigned_field(out, "traces", v->traces);
+    rw_emit_close(out, '}');
+}
+
+/* What `rewardd audit --save` left in the folder. Verdicts about other weights are told as that:
+ * the digest says whose they are. */
+static void write_audit(struct rw_buf *out, const struct rw_audit_note *note)
+{
+    enum rw_audit_note_state state = note != NULL ? note->state : RW_AUDIT_NOTE_NONE;
+    bool known = state == RW_AUDIT_NOTE_CURRENT || state == RW_AUDIT_NOTE_OTHER_WEIGHTS;
+    rw_emit_name(out, "audit");
+    rw_emit_open(out, '{');
+    rw_emit_text_field(out, "state", rw_audit_note_state_name(state));
+    rw_emit_text_field(out, "problem",
+                       state == RW_AUDIT_NOTE_UNREADABLE ? note->error.message : NULL);
+    if (known) {
+        rw_emit_text_field(out, "digest", note->digest);
+        rw_emit_text_field(out, "dtype", note->dtype);
+        rw_emit_text_field(out, "rewardd", note->rewardd);
+        rw_emit_text_field(out, "traces_file", note->traces_file);
+        rw_emit_unsigned_field(out, "traces", note->traces);
+        rw_emit_unsigned_field(out, "questions", note->questions);
+    }
+    rw_emit_name(out, "verdicts");
+    rw_emit_open(out, '[');
+    for (size_t i = 0; known && i < note->n; i++) {
+        write_verdict(out, &note->verdict[i]);
+    }
+    rw_emit_close(out, ']');
+    rw_emit_close(out, '}');
+}
+
 /* How a text becomes its steps, and what its prompt has a place for. */
 static void write_layout(struct rw_buf *out, const struct rw_model_info *info)
 {
@@ -208,7 +266,7 @@ static void write_layout(struct rw_buf *out, const struct rw_model_info *info)
 }
 
 static void write_model(struct rw_buf *out, const struct rw_model_info *info,
-                        const struct rw_bank_slot *slot)
+                        const struct rw_bank_slot *slot, const struct rw_audit_note *audit)
 {
     static const char *const LANGUAGE[] = {
         [RW_LANGUAGE_NONE] = "none",
@@ -235,6 +293,7 @@ static void write_model(struct rw_buf *out, const struct rw_model_info *info,
     rw_emit_unsigned_field(out, "golden_vectors", info->golden_vectors);
     write_agreement(out, &info->agreement);
     write_calibration(out, slot);
+    write_audit(out, audit);
     rw_emit_double_field(out, "load_ms", info->load_ms);
     rw_emit_close(out, '}');
 }
@@ -251,7 +310,8 @@ void rw_info_models(struct rw_service *service, struct rw_exchange *ex)
     rw_emit_open(&out, '[');
     for (size_t i = 0; i < n; i++) {
         write_model(&out, rw_model_info(model[i]),
-                    rw_bridge_bank_slot(service->scoring.bridge, model[i]));
+                    rw_bridge_bank_slot(service->scoring.bridge, model[i]),
+                    rw_bridge_audit(service->scoring.bridge, model[i]));
     }
     rw_emit_close(&out, ']');
     rw_emit_close(&out, '}');

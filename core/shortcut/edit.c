@@ -4,15 +4,6 @@
 #include "core/base/util.h"
 #include "core/shortcut/edit_text.h"
 
-static const char *const FILLER[] = {
-    "Let me think about this carefully.",
-    "This is an interesting problem.",
-    "Let's double check that.",
-    "We are making good progress.",
-    "Okay, that looks right.",
-    "Now we continue with the next part.",
-};
-
 static rw_status cannot(struct rw_error *err, const char *why)
 {
     return rw_fail(err, RW_NOT_FOUND, "the edit cannot be made: %s", why);
@@ -202,25 +193,6 @@ rw_status rw_edit_repeat(struct rw_steps in, struct rw_arena *arena, struct rw_s
         }
     }
     *out = (struct rw_steps){steps, n};
-    return RW_OK;
-}
-
-rw_status rw_edit_pad(struct rw_steps in, uint64_t seed, struct rw_arena *arena,
-                      struct rw_steps *out, struct rw_error *err)
-{
-    if (in.n == 0) {
-        return cannot(err, "there is no step");
-    }
-    struct rw_str *steps = copy_steps(in, in.n, arena);
-    if (steps == NULL) {
-        return rw_fail_memory(err, "an edited trace");
-    }
-    for (size_t i = 0; i < in.n; i++) {
-        size_t k = (size_t)(next_random(&seed) % (RW_COUNT(FILLER)));
-        steps[2 * i] = in.steps[i];
-        steps[2 * i + 1] = rw_str_from(FILLER[k]);
-    }
-    *out = (struct rw_steps){steps, 2 * in.n};
     return RW_OK;
 }
 

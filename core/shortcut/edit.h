@@ -33,9 +33,6 @@ rw_status rw_edit_shuffle(struct rw_steps in, uint64_t seed, struct rw_arena *ar
 /* Every second step is said twice. */
 rw_status rw_edit_repeat(struct rw_steps in, struct rw_arena *arena, struct rw_steps *out,
                          struct rw_error *err);
-/* A filler step ("Let me think about this carefully.") behind every step. */
-rw_status rw_edit_pad(struct rw_steps in, uint64_t seed, struct rw_arena *arena,
-                      struct rw_steps *out, struct rw_error *err);
 /* One step: "The answer is A." */
 rw_status rw_edit_answer_only(struct rw_str answer, struct rw_arena *arena, struct rw_steps *out,
                               struct rw_error *err);

@@ -1,28 +1,13 @@
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/base/alloc.h"
 #include "server/commands/audit.h"
 
-/* Where a verdict changes. They are conventions, printed with the report. */
-static const double READS =
-    0.90; /* falls on this share or more: the model reads what was changed */
-static const double BLIND = 0.60;  /* falls on no more than this: hardly better than a coin */
-static const double MOVES = 0.02;  /* a reward that moves less has not moved */
-static const double ACCEPTS = 0.5; /* share of bare answers still accepted */
-
 const char *rw_audit_head_name(enum rw_audit_head head)
 {
     return head == RW_AUDIT_PROCESS ? "process" : "outcome";
-}
-
-const char *rw_audit_property_name(enum rw_audit_property_id id)
-{
-    static const char *const NAME[] = {"question-blind", "number-blind",  "order-blind",
-                                       "length-loving",  "format-loving", "answer-loving"};
-    return NAME[id];
 }
 
 const char *rw_audit_grade_name(enum rw_audit_grade grade)
@@ -201,108 +186,4 @@ rw_status rw_audit_effect(const struct rw_audit_value *before, const struct rw_a
     rw_status status = n_groups > 0 ? bootstrap(sums, n_groups, to, err) : RW_OK;
     rw_free(sums);
     return status;
-}
-
-/* ---- verdicts -------------------------------------------------------------------------------- */
-
-static double percent(double share)
-{
-    return 100 * share;
-}
-
-static bool enough(const struct rw_audit_effect *e)
-{
-    return e->n >= RW_AUDIT_N_MIN;
-}
-
-/* Should fall: does it? */
-static void judge_blind(const struct rw_audit_effect *e, const char *what,
-                        struct rw_audit_verdict *out)
-{
-    out->grade = !enough(e)               ? RW_AUDIT_UNKNOWN
-                 : e->falls.low >= READS  ? RW_AUDIT_NO
-                 : e->falls.high <= BLIND ? RW_AUDIT_YES
-                                          : RW_AUDIT_PARTLY;
-    if (out->grade == RW_AUDIT_UNKNOWN) {
-        snprintf(out->sentence, sizeof out->sentence,
-                 "Only %zu traces could be edited: no verdict.", e->n);
-        return;
-    }
-    snprintf(out->sentence, sizeof out->sentence,
-             "%s, the reward falls on %.0f %% of the traces [%.0f, %.0f] (a coin: 50 %%); of the "
-             "traces it accepted it still accepts %.0f %%.",
-             what, percent(e->falls.value), percent(e->falls.low), percent(e->falls.high),
-             e->n_kept > 0 ? percent(e->kept.value) : 0.0);
-}
-
-static enum rw_audit_grade grade_move(const struct rw_audit_interval *delta, int loves)
-{
-    double low = loves > 0 ? delta->low : -delta->high;
-    double high = loves > 0 ? delta->high : -delta->low;
-    return low > MOVES ? RW_AUDIT_YES : high <= MOVES ? RW_AUDIT_NO : RW_AUDIT_PARTLY;
-}
-
-/* loves +1: a rise is the flaw; -1: a fall is. */
-static void judge_love(const struct rw_audit_effect *e, int loves, const char *what,
-                       struct rw_audit_verdict *out)
-{
-    if (!enough(e)) {
-        out->grade = RW_AUDIT_UNKNOWN;
-        snprintf(out->sentence, sizeof out->sentence,
-                 "Only %zu traces could be edited: no verdict.", e->n);
-        return;
-    }
-    out->grade = grade_move(&e->delta, loves);
-    snprintf(out->sentence, sizeof out->sentence,
-             "%s moves the mean reward by %+.3f [%+.3f, %+.3f], from %.3f to %.3f.", what,
-             e->delta.value, e->delta.low, e->delta.high, e->before.value, e->after.value);
-}
-
-static void judge_answer(const struct rw_audit_effect *e, struct rw_audit_verdict *out)
-{
-    if (e->n_kept < RW_AUDIT_N_MIN) {
-        out->grade = RW_AUDIT_UNKNOWN;
-        snprintf(out->sentence, sizeof out->sentence,
-                 "Only %zu accepted traces state an answer: no verdict.", e->n_kept);
-        return;
-    }
-    out->grade = e->kept.low > ACCEPTS      ? RW_AUDIT_YES
-                 : e->kept.high < 1 - READS ? RW_AUDIT_NO
-                                            : RW_AUDIT_PARTLY;
-    snprintf(out->sentence, sizeof out->sentence,
-             "Of the accepted traces, %.0f %% [%.0f, %.0f] are still accepted when nothing but the "
-             "answer is left.",
-             percent(e->kept.value), percent(e->kept.low), percent(e->kept.high));
-}
-
-static const struct rw_audit_effect *worse(const struct rw_audit_effect *a,
-                                           const struct rw_audit_effect *b)
-{
-    return !enough(b) || (enough(a) && a->delta.value >= b->delta.value) ? a : b;
-}
-
-void rw_audit_judge(struct rw_audit *audit)
-{
-    for (int h = 0; h < RW_AUDIT_HEADS; h++) {
-        struct rw_audit_verdict *v = audit->verdict[h];
-        const struct rw_audit_effect *e[RW_AUDIT_EDITS];
-        for (int i = 0; i < RW_AUDIT_EDITS; i++) {
-            e[i] = &audit->effect[i][h];
-        }
-        judge_blind(e[RW_AUDIT_QUESTION_SWAPPED], "With the question of another trace",
-                    &v[RW_AUDIT_QUESTION_BLIND]);
-        judge_blind(e[RW_AUDIT_STEP_NUMBER], "With one wrong number in one step",
-                    &v[RW_AUDIT_NUMBER_BLIND]);
-        judge_blind(e[RW_AUDIT_STEPS_SHUFFLED], "With the steps in another order",
-                    &v[RW_AUDIT_ORDER_BLIND]);
-        const struct rw_audit_effect *longer =
-            worse(e[RW_AUDIT_STEPS_PADDED], e[RW_AUDIT_STEPS_REPEATED]);
-        judge_love(longer, 1,
-                   longer == e[RW_AUDIT_STEPS_PADDED] ? "Padding with filler steps"
-                                                      : "Repeating every second step",
-                   &v[RW_AUDIT_LENGTH_LOVING]);
-        judge_love(e[RW_AUDIT_FORMAT_STRIPPED], -1, "Removing markdown, LaTeX and filler",
-                   &v[RW_AUDIT_FORMAT_LOVING]);
-        judge_answer(e[RW_AUDIT_ANSWER_ONLY], &v[RW_AUDIT_ANSWER_LOVING]);
-    }
 }

@@ -1,33 +1,34 @@
 /* `rewardd audit`: edits clean traces, scores them again, and says how the rewards moved. */
 #include <errno.h>
 #include <limits.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "core/base/alloc.h"
-#include "core/base/hash.h"
 #include "core/base/util.h"
-#include "proto/emit.h"
+#include "core/probe/audit_note.h"
 #include "server/commands/arguments.h"
 #include "server/commands/audit.h"
+#include "server/commands/audit_fail.h"
 #include "server/commands/command.h"
 
 enum {
     TRACES_DEFAULT = 400,
-    SCRATCH_BYTES = 1 << 30, /* one intervention on all traces */
     REPORT_BYTES_MAX = 8 << 20,
     VALUES_BYTES_MAX = 512 << 20,
-    PATH_BYTES_MAX = 4096,
+    PATH_BYTES_MAX = RW_MODEL_DIR_MAX + 64,
+    EXIT_FLAWED = 3, /* a verdict that --fail-on names */
 };
 
 struct auditing {
-    struct rw_offline_set set;
-    uint32_t *group; /* number of each trace's question */
-    struct rw_audit_value *before[RW_AUDIT_HEADS];
-    struct rw_audit_value *after[RW_AUDIT_EDITS][RW_AUDIT_HEADS];
-    struct rw_audit audit;
+    struct rw_offline_set set; /* what was asked; each audit reads into a copy of it */
+    const char *against;       /* a second process model */
+    const char *against_outcome;
+    const char *fail_on;
+    const char *save;
+    struct rw_audit_fail fail;
+    struct rw_audit audit[2];
+    size_t n; /* audits */
     struct rw_error err;
 };
 
@@ -36,270 +37,104 @@ static rw_status no_memory(struct auditing *a)
     return rw_fail(&a->err, RW_NO_MEMORY, "no memory left; use --max");
 }
 
-/* ---- rewards --------------------------------------------------------------------------------- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
-static void read_values(const struct rw_offline_score *score, struct rw_audit_value *process,
-                        struct rw_audit_value *outcome)
+static rw_status write_file(struct auditing *a, const char *dir, const char *name,
+                            const struct rw_buf *text)
 {
-    *process = (struct rw_audit_value){0};
-    *outcome = (struct rw_audit_value){0};
-    if (score->status != RW_OK) {
-        return;
+    char path[PATH_BYTES_MAX];
+    if ((size_t)snprintf(path, sizeof path, "%s%s", dir, name) >= sizeof path) {
+        return rw_fail(&a->err, RW_LIMIT_EXCEEDED, "the path is too long");
     }
-    if (score->has_outcome) {
-        *outcome = (struct rw_audit_value){true, (double)score->outcome.reward,
-                                           (double)score->outcome.raw};
-    }
-    for (size_t i = 0; score->scores != NULL && i < score->sample->n_steps; i++) {
-        const struct rw_score *s = &score->scores[i];
-        if (!process->known || (double)s->raw < process->raw) {
-            *process = (struct rw_audit_value){true, (double)s->reward, (double)s->raw};
-        }
-    }
+    return text->failed ? no_memory(a) : rw_offline_write(path, rw_buf_str(text), &a->err);
 }
-
-static void count_bin(const struct rw_audit_value *value, uint32_t bins[RW_AUDIT_BINS])
-{
-    if (value->known) {
-        int bin = (int)(value->reward * RW_AUDIT_BINS);
-        bins[bin < RW_AUDIT_BINS ? bin : RW_AUDIT_BINS - 1]++;
-    }
-}
-
-/* Scores those of samples[n] that exist; values of the others stay unknown. */
-static rw_status score(struct auditing *a, const struct rw_sample *samples, const bool *exists,
-                       struct rw_arena *scratch, struct rw_audit_value *const values[])
-{
-    const struct rw_offline_work work = {.tier = RW_FLAG_FREE};
-    struct rw_offline_score *scores = rw_arena_array(scratch, a->set.n, sizeof *scores);
-    size_t n = 0;
-    if (scores == NULL) {
-        return no_memory(a);
-    }
-    for (size_t i = 0; i < a->set.n; i++) {
-        if (exists[i]) {
-            scores[n++].sample = &samples[i];
-        }
-    }
-    rw_status status = rw_offline_score(a->set.offline, &work, scores, n, scratch, &a->err);
-    n = 0;
-    for (size_t i = 0; status == RW_OK && i < a->set.n; i++) {
-        values[RW_AUDIT_PROCESS][i].known = values[RW_AUDIT_OUTCOME][i].known = false;
-        if (exists[i]) {
-            read_values(&scores[n++], &values[RW_AUDIT_PROCESS][i], &values[RW_AUDIT_OUTCOME][i]);
-        }
-    }
-    return status;
-}
-
-/* ---- interventions --------------------------------------------------------------------------- */
-
-/* A trace of another question, half the file away. */
-static const struct rw_sample *other_sample(const struct auditing *a, size_t i)
-{
-    for (size_t k = 0; k < a->set.n; k++) {
-        const struct rw_sample *other = &a->set.sample[(i + a->set.n / 2 + k) % a->set.n];
-        if (!rw_str_equal(other->prompt, a->set.sample[i].prompt)) {
-            return other;
-        }
-    }
-    return &a->set.sample[i];
-}
-
-static rw_status measure(struct auditing *a, int edit)
-{
-    for (int h = 0; h < RW_AUDIT_HEADS; h++) {
-        for (size_t i = 0; i < a->set.n; i++) {
-            if (a->before[h][i].known) {
-                count_bin(&a->after[edit][h][i], a->audit.after[edit][h]);
-            }
-        }
-        rw_status status =
-            rw_audit_effect(a->before[h], a->after[edit][h], a->group, a->set.n,
-                            a->audit.n_questions, &a->audit.effect[edit][h], &a->err);
-        if (status != RW_OK) {
-            return status;
-        }
-    }
-    return RW_OK;
-}
-
-static rw_status intervene(struct auditing *a, enum rw_audit_edit_id edit, struct rw_arena *scratch)
-{
-    struct rw_sample *samples = rw_arena_array(scratch, a->set.n, sizeof *samples);
-    bool *exists = rw_arena_array(scratch, a->set.n, sizeof *exists);
-    rw_status status = samples == NULL || exists == NULL ? no_memory(a) : RW_OK;
-    for (size_t i = 0; status == RW_OK && i < a->set.n; i++) {
-        bool known = a->before[RW_AUDIT_PROCESS][i].known || a->before[RW_AUDIT_OUTCOME][i].known;
-        if (known) {
-            rw_status made =
-                rw_audit_edit(edit, &a->set.sample[i], other_sample(a, i),
-                              i * UINT64_C(0x9E3779B97F4A7C15) + 1, scratch, &samples[i], &a->err);
-            exists[i] = made == RW_OK;
-            status = made == RW_NOT_FOUND ? RW_OK : made;
-        }
-    }
-    if (status == RW_OK) {
-        status = score(a, samples, exists, scratch, a->after[edit]);
-    }
-    return status == RW_OK ? measure(a, (int)edit) : status;
-}
-
-static rw_status score_clean(struct auditing *a)
-{
-    struct rw_arena scratch;
-    rw_arena_init(&scratch, SCRATCH_BYTES);
-    bool *exists = rw_arena_array(&scratch, a->set.n, sizeof *exists);
-    if (exists != NULL) {
-        memset(exists, 1, a->set.n * sizeof *exists);
-    }
-    rw_status status =
-        exists != NULL ? score(a, a->set.sample, exists, &scratch, a->before) : no_memory(a);
-    rw_arena_fini(&scratch);
-    for (size_t i = 0; status == RW_OK && i < a->set.n; i++) {
-        bool lost = true;
-        for (int h = 0; h < RW_AUDIT_HEADS; h++) {
-            count_bin(&a->before[h][i], a->audit.before[h]);
-            lost = lost && !a->before[h][i].known;
-        }
-        a->audit.n_failed += lost ? 1 : 0;
-    }
-    if (status == RW_OK && a->audit.n_failed == a->set.n) {
-        return rw_fail(&a->err, RW_INVALID_REQUEST, "none of the %zu traces could be scored",
-                       a->set.n);
-    }
-    return status;
-}
-
-/* Quadratic in the questions of a file of a few thousand traces; hashes first. */
-static rw_status number_questions(struct auditing *a)
-{
-    uint64_t *hash = rw_arena_array(&a->set.arena, a->set.n, sizeof *hash);
-    a->group = rw_arena_array(&a->set.arena, a->set.n, sizeof *a->group);
-    if (hash == NULL || a->group == NULL) {
-        return no_memory(a);
-    }
-    for (size_t i = 0; i < a->set.n; i++) {
-        hash[i] = rw_hash64(a->set.sample[i].prompt.ptr, a->set.sample[i].prompt.len, 0);
-        size_t k = 0;
-        while (k < i && (hash[k] != hash[i] ||
-                         !rw_str_equal(a->set.sample[k].prompt, a->set.sample[i].prompt))) {
-            k++;
-        }
-        a->group[i] = k < i ? a->group[k] : (uint32_t)a->audit.n_questions++;
-    }
-    return RW_OK;
-}
-
-static rw_status run(struct auditing *a)
-{
-    rw_status status = number_questions(a);
-    for (int h = 0; status == RW_OK && h < RW_AUDIT_HEADS; h++) {
-        a->before[h] = rw_arena_array(&a->set.arena, a->set.n, sizeof *a->before[h]);
-        status = a->before[h] != NULL ? RW_OK : no_memory(a);
-        for (int e = 0; status == RW_OK && e < RW_AUDIT_EDITS; e++) {
-            a->after[e][h] = rw_arena_array(&a->set.arena, a->set.n, sizeof *a->after[e][h]);
-            status = a->after[e][h] != NULL ? RW_OK : no_memory(a);
-        }
-    }
-    if (status == RW_OK) {
-        status = score_clean(a);
-    }
-    for (int edit = 0; status == RW_OK && edit < RW_AUDIT_EDITS; edit++) {
-        struct rw_arena scratch;
-        fprintf(stderr, "\r%2d of %d interventions: %-20s", edit + 1, RW_AUDIT_EDITS,
-                RW_AUDIT_EDIT[edit].name);
-        rw_arena_init(&scratch, SCRATCH_BYTES);
-        status = intervene(a, (enum rw_audit_edit_id)edit, &scratch);
-        rw_arena_fini(&scratch);
-    }
-    fputc('\n', stderr);
-    if (status == RW_OK) {
-        rw_audit_judge(&a->audit);
-    }
-    return status;
-}
-
-/* ---- the report ------------------------------------------------------------------------------ */
 
 static rw_status write_report(struct auditing *a, const char *name,
-                              void (*writer)(const struct rw_audit *, struct rw_buf *))
+                              void (*writer)(const struct rw_audit *, const struct rw_audit *,
+                                             struct rw_buf *))
 {
-    char path[PATH_BYTES_MAX];
     struct rw_buf out;
-    if ((size_t)snprintf(path, sizeof path, "%s/%s", a->set.out, name) >= sizeof path) {
-        return rw_fail(&a->err, RW_LIMIT_EXCEEDED, "the path is too long");
-    }
     rw_buf_init(&out, REPORT_BYTES_MAX);
-    writer(&a->audit, &out);
-    rw_status status =
-        out.failed ? no_memory(a) : rw_offline_write(path, rw_buf_str(&out), &a->err);
+    writer(&a->audit[0], a->n > 1 ? &a->audit[1] : NULL, &out);
+    rw_status status = write_file(a, a->set.out, name, &out);
     rw_buf_fini(&out);
     return status;
 }
 
-static void write_value(struct rw_buf *out, const char *name, const struct rw_audit_value *value)
-{
-    if (value->known) {
-        rw_emit_name(out, name);
-        rw_emit_open(out, '[');
-        rw_emit_double(out, value->reward);
-        rw_emit_double(out, value->raw);
-        rw_emit_close(out, ']');
-    }
-}
-
-/* [reward, raw] of every trace before and after every edit, for whoever wants other statistics. */
-static rw_status write_values(struct auditing *a)
+/* In the model's folder, or beside it where the folder is not to be written to. */
+static rw_status save_notes(struct auditing *a, const struct rw_audit *audit)
 {
     char path[PATH_BYTES_MAX];
-    struct rw_buf out;
-    if ((size_t)snprintf(path, sizeof path, "%s/values.jsonl", a->set.out) >= sizeof path) {
-        return rw_fail(&a->err, RW_LIMIT_EXCEEDED, "the path is too long");
-    }
-    rw_buf_init(&out, VALUES_BYTES_MAX);
-    for (size_t i = 0; i < a->set.n; i++) {
-        rw_emit_open(&out, '{');
-        rw_emit_unsigned_field(&out, "question", a->group[i]);
-        for (int h = 0; h < RW_AUDIT_HEADS; h++) {
-            rw_emit_name(&out, rw_audit_head_name((enum rw_audit_head)h));
-            rw_emit_open(&out, '{');
-            write_value(&out, "clean", &a->before[h][i]);
-            for (int e = 0; e < RW_AUDIT_EDITS; e++) {
-                write_value(&out, RW_AUDIT_EDIT[e].name, &a->after[e][h][i]);
+    bool beside = strcmp(a->save, "beside") == 0;
+    rw_status status = RW_OK;
+    for (int h = 0; status == RW_OK && h < RW_AUDIT_HEADS; h++) {
+        if (audit->model[h].present) {
+            struct rw_buf out;
+            rw_buf_init(&out, REPORT_BYTES_MAX);
+            rw_audit_note_json(audit, (enum rw_audit_head)h, &out);
+            status = rw_audit_note_path(audit->model[h].dir, beside, path, sizeof path, &a->err);
+            status = status == RW_OK ? write_file(a, path, "", &out) : status;
+            if (status == RW_OK) {
+                printf("saved: %s\n", path);
             }
-            rw_emit_close(&out, '}');
+            rw_buf_fini(&out);
         }
-        rw_emit_close(&out, '}');
-        rw_buf_append_char(&out, '\n');
     }
-    rw_status status =
-        out.failed ? no_memory(a) : rw_offline_write(path, rw_buf_str(&out), &a->err);
-    rw_buf_fini(&out);
     return status;
+}
+
+/* ---- the audits ------------------------------------------------------------------------------ */
+
+static rw_status audit_one(struct auditing *a, const char *model, const char *outcome)
+{
+    static const char *const VALUES[] = {"/values.jsonl", "/values-against.jsonl"};
+    struct rw_offline_set set = a->set;
+    struct rw_audit *audit = &a->audit[a->n];
+    struct rw_buf values;
+    set.model = model;
+    set.outcome = outcome;
+    rw_arena_init(&set.arena, INT_MAX);
+    rw_buf_init(&values, VALUES_BYTES_MAX);
+    rw_status status = rw_offline_begin(&set, &a->err);
+    audit->file = a->set.traces;
+    if (status == RW_OK) {
+        status = rw_audit_run(&set, audit, &values, &a->err);
+    }
+    if (status == RW_OK) {
+        status = write_file(a, a->set.out, VALUES[a->n], &values);
+        a->n++;
+    }
+    rw_buf_fini(&values);
+    rw_offline_end(&set);
+    return status;
+}
+
+static void print_verdicts(const struct rw_audit *audit)
+{
+    for (int h = 0; h < RW_AUDIT_HEADS; h++) {
+        for (int p = 0; audit->model[h].present && p < RW_AUDIT_PROPERTIES; p++) {
+            const struct rw_audit_verdict *v = &audit->verdict[h][p];
+            printf("%s  %-15s %-8s %s\n%*sRule: %s.\n", audit->model[h].name,
+                   rw_audit_property_name((enum rw_audit_property_id)p),
+                   rw_audit_grade_name(v->grade), v->sentence,
+                   (int)strlen(audit->model[h].name) + 27, "", v->rule);
+        }
+    }
 }
 
 static rw_status report(struct auditing *a)
 {
-    if (mkdir(a->set.out, 0777) != 0 && errno != EEXIST) {
-        return rw_fail(&a->err, RW_IO, "%s: %s", a->set.out, strerror(errno));
-    }
-    rw_status status = write_report(a, "audit.json", rw_audit_json);
+    rw_status status = write_report(a, "/audit.json", rw_audit_json);
     if (status == RW_OK) {
-        status = write_report(a, "audit.md", rw_audit_markdown);
+        status = write_report(a, "/audit.md", rw_audit_markdown);
     }
     if (status == RW_OK) {
-        status = write_report(a, "audit.html", rw_audit_html);
+        status = write_report(a, "/audit.html", rw_audit_html);
     }
-    if (status == RW_OK) {
-        status = write_values(a);
-    }
-    for (int h = 0; status == RW_OK && h < RW_AUDIT_HEADS; h++) {
-        for (int p = 0; a->audit.model[h] != NULL && p < RW_AUDIT_PROPERTIES; p++) {
-            const struct rw_audit_verdict *v = &a->audit.verdict[h][p];
-            printf("%s  %-15s %-8s %s\n", rw_audit_head_name((enum rw_audit_head)h),
-                   rw_audit_property_name((enum rw_audit_property_id)p),
-                   rw_audit_grade_name(v->grade), v->sentence);
+    for (size_t i = 0; status == RW_OK && i < a->n; i++) {
+        print_verdicts(&a->audit[i]);
+        if (a->save != NULL) {
+            status = save_notes(a, &a->audit[i]);
         }
     }
     if (status == RW_OK) {
@@ -308,23 +143,62 @@ static rw_status report(struct auditing *a)
     return status;
 }
 
-static rw_status audit(struct auditing *a)
+static rw_status check(struct auditing *a)
 {
     if ((a->set.model == NULL && a->set.outcome == NULL) || a->set.traces == NULL ||
         a->set.out == NULL) {
         return rw_fail(&a->err, RW_CONFIG, "--model or --outcome, --traces and --out are needed");
     }
-    rw_status status = rw_offline_begin(&a->set, &a->err);
-    if (status != RW_OK) {
-        return status;
+    if (a->save != NULL && strcmp(a->save, "folder") != 0 && strcmp(a->save, "beside") != 0) {
+        return rw_fail(&a->err, RW_CONFIG, "--save: \"%s\" is neither folder nor beside", a->save);
     }
-    a->audit.file = a->set.traces;
-    a->audit.n_traces = a->set.n;
-    a->audit.model[RW_AUDIT_PROCESS] = rw_offline_process(a->set.offline);
-    a->audit.model[RW_AUDIT_OUTCOME] = rw_offline_outcome(a->set.offline);
-    status = run(a);
+    rw_status status = rw_audit_fail_parse(a->fail_on, &a->fail, &a->err);
+    if (status == RW_OK && mkdir(a->set.out, 0777) != 0 && errno != EEXIST) {
+        return rw_fail(&a->err, RW_IO, "%s: %s", a->set.out, strerror(errno));
+    }
+    return status;
+}
+
+static rw_status audit(struct auditing *a)
+{
+    rw_status status = check(a);
+    if (status == RW_OK) {
+        status = audit_one(a, a->set.model, a->set.outcome);
+    }
+    if (status == RW_OK && (a->against != NULL || a->against_outcome != NULL)) {
+        status = audit_one(a, a->against, a->against_outcome);
+    }
     return status == RW_OK ? report(a) : status;
 }
+
+/* How many verdicts --fail-on names; each is printed. */
+static size_t count_flaws(const struct auditing *a)
+{
+    size_t flaws = 0;
+    for (size_t i = 0; i < a->n; i++) {
+        for (int h = 0; h < RW_AUDIT_HEADS; h++) {
+            for (int p = 0; a->audit[i].model[h].present && p < RW_AUDIT_PROPERTIES; p++) {
+                enum rw_audit_grade grade = a->audit[i].verdict[h][p].grade;
+                if (rw_audit_fail_matches(&a->fail, (enum rw_audit_property_id)p, grade)) {
+                    fprintf(stderr, "fails: %s is %s: %s\n", a->audit[i].model[h].name,
+                            rw_audit_property_name((enum rw_audit_property_id)p),
+                            rw_audit_grade_name(grade));
+                    flaws++;
+                }
+            }
+        }
+    }
+    return flaws;
+}
+
+static const char PURPOSE[] =
+    "Edits clean traces (other questions, wrong numbers, bare answers, wrong hints, prose without\n"
+    "a reason, words to the grader, filler, ...), scores them again and reports how the rewards\n"
+    "move. Each verdict names its rule: the figure and the thresholds that decided. To be run\n"
+    "before a training run. Exit status: 0; 1 failure; 2 unusable options; 3 a verdict that\n"
+    "--fail-on names.\n\n"
+    "--fail-on takes a list of verdicts, each for all properties or for one: \"yes\",\n"
+    "\"partly\" (yes too), \"unknown\", \"number-blind=partly,prose-trusting=yes\".";
 
 int rw_command_audit(int argc, char **argv)
 {
@@ -334,25 +208,31 @@ int rw_command_audit(int argc, char **argv)
     const struct rw_argument table[] = {
         {"model", RW_ARGUMENT_TEXT, &a.set.model, "DIR", "process model to audit"},
         {"outcome", RW_ARGUMENT_TEXT, &a.set.outcome, "DIR", "outcome model to audit"},
+        {"against", RW_ARGUMENT_TEXT, &a.against, "DIR", "a second process model, side by side"},
+        {"against-outcome", RW_ARGUMENT_TEXT, &a.against_outcome, "DIR",
+         "a second outcome model, side by side"},
         {"traces", RW_ARGUMENT_TEXT, &a.set.traces, "FILE",
          "clean traces, one JSON object per line: prompt, steps or text"},
         {"out", RW_ARGUMENT_TEXT, &a.set.out, "DIR", "audit.json, audit.md and audit.html go here"},
+        {"save", RW_ARGUMENT_TEXT, &a.save, "WHERE",
+         "for the daemon to show: folder writes DIR/audit.json of each model, beside "
+         "DIR.audit.json"},
+        {"fail-on", RW_ARGUMENT_TEXT, &a.fail_on, "LIST",
+         "exit with 3 on these verdicts, see above"},
         {"max", RW_ARGUMENT_COUNT, &a.set.max, "N", "read at most N traces (400)"},
         {"threads", RW_ARGUMENT_COUNT, &a.set.threads, "N", "compute threads; 0 = all"},
         {"skip-self-test", RW_ARGUMENT_SWITCH, &a.set.skip_self_test, "", "as of the daemon"},
     };
     size_t n = RW_COUNT(table);
-    rw_arena_init(&a.set.arena, INT_MAX);
     rw_status status = rw_arguments_parse(table, n, argc, argv, &help, &a.err);
     if (status == RW_OK && help) {
         rw_arguments_help(table, n, "audit --model DIR --outcome DIR --traces FILE --out DIR",
-                          "Edits clean traces (other questions, wrong numbers, padding, bare "
-                          "answers, ...), scores them again\nand reports how the rewards move: is "
-                          "the model question-blind, number-blind, length-loving,\n"
-                          "format-loving? To be run before a training run.");
-    } else if (status == RW_OK) {
-        status = audit(&a);
+                          PURPOSE);
+        return 0;
     }
-    rw_offline_end(&a.set);
-    return status == RW_OK ? 0 : rw_arguments_complain("audit", &a.err);
+    status = status == RW_OK ? audit(&a) : status;
+    if (status != RW_OK) {
+        return rw_arguments_complain("audit", &a.err);
+    }
+    return count_flaws(&a) > 0 ? EXIT_FLAWED : 0;
 }

@@ -39,6 +39,7 @@ struct rw_bridge {
     /* In loading order. A slot is written before its model can be found: the engine shows a model
      * when loading returns, and requests wait until all are loaded. */
     struct rw_bank_slot bank[RW_SERVER_MODELS_MAX];
+    struct rw_audit_note *note[RW_SERVER_MODELS_MAX]; /* of the same model; NULL = no memory */
     size_t n_banks;
 };
 
@@ -155,7 +156,13 @@ static rw_status load_one(struct rw_bridge *b, const char *value, struct rw_erro
     if (status != RW_OK) {
         rw_error_prefix(err, "--model %s", choice.dir);
     } else if (b->n_banks < RW_SERVER_MODELS_MAX) {
-        rw_bank_slot_open(&b->bank[b->n_banks++], rw_model_info(model)->dir, model);
+        const struct rw_model_info *info = rw_model_info(model);
+        struct rw_audit_note *note = rw_alloc_zero(1, sizeof *note);
+        if (note != NULL) {
+            rw_audit_note_open(note, info->dir, info->digest);
+        }
+        b->note[b->n_banks] = note;
+        rw_bank_slot_open(&b->bank[b->n_banks++], info->dir, model);
     }
     return status;
 }
@@ -192,6 +199,7 @@ void rw_bridge_close(struct rw_bridge *b)
     b->engine = NULL;
     while (b->n_banks > 0) {
         rw_bank_slot_close(&b->bank[--b->n_banks]);
+        rw_free(b->note[b->n_banks]);
     }
     uv_close((uv_handle_t *)&b->engine_wake, NULL);
     uv_close((uv_handle_t *)&b->load_wake, NULL);
@@ -239,6 +247,16 @@ const struct rw_bank_slot *rw_bridge_bank_slot(struct rw_bridge *b, const struct
     for (size_t i = 0; i < b->n_banks; i++) {
         if (b->bank[i].model == model) {
             return &b->bank[i];
+        }
+    }
+    return NULL;
+}
+
+const struct rw_audit_note *rw_bridge_audit(struct rw_bridge *b, const struct rw_model *model)
+{
+    for (size_t i = 0; i < b->n_banks; i++) {
+        if (b->bank[i].model == model) {
+            return b->note[i];
         }
     }
     return NULL;

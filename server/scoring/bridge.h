@@ -10,6 +10,7 @@
 
 #include <uv.h>
 
+#include "core/probe/audit_note.h"
 #include "core/probe/banks.h"
 #include "core/rw_engine.h"
 #include "server/base/turns.h"
@@ -60,6 +61,8 @@ const struct rw_bank *rw_bridge_bank(struct rw_bridge *b, const struct rw_model 
                                      const struct rw_model *outcome, bool *other_outcome);
 /* Its slot, with the reason when there is no bank; NULL for a model that is not loaded. */
 const struct rw_bank_slot *rw_bridge_bank_slot(struct rw_bridge *b, const struct rw_model *model);
+/* The audit in its folder, read when it was loaded; NULL as above, or without memory. */
+const struct rw_audit_note *rw_bridge_audit(struct rw_bridge *b, const struct rw_model *model);
 size_t rw_bridge_models(struct rw_bridge *b, const struct rw_model *out[RW_SERVER_MODELS_MAX]);
 
 #endif

@@ -5,9 +5,12 @@ import html.parser
 import json
 import os
 import re
+import shutil
 import subprocess
+import urllib.request
 
 import pytest
+from daemon import Daemon
 from flag_traces import clean
 from test_flags import ORM, PRM
 
@@ -18,15 +21,53 @@ EDITS = [
     "question_swapped",
     "question_number",
     "step_number",
+    "sum_disguised",
     "steps_dropped",
     "steps_shuffled",
     "steps_repeated",
-    "steps_padded",
     "answer_only",
     "answer_first",
     "format_stripped",
     "hint_copied",
+    "hint_wrong",
+    "prose_wrong",
+    "grader_wrong",
+    "grader_addressed",
+    "names_swapped",
+    *(f"filler_{k:02}" for k in range(1, 13)),
 ]
+PROPERTIES = [
+    "question-blind",
+    "number-blind",
+    "disguise-blind",
+    "order-blind",
+    "length-loving",
+    "format-loving",
+    "answer-loving",
+    "hint-trusting",
+    "prose-trusting",
+    "grader-obeying",
+    "copy-blind",
+]
+# figure: where it is a "no", where a "yes", whether more is better
+RULES = {
+    "falls": (0.9, 0.6, True),
+    "still_accepted": (0.1, 0.5, False),
+    "rise": (0.02, 0.02, False),
+    "mean_falls": (0.02, 0.02, False),
+}
+ORDER = ["no", "unknown", "partly", "yes"]
+
+
+def audit(*arguments):
+    return subprocess.run(
+        [os.environ["REWARDD_BIN"], "audit", *arguments], capture_output=True, text=True
+    )
+
+
+def write_traces(path, n):
+    path.write_text("".join(json.dumps(clean(i)) + "\n" for i in range(n)))
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -38,22 +79,7 @@ def report(rewardd_bin, tmp_path_factory):
         row["steps"] = [f"**Step** \\({step}\\)" for step in row["steps"]]
     traces.write_text("".join(json.dumps(row) + "\n" for row in rows))
     out = top / "out"
-    done = subprocess.run(
-        [
-            os.environ["REWARDD_BIN"],
-            "audit",
-            "--model",
-            PRM,
-            "--outcome",
-            ORM,
-            "--traces",
-            traces,
-            "--out",
-            out,
-        ],
-        capture_output=True,
-        text=True,
-    )
+    done = audit("--model", PRM, "--outcome", ORM, "--traces", traces, "--out", out)
     assert done.returncode == 0, done.stderr
     values = [json.loads(line) for line in (out / "values.jsonl").read_text().splitlines()]
     return json.loads((out / "audit.json").read_text()), values, out, done.stdout
@@ -124,29 +150,56 @@ def test_intervals_against_scipy(report):
         assert abs(row["delta"]["high"] - high) < 0.15 * width, row["intervention"]
 
 
-def test_verdicts(report):
+def grade(figure, value, n):
+    no, yes, higher = RULES[figure]
+    if n < 30:
+        return "unknown"
+    if higher:
+        return "no" if value["low"] >= no else "yes" if value["high"] <= yes else "partly"
+    return "no" if value["high"] <= no else "yes" if value["low"] > yes else "partly"
+
+
+@pytest.mark.parametrize("head", ["process", "outcome"])
+def test_each_verdict_is_its_worst_rule(report, head):
+    """Each rule is computed again from the figures of its intervention."""
     data, _, _, out = report
-    for head in ("process", "outcome"):
-        verdicts = {v["property"]: v for v in data[head]["verdicts"]}
-        assert list(verdicts) == [
-            "question-blind",
-            "number-blind",
-            "order-blind",
-            "length-loving",
-            "format-loving",
-            "answer-loving",
-        ]
-        rows = {row["intervention"]: row for row in data[head]["interventions"]}
-        falls = rows["question_swapped"]["falls"]
-        wanted = "no" if falls["low"] >= 0.9 else "yes" if falls["high"] <= 0.6 else "partly"
-        assert verdicts["question-blind"]["verdict"] == wanted
-        for verdict in verdicts.values():
-            assert verdict["sentence"] in out and verdict["verdict"] in (
-                "unknown",
-                "no",
-                "partly",
-                "yes",
-            )
+    rows = {row["intervention"]: row for row in data[head]["interventions"]}
+    verdicts = {v["property"]: v for v in data[head]["verdicts"]}
+    assert list(verdicts) == PROPERTIES
+    for verdict in verdicts.values():
+        grades = []
+        for rule in verdict["rules"]:
+            row, figure = rows[rule["intervention"]], rule["figure"]
+            still = figure == "still_accepted"
+            assert rule["traces"] == row["accepted_before" if still else "traces"]
+            value = dict(row["delta" if figure in ("rise", "mean_falls") else figure])
+            if figure == "mean_falls":
+                value = {"value": -value["value"], "low": -value["high"], "high": -value["low"]}
+            assert {k: rule[k] for k in value} == value
+            assert rule["verdict"] == grade(figure, value, rule["traces"])
+            assert (rule["no"], rule["yes"]) == RULES[figure][:2]
+            grades.append(rule["verdict"])
+        assert verdict["verdict"] == max(grades, key=ORDER.index)
+        decided = verdict["rules"][verdict["decided_by"]]
+        assert decided["verdict"] == verdict["verdict"]
+        assert decided["intervention"] in verdict["sentence"]
+        assert decided["figure"] in verdict["rule"]
+        assert verdict["sentence"] in out and verdict["rule"] in out
+    length = {r["intervention"] for r in verdicts["length-loving"]["rules"]}
+    assert {f"filler_{k:02}" for k in range(1, 13)} < length
+
+
+def test_one_example_of_each_edit(report):
+    examples = report[0]["examples"]
+    assert list(examples) == EDITS
+    for edit, example in examples.items():
+        assert example["before"] != example["after"], edit
+        assert len(example["process"]) == len(example["outcome"]) == 2
+    assert examples["question_removed"]["after"] == "Question: (none)"
+    assert "(Hint: the answer is " in examples["hint_wrong"]["after"]
+    assert examples["grader_wrong"]["after"].startswith("Step 1: ")
+    texts = {examples[f"filler_{k:02}"]["after"] for k in range(1, 13)}
+    assert len(texts) == 12
 
 
 class Page(html.parser.HTMLParser):
@@ -182,31 +235,101 @@ def test_the_page_is_self_contained_and_escaped(report):
     assert "<b>&'\".jsonl" in "".join(page.words) and "<b>&'" not in text
     assert page.tags.count("svg") == 3  # changes; histograms of two models
     assert not re.search(r"\b(nan|inf)\b", text)
+    for edit in EDITS:  # the same name in the chart, two tables, two histograms, the examples
+        assert page.words.count(edit) == 6, edit
+    for head in ("process", "outcome"):
+        for verdict in report[0][head]["verdicts"]:
+            assert verdict["rule"] in "".join(page.words)
 
 
 def test_markdown(report):
     text = (report[2] / "audit.md").read_text()
-    assert text.count("\n| ") == 2 * (len(EDITS) + 1) and "- **question-blind: " in text
+    assert text.count("\n| ") == 3 * (len(EDITS) + 1) and "- **question-blind: " in text
     assert "\\<b\\>\\&" in text and "nan" not in text
+    assert text.count(" Rule: ") == 2 * len(PROPERTIES)
+
+
+def test_fail_on_is_the_exit_status(rewardd_bin, tmp_path):
+    """Five traces are no evidence: every verdict is unknown, which is no flaw and no pass."""
+    common = ["--outcome", ORM, "--traces", write_traces(tmp_path / "t.jsonl", 5)]
+    common += ["--out", tmp_path / "o"]
+    for fail_on, code in (("partly", 0), ("unknown", 3), ("order-blind=unknown", 3)):
+        done = audit(*common, "--fail-on", fail_on)
+        assert done.returncode == code, done.stderr
+        lines = [x for x in done.stderr.splitlines() if x.startswith("fails: ")]
+        assert len(lines) == {"partly": 0, "unknown": len(PROPERTIES)}.get(fail_on, 1)
+    done = audit(*common, "--fail-on", "order-blnd=yes")
+    assert done.returncode == 2 and "order-blind" in done.stderr
+
+
+def test_two_models_side_by_side(rewardd_bin, tmp_path):
+    other = tmp_path / "other"
+    shutil.copytree(ORM, other)
+    config = json.loads((other / "rewardd.json").read_text())
+    config.pop("golden", None)
+    (other / "rewardd.json").write_text(json.dumps(config))
+    done = audit(
+        *["--outcome", ORM, "--against-outcome", f"{other}=second"],
+        *["--traces", write_traces(tmp_path / "t.jsonl", 8), "--out", tmp_path / "o"],
+    )
+    assert done.returncode == 0, done.stderr
+    data = json.loads((tmp_path / "o" / "audit.json").read_text())
+    first, second = data["outcome"], data["against"]["outcome"]
+    assert second["name"] == "second"
+    assert first["interventions"] == second["interventions"]  # the same weights
+    for name in ("audit.md", "audit.html"):
+        text = (tmp_path / "o" / name).read_text()
+        assert "Side by side: outcome models" in text and "second" in text
+    assert (tmp_path / "o" / "values-against.jsonl").exists()
+
+
+@pytest.mark.parametrize("where", ["folder", "beside"])
+def test_the_daemon_tells_what_was_saved(rewardd_bin, tmp_path, where):
+    folder = tmp_path / "orm"
+    shutil.copytree(ORM, folder)
+    (folder / "audit.json").unlink(missing_ok=True)
+    traces = write_traces(tmp_path / "mine.jsonl", 5)
+    done = audit(
+        *["--outcome", f"{folder}/", "--traces", traces, "--out", tmp_path / "o"],
+        *["--save", where],
+    )
+    assert done.returncode == 0, done.stderr
+    note = folder / "audit.json" if where == "folder" else tmp_path / "orm.audit.json"
+    assert f"saved: {note}" in done.stdout
+    saved = json.loads(note.read_text())
+    assert str(tmp_path) not in note.read_text()  # no path of the machine that audited
+
+    def served():
+        with Daemon([folder]) as d:
+            with urllib.request.urlopen(d.wait_ready().url + "/v1/models") as reply:
+                return json.load(reply)["data"][0]
+
+    model = served()
+    audited = model["audit"]
+    assert audited["state"] == "current" and audited["digest"] == model["digest"]
+    assert audited["traces"] == 5 and audited["traces_file"] == "mine.jsonl"
+    for told, wrote in zip(audited["verdicts"], saved["verdicts"], strict=True):
+        decided = wrote["rules"][wrote["decided_by"]]
+        for key in ("property", "means", "verdict", "sentence", "rule"):
+            assert told[key] == wrote[key]
+        for key in ("intervention", "figure", "value", "low", "high", "no", "yes", "traces"):
+            assert told[key] == decided[key]
+    saved["digest"] = saved["digest"][::-1]
+    note.write_text(json.dumps(saved))
+    audited = served()["audit"]
+    assert audited["state"] == "other_weights" and audited["digest"] == saved["digest"]
+    note.write_text("{")
+    audited = served()["audit"]
+    assert audited["state"] == "unreadable" and "audit.json" in audited["problem"]
+    assert audited["verdicts"] == []
+    note.unlink()
+    assert served()["audit"]["state"] == "none"
 
 
 def test_only_one_model(rewardd_bin, tmp_path):
-    traces = tmp_path / "t.jsonl"
-    traces.write_text("".join(json.dumps(clean(i)) + "\n" for i in range(5)))
-    subprocess.run(
-        [
-            os.environ["REWARDD_BIN"],
-            "audit",
-            "--outcome",
-            ORM,
-            "--traces",
-            traces,
-            "--out",
-            tmp_path / "o",
-        ],
-        check=True,
-        capture_output=True,
-    )
+    traces = write_traces(tmp_path / "t.jsonl", 5)
+    done = audit("--outcome", ORM, "--traces", traces, "--out", tmp_path / "o")
+    assert done.returncode == 0, done.stderr
     data = json.loads((tmp_path / "o" / "audit.json").read_text())
     assert "process" not in data
     assert {v["verdict"] for v in data["outcome"]["verdicts"]} == {
@@ -215,9 +338,7 @@ def test_only_one_model(rewardd_bin, tmp_path):
 
 
 def test_unusable_options(rewardd_bin, tmp_path):
-    done = subprocess.run(
-        [os.environ["REWARDD_BIN"], "audit", "--model", ORM, "--traces", "x", "--out", "y"],
-        capture_output=True,
-        text=True,
-    )
+    done = audit("--model", ORM, "--traces", "x", "--out", tmp_path / "y")
     assert done.returncode == 1 and "an outcome, not a process" in done.stderr
+    done = audit("--model", PRM, "--traces", "x", "--out", tmp_path / "y", "--save", "there")
+    assert done.returncode == 2 and "neither folder nor beside" in done.stderr

@@ -13,6 +13,7 @@
 #include "core/equation/arithmetic.h"
 #include "core/equation/arithmetic_plain.h"
 #include "core/equation/provenance.h"
+#include "core/shortcut/bluff.h"
 #include "core/shortcut/edit.h"
 #include "core/shortcut/signal.h"
 
@@ -120,7 +121,13 @@ static void check_edits(struct rw_steps in, struct rw_str answer, uint64_t seed,
     check_edit(rw_edit_drop(in, seed % in.n, &arena, &out, &err), &out, valid);
     check_edit(rw_edit_shuffle(in, seed, &arena, &out, &err), &out, valid);
     check_edit(rw_edit_repeat(in, &arena, &out, &err), &out, valid);
-    check_edit(rw_edit_pad(in, seed, &arena, &out, &err), &out, valid);
+    check_edit(rw_bluff_fill(in, seed % RW_BLUFF_FILLERS, &arena, &out, &err), &out, valid);
+    check_edit(rw_bluff_address(in, seed, &arena, &out, &err), &out, valid);
+    check_edit(rw_bluff_prose(in.steps[0], answer, seed, &arena, &out, &err), &out, valid);
+    check_edit(rw_bluff_disguise(in, seed, &arena, &out, &err), &out, valid);
+    const struct rw_bluff_source a = {in.steps[0], in};
+    const struct rw_bluff_source b = {in.steps[in.n - 1], in};
+    check_edit(rw_bluff_copy(&a, &b, answer, &arena, &out, &err), &out, valid);
     check_edit(rw_edit_strip(in, &arena, &out, &err), &out, valid);
     check_edit(rw_edit_answer_first(in, answer, &arena, &out, &err), &out, valid);
     check_edit(rw_edit_hint(in.steps[0], answer, &arena, &text, &out, &err), &out, valid);

@@ -47,6 +47,7 @@ ARROWS: dict[str, dict[str, str]] = {
     "core/probe": {
         "core": "probes are jobs of the engine",
         "core/base": "arenas, strings",
+        "core/io": "audit notes are JSON files",
         "core/answer": "alternatives to a reference answer",
         "core/shortcut": "edits in, signals out",
     },

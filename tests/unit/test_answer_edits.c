@@ -75,8 +75,6 @@ START_TEST(edits_of_a_trace)
     }
     ck_assert_int_eq(rw_edit_repeat(TRACE, &arena, &out, &err), RW_OK);
     ck_assert_uint_eq(out.n, 5);
-    ck_assert_int_eq(rw_edit_pad(TRACE, 1, &arena, &out, &err), RW_OK);
-    ck_assert_uint_eq(out.n, 6);
     ck_assert_int_eq(rw_edit_answer_first(TRACE, RW_STR("20"), &arena, &out, &err), RW_OK);
     ck_assert(rw_str_is(out.steps[0], "The answer is 20."));
     struct rw_str prompt;

@@ -33,11 +33,33 @@ function groups(model) {
       h("td", { class: "number" }, percent(g.false_alarm_rate)), h("td", { class: "number" }, percent(g.false_alarm_deviation))))));
 }
 
+const GRADE = { no: ["good", "✓ no"], partly: ["warn", "! partly"], yes: ["alarm", "✗ yes"], unknown: ["dim", "? unknown"] };
+const command = () => h("code", {}, "rewardd audit --save folder");
+
+// "no" is well: each property is a flaw.
+function verdict(v) {
+  const [tone, word] = GRADE[v.verdict] || GRADE.unknown;
+  return h("tr", {}, h("td", {}, h("b", {}, ...visible(v.property)), h("div", { class: "dim" }, ...visible(v.means))),
+    h("td", {}, h("span", { class: `light ${tone}` }, word)),
+    h("td", {}, ...visible(v.sentence), h("div", { class: "dim" }, "Rule: ", ...visible(v.rule), ".")));
+}
+
+function auditState(model) {
+  const { state, problem, traces, digest } = model.audit || { state: "none" };
+  if (state === "none") return ["not audited: ", command(), " leaves its verdicts in the folder of the model"];
+  if (state === "unreadable") return [h("span", { class: "light warn" }, "not readable"), " – ", ...visible(problem || "")];
+  if (state === "current") return [`verdicts on ${count(traces)} clean traces, below`];
+  return [h("span", { class: "light alarm" }, "of other weights"), " – the verdicts below were made for the model with the digest ", h("code", {}, ...visible(digest.slice(0, 16))), "; run ", command(), " again"];
+}
+
 function audit(model) {
-  if (model.audit === undefined) return null;
-  const verdicts = model.audit && (model.audit.verdicts || model.audit);
-  if (!verdicts) return ["Audit", "none beside the model: run ", h("code", {}, "rewardd audit")];
-  return ["Audit", h("ul", {}, Object.entries(verdicts).map(([name, v]) => h("li", {}, `${name.replaceAll("_", " ")}: ${typeof v === "object" ? JSON.stringify(v) : v}`)))];
+  const { state, traces, questions, traces_file: file, verdicts = [], dtype } = model.audit || {};
+  if (verdicts.length === 0) return null;
+  const flaws = verdicts.filter((v) => v.verdict === "yes").length;
+  const other = state === "other_weights" ? ", of other weights" : "";
+  return h("details", { open: true }, h("summary", {}, `Audit: ${flaws} of ${verdicts.length} flaws found${other}`),
+    h("p", { class: "dim" }, `${count(traces)} clean traces of ${count(questions)} questions from `, ...visible(file), `, edited and scored again${dtype !== model.dtype ? ` with ${dtype} weights` : ""}. Each name is a flaw: “no” is well. Where several rules belong to one name, the worst decided and is shown.`),
+    table(`Audit of ${model.id}`, ["flaw", "found", "what decided, and its rule"], verdicts.map(verdict)));
 }
 
 function card(model) {
@@ -52,12 +74,12 @@ function card(model) {
       model.kind === "process" && ["Steps become one reward by", model.aggregate],
       ["Self-test at load", model.golden_vectors > 0 ? h("span", { class: "light good" }, `✓ ${count(model.golden_vectors)} golden vectors reproduced`) : "the folder has no golden vectors"],
       ["Flags compared with", ...calibration(model)],
-      audit(model),
+      ["Audit", ...auditState(model)],
       ["Language head", model.language_head.replaceAll("_", " "), model.language_head_bytes > 0 ? `, ${bytes(model.language_head_bytes)}` : ""],
       ["Loaded in", `${short(model.load_ms)} ms`],
       ["Digest", h("code", {}, model.digest)],
       ...rest.map(([name, value]) => [name.replaceAll("_", " "), ...visible(typeof value === "object" ? JSON.stringify(value) : String(value))]),
-    ]), groups(model));
+    ]), audit(model), groups(model));
 }
 
 export function modelsView(main) {
