@@ -260,3 +260,36 @@ void rw_run_json_entry(struct rw_buf *out, struct rw_str name, const struct rw_s
     row_figures(out, row);
     rw_emit_close(out, '}');
 }
+
+static bool same_trace(const struct rw_run_label *a, const struct rw_run_label *b)
+{
+    return a->item == b->item && a->trace == b->trace && strcmp(a->request, b->request) == 0;
+}
+
+/* Whether an alarm before the i-th, or an earlier place of it, names the trace too. */
+static bool named_before(const struct rw_run *run, uint32_t i, uint32_t k)
+{
+    const struct rw_run_label *label = &rw_run_alarm(run, i)->suspect[k];
+    for (uint32_t j = 0; j <= i; j++) {
+        const struct rw_run_alarm *a = rw_run_alarm(run, j);
+        for (uint32_t s = 0; s < (j < i ? a->n_suspects : k); s++) {
+            if (same_trace(&a->suspect[s], label)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+size_t rw_run_json_without_text(const struct rw_run *run, size_t kept)
+{
+    struct rw_run_view v;
+    size_t named = 0;
+    rw_run_view(run, &v);
+    for (uint32_t i = 0; i < v.n_alarms; i++) {
+        for (uint32_t k = 0; k < rw_run_alarm(run, i)->n_suspects; k++) {
+            named += named_before(run, i, k) ? 0 : 1;
+        }
+    }
+    return named > kept ? named - kept : 0;
+}

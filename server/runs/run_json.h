@@ -17,5 +17,9 @@ void rw_run_json_label_members(struct rw_buf *out, const struct rw_run_label *la
 void rw_run_json_trace(struct rw_buf *out, const struct rw_store_trace *trace);
 /* One entry of GET /v1/runs. */
 void rw_run_json_entry(struct rw_buf *out, struct rw_str name, const struct rw_store_run *row);
+/* Of the traces that alarms name, how many are not among the `kept` ones: their text was gone from
+ * the ring when the alarm rang. A martingale names what it saw up to a window ago, and other runs
+ * share the ring. */
+size_t rw_run_json_without_text(const struct rw_run *run, size_t kept);
 
 #endif

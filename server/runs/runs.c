@@ -191,6 +191,7 @@ static void answer_list(struct rw_runs *r, struct rw_runs_task *t)
 struct trace_writer {
     struct rw_buf *out;
     size_t n;
+    size_t named;
 };
 
 static void trace_one(void *ctx, const struct rw_store_trace *trace)
@@ -198,16 +199,18 @@ static void trace_one(void *ctx, const struct rw_store_trace *trace)
     struct trace_writer *w = ctx;
     rw_run_json_trace(w->out, trace);
     w->n++;
+    w->named += strcmp(trace->why, "named") == 0 ? 1 : 0;
 }
 
 static void answer_traces(struct rw_runs *r, struct rw_runs_task *t, const struct rw_runs_entry *e)
 {
-    struct trace_writer writer = {&t->reply, 0};
+    struct trace_writer writer = {&t->reply, 0, 0};
     t->reply.max_bytes = RW_RUNS_TRACES_MAX;
     rw_buf_printf(&t->reply, "{\"object\":\"list\",\"keep\":%llu,\"data\":[",
                   (unsigned long long)r->options.keep_traces);
     t->status = rw_store_traces(r->store, e->row.row, trace_one, &writer, &t->error);
-    rw_buf_append_str(&t->reply, RW_STR("]}\n"));
+    rw_buf_printf(&t->reply, "],\"named_without_text\":%zu}\n",
+                  rw_run_json_without_text(e->run, writer.named));
 }
 
 static void answer_delete(struct rw_runs *r, struct rw_runs_task *t, struct rw_runs_entry *e)

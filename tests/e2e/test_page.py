@@ -103,6 +103,48 @@ def runs():
         yield d
 
 
+VERDICTS = [
+    ("question-blind", "partly", "question_swapped", "still_accepted", 0.41, 0.33, 0.49),
+    ("number-blind", "no", "step_number", "falls", 0.97, 0.94, 0.99),
+    ("length-loving", "yes", "filler_03", "rise", 0.061, 0.04, 0.082),
+    ("format-loving", "unknown", "format_stripped", "mean_falls", None, None, None),
+]
+
+
+def write_note(folder, digest):
+    """What `rewardd audit --save folder` writes; tests/e2e/test_audit.py holds the two together."""
+    verdicts = []
+    for name, verdict, edit, figure, value, low, high in VERDICTS:
+        rule = {"intervention": edit, "figure": figure, "traces": 200, "no": 0.1, "yes": 0.5}
+        verdicts.append(
+            {
+                "property": name,
+                "means": f"what {name} means",
+                "verdict": verdict,
+                "sentence": f"{edit} (<b>hostile</b> \u202etext): of 200 traces.",
+                "rule": f"{figure} of {edit}: no up to 10 %, yes over 50 %",
+                "decided_by": 0,
+                "rules": [{**rule, "value": value, "low": low, "high": high}],
+            }
+        )
+    note = {"object": "model_audit", "rewardd": "0.1.0", "kind": "process", "name": "m"}
+    note |= {"digest": digest, "dtype": "f32", "traces_file": "clean.jsonl"}
+    note |= {"traces": 200, "questions": 180, "traces_not_scored": 0, "verdicts": verdicts}
+    (folder / "audit.json").write_text(json.dumps(note))
+
+
+@pytest.fixture(scope="module")
+def audited(real, tmp_path_factory):
+    """The default models: the audit of one is its own, that of the other is of other weights."""
+    top = tmp_path_factory.mktemp("models")
+    digest = {m["kind"]: m["digest"] for m in ask(real, "/v1/models")["data"]}
+    for source, whose in zip(MODELS, [digest["process"], "0" * 64], strict=True):
+        shutil.copytree(source, top / source.name)
+        write_note(top / source.name, whose)
+    with RealDaemon([top / source.name for source in MODELS]) as d:
+        yield d.wait_ready()
+
+
 def ask(daemon, path, **headers):
     with urllib.request.urlopen(urllib.request.Request(daemon.url + path, headers=headers)) as r:
         return json.load(r)
@@ -319,28 +361,58 @@ def test_hostile_text_stays_text(watch, page):
         )
 
 
-def test_a_step_of_a_megabyte_and_ten_thousand_steps(page):
-    with FakeDaemon() as d:
+def hostile_bytes(n):
+    """Hostile lines over and over, cut to exactly n bytes, with an end that can be looked for."""
+    end = " <u>end</u>"
+    text = ("".join(HOSTILE[:3]) * (n // 200)).encode()[: n - len(end)].decode(errors="ignore")
+    return text + "x" * (n - len(end) - len(text.encode())) + end
+
+
+def send_huge(page, solution):
+    page.evaluate("s => { document.querySelector('[name=solution]').value = s }", solution)
+    page.select_option("[name=split]", "marks")
+    page.select_option("[name=flags]", "off")
+    page.click("button:text-is('Score')")
+
+
+def nothing_came_alive(page):
+    inside = ".results script, .results img, .results b:text('bold'), .results svg, .results u"
+    return page.locator(inside).count() == 0 and page.evaluate("window.pwned") is None
+
+
+@pytest.mark.parametrize("size", [1_000_000, 1 << 20])
+def test_a_hostile_step_of_exactly_a_megabyte(page, size):
+    step = hostile_bytes(size)
+    assert len(step.encode()) == size
+    with FakeDaemon("--tokens-max", "4000000", models=("process:ctx4000000",)) as d:
         go(page, d)
         page.wait_for_selector("[name=split] option[value=marks]", state="attached")
-        put = "s => { document.querySelector('[name=solution]').value = s }"
-        page.evaluate(put, "x" * 200_000 + "\U0001f600" * 65_000 + " end")
-        page.select_option("[name=flags]", "off")
-        page.click("button:text-is('Score')")
-        page.wait_for_selector(".split button, .verdict .error")
-        assert page.locator("li.step, .verdict .error").count() >= 1
-        if page.locator("li.step").count() > 0:
-            page.click("text=/Show all [0-9,]+ characters/ >> nth=0")
-            assert page.locator("li.step .text").text_content().endswith(" end")
-        page.evaluate(put, "\n\n".join(f"step {i}" for i in range(10_000)))
-        page.click("button:text-is('Score')")
+        send_huge(page, step)
+        page.wait_for_selector(".split button", timeout=60_000)
+        assert page.locator("li.step").count() == 1 and len(rewards(page)) == 1
+        assert len(page.locator("li.step .text").text_content()) < size / 10
+        page.click("text=/Show all [0-9,]+ characters/ >> nth=0", timeout=60_000)
+        shown = page.locator("li.step .text").text_content(timeout=60_000)
+        assert shown.endswith(" <u>end</u>") and shown.count("window.pwned") == step.count(
+            "window.pwned"
+        )
+        assert nothing_came_alive(page)
+
+
+def test_ten_thousand_hostile_steps(page):
+    steps = [f"{HOSTILE[i % 3]} number {i}" for i in range(10_000)]
+    with FakeDaemon("--tokens-max", "4000000", models=("process:ctx4000000",)) as d:
+        go(page, d)
+        page.wait_for_selector("[name=split] option[value=marks]", state="attached")
+        send_huge(page, "\n---\n".join(steps))
         page.wait_for_function(
             "() => (document.querySelector('.split')?.textContent || '').includes('10000 steps')",
             polling=250,
-            timeout=60_000,
+            timeout=120_000,
         )
         assert page.evaluate("document.querySelectorAll('li.step').length") == 10_000
-        assert page.locator("li.step").last.locator(".text").text_content() == "step 9999"
+        assert page.locator("li.step").last.locator(".text").text_content() == steps[-1]
+        assert nothing_came_alive(page)
 
 
 def test_a_slow_stream_shows_each_step_and_stops(page):
@@ -541,6 +613,7 @@ def test_models_tell_their_evidence(page, real):
     for model in ask(real, "/v1/models")["data"]:
         text = page.inner_text(f"section[aria-label='{model['id']}']")
         assert model["digest"] in text and model["preset_evidence"] in text
+        assert ("not audited" in text) == (model["audit"]["state"] == "none")
         assert model["dtype"] in text and f"{model['golden_vectors']} golden vectors" in text
         if model["calibration"]["traces"]:
             assert f"{model['calibration']['traces']:,} clean traces" in text
@@ -552,6 +625,25 @@ def test_models_tell_their_evidence(page, real):
                 assert f"{group['traces']:,}" in shown
                 if group["false_alarm_rate"] is not None:
                     assert f"{100 * group['false_alarm_rate']:.2f} %" in shown
+
+
+def test_models_show_the_verdicts_of_their_audit(page, audited):
+    go(page, audited, "models")
+    page.wait_for_selector("section.card table")
+    process, outcome = ask(audited, "/v1/models")["data"]
+    assert (process["audit"]["state"], outcome["audit"]["state"]) == ("current", "other_weights")
+    for model in (process, outcome):
+        card = page.locator(f"section[aria-label='{model['id']}']")
+        rows = card.get_by_role("region", name=f"Audit of {model['id']}").locator("tbody tr")
+        assert rows.count() == len(model["audit"]["verdicts"]) == len(VERDICTS)
+        for row, verdict in zip(rows.all(), model["audit"]["verdicts"], strict=True):
+            text = row.inner_text()
+            for key in ("property", "means", "verdict", "rule"):
+                assert verdict[key] in text
+            assert "<b>hostile</b> " in text and row.locator(".ghost").inner_text() == "U+202E"
+    text = page.inner_text(f"section[aria-label='{outcome['id']}']")
+    assert "of other weights" in text and "0" * 16 in text
+    assert "of other weights" not in page.inner_text(f"section[aria-label='{process['id']}']")
 
 
 def test_status_shows_the_figures_of_the_api(page, real):
@@ -594,13 +686,13 @@ def test_axe_finds_nothing(browser, runs, scheme):
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_screenshots_at_three_widths(browser, runs, real, width):
+def test_screenshots_at_three_widths(browser, runs, audited, width):
     SHOTS.mkdir(parents=True, exist_ok=True)
-    for scheme in ["light", "dark"] if width == 1280 else ["light"]:
-        for daemon, views in [(real, ["score", "models", "status"]), (runs, VIEWS[1:4])]:
+    for scheme in ["light", "dark"]:
+        for daemon, views in [(audited, ["score", "models", "status"]), (runs, VIEWS[1:4])]:
             w = Watch(browser, color_scheme=scheme)
-            w.page.set_viewport_size({"width": width, "height": 1000})
             for view in views:
+                w.page.set_viewport_size({"width": width, "height": 1000})
                 go(w.page, daemon, view)
                 if view == "score":
                     w.page.click("text=A copied hint")
@@ -609,6 +701,10 @@ def test_screenshots_at_three_widths(browser, runs, real, width):
                     w.page.wait_for_selector(".plot polyline")
                 else:
                     w.page.wait_for_selector("table, section.card")
+                # All of it in sight: plots are drawn when they come into it.
+                tall = w.page.evaluate("document.documentElement.scrollHeight")
+                w.page.set_viewport_size({"width": width, "height": max(1000, min(tall, 8000))})
+                w.page.wait_for_timeout(300)
                 name = view.replace("/", "-")
                 w.page.screenshot(path=SHOTS / f"{name}-{width}-{scheme}.png")
                 leaked = r"(?m)undefined|NaN|\[object|^\s*(null|false|true)\s*$"

@@ -97,6 +97,7 @@ def test_alarms_lead_to_texts(tmp_path, durable):
         }
         wanted = [label for alarm in state["alarms"] for label in alarm["traces"]]
         assert wanted, "the alarm names nobody"
+        assert kept["named_without_text"] == 0
         for label in wanted:
             trace = named[(label["request_id"], label["item"], label["trace"])]
             k = label["sample_index"] - 1000
@@ -144,8 +145,20 @@ def test_long_and_hostile_texts_are_cut_and_stay_text():
 
 def test_without_the_option_no_text_is_kept():
     with Daemon("--runs-window", str(WINDOW)) as d:
-        jump(d)
-        assert get(d, "/v1/runs/r/traces") == {"object": "list", "keep": 0, "data": []}
+        state = jump(d)
+        named = {json.dumps(label) for alarm in state["alarms"] for label in alarm["traces"]}
+        assert get(d, "/v1/runs/r/traces") == {
+            "object": "list",
+            "keep": 0,
+            "data": [],
+            "named_without_text": len(named),
+        }
+    with Daemon("--runs-window", str(WINDOW), "--runs-keep-traces", "3") as d:
+        state = jump(d)  # names five, three texts have room
+        kept = get(d, "/v1/runs/r/traces")
+        named = {json.dumps(label) for alarm in state["alarms"] for label in alarm["traces"]}
+        have = [t for t in kept["data"] if t["why"] == "named"]
+        assert kept["named_without_text"] == len(named) - len(have) > 0
     with Daemon("--runs-keep-traces", "257", wait=False) as d:
         _, err = d.process.communicate(timeout=10)
         assert d.process.returncode != 0 and "--runs-keep-traces" in err

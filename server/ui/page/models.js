@@ -7,7 +7,11 @@ const facts = (pairs) => h("dl", { class: "facts" }, pairs.filter(Boolean).flatM
 const KIND = { process: "process model: a reward after every step", outcome: "outcome model: one reward for the whole trace" };
 // Shown in words of ours; whatever else the API tells is listed below them.
 const TOLD = new Set(["id", "object", "kind", "digest", "preset", "preset_evidence", "architecture", "dtype", "aggregate", "context_tokens", "parameters",
-  "weight_bytes", "language_head", "language_head_bytes", "golden_vectors", "bf16_agreement", "calibration", "load_ms", "audit"]);
+  "weight_bytes", "language_head", "language_head_bytes", "golden_vectors", "bf16_agreement", "calibration", "load_ms", "audit", "split", "marker", "roles"]);
+const SYSTEM = { none: "has no place", own: "the model's own stands there", client: "as the request gives it" };
+const ENDS = { "\n\n": "an empty line", "\n": "a line end" };
+const splitAt = (list) => (list.length === 0 ? ["nothing: it is one step"]
+  : list.flatMap((s, i) => [i > 0 ? ", else " : "", ...(ENDS[s] ? [ENDS[s]] : [h("code", {}, ...visible(s))])]));
 
 function agreement(model) {
   const a = model.bf16_agreement;
@@ -39,8 +43,7 @@ const command = () => h("code", {}, "rewardd audit --save folder");
 // "no" is well: each property is a flaw.
 function verdict(v) {
   const [tone, word] = GRADE[v.verdict] || GRADE.unknown;
-  return h("tr", {}, h("td", {}, h("b", {}, ...visible(v.property)), h("div", { class: "dim" }, ...visible(v.means))),
-    h("td", {}, h("span", { class: `light ${tone}` }, word)),
+  return h("tr", {}, h("td", {}, h("b", { class: "name" }, ...visible(v.property)), " ", h("span", { class: `light ${tone}` }, word), h("div", { class: "dim" }, ...visible(v.means))),
     h("td", {}, ...visible(v.sentence), h("div", { class: "dim" }, "Rule: ", ...visible(v.rule), ".")));
 }
 
@@ -59,7 +62,7 @@ function audit(model) {
   const other = state === "other_weights" ? ", of other weights" : "";
   return h("details", { open: true }, h("summary", {}, `Audit: ${flaws} of ${verdicts.length} flaws found${other}`),
     h("p", { class: "dim" }, `${count(traces)} clean traces of ${count(questions)} questions from `, ...visible(file), `, edited and scored again${dtype !== model.dtype ? ` with ${dtype} weights` : ""}. Each name is a flaw: “no” is well. Where several rules belong to one name, the worst decided and is shown.`),
-    table(`Audit of ${model.id}`, ["flaw", "found", "what decided, and its rule"], verdicts.map(verdict)));
+    table(`Audit of ${model.id}`, ["flaw, and whether it was found", "what decided, and its rule"], verdicts.map(verdict), { class: "verdicts" }));
 }
 
 function card(model) {
@@ -75,6 +78,9 @@ function card(model) {
       ["Self-test at load", model.golden_vectors > 0 ? h("span", { class: "light good" }, `✓ ${count(model.golden_vectors)} golden vectors reproduced`) : "the folder has no golden vectors"],
       ["Flags compared with", ...calibration(model)],
       ["Audit", ...auditState(model)],
+      ["A text becomes steps at", ...splitAt(model.split)],
+      model.marker && ["A step ends with", h("code", {}, ...visible(model.marker))],
+      ["System prompt", SYSTEM[model.roles.system], model.roles.turns ? "; earlier turns have a place" : "; earlier turns have no place"],
       ["Language head", model.language_head.replaceAll("_", " "), model.language_head_bytes > 0 ? `, ${bytes(model.language_head_bytes)}` : ""],
       ["Loaded in", `${short(model.load_ms)} ms`],
       ["Digest", h("code", {}, model.digest)],
@@ -84,7 +90,7 @@ function card(model) {
 
 export function modelsView(main) {
   const abort = new AbortController();
-  const list = h("div", { class: "cards" });
+  const list = h("div", { class: "cards wide" });
   main.append(h("h1", {}, "Models"), h("p", { class: "lead" }, "What is in memory. A model is recognised by the contents of its folder; the evidence is named, so that a wrong guess can be seen."), list);
   get("v1/models", abort.signal).then(({ data }) => list.replaceChildren(...(data.length ? data.map(card) : [h("p", {}, "No model is loaded yet.")])))
     .catch((error) => error.name !== "AbortError" && list.replaceChildren(errorBox(error)));

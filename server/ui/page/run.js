@@ -70,18 +70,19 @@ function namedTraces(alarm, traces) {
   const list = h("ul", {}, alarm.traces.map((label) => h("li", {}, labelText(label))));
   if (found.length === 0) {
     return [h("p", {}, "The traces it names:"), list, h("p", { class: "dim" }, traces && traces.keep > 0
-      ? "Their text was not kept: they are older than what is held." : "The server keeps no text. Start it with --runs-keep-traces N to see the traces here.")];
+      ? "Their text was not kept: they are older than what was held when the alarm rang." : "The server keeps no text. Start it with --runs-keep-traces N to see the traces here.")];
   }
   return [h("p", {}, typical ? "A typical trace, and beside it traces that the alarm names:" : "Traces that it names:"), h("div", { class: "beside" },
     typical && keptTrace("Typical: nearest to the mean of an early window", typical), found.slice(0, 2).map((t, i) => keptTrace(`Named by the alarm (${i + 1})`, t))),
-  h("details", {}, h("summary", {}, "All it names"), list)];
+  found.length < alarm.traces.length && h("p", { class: "dim" }, `The text of ${alarm.traces.length - found.length} more was not kept: older than what was held when the alarm rang.`),
+  h("details", {}, h("summary", {}, "All it names"), list)].filter(Boolean);
 }
 
 function alarmCard(alarm, i, traces) {
   const state = alarm.acknowledged ? "seen" : alarm.severity;
   return h("article", { class: `card alarm-card ${state}`, id: `alarm-${i}`, tabindex: "-1" },
     h("h3", {}, alarm.acknowledged ? "✓ acknowledged: " : alarm.severity === "alarm" ? "▲ alarm: " : "△ warning: ", alarm.rule.replaceAll("_", " ")),
-    h("p", {}, ...visible(alarm.sentence)), h("p", { class: "dim" }, `${alarm.meaning.replace(/\.?$/, ".")} `,
+    h("p", {}, ...visible(alarm.sentence)), h("p", { class: "dim" }, `${alarm.meaning.replace(/^./, (c) => c.toUpperCase()).replace(/\.?$/, ".")} `,
       `At trace ${count(alarm.at_trace)}, window ${count(alarm.window)}; the figure was ${short(alarm.value)}, it rings at ${short(alarm.limit)}.`),
     namedTraces(alarm, traces));
 }

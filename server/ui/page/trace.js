@@ -4,6 +4,7 @@
 import { codePoints, errorBox, fixed, h, isNumber, known, short, table, visible } from "./dom.js";
 
 const SHOWN_MAX = 4000; // characters of a step, until somebody asks for the rest
+const PIECE = 8000; // characters of a long step that are laid out together: a megabyte in one paragraph stalls the tab
 const CHUNK = 250; // rows of a list: lists out of sight are not laid out, so that 10,000 steps cost what is seen of them
 
 const severityWord = { alarm: "alarm", warn: "warning", info: "note" };
@@ -13,11 +14,25 @@ export function bar(reward) {
   return h("span", { class: isNumber(reward) ? "bar" : "bar none", "aria-hidden": "true", style: { "--r": String(level) } }, h("i"));
 }
 
+// Cut behind a space where there is one, never inside a character.
+function pieces(text) {
+  const found = [];
+  for (let at = 0; at < text.length;) {
+    let end = Math.min(text.length, at + PIECE);
+    const space = text.lastIndexOf(" ", end);
+    if (end < text.length && space > end - 200) end = space + 1;
+    else if (end < text.length && text.codePointAt(end - 1) > 0xffff) end -= 1;
+    found.push(text.slice(at, end));
+    at = end;
+  }
+  return found;
+}
+
 function longText(nodesOf, text) {
   if (text.length <= SHOWN_MAX) return nodesOf(text);
   const more = h("button", { type: "button", class: "small" }, `Show all ${text.length.toLocaleString("en-US")} characters`);
   const holder = h("span", {}, nodesOf(text.slice(0, SHOWN_MAX)), "… ", more);
-  more.addEventListener("click", () => holder.replaceChildren(...nodesOf(text)));
+  more.addEventListener("click", () => holder.replaceChildren(...pieces(text).map((piece) => h("span", { class: "piece" }, nodesOf(piece)))));
   return [holder];
 }
 
