@@ -118,6 +118,7 @@ struct rw_model_info {
     const char *evidence;      /* what decided the preset, for people: "class Qwen2ForPrmModel" */
     const char *template_date; /* YYYY-MM-DD, where the chat template asks; else NULL */
     const char *architecture;
+    const char *purpose; /* what its maker says that it is for; NULL = nothing */
     enum rw_model_kind kind;
     const char *dtype;           /* "f32", "bf16", "int8", "q4" */
     enum rw_aggregate aggregate; /* default */

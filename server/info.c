@@ -278,6 +278,7 @@ static void write_model(struct rw_buf *out, const struct rw_model_info *info,
     rw_emit_text_field(out, "object", "model");
     rw_emit_text_field(out, "kind", info->kind == RW_KIND_PROCESS ? "process" : "outcome");
     rw_emit_text_field(out, "digest", info->digest);
+    rw_emit_text_field(out, "purpose", info->purpose);
     rw_emit_text_field(out, "preset", info->preset);
     rw_emit_text_field(out, "preset_evidence", info->evidence);
     rw_emit_text_field(out, "architecture", info->architecture);

@@ -108,6 +108,7 @@ static void fill_info(struct rw_model *m)
     m->info.preset = p->recipe.preset;
     m->info.evidence = p->evidence;
     m->info.architecture = p->config.architecture;
+    m->info.purpose = p->purpose[0] != '\0' ? p->purpose : NULL;
     if (p->uses_date) {
         rw_date_write(&p->now, m->template_date);
         m->info.template_date = m->template_date;

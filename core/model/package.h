@@ -19,6 +19,7 @@
 
 enum {
     RW_PACKAGE_EVIDENCE_MAX = 160, /* bytes */
+    RW_PACKAGE_PURPOSE_MAX = 512,  /* bytes */
 };
 
 /* Ids and expected values of one trace; the loader refuses a model that does not reproduce them. */
@@ -46,6 +47,7 @@ struct rw_package {
     uint32_t context_max;                   /* tokens: the smaller of config and rewardd.json */
     struct tm now;                          /* what a template that asks for the date is told */
     bool uses_date;                         /* it asks */
+    char purpose[RW_PACKAGE_PURPOSE_MAX];   /* first line of purpose.txt; empty = no such file */
     char evidence[RW_PACKAGE_EVIDENCE_MAX]; /* what decided how it is scored, for people */
     char digest[65]; /* SHA-256 over weights' digest, config, tokenizer, recipe and layout */
 };

@@ -144,6 +144,31 @@ static void make_printable(char *text)
     }
 }
 
+/* What the model is for, in its maker's words: for people, so no score and no digest depends on it,
+ * and a file that is too long is said and does not stop the model. */
+static rw_status read_purpose(struct rw_opening *o)
+{
+    struct rw_package *package = o->package;
+    struct rw_str text;
+    size_t n = 0;
+    rw_status status =
+        read_file(o, "purpose.txt", RW_PACKAGE_PURPOSE_MAX - 1, true, &o->scratch, &text);
+    if (status == RW_LIMIT_EXCEEDED) {
+        rw_log(RW_LOG_WARN, "purpose_unread", "dir=\"%s\" message=\"purpose.txt is over %d bytes\"",
+               package->dir, RW_PACKAGE_PURPOSE_MAX - 1);
+        if (o->err != NULL) {
+            *o->err = (struct rw_error){0};
+        }
+        return RW_OK;
+    }
+    while (status == RW_OK && n < text.len && text.ptr[n] != '\n' && text.ptr[n] != '\r') {
+        package->purpose[n] = text.ptr[n];
+        n++;
+    }
+    make_printable(package->purpose);
+    return status;
+}
+
 static rw_status check_rest(struct rw_opening *o)
 {
     struct rw_package *package = o->package;
@@ -371,6 +396,9 @@ static rw_status open_all(struct rw_opening *o, const char *preset)
     if (status == RW_OK) {
         o->package->places = rw_places_find(o->package->layout, &o->package->now, &o->scratch);
         status = probe(o);
+    }
+    if (status == RW_OK) {
+        status = read_purpose(o);
     }
     return status == RW_OK ? compute_digest(o) : status;
 }

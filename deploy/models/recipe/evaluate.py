@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from rewardd_recipe import shortcuts
+from rewardd_recipe import newcomers, shortcuts
 from rewardd_recipe.metrics import (
     LengthFloor,
     Scored,
@@ -552,7 +552,8 @@ def parse() -> argparse.Namespace:
         "--limit", type=int, default=0, help="at most this many records of each public set (0: all)"
     )
     p.add_argument(
-        "--sections", default="own,surface,errors,processbench,prmbench,bigbench,orm,shortcuts"
+        "--sections",
+        default="newcomers,own,surface,errors,processbench,prmbench,bigbench,orm,shortcuts",
     )
     p.add_argument("--subsets", default="gsm8k,math,olympiadbench,omnimath")
     p.add_argument("--json", type=Path)
@@ -578,6 +579,10 @@ def main() -> int:
 
 
 def report(ctx: Context, wanted: Sequence[str], subsets: Sequence[str]) -> None:
+    if "newcomers" in wanted:
+        newcomers.section(ctx)
+    if list(wanted) == ["newcomers"]:
+        return
     own, natural = thresholds(ctx)
     if "own" in wanted:
         own_section(ctx, own)

@@ -34,6 +34,9 @@ TARGETS = [  # (section, set, figure, wanted, above)
     ),
     ("ProcessBench", "gsm8k", "step AUROC", 0.70, "ProcessBench-GSM8K: step AUROC"),
     ("ProcessBench", "gsm8k", "F1", 0.302, "ProcessBench-GSM8K: F1"),
+    ("newcomers", "GSM8K test, gold", "right accepted", 0.90, "GSM8K test, gold: right accepted"),
+    ("newcomers", "typed by hand", "right accepted", 0.95, "typed by hand: right accepted"),
+    ("newcomers", "typed by hand", "wrong rejected", 0.95, "… wrong rejected"),
 ]
 
 
@@ -131,6 +134,9 @@ def plain(f: Figures, section: str, figure: str, columns: dict[str, str]) -> str
 def main() -> None:
     f = Figures(json.loads(Path(sys.argv[1]).read_text()))
     print("## Targets\n", targets(f), sep="\n")
+    columns = {"ci": "95 %", "outcome": "outcome model", "n": "n"}
+    for figure in ("right accepted", "wrong rejected"):
+        print(f"\n## newcomers: {figure}\n", plain(f, "newcomers", figure, columns), sep="\n")
     for section in ("own", "held-out", "ProcessBench"):
         print(f"\n## {section}\n", steps(f, section), sep="\n")
     print(

@@ -28,6 +28,12 @@ from .tokenizer import SPECIAL
 
 CONTEXT_MAX = 2048
 TOLERANCE = 1e-3
+PURPOSE = {
+    "prm": "To try the server, for tests and for CI: sums and word problems of grade-school size, "
+    "step by step. Not a judge of mathematics, and not a reward to train a policy with.",
+    "orm": "To try the server, for tests and for CI: whether the final answer of a grade-school "
+    "problem is right. It pays for hints that were copied; not a reward to train a policy with.",
+}
 GOLDEN = [
     (
         "A farmer has 12 boxes with 8 apples in each box. He gives away 20 apples. How "
@@ -197,6 +203,7 @@ def write_package(state: dict, tokenizer: Path, kind: str, out: Path) -> None:
     shutil.copyfile(tokenizer, out / "tokenizer.json")
     (out / "special_tokens_map.json").unlink(missing_ok=True)
     (out / "rewardd.json").write_text(json.dumps(manifest(kind), indent=2) + "\n")
+    (out / "purpose.txt").write_text(PURPOSE[kind] + "\n")
     (out / "golden.json").write_text(json.dumps(golden(out, kind)) + "\n")
     (out / "golden_readable.json").write_text(
         json.dumps(readable(out, kind), indent=1, ensure_ascii=False) + "\n"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Callable
 
-from . import gsm8k, prm800k, shortcuts
+from . import gold, gsm8k, prm800k, prose, shortcuts
 from .families import (
     algebra,
     basen,
@@ -17,6 +17,9 @@ from .families import (
     countdown,
     drills,
     equations,
+    plain,
+    plain_tasks,
+    plain_words,
     relations,
     scenes,
     states,
@@ -53,6 +56,20 @@ CALIBRATION: dict[str, Maker] = (
 )  # for the bank of the shortcut flags: neither trained on nor reported
 
 
+def plain_trace(rng: random.Random, held_out: bool = False) -> Trace:
+    """What a newcomer types. `held_out`: other questions, wordings, formulas and notations."""
+    words_share = 0.22
+    if rng.random() < words_share:
+        if held_out:
+            return rng.choice(plain_words.HELD_MAKERS)(rng, True)
+        rates, makers = zip(*plain_words.MAKERS)
+        return rng.choices(makers, rates)[0](rng, False)
+    if held_out:
+        return plain.write(rng, rng.choice(plain_tasks.HELD_MAKERS)(rng, True), True)
+    rates, makers = zip(*plain_tasks.MAKERS)
+    return plain.write(rng, rng.choices(makers, rates)[0](rng, False))
+
+
 def own_trace(rng: random.Random) -> Trace:
     names = list(OWN)
     name = rng.choices(names, [OWN[n][0] for n in names])[0]
@@ -69,12 +86,16 @@ class Mixture:
         self.gsm8k = gsm8k.Source(data / "gsm8k" / "train.jsonl", dev)
         self.prm800k = prm800k.Source(data / "prm800k_phase1" / "train.tree.jsonl", dev)
         self.shares = shares or {
-            "drills": 0.30,
-            "own": 0.38,
-            "gsm8k": 0.20,
-            "shortcut": 0.05,
-            "other": 0.02,
-            "prm800k": 0.05,
+            "drills": 0.10,
+            "own": 0.26,
+            "gsm8k": 0.14,
+            "shortcut": 0.04,
+            "other": 0.01,
+            "prm800k": 0.02,
+            "plain": 0.56,
+            "plain_drill": 0.10,
+            "prose": 0.06,
+            "gold": 0.10,
         }
 
     def program(self, rng: random.Random):
@@ -84,6 +105,17 @@ class Mixture:
         kind = rng.choices(list(self.shares), list(self.shares.values()))[0]
         if kind == "own":
             return vary(rng, own_trace(rng))
+        if kind == "plain":
+            return plain_trace(rng)
+        if kind == "plain_drill":
+            makers = (plain_tasks.direct, plain_tasks.direct, plain_tasks.fraction_sum)
+            count = rng.randint(6, 14)
+            return plain.drill(rng, [rng.choice(makers)(rng, False) for _ in range(count)])
+        if kind == "prose":
+            return prose.make(rng, self.program(rng))
+        if kind == "gold":
+            trace = gold.make(rng, self.gsm8k.problems)
+            return framed(rng, trace) if rng.random() < 0.15 else trace
         if kind == "gsm8k":
             trace = self.gsm8k.make(rng)
             return framed(rng, trace) if rng.random() < 0.2 else trace

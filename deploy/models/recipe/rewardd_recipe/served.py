@@ -66,7 +66,10 @@ class Daemon:
 
 class Served:
     """The interface of `score.Package`: step probabilities (prm) or one probability (orm); nan
-    where there is no score. Of an over-long trace the steps that fit are scored."""
+    where there is no score. Of an over-long trace the steps that fit are scored. `checked`: steps
+    from the first false equation on have 0, as in `process.checked` of the reply."""
+
+    checked = False
 
     def __init__(self, binary: Path, folder: Path, kind: str, threads: int) -> None:
         self.daemon, self.kind = Daemon(binary, folder, threads), kind
@@ -78,6 +81,7 @@ class Served:
             reply = self.daemon.post(
                 {
                     "overlong": "drop_steps" if self.kind == "prm" else "error",
+                    "checked": self.checked,
                     "items": [{"prompt": q, "trace": {"steps": list(steps)}} for q, steps in part],
                 }
             )
@@ -90,6 +94,9 @@ class Served:
         if self.kind == "orm":
             return [number((result.get("outcome") or {}).get("reward"))]
         rewards = [number(step["reward"]) for step in result.get("steps") or []]
+        first = (result["process"].get("checked") or {}).get("step")
+        if first is not None:
+            rewards[first:] = [0.0] * len(rewards[first:])
         return rewards + [float("nan")] * (count - len(rewards))
 
 

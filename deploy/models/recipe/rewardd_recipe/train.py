@@ -312,13 +312,19 @@ def clock_rate(until: str, minutes: float) -> float:
     return min(1.0, max(0.0, left / (60 * minutes)))
 
 
-def exported(folder: Path) -> dict[str, Tensor]:
+def exported(folder: Path, outcome: Path | None = None) -> dict[str, Tensor]:
     """The trunk and step head of an exported process model, in float32 and under the names used
-    here."""
+    here; with `outcome` also the head of an outcome model that stands on the same trunk."""
     from safetensors.torch import load_file
 
     heads = {"score.weight": "step_head.weight", "score.bias": "step_head.bias"}
-    return {heads.get(k, k): v.float() for k, v in load_file(folder / "model.safetensors").items()}
+    state = {heads.get(k, k): v.float() for k, v in load_file(folder / "model.safetensors").items()}
+    if outcome is not None:
+        other = load_file(outcome / "model.safetensors")
+        if any(not torch.equal(v.float(), state[k]) for k, v in other.items() if k in state):
+            raise ValueError(f"{outcome} does not stand on the trunk of {folder}")
+        state["outcome_head.weight"] = other["score.weight"].float()
+    return state
 
 
 def pause_while(pattern: str) -> None:
@@ -355,7 +361,7 @@ class Run:
             self.load(self.path)
         elif opt.init is not None:
             state = (
-                exported(opt.init)
+                exported(opt.init, opt.init_outcome)
                 if opt.init.is_dir()
                 else torch.load(opt.init, weights_only=True)["model"]
             )
@@ -418,13 +424,20 @@ def options() -> argparse.Namespace:
         "--mix", default="step=1,dense=0.5,outcome=0.1,lm=1", help="weights of the losses"
     )
     p.add_argument(
-        "--shares", default="", help="drills=..,own=..,gsm8k=..,shortcut=..,other=..,prm800k=.."
+        "--shares",
+        default="",
+        help="drills=..,own=..,gsm8k=..,shortcut=..,other=..,prm800k=..,plain=..,prose=..,gold=..",
     )
     p.add_argument(
         "--init",
         type=Path,
         help="checkpoint, or folder of an exported process model, whose weights a new run "
         "starts from",
+    )
+    p.add_argument(
+        "--init-outcome",
+        type=Path,
+        help="folder of an exported outcome model on the trunk of --init: its head is kept too",
     )
     p.add_argument("--pause", default="", help="glob: training sleeps while a file matches")
     p.add_argument("--threads", type=int, default=2)

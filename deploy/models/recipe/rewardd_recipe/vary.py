@@ -13,6 +13,7 @@ import random
 import re
 from dataclasses import replace
 
+from .asides import closing, opening
 from .families.nouns import COLORS, SINGULAR, THINGS
 from .trace import Trace
 
@@ -151,14 +152,19 @@ def exchanged(rng: random.Random, trace: Trace) -> Trace:
 def framed(rng: random.Random, trace: Trace) -> Trace:
     """Words before and after some steps."""
     rate, nonsense = rng.choice((0.25, 0.6, 1.0)), rng.random() < 0.4
+    composed = rng.random() < 0.4
     steps = []
     for s in trace.steps:
         if rng.random() >= rate or not s.text:
             steps.append(s)
             continue
-        front = (babble(rng) if nonsense else rng.choice(FRAMES)) + rng.choice((" ", " ", "\n"))
+        if composed:
+            front = opening(rng)
+        else:
+            front = babble(rng) if nonsense else rng.choice(FRAMES)
+            front += rng.choice((" ", " ", "\n"))
         move = len(front)
-        text = front + s.text + rng.choice(TAILS)
+        text = front + s.text + (closing(rng) if composed else rng.choice(TAILS))
         steps.append(
             replace(
                 s,
