@@ -3,7 +3,8 @@
 #
 #   sh tests/run.sh               gcc, clang, ASan+UBSan; all suites; format and rules
 #   sh tests/run.sh --quick       gcc only, the unit suite
-#   sh tests/run.sh --long        also what takes a build of its own (the stranger's test)
+#   sh tests/run.sh --long        also what takes a build of its own (the stranger's test), and 1e5
+#                                 simulated days of the server
 #   sh tests/run.sh --no-install  what is missing is skipped
 #
 # Ends with one line: N passed, N failed, N skipped. Build folders and logs: build-test/ in the
@@ -161,6 +162,8 @@ else
         skipped=$((skipped + 1))
     fi
     await_python
+    [ -z "${REWARDD_LONG:-}" ] ||
+        check simulation "$out/gcc/tests/test-sim-whole" --seed 1000000 --seeds 100000
     check format sh -c 'git ls-files "*.c" "*.h" | xargs clang-format-14 --dry-run -Werror'
     check house python3 tests/house.py
     if [ -x "$cache/venv/bin/ruff" ]; then

@@ -97,7 +97,7 @@ def test_slow_reader_costs_bounded_memory(start):
     """A reply of 19 MB waits for its reader: it must not wait in our memory. What the request
     itself costs is the same for a reader that takes everything at once."""
     body = {"prompt": "p", "traces": [{"steps": ["s"] * 100}] * 1500, "stream": True}
-    peak = {}
+    peak, scored = {}, 'rewardd_traces_total{outcome="scored"}'
     for pause in (0, 2):
         daemon = start(models=["process"])
         with daemon.connect(timeout=30) as s:
@@ -105,7 +105,7 @@ def test_slow_reader_costs_bounded_memory(start):
             s.sendall(post(body))
             time.sleep(pause)
             if pause:
-                assert daemon.metrics()['rewardd_traces_total{outcome="scored"}'] == 1500
+                assert wait_for(lambda d=daemon: d.metrics()[scored] == 1500, 60)
             reply = read_all(s)
         assert len(reply) > 15 << 20 and b'"event":"done"' in reply
         peak[pause] = daemon.rss("VmHWM:")

@@ -4,6 +4,7 @@ that change, handshakes that are cut, slow, in the clear; large replies to slow 
 import http.client
 import json
 import os
+import random
 import signal
 import socket
 import ssl
@@ -362,3 +363,59 @@ def test_unix_socket_stays_plain(secure, tmp_path):
         s.connect(str(path))
         s.sendall(GET % b"/livez")
         assert status(read_all(s)) == 200
+
+
+def session_to(daemon, folder):
+    """A socket, and a session over it whose records are in our hands."""
+    raw, incoming, outgoing = daemon.connect(10), ssl.MemoryBIO(), ssl.MemoryBIO()
+    session = context_of(folder).wrap_bio(incoming, outgoing, server_hostname="localhost")
+    while True:
+        try:
+            session.do_handshake()
+            raw.sendall(outgoing.read())
+            return raw, session, outgoing
+        except ssl.SSLWantReadError:
+            raw.sendall(outgoing.read())
+            incoming.write(raw.recv(65536))
+
+
+def damaged(bytes_, chance):
+    """Flipped, cut, doubled, or with bytes of anything in between."""
+    text = bytearray(bytes_)
+    for _ in range(chance.randrange(1, 5)):
+        at = chance.randrange(len(text))
+        kind = chance.randrange(4)
+        if kind == 0:
+            text[at] ^= 1 << chance.randrange(8)
+        elif kind == 1:
+            text[at:at] = chance.randbytes(chance.randrange(1, 20))
+        elif kind == 2:
+            text[at:at] = text[at : at + chance.randrange(1, 40)]
+        else:
+            del text[max(1, at) :]
+    return bytes(text)
+
+
+def test_damaged_records(secure):
+    """Handshakes and records with bent bytes end their connection, and nothing else."""
+    daemon = secure("--header-timeout", "2s", "--body-timeout", "2s", "--idle-timeout", "2s")
+    chance, hello = random.Random(1), client_hello(secure.folder)
+    held = []
+    for _ in range(300):
+        s = daemon.connect(10)
+        s.sendall(damaged(hello, chance))
+        held.append(s)
+    for _ in range(60):
+        raw, session, outgoing = session_to(daemon, secure.folder)
+        session.write(post(TRACE))
+        record = outgoing.read()
+        raw.sendall(record[:5] + damaged(record[5:], chance))
+        held.append(raw)
+    for s in held:
+        s.settimeout(10)
+        try:
+            assert b"HTTP/1.1 200" not in read_all(s)
+        except OSError:
+            pass
+    assert status(ask(daemon, secure.folder, post(TRACE))) == 200
+    assert wait_for(lambda: len(os.listdir(f"/proc/{daemon.process.pid}/fd")) < 30, 10)
