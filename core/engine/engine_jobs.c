@@ -45,6 +45,7 @@ static rw_status create_jobs(struct rw_engine *e, const struct rw_job_spec *spec
 static rw_status check_budgets(const struct rw_engine *e, size_t n, uint64_t tokens,
                                struct rw_error *err)
 {
+    /* Differences, not sums: neither can run over, whatever the caller asks for. */
     if (n > e->options.jobs_max - e->jobs_alive) {
         return rw_fail(err, RW_OVERLOADED, "%zu more jobs beside %u; the limit is %u", n,
                        e->jobs_alive, e->options.jobs_max);
@@ -74,6 +75,8 @@ static bool is_own_model(const struct rw_engine *e, const struct rw_model *model
     return model->index < e->n_models && e->models[model->index] == model;
 }
 
+/* All or none: a request whose second half is refused would have computed its first half for
+ * nobody. Records are made before the lock is taken, so that no allocation waits under it. */
 rw_status rw_engine_submit(struct rw_engine *e, const struct rw_job_spec *specs, size_t n,
                            struct rw_job **jobs, struct rw_error *err)
 {
@@ -97,6 +100,9 @@ rw_status rw_engine_submit(struct rw_engine *e, const struct rw_job_spec *specs,
     return status;
 }
 
+/* `view` is what the engine's thread writes, `told` what the owner was last told. The owner reads
+ * `told` only, so that a job which ends between two polls is not seen ended before it was polled,
+ * and released while it is still in the list. */
 size_t rw_engine_poll(struct rw_engine *e, struct rw_job **changed, size_t max)
 {
     size_t n = 0;
@@ -116,7 +122,8 @@ size_t rw_engine_poll(struct rw_engine *e, struct rw_job **changed, size_t max)
     return n;
 }
 
-/* Without the lock, like the two below: a thousand jobs are cancelled or released in one step of
+/* Only a wish: a pass that has begun is not stopped, and the engine's thread sweeps before the next.
+ * Without the lock, like the two below: a thousand jobs are cancelled or released in one step of
  * the owner, and at the lock the engine thread is met a thousand times. While a job has no final
  * state the engine thread has work, so it looks by itself before it sleeps. */
 void rw_engine_cancel(struct rw_engine *e, struct rw_job *job)

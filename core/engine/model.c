@@ -12,6 +12,7 @@
 #include "core/model/flops.h"
 #include "core/model/layout.h"
 
+/* No `default`: a dtype that is added and not listed here is an error of the compiler. */
 static enum rw_weights_wish wish_of(enum rw_weights_dtype dtype)
 {
     switch (dtype) {
@@ -132,6 +133,8 @@ static void fill_info(struct rw_model *m)
     m->info.flops_per_token = rw_flops_per_token(m->weights);
 }
 
+/* Cheap checks first, then what reads gigabytes. The self test needs everything else. Agreement of
+ * quantised weights comes last: it is measured on weights that are known to be right. */
 static rw_status load(struct rw_model *m, const struct rw_model_host *host,
                       const struct rw_model_options *options, struct rw_error *err)
 {
@@ -188,6 +191,7 @@ void rw_model_destroy(struct rw_model *model)
     if (model == NULL) {
         return;
     }
+    /* The radix tree holds blocks of the pool; the forward pass reads the weights. */
     rw_radix_destroy(model->radix);
     rw_kv_pool_destroy(model->kv);
     rw_language_destroy(model->language);

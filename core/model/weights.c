@@ -29,6 +29,10 @@ static void place_linear(struct rw_carve *carve, struct rw_linear *linear, enum 
     linear->bias = bias ? place_floats(carve, (size_t)linear->panels * RW_PANEL) : NULL;
 }
 
+/* q, k and v are one product, and so are gate and up: their input is read from memory once, and
+ * three short products would each end in tiles that are not full. gate and up alternate by 32 rows,
+ * so that the tile which has both can apply SwiGLU before anything is stored; hence the rounding to
+ * 32 of each, times two. */
 static void place_layer(struct rw_carve *carve, const struct rw_config *c, enum rw_dtype dtype,
                         struct rw_layer *layer)
 {
@@ -58,6 +62,9 @@ static void place_head(struct rw_carve *carve, const struct rw_head_spec *spec, 
     head->b_out = mlp && spec->out_bias[0] != '\0' ? place_floats(carve, spec->n_out) : NULL;
 }
 
+/* The order of the block is the order of a pass, so that a pass reads memory forwards. It is walked
+ * twice by `allocate`: once with no memory, to learn the size, and once to hand it out. What is
+ * measured and what is used can then not come apart. */
 static void place_all(struct rw_carve *carve, const struct rw_recipe *recipe, bool language,
                       struct rw_weights *w)
 {
@@ -68,6 +75,8 @@ static void place_all(struct rw_carve *carve, const struct rw_recipe *recipe, bo
     }
     w->final_norm = place_floats(carve, c->hidden);
     place_head(carve, &recipe->head, c->hidden, &w->head);
+    /* In the type of the values between products, never quantised: info_gain is a difference of two
+     * log-probabilities, often far smaller than either. */
     if (language) {
         place_linear(carve, &w->language, rw_dtype_state(w->dtype), c->vocab, c->hidden, false);
     }
@@ -108,6 +117,7 @@ static enum rw_dtype choose_dtype(enum rw_weights_wish wish, const struct rw_bin
     case RW_WISH_STORED:
         break;
     }
+    /* FP16 files become float32: bfloat16 has three bits less of mantissa, and would round them. */
     return bindings->linears_bf16 ? RW_DTYPE_BF16 : RW_DTYPE_F32;
 }
 
@@ -170,6 +180,8 @@ rw_status rw_weights_open_layer(const struct rw_weights_request *request, uint32
     return RW_OK;
 }
 
+/* The layer is number 0 of weights that have one layer, so the window, which may begin at a later
+ * one, is decided here by its number in the whole model. */
 rw_status rw_weights_fill_layer(const struct rw_weights_request *request, uint32_t layer,
                                 struct rw_weights *w, struct rw_error *err)
 {

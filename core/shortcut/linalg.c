@@ -43,6 +43,13 @@ static double scatter(const float *x, size_t n, size_t d, const double *mean, do
     return fourth;
 }
 
+/* Ledoit and Wolf (2004), Lemma 3.2 to 3.4: cov becomes (1 - s) S + s mu I with s = beta / delta.
+ *   mu    = trace(S) / d                     the mean variance
+ *   delta = |S - mu I|^2 / d                 how far S is from the sphere
+ *   beta  = sum |x x^T - S|^2 / (d n^2)      how much of that is noise, at most all of it
+ * In both sums the cross terms are |S|^2 again, so neither needs the d x d products of single rows:
+ * sum |x x^T - S|^2 = sum |x|^4 - n |S|^2. Banks have 200 to 3,000 rows for d = 64: without
+ * shrinkage the smallest eigenvalues, which the distance divides by, are mostly noise. */
 double rw_linalg_ledoit_wolf(const float *x, size_t n, size_t d, const double *mean, double *cov)
 {
     rw_assert(n >= 1 && d >= 1);
@@ -72,6 +79,8 @@ double rw_linalg_ledoit_wolf(const float *x, size_t n, size_t d, const double *m
     return shrinkage;
 }
 
+/* In place, row by row; the upper triangle is not read. A pivot that is not positive says that the
+ * matrix has no inverse to measure distances by: the caller then has no bank, not a wrong one. */
 bool rw_linalg_cholesky(double *a, size_t d)
 {
     for (size_t i = 0; i < d; i++) {
@@ -92,6 +101,7 @@ bool rw_linalg_cholesky(double *a, size_t d)
     return true;
 }
 
+/* |L^-1 z|^2 by forward substitution: the inverse of the covariance is never formed. */
 double rw_linalg_mahalanobis2(const double *factor, size_t d, double *z)
 {
     double sum = 0;

@@ -175,6 +175,7 @@ static struct rw_tnode *parse_primary(struct rw_tparser *p)
 }
 
 /* [x] or [begin:end:step]. */
+/* Jinja reads x[a, b] as x[(a, b)], which no chat template writes; it is refused, not guessed. */
 static struct rw_tnode *parse_subscript(struct rw_tparser *p, struct rw_tnode *of)
 {
     struct rw_tnode *part[3] = {NULL, NULL, NULL};

@@ -13,6 +13,7 @@ static const char *const FLAG_NAME[RW_FLAGS] = {
 
 _Static_assert((int)RW_FLAGS <= (int)RW_RUN_FLAG_KINDS, "every flag has a counter");
 
+/* JSON has no NaN, and a figure that is not known is null, not 0. */
 static void number(struct rw_buf *out, const char *name, double value)
 {
     rw_emit_name(out, name);
@@ -67,6 +68,8 @@ static void rewards(struct rw_buf *out, const char *name, const double v[RW_RUN_
     rw_emit_close(out, '}');
 }
 
+/* Flags that never fired are left out: thirty zeros in each of 64 windows would be most of the
+ * reply. */
 static void flag_rates(struct rw_buf *out, const uint64_t *flags, uint64_t traces)
 {
     rw_emit_name(out, "flag_rates");
@@ -148,6 +151,7 @@ void rw_run_json_trace(struct rw_buf *out, const struct rw_store_trace *trace)
     text(out, "rule", trace->rule[0] != '\0' ? trace->rule : NULL);
     count(out, "at_trace", trace->at);
     count(out, "window", trace->window);
+    /* Stored as the members that are sent: no reader of JSON stands between disk and client. */
     rw_buf_append_char(out, ',');
     rw_buf_append_str(out, trace->data);
     rw_emit_close(out, '}');

@@ -90,6 +90,7 @@ static void lose_flag(struct rw_reply_gated *out, int gate, rw_status status)
     lose(out, &why);
 }
 
+/* The outcome is gated where there is one: it is what a shortcut earns. */
 static bool take_reward(const struct rw_reply_trace *trace, struct rw_reply_gated *out)
 {
     bool outcome = trace->has_outcome;
@@ -108,6 +109,9 @@ static bool take_reward(const struct rw_reply_trace *trace, struct rw_reply_gate
     return true;
 }
 
+/* Gates only ever lower a reward: with `limit < out->reward`, a reward under the limit (negative
+ * values of models without an activation) stays. A gate that could not be decided takes the gated
+ * reward away: to pass the ungated one on would be to pay for what the gate was asked to catch. */
 void rw_gates_apply(const struct rw_gates *gates, const struct rw_flag_states *states,
                     const struct rw_reply_trace *trace, float smallest, const char **by,
                     struct rw_reply_gated *out)

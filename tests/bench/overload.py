@@ -6,7 +6,10 @@ First the capacity: --width clients that ask again as soon as they are answered.
 at --times that rate, whatever becomes of the others (an open loop: clients do not slow down), each
 on a connection of its own, from --addresses different loopback addresses. Every request has a text
 of its own, so that the prefix cache answers none. Goodput is the answered requests per second, from
-the first request to the last answer, against the capacity."""
+the first request to the last answer, against the capacity. The daemon and the clients have
+processors of their own, half of them each: otherwise the clients, ten times as busy in the second
+part, take what the daemon had in the first. Beside it stands the same per CPU second of the daemon:
+what refusing costs it, on a machine that others use too."""
 
 import argparse
 import asyncio
@@ -76,12 +79,22 @@ def percentile(values, share):
     return values[min(len(values) - 1, int(len(values) * share))] if values else float("nan")
 
 
-async def measure(port, args):
+def cpu_seconds(pid):
+    """User and system time of a process so far."""
+    with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+        fields = f.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+async def measure(port, pid, args):
     await capacity(port, argparse.Namespace(**{**vars(args), "seconds": 3}))  # warm
-    bearable = await capacity(
-        port, argparse.Namespace(**{**vars(args), "seconds": min(20, args.seconds)})
-    )
+    begin = cpu_seconds(pid)
+    quiet = min(20, args.seconds)
+    bearable = await capacity(port, argparse.Namespace(**{**vars(args), "seconds": quiet}))
+    between = cpu_seconds(pid)
     replies, seconds = await flood(port, args, args.times * bearable)
+    busy = cpu_seconds(pid) - between
+    each = (between - begin) / (bearable * quiet)
     good = [t for status, t, _ in replies if status == 200]
     refused = [t for status, t, _ in replies if status == 429]
     told = sum(retry for status, _, retry in replies if status == 429)
@@ -91,7 +104,10 @@ async def measure(port, args):
         f"answered      {len(good)} in {seconds:.1f} s, p50 {percentile(good, 0.5):.2f} s, "
         f"p99 {percentile(good, 0.99):.2f} s"
     )
-    print(f"goodput       {100 * len(good) / seconds / bearable:.1f} %")
+    print(
+        f"goodput       {100 * len(good) / seconds / bearable:.1f} %, "
+        f"{100 * len(good) * each / busy:.1f} % per CPU second of the daemon"
+    )
     p50, p99 = 1e3 * percentile(refused, 0.5), 1e3 * percentile(refused, 0.99)
     print(f"refused       {len(refused)}, {told} with Retry-After, p50 {p50:.1f}, p99 {p99:.1f} ms")
     print(f"other         {len(replies) - len(good) - len(refused)}")
@@ -113,7 +129,13 @@ def main():
     for model in args.models or sorted(p for p in MODELS.iterdir() if (p / "config.json").exists()):
         command += ["--model", str(model)]
     command += [f"--{o}" for o in args.options]
+    processors = sorted(os.sched_getaffinity(0))
+    half = max(1, len(processors) // 2)
+    command += ["--threads", str(half)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    if len(processors) > 1:
+        os.sched_setaffinity(process.pid, processors[:half])
+        os.sched_setaffinity(0, processors[half:])
     try:
         while True:
             try:
@@ -122,7 +144,7 @@ def main():
             except OSError:
                 pass
             time.sleep(0.05)
-        asyncio.run(measure(port, args))
+        asyncio.run(measure(port, process.pid, args))
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()
