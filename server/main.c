@@ -7,6 +7,7 @@
 #include "core/rw_engine.h"
 #include "server/check.h"
 #include "server/commands/command.h"
+#include "server/default_models.h"
 #include "server/lifecycle.h"
 #include "server/options.h"
 #include "server/version.h"
@@ -61,7 +62,12 @@ static bool wants_check(int argc, char *const *argv)
 /* Every fault is said, so that one reading of the answer is enough. */
 static int check_config(struct rw_options *options, int argc, char *const *argv)
 {
+    struct rw_error err = {0};
     size_t faults = rw_options_parse_all(options, argc, argv, environ, complain);
+    if (rw_default_models_add(options, &err) != RW_OK) {
+        complain(&err);
+        faults++;
+    }
     faults += rw_check_everything(options, complain);
     if (faults == 0) {
         puts("the configuration can be used");
@@ -116,7 +122,8 @@ int main(int argc, char **argv)
     int code = 2;
     if (wants_check(argc, argv)) {
         code = check_config(&options, argc, argv);
-    } else if (rw_options_parse(&options, argc, argv, environ, &err) != RW_OK) {
+    } else if (rw_options_parse(&options, argc, argv, environ, &err) != RW_OK ||
+               rw_default_models_add(&options, &err) != RW_OK) {
         complain(&err);
     } else {
         code = act(&options);

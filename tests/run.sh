@@ -16,11 +16,12 @@ cd "$top" || exit 1
 out=$top/build-test
 cache=${REWARDD_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/rewardd}
 quick=
+long=
 install=yes
 for argument in "$@"; do
     case $argument in
     --quick) quick=yes ;;
-    --long) export REWARDD_LONG=1 ;;
+    --long) export REWARDD_LONG=1 long=yes ;;
     --no-install) install= ;;
     *)
         echo "usage: run.sh [--quick | --long] [--no-install]" >&2
@@ -142,6 +143,7 @@ await_python() {
 started=$(date +%s)
 mkdir -p "$out"
 [ -z "$install" ] || sh deploy/deps.sh test || exit 1
+[ -z "$install" ] || [ -z "$long" ] || sh deploy/deps.sh packages || exit 1
 say "dependencies"
 
 build gcc gcc

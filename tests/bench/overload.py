@@ -8,8 +8,9 @@ on a connection of its own, from --addresses different loopback addresses. Every
 of its own, so that the prefix cache answers none. Goodput is the answered requests per second, from
 the first request to the last answer, against the capacity. The daemon and the clients have
 processors of their own, half of them each: otherwise the clients, ten times as busy in the second
-part, take what the daemon had in the first. Beside it stands the same per CPU second of the daemon:
-what refusing costs it, on a machine that others use too."""
+part, take what the daemon had in the first. What the machine itself lost on the
+way (operations per CPU second of the compute team, processors given to the daemon) is said beside
+it: other programs and their caches count there, and not against refusing."""
 
 import argparse
 import asyncio
@@ -86,28 +87,46 @@ def cpu_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def looked(port, pid):
+    """What the daemon has done so far: CPU seconds, those of its compute team, operations."""
+    page = ask(port, "/metrics")[1]
+    figures = dict(x.rsplit(" ", 1) for x in page.splitlines() if not x.startswith("#"))
+    names = ("rewardd_cpu_seconds_total", "rewardd_flops_total")
+    return [cpu_seconds(pid)] + [float(figures[name]) for name in names]
+
+
 async def measure(port, pid, args):
     await capacity(port, argparse.Namespace(**{**vars(args), "seconds": 3}))  # warm
-    begin = cpu_seconds(pid)
     quiet = min(20, args.seconds)
+    begin = looked(port, pid)
     bearable = await capacity(port, argparse.Namespace(**{**vars(args), "seconds": quiet}))
-    between = cpu_seconds(pid)
+    between = looked(port, pid)
     replies, seconds = await flood(port, args, args.times * bearable)
-    busy = cpu_seconds(pid) - between
-    each = (between - begin) / (bearable * quiet)
+    end = looked(port, pid)
     good = [t for status, t, _ in replies if status == 200]
     refused = [t for status, t, _ in replies if status == 429]
     told = sum(retry for status, _, retry in replies if status == 429)
+    first = [b - a for a, b in zip(begin, between, strict=True)]
+    second = [b - a for a, b in zip(between, end, strict=True)]
+    slower = (second[2] / second[1]) / (first[2] / first[1])
+    goodput = len(good) / seconds / bearable
     print(f"capacity      {bearable:.1f} requests/s ({args.width} clients)")
     print(f"offered       {args.times * bearable:.1f} requests/s for {args.seconds} s")
     print(
         f"answered      {len(good)} in {seconds:.1f} s, p50 {percentile(good, 0.5):.2f} s, "
         f"p99 {percentile(good, 0.99):.2f} s"
     )
+    print(f"goodput       {100 * goodput:.1f} %")
     print(
-        f"goodput       {100 * len(good) / seconds / bearable:.1f} %, "
-        f"{100 * len(good) * each / busy:.1f} % per CPU second of the daemon"
+        f"  the machine did {slower:.3f} of the operations per CPU second that it did before, and "
+        f"the daemon had {second[0] / seconds:.3f} processors, {first[0] / quiet:.3f} before"
     )
+    print(
+        f"  of its CPU time {100 * second[1] / second[0]:.1f} % were scoring, "
+        f"{100 * first[1] / first[0]:.1f} % before; operations per answer "
+        f"{second[2] / len(good) / (first[2] / (bearable * quiet)):.3f} of before"
+    )
+    print(f"goodput on a machine of one speed: {100 * goodput / slower:.1f} %")
     p50, p99 = 1e3 * percentile(refused, 0.5), 1e3 * percentile(refused, 0.99)
     print(f"refused       {len(refused)}, {told} with Retry-After, p50 {p50:.1f}, p99 {p99:.1f} ms")
     print(f"other         {len(replies) - len(good) - len(refused)}")
