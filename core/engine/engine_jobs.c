@@ -122,7 +122,7 @@ size_t rw_engine_poll(struct rw_engine *e, struct rw_job **changed, size_t max)
     return n;
 }
 
-/* Only a wish: a pass that has begun is not stopped, and the engine's thread sweeps before the next.
+/* Only a wish: a pass that has begun is not stopped; the engine's thread sweeps before the next.
  * Without the lock, like the two below: a thousand jobs are cancelled or released in one step of
  * the owner, and at the lock the engine thread is met a thousand times. While a job has no final
  * state the engine thread has work, so it looks by itself before it sleeps. */
