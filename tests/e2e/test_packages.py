@@ -121,7 +121,8 @@ def test_wheel_brings_the_daemon_and_its_models(venv):
         check_first_score(url)
         code = (
             "import sys, rewardd\n"
-            "score = rewardd.Client(sys.argv[1]).score('What is 12 * 12?', steps=['12 * 12 = 144'])\n"
+            "score = rewardd.Client(sys.argv[1]).score("
+            "'What is 12 * 12?', steps=['12 * 12 = 144'])\n"
             "print(score.process)"
         )
         said = run([str(venv / "bin" / "python"), "-c", code, url], cwd="/", env={})
