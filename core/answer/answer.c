@@ -4,14 +4,12 @@
 #include "core/answer/compare.h"
 #include "core/answer/find.h"
 #include "core/answer/lexeme.h"
-#include "core/answer/word.h"
+#include "core/answer/said.h"
 #include "core/base/arena.h"
-#include "core/base/scan.h"
 #include "core/base/util.h"
 
 enum {
     ARENA_MAX = 8 << 20, /* bytes of one comparison: trees, and texts without calculator notes */
-    SEARCHED_STEPS = 2,  /* for a reference that stands before an unmarked answer */
 };
 
 static const struct rw_answer_options DEFAULT = {.tolerance = 0};
@@ -19,6 +17,31 @@ static const struct rw_answer_options DEFAULT = {.tolerance = 0};
 /* ---- names ----------------------------------------------------------------------------------- */
 
 /* ---- reading --------------------------------------------------------------------------------- */
+
+/* "xy": a word, or a product when an expression stands beside it. */
+static bool letters_alone(const struct rw_reading *r)
+{
+    enum {
+        LETTERS_MAX = 3,
+    };
+    return r->node->kind == RW_NODE_TEXT && r->lexemes.n == 1 &&
+           r->lexemes.at[0].name.len <= LETTERS_MAX;
+}
+
+static bool as_product(struct rw_compare *c, const struct rw_reading *word,
+                       const struct rw_reading *other)
+{
+    struct rw_reading product;
+    enum rw_answer_rule rule = c->rule;
+    if (!rw_node_scalar(other->node)) {
+        return false;
+    }
+    rw_choose_read(word->text, true, c->arena, &product);
+    bool same =
+        product.node != NULL && rw_compare(c, product.node, other->node) == RW_VERIFIED_RIGHT;
+    c->rule = same ? c->rule : rule;
+    return same;
+}
 
 static enum rw_verified decide(const struct rw_reading *a, const struct rw_reading *b,
                                const struct rw_answer_options *options, struct rw_arena *arena,
@@ -46,8 +69,10 @@ static enum rw_verified decide(const struct rw_reading *a, const struct rw_readi
     }
     struct rw_compare c = {.options = options, .arena = arena};
     enum rw_verified v = rw_compare(&c, a->node, b->node);
+    bool letters = v == RW_VERIFIED_UNKNOWN && (letters_alone(a) != letters_alone(b)) &&
+                   as_product(&c, letters_alone(a) ? a : b, letters_alone(a) ? b : a);
     *rule = c.rule;
-    return v;
+    return letters ? RW_VERIFIED_RIGHT : v;
 }
 
 enum rw_verified rw_answer_equal_by(struct rw_str answer, struct rw_str reference,
@@ -108,87 +133,6 @@ struct rw_str rw_answer_reference(struct rw_str reference)
     struct rw_str found = reference_in(reference, &arena, &math);
     rw_arena_fini(&arena);
     return found;
-}
-
-/* ---- what stands before an unmarked answer --------------------------------------------------- */
-
-/* Is the number or number word at `at` the reference? *end is behind it. */
-static bool number_is(struct rw_str text, size_t at, double wanted, size_t *end)
-{
-    struct rw_lexeme x = {.kind = RW_LEXEME_NUMBER, .begin = (uint32_t)at};
-    struct rw_lexemes unused = {.n = 0};
-    struct rw_lexeme_number value;
-    rw_lexeme_number_scan(text, at, false, &x);
-    x.name = rw_str_slice(text, at, x.end);
-    rw_lexeme_number(&unused, &x, &value);
-    *end = RW_MAX((size_t)x.end, at + 1);
-    double off = value.v > wanted ? value.v - wanted : wanted - value.v;
-    return off <= 1e-9 * (wanted > 1 ? wanted : 1);
-}
-
-/* Could the text state the reference: the number itself, or a formula that is not looked into? */
-static bool states(struct rw_str text, double wanted)
-{
-    for (size_t at = 0; at < text.len;) {
-        char c = text.ptr[at];
-        size_t end = at + 1;
-        if (rw_scan_digit(c) ||
-            (c == '.' && at + 1 < text.len && rw_scan_digit(text.ptr[at + 1]))) {
-            if (number_is(text, at, wanted, &end)) {
-                return true;
-            }
-        } else if (rw_scan_letter(c)) {
-            while (end < text.len && rw_scan_letter(text.ptr[end])) {
-                end++;
-            }
-            int word = rw_word_number(rw_str_slice(text, at, end));
-            if (word >= 0 && word == wanted) {
-                return true;
-            }
-        }
-        at = end;
-    }
-    return false;
-}
-
-/* Is there another formula than the answer in the last steps? */
-static bool other_formulas(const struct rw_found *f, const struct rw_choice *c)
-{
-    size_t last = (size_t)c->step;
-    for (size_t i = 0; i < SEARCHED_STEPS && i <= last; i++) {
-        struct rw_str text = rw_choose_counted(f, last - i);
-        const char *step = f->steps[last - i].ptr;
-        for (size_t k = 0; k < text.len; k++) {
-            size_t at = (size_t)(text.ptr - step) + k;
-            bool answer = i == 0 && at >= c->begin && at < c->end;
-            char x = text.ptr[k];
-            if (!answer && (rw_scan_digit(x) || strchr("\\=<>|^_", x) != NULL)) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
-/* An unmarked answer is WRONG only when nothing else in the last steps can be the reference. */
-static bool said_before(const struct rw_found *f, const struct rw_choice *c,
-                        const struct rw_reading *reference)
-{
-    const struct rw_node *node = reference->node;
-    while (node != NULL && (node->kind == RW_NODE_QUANTITY || node->kind == RW_NODE_NEGATIVE)) {
-        node = node->first;
-    }
-    if (node == NULL || node->kind != RW_NODE_NUMBER) {
-        return other_formulas(f, c);
-    }
-    double wanted = node->v;
-    size_t last = (size_t)c->step;
-    for (size_t i = 0; i < SEARCHED_STEPS && i <= last; i++) {
-        if (states(rw_choose_counted(f, last - i), wanted)) {
-            return true;
-        }
-    }
-    return false;
 }
 
 /* ---- verdicts -------------------------------------------------------------------------------- */
@@ -284,7 +228,7 @@ static enum rw_verified judge(struct trial *t, const struct rw_choice *c)
         return RW_VERIFIED_UNKNOWN;
     }
     enum rw_verified v = with_others(t, c, try_choice(t, c));
-    if (v == RW_VERIFIED_WRONG && c->guessed && said_before(t->found, c, t->reference)) {
+    if (v == RW_VERIFIED_WRONG && c->guessed && rw_said_before(t->found, c, t->reference)) {
         t->rule = RW_ANSWER_RULE_SAID_BEFORE;
         return RW_VERIFIED_UNKNOWN;
     }

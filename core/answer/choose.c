@@ -231,6 +231,18 @@ static bool choose_unmarked(const struct rw_found *f, struct rw_choice *out)
     return true;
 }
 
+/* More than one: a solution, and no answer alone. */
+static bool sentences(struct rw_str text)
+{
+    for (size_t i = 0; i + 2 < text.len; i++) {
+        if (strchr(".?!", text.ptr[i]) != NULL && text.ptr[i] != 0 &&
+            rw_scan_space(text.ptr[i + 1]) && rw_scan_letter(text.ptr[i + 2])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The only text there is, when it is an answer and nothing else. */
 static bool choose_given(const struct rw_found *f, struct rw_arena *arena, struct rw_choice *out)
 {
@@ -241,7 +253,7 @@ static bool choose_given(const struct rw_found *f, struct rw_arena *arena, struc
             return false;
         }
     }
-    if (text.len == 0 || text.len > GIVEN_MAX || !is_answer(text, arena)) {
+    if (text.len == 0 || text.len > GIVEN_MAX || sentences(text) || !is_answer(text, arena)) {
         return false;
     }
     size_t begin = (size_t)(text.ptr - f->steps[step].ptr);

@@ -1,5 +1,7 @@
 #include "core/answer/compare.h"
 
+#include <math.h>
+
 /* What one of these says beside another kind is not decided. */
 static bool words(const struct rw_node *node)
 {
@@ -36,26 +38,65 @@ static enum rw_verified dates(struct rw_compare *c, const struct rw_node *a,
     return rw_compare_say(c, v, RW_ANSWER_RULE_DATE);
 }
 
+/* The hour of 3:30 PM out of 24; of 3:30 alone it is not known. */
+static double hour(const struct rw_node *time)
+{
+    double h = time->first->v;
+    return time->sign == 2 && h < 12 ? h + 12 : time->sign == 1 && h == 12 ? 0 : h;
+}
+
+/* 3:30 PM beside 15:30 is the same; beside 3:30, too: which half of the day is passed over. */
+static enum rw_verified times(struct rw_compare *c, const struct rw_node *a,
+                              const struct rw_node *b)
+{
+    bool minutes = a->n == b->n && a->last->v == b->last->v;
+    bool half = a->sign == 0 || b->sign == 0;
+    bool same = hour(a) == hour(b) || (half && a->first->v == b->first->v);
+    return rw_compare_say(c, minutes && same ? RW_VERIFIED_RIGHT : RW_VERIFIED_WRONG,
+                          RW_ANSWER_RULE_RATIO);
+}
+
+static double term(const struct rw_node *node)
+{
+    struct rw_evaluation e;
+    rw_evaluate(node, 1, &e);
+    return rw_evaluate_double(&e);
+}
+
 /* 2:4 beside 1:2 may be a time of day. */
 static enum rw_verified ratios(struct rw_compare *c, const struct rw_node *a,
                                const struct rw_node *b)
 {
+    static const double NEAR = 1e-9;
     if (a->n != b->n) {
         return rw_compare_say(c, RW_VERIFIED_UNKNOWN, RW_ANSWER_RULE_RATIO);
     }
-    bool same = true;
+    if (a->sign != 0 || b->sign != 0) {
+        return times(c, a, b);
+    }
+    enum rw_verified all = RW_VERIFIED_RIGHT;
     bool proportional = true;
     const struct rw_node *y = b->first;
     RW_NODE_EACH (x, a) {
-        same = same && x->v == y->v;
-        proportional = proportional && x->v * b->first->v == y->v * a->first->v && x->v != 0;
+        enum rw_verified now = rw_compare(c, x, y);
+        all = now == RW_VERIFIED_RIGHT || all == RW_VERIFIED_WRONG ? all : now;
+        double left = term(x) * term(b->first);
+        double right = term(y) * term(a->first);
+        proportional = proportional && left != 0 && fabs(left - right) <= NEAR * fabs(left);
         y = y->next;
     }
-    return rw_compare_say(c,
-                          same           ? RW_VERIFIED_RIGHT
-                          : proportional ? RW_VERIFIED_UNKNOWN
-                                         : RW_VERIFIED_WRONG,
-                          RW_ANSWER_RULE_RATIO);
+    all = all == RW_VERIFIED_WRONG && proportional ? RW_VERIFIED_UNKNOWN : all;
+    return rw_compare_say(c, all, RW_ANSWER_RULE_RATIO);
+}
+
+/* 3:4 and \\frac{3}{4}: term by term; a fraction in other terms may be meant, or a time of day. */
+static enum rw_verified ratio_and_fraction(struct rw_compare *c, const struct rw_node *ratio,
+                                           const struct rw_node *fraction)
+{
+    bool same = ratio->n == 2 && ratio->sign == 0 && fraction->kind == RW_NODE_QUOTIENT &&
+                rw_compare(c, ratio->first, fraction->first) == RW_VERIFIED_RIGHT &&
+                rw_compare(c, ratio->last, fraction->last) == RW_VERIFIED_RIGHT;
+    return rw_compare_say(c, same ? RW_VERIFIED_RIGHT : RW_VERIFIED_UNKNOWN, RW_ANSWER_RULE_RATIO);
 }
 
 static enum rw_verified same_kind(struct rw_compare *c, const struct rw_node *a,
@@ -74,6 +115,22 @@ static enum rw_verified same_kind(struct rw_compare *c, const struct rw_node *a,
     default:
         return rw_compare_say(c, RW_VERIFIED_UNKNOWN, RW_ANSWER_RULE_KINDS);
     }
+}
+
+/* "(c)" beside "C": the letter of a choice when one of them stands in brackets. */
+static bool small_choice(struct rw_compare *c, const struct rw_node *a, const struct rw_node *b,
+                         enum rw_verified *out)
+{
+    const struct rw_node *choice = a->kind == RW_NODE_CHOICE ? a : b;
+    const struct rw_node *letter = choice == a ? b : a;
+    bool small = choice->kind == RW_NODE_CHOICE && letter->kind == RW_NODE_SYMBOL &&
+                 letter->name.len == 1 && letter->name.ptr[0] >= 'a' && letter->name.ptr[0] <= 'j';
+    if (!small || (choice->open == 0 && letter->open == 0)) {
+        return false;
+    }
+    bool same = letter->name.ptr[0] - 'a' == choice->sign - 'A';
+    *out = rw_compare_say(c, same ? RW_VERIFIED_RIGHT : RW_VERIFIED_WRONG, RW_ANSWER_RULE_CHOICE);
+    return true;
 }
 
 static bool related(const struct rw_node *node)
@@ -110,7 +167,7 @@ static enum rw_verified dispatch(struct rw_compare *c, const struct rw_node *a,
     if (!named && (a->kind == RW_NODE_MATRIX || b->kind == RW_NODE_MATRIX)) {
         return rw_compare_matrices(c, a, b);
     }
-    if (rw_compare_spans(c, a, b, &v)) {
+    if (small_choice(c, a, b, &v) || rw_compare_spans(c, a, b, &v)) {
         return v;
     }
     if (related(a) || related(b)) {
@@ -123,6 +180,9 @@ static enum rw_verified dispatch(struct rw_compare *c, const struct rw_node *a,
     }
     if (a->kind == b->kind) {
         return same_kind(c, a, b);
+    }
+    if (a->kind == RW_NODE_RATIO || b->kind == RW_NODE_RATIO) {
+        return a->kind == RW_NODE_RATIO ? ratio_and_fraction(c, a, b) : ratio_and_fraction(c, b, a);
     }
     return rw_compare_say(c, RW_VERIFIED_UNKNOWN, RW_ANSWER_RULE_KINDS);
 }

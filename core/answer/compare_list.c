@@ -423,6 +423,16 @@ static void flatten(const struct rw_node *matrix, struct items *out)
     }
 }
 
+static bool has_rows(const struct rw_node *node)
+{
+    bool rows = node->kind == RW_NODE_BRACKETS && node->n > 1 && !half_open(node);
+    RW_NODE_EACH (child, node) {
+        rows = rows && child->kind == RW_NODE_BRACKETS && child->n == node->first->n &&
+               !half_open(child);
+    }
+    return rows;
+}
+
 static bool is_vector(const struct rw_node *m)
 {
     return m->n == 1 || m->first->n == 1;
@@ -445,6 +455,13 @@ enum rw_verified rw_compare_matrices(struct rw_compare *c, const struct rw_node 
     }
     const struct rw_node *matrix = a->kind == RW_NODE_MATRIX ? a : b;
     const struct rw_node *other = matrix == a ? b : a;
+    if (has_rows(other)) { /* [[1, 2], [3, 4]] */
+        flatten(matrix, &x);
+        flatten(other, &y);
+        bool shape = matrix->n == other->n && matrix->first->n == other->first->n;
+        return shape ? in_order(c, &x, &y, RW_ANSWER_RULE_MATRIX)
+                     : rw_compare_say(c, RW_VERIFIED_UNKNOWN, RW_ANSWER_RULE_KINDS);
+    }
     if (other->kind != RW_NODE_BRACKETS || !is_vector(matrix) || half_open(other)) {
         return rw_compare_say(c, RW_VERIFIED_UNKNOWN, RW_ANSWER_RULE_KINDS);
     }

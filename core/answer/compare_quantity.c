@@ -132,6 +132,32 @@ static enum rw_likeness like(const struct pair *p)
     return rw_evaluate_like(&p->a->e, &p->b->e, p->fa != 1 ? HUNDREDTH : ONE);
 }
 
+/* 0.333... and 0.1818...: what the digits that are not written add, in units of the last place;
+ * 0 when the last ones do not repeat. */
+static double repeated(const struct quantity *q)
+{
+    double digits = rint(fabs(q->v) / q->unit_of_last_place);
+    if (!(digits < 1e15)) {
+        return 0;
+    }
+    int64_t tail = (int64_t)digits % 10000;
+    bool one = tail % 1000 == tail % 10 * 111;
+    bool two = tail == tail % 100 * 101;
+    return one ? (double)(tail % 10) / 9 : two ? (double)(tail % 100) / 99 : 0;
+}
+
+static bool repeats_to(const struct quantity *q, double fq, const struct quantity *e, double fe)
+{
+    double place = q->unit_of_last_place * fq;
+    if ((q->flags & RW_NODE_OPEN) == 0 || (e->flags & RW_NODE_OPEN) != 0 || !(place > 0) ||
+        !e->e.rational || e->unit_of_last_place > 0 || e->v * q->v < 0) {
+        return false;
+    }
+    double rest = (fabs(e->v * fe) - fabs(q->v * fq)) / place;
+    double added = repeated(q);
+    return added > 0 && fabs(rest - added) < 1e-6;
+}
+
 /* RIGHT, WRONG or UNKNOWN on one scale. */
 static enum rw_verified values(struct rw_compare *c, const struct pair *p)
 {
@@ -148,7 +174,8 @@ static enum rw_verified values(struct rw_compare *c, const struct pair *p)
     if (o->tolerance > 0 && within(p, o->tolerance)) {
         return rw_compare_say(c, RW_VERIFIED_RIGHT, RW_ANSWER_RULE_TOLERANCE);
     }
-    if (exact_to_the_eye(p)) {
+    if (exact_to_the_eye(p) || repeats_to(p->a, p->fa, p->b, p->fb) ||
+        repeats_to(p->b, p->fb, p->a, p->fa)) {
         return rw_compare_say(c, RW_VERIFIED_RIGHT, RW_ANSWER_RULE_ROUNDING);
     }
     if (roundings(p)) {
@@ -265,6 +292,11 @@ static enum rw_verified both_units(struct rw_compare *c, const struct quantity *
     if (rw_str_equal(a->unit, b->unit)) {
         return values(c, &plain);
     }
+    bool pounds = (is_unit(a, "lb") && is_unit(b, "\xC2\xA3")) ||
+                  (is_unit(b, "lb") && is_unit(a, "\xC2\xA3"));
+    if (pounds) { /* "18 pounds" are money beside a sign of it */
+        return values(c, &plain);
+    }
     if (cents(a, b) || cents(b, a)) {
         const struct pair scaled = {a, b, cents(a, b) ? 0.01 : 1, cents(a, b) ? 1 : 0.01};
         return values(c, &scaled);
@@ -315,11 +347,74 @@ static bool note_holds(struct rw_compare *c, const struct quantity *q)
            (v == RW_VERIFIED_UNKNOWN && inner.rule == RW_ANSWER_RULE_ROUNDING);
 }
 
+static int infinite_sign(const struct rw_node *node)
+{
+    bool minus = node->kind == RW_NODE_NEGATIVE;
+    node = minus ? node->first : node;
+    return node->kind != RW_NODE_INFINITY ? 0 : minus ? -1 : 1;
+}
+
+/* Two infinities, or one and a number. False: neither. */
+static bool infinities(struct rw_compare *c, const struct rw_node *a, const struct rw_node *b,
+                       enum rw_verified *out)
+{
+    int sa = infinite_sign(a);
+    int sb = infinite_sign(b);
+    const struct rw_node *other = sa != 0 ? b : a;
+    bool number = other->kind == RW_NODE_NUMBER || (sa != 0 && sb != 0);
+    if ((sa == 0 && sb == 0) || !number) {
+        return false;
+    }
+    *out =
+        rw_compare_say(c, sa == sb ? RW_VERIFIED_RIGHT : RW_VERIFIED_WRONG, RW_ANSWER_RULE_NUMBER);
+    return true;
+}
+
+/* The whole number that digits say in their base; -1 when they say none. */
+static int64_t based_value(const struct rw_node *node)
+{
+    const struct rw_node *digits = node->first;
+    int base = node->sign;
+    if (node->kind != RW_NODE_OPAQUE || base < 2 || base > 10 || digits == NULL ||
+        digits->kind != RW_NODE_NUMBER || !digits->exact.known || digits->exact.den != 1 ||
+        digits->exact.num >= (rw_int128)1e15) {
+        return -1;
+    }
+    int64_t value = 0;
+    int64_t place = 1;
+    for (int64_t left = (int64_t)digits->exact.num; left > 0; left /= 10) {
+        if (left % 10 >= base) {
+            return -1;
+        }
+        value += left % 10 * place;
+        place *= base;
+    }
+    return value;
+}
+
+/* 1011_2 beside 11_{10}; false: not digits in two bases. */
+static bool bases(struct rw_compare *c, const struct rw_node *a, const struct rw_node *b,
+                  enum rw_verified *out)
+{
+    int64_t va = based_value(a);
+    int64_t vb = based_value(b);
+    if (va < 0 || vb < 0) {
+        return false;
+    }
+    *out =
+        rw_compare_say(c, va == vb ? RW_VERIFIED_RIGHT : RW_VERIFIED_WRONG, RW_ANSWER_RULE_NUMBER);
+    return true;
+}
+
 enum rw_verified rw_compare_quantities(struct rw_compare *c, struct rw_compare_item a,
                                        struct rw_compare_item b)
 {
     struct quantity x;
     struct quantity y;
+    enum rw_verified v;
+    if (infinities(c, a.node, b.node, &v) || bases(c, a.node, b.node, &v)) {
+        return v;
+    }
     bool based = a.node->kind == RW_NODE_OPAQUE && b.node->kind == RW_NODE_OPAQUE &&
                  a.node->sign != 0 && a.node->sign == b.node->sign;
     if (based) { /* digits in the same base */

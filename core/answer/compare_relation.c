@@ -136,6 +136,32 @@ static enum rw_verified chains(struct rw_compare *c, const struct rw_node *a,
     return rw_compare_say(c, RW_VERIFIED_RIGHT, RW_ANSWER_RULE_EQUATION);
 }
 
+/* Coordinates: "x + y = 5" is a line. */
+static bool has_coordinates(const struct rw_node *node)
+{
+    if (node->kind == RW_NODE_SYMBOL) {
+        return rw_str_is(node->name, "x") || rw_str_is(node->name, "y") ||
+               rw_str_is(node->name, "z");
+    }
+    RW_NODE_EACH (child, node) {
+        if (has_coordinates(child)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* "m + n = 17" says 17; "2m = 5" and "m + 3 = 5" leave m to be found. */
+static bool is_total(const struct equation *e)
+{
+    struct rw_evaluation left;
+    if (e->sign != '=' || !rw_node_scalar(e->left) || !closed(e->right)) {
+        return false;
+    }
+    rw_evaluate(e->left, 1, &left);
+    return left.readable && left.n_symbols >= 2 && !has_coordinates(e->left);
+}
+
 enum rw_verified rw_compare_relations(struct rw_compare *c, const struct rw_node *a,
                                       const struct rw_node *b)
 {
@@ -157,7 +183,10 @@ enum rw_verified rw_compare_relations(struct rw_compare *c, const struct rw_node
     const struct rw_node *relation = assign_a || a->kind == RW_NODE_RELATION ? a : b;
     const struct rw_node *other = relation == a ? b : a;
     if (relation->kind != RW_NODE_ASSIGN) {
-        return rw_compare_say(c, RW_VERIFIED_UNKNOWN, RW_ANSWER_RULE_EQUATION);
+        bool right = read_equation(relation, &x) && is_total(&x) &&
+                     rw_compare(c, x.right, other) == RW_VERIFIED_RIGHT;
+        return rw_compare_say(c, right ? RW_VERIFIED_RIGHT : RW_VERIFIED_UNKNOWN,
+                              RW_ANSWER_RULE_EQUATION);
     }
     return rw_compare(c, relation->last, other);
 }

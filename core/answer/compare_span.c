@@ -145,6 +145,39 @@ static bool inequality_sign(int sign)
     return sign == '<' || sign == '>' || sign == RW_SIGN_LE || sign == RW_SIGN_GE;
 }
 
+/* |p x + q| < c: between two bounds; > c: outside them. c is positive. */
+static bool read_absolute(const struct rw_node *a, int sign, const struct rw_node *b,
+                          struct spans *out)
+{
+    bool left = a->kind == RW_NODE_ABSOLUTE;
+    const struct rw_node *inner = left ? a->first : b->first;
+    const struct rw_node *other = left ? b : a;
+    bool less = (sign == '<' || sign == RW_SIGN_LE) == left;
+    bool with = sign == RW_SIGN_LE || sign == RW_SIGN_GE;
+    struct rw_evaluation e;
+    struct rw_rational p;
+    struct rw_rational q;
+    out->symbol = variable(a, b);
+    rw_evaluate(other, 1, &e);
+    if (out->symbol == 0 || !e.rational || e.exact.num <= 0 ||
+        !rw_evaluate_linear(inner, out->symbol, &p, &q)) {
+        return false;
+    }
+    struct bound at[2];
+    for (int i = 0; i < 2; i++) {
+        struct rw_rational c = i == 0 ? rw_rational_negate(e.exact) : e.exact;
+        struct rw_rational x = rw_rational_divide(rw_rational_add(c, rw_rational_negate(q)), p);
+        if (!x.known) {
+            return false;
+        }
+        at[i] = (struct bound){.exact = x, .v = (double)x.num / (double)x.den, .closed = with};
+    }
+    struct bound low = at[at[0].v > at[1].v];
+    struct bound high = at[at[0].v <= at[1].v];
+    return less ? add_span(out, low, high)
+                : add_span(out, infinite(-1), low) && add_span(out, high, infinite(1));
+}
+
 static bool read_two_sides(const struct rw_node *node, struct spans *out)
 {
     const struct rw_node *a = node->first->first;
@@ -154,6 +187,9 @@ static bool read_two_sides(const struct rw_node *node, struct spans *out)
     int side;
     if (!rw_node_scalar(a) || !rw_node_scalar(b)) {
         return false;
+    }
+    if ((a->kind == RW_NODE_ABSOLUTE || b->kind == RW_NODE_ABSOLUTE) && inequality_sign(sign)) {
+        return read_absolute(a, sign, b, out);
     }
     if (sign == RW_SIGN_NE) { /* all numbers but one */
         return solve(a, '<', b, &at, &side, &out->symbol) && half_line(out, -1, at) &&
@@ -251,6 +287,45 @@ static bool read_set(const struct rw_node *node, struct spans *out)
     return true;
 }
 
+/* Takes a point out of the span it lies in. */
+static bool without_point(struct spans *s, struct bound point)
+{
+    point.closed = false;
+    for (size_t i = 0; i < s->n; i++) {
+        struct span *x = &s->at[i];
+        double size = TOUCH * RW_MAX(fabs(point.v), 1);
+        if (fabs(x->low.v - point.v) <= size) {
+            x->low.closed = false;
+        } else if (fabs(x->high.v - point.v) <= size) {
+            x->high.closed = false;
+        } else if (x->low.v < point.v && point.v < x->high.v) {
+            struct bound high = x->high;
+            x->high = point;
+            return add_span(s, point, high);
+        } else if (!(x->low.v > point.v || x->high.v < point.v)) {
+            return false; /* not known */
+        }
+    }
+    return true;
+}
+
+/* \mathbb{R} \setminus \{0, 1\} */
+static bool read_difference(const struct rw_node *node, struct spans *out, int depth)
+{
+    if (node->n != 2 || node->last->kind != RW_NODE_SET ||
+        !read_spans(node->first, out, depth + 1)) {
+        return false;
+    }
+    RW_NODE_EACH (child, node->last) {
+        struct bound point;
+        if (!bound_of(child, true, &point) || isnan(point.v) || isinf(point.v) ||
+            !without_point(out, point)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool read_spans(const struct rw_node *node, struct spans *out, int depth)
 {
     if (depth > RW_COMPARE_DEPTH_MAX) {
@@ -263,7 +338,9 @@ static bool read_spans(const struct rw_node *node, struct spans *out, int depth)
         return read_relation(node, out);
     case RW_NODE_UNION:
         out->sure = true;
-        return node->sign == RW_SIGN_CUP && read_children(node, out, depth);
+        return node->sign == RW_SIGN_WITHOUT
+                   ? read_difference(node, out, depth)
+                   : node->sign == RW_SIGN_CUP && read_children(node, out, depth);
     case RW_NODE_SET:
         return depth > 0 && read_set(node, out);
     case RW_NODE_SYMBOL:

@@ -43,6 +43,12 @@ static struct rw_rational exact_all(const struct rw_node *node, const struct exa
     return all;
 }
 
+/* |x| and \sqrt{x^2} are straight where they are looked at, and bend elsewhere. */
+static bool bends(const struct rw_node *node, const struct exact_context *c)
+{
+    return c->symbol != 0 && (node->flags & RW_NODE_CLOSED) == 0;
+}
+
 static bool small_whole(struct rw_rational x, long most)
 {
     return x.known && x.den == 1 && x.num >= -most && x.num <= most;
@@ -97,6 +103,19 @@ static struct rw_rational exact_binomial(struct rw_rational n, struct rw_rationa
     return all;
 }
 
+/* The whole number below, or above. */
+static struct rw_rational exact_floor(struct rw_rational x, bool up)
+{
+    if (!x.known) {
+        return x;
+    }
+    rw_int128 whole = x.num / x.den;
+    bool exact = whole * x.den == x.num;
+    whole += !exact && up && x.num > 0;
+    whole -= !exact && !up && x.num < 0;
+    return rw_rational_make(whole, 1);
+}
+
 /* \log_2 8 */
 static struct rw_rational exact_log(struct rw_rational x, struct rw_rational base)
 {
@@ -119,6 +138,18 @@ static struct rw_rational exact_log(struct rw_rational x, struct rw_rational bas
     return unknown();
 }
 
+static struct rw_rational exact_function(const struct rw_node *node, const struct exact_context *c)
+{
+    const struct rw_node *a = node->first;
+    bool up = rw_str_is(node->name, "lceil");
+    if (up || rw_str_is(node->name, "lfloor")) {
+        return bends(node, c) ? unknown() : exact_floor(exact(a, c), up);
+    }
+    return node->n > 1 && rw_str_is(node->name, "log")
+               ? exact_log(exact(a, c), exact(node->last, c))
+               : unknown();
+}
+
 static struct rw_rational exact(const struct rw_node *node, const struct exact_context *c)
 {
     const struct rw_node *a = node->first;
@@ -132,8 +163,10 @@ static struct rw_rational exact(const struct rw_node *node, const struct exact_c
         return exact_all(node, c);
     case RW_NODE_QUOTIENT:
         return rw_rational_divide(exact(a, c), exact(node->last, c));
-    case RW_NODE_POWER:
-        return exact_power(exact(a, c), exact(node->last, c));
+    case RW_NODE_POWER: {
+        struct rw_rational e = exact(node->last, c);
+        return bends(node, c) && e.den != 1 ? unknown() : exact_power(exact(a, c), e);
+    }
     case RW_NODE_NEGATIVE:
         return rw_rational_negate(exact(a, c));
     case RW_NODE_PLUS_MINUS: {
@@ -141,9 +174,11 @@ static struct rw_rational exact(const struct rw_node *node, const struct exact_c
         return (c->side > 0) == (node->sign == 0) ? x : rw_rational_negate(x);
     }
     case RW_NODE_ROOT:
-        return exact_root(exact(a, c), node->n > 1 ? exact(node->last, c) : rational(2, 1));
+        return bends(node, c)
+                   ? unknown()
+                   : exact_root(exact(a, c), node->n > 1 ? exact(node->last, c) : rational(2, 1));
     case RW_NODE_ABSOLUTE: {
-        struct rw_rational x = exact(a, c);
+        struct rw_rational x = bends(node, c) ? unknown() : exact(a, c);
         return x.num < 0 ? rw_rational_negate(x) : x;
     }
     case RW_NODE_FACTORIAL:
@@ -153,9 +188,7 @@ static struct rw_rational exact(const struct rw_node *node, const struct exact_c
     case RW_NODE_PERCENT:
         return rw_rational_multiply(exact(a, c), rational(1, 100));
     case RW_NODE_FUNCTION:
-        return node->n > 1 && rw_str_is(node->name, "log")
-                   ? exact_log(exact(a, c), exact(node->last, c))
-                   : unknown();
+        return exact_function(node, c);
     default:
         return unknown();
     }
@@ -335,6 +368,18 @@ static bool doubtful_angle(const struct rw_node *f)
     return circular && a->kind == RW_NODE_NUMBER && a->v != 0;
 }
 
+/* "x^2 + C": who leaves the constant of integration out, or calls it c, means the same. */
+static bool adds_constant(const struct rw_node *sum)
+{
+    RW_NODE_EACH (child, sum) {
+        if (child->kind == RW_NODE_SYMBOL &&
+            (rw_str_is(child->name, "C") || rw_str_is(child->name, "c"))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void survey(const struct rw_node *node, struct rw_evaluation *e)
 {
     bool constant = rw_str_is(node->name, "e") || rw_str_is(node->name, "i");
@@ -349,6 +394,9 @@ static void survey(const struct rw_node *node, struct rw_evaluation *e)
         e->n_opaque++;
         e->opaque += rw_evaluate_opaque(node, e->side);
         return;
+    case RW_NODE_SUM:
+        e->constant = e->constant || adds_constant(node);
+        break;
     case RW_NODE_ELLIPSIS:
     case RW_NODE_INFINITY:
         e->readable = false;
@@ -420,7 +468,8 @@ static bool comparable(const struct rw_evaluation *a, const struct rw_evaluation
         }
     }
     bool none = a->n_symbols == 0 && b->n_symbols == 0;
-    return none || common > 0;
+    bool same = common == a->n_symbols && common == b->n_symbols;
+    return none || same || (common > 0 && !a->constant && !b->constant);
 }
 
 static uint64_t factor_residue(struct rw_rational f)

@@ -36,6 +36,7 @@ struct rw_evaluation {
     bool modular;  /* 2 applies */
     uint64_t residue[RW_EVALUATE_RESIDUES];
     bool loose;       /* a difference says nothing */
+    bool constant;    /* adds C or c: perhaps a constant of integration */
     bool euler;       /* e is a factor or a term, not a base: perhaps a variable */
     bool readable;    /* it can be evaluated at all */
     size_t n_symbols; /* different variables */

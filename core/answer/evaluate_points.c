@@ -204,16 +204,38 @@ static struct approx arc(double complex v, double complex square, struct approx 
     return (struct approx){v, err + 4 * EPS * (1 + cabs(v))};
 }
 
+static struct approx hyperbola(struct rw_str name, struct approx a)
+{
+    char c = name.ptr[0];
+    double complex v = c == 's' ? csinh(a.v) : c == 'c' ? ccosh(a.v) : ctanh(a.v);
+    double slope = c == 's' ? cabs(ccosh(a.v)) : c == 'c' ? cabs(csinh(a.v)) : 1;
+    return image(v, slope, a);
+}
+
+/* Nothing is said where it jumps. */
+static struct approx whole_part(struct approx a, bool up)
+{
+    double x = creal(a.v);
+    if (!is_real(a) || fabs(x - rint(x)) <= 1e3 * a.err + EPS) {
+        return undefined();
+    }
+    return real_value(up ? ceil(x) : floor(x), 0);
+}
+
 static struct approx circular(struct rw_str name, bool inverse, struct approx a)
 {
     struct approx one = real_value(1, 0);
     bool arcs = rw_str_starts(name, RW_STR("arc"));
     char c = name.ptr[arcs ? 3 : 0];
     bool hyperbolic = name.len == 4 && name.ptr[3] == 'h';
+    bool turned = rw_str_is(name, "sech") || rw_str_is(name, "csch") || rw_str_is(name, "coth");
+    if (turned) {
+        static const char *const OF[] = {"cosh", "sinh", "tanh"};
+        struct rw_str of = rw_str_from(OF[c == 's' ? 0 : name.ptr[1] == 's' ? 1 : 2]);
+        return inverse ? undefined() : divide(one, hyperbola(of, a));
+    }
     if (hyperbolic) {
-        double complex v = c == 's' ? csinh(a.v) : c == 'c' ? ccosh(a.v) : ctanh(a.v);
-        double slope = c == 's' ? cabs(ccosh(a.v)) : c == 'c' ? cabs(csinh(a.v)) : 1;
-        return inverse ? undefined() : image(v, slope, a);
+        return inverse ? undefined() : hyperbola(name, a);
     }
     bool secant = rw_str_is(name, "sec") || rw_str_is(name, "csc") || rw_str_is(name, "cot");
     if ((arcs || inverse) && secant) {
@@ -247,6 +269,9 @@ static struct approx function(const struct rw_node *node, const struct context *
     }
     if (rw_str_is(node->name, "ln")) {
         return logarithm(a);
+    }
+    if (rw_str_is(node->name, "lfloor") || rw_str_is(node->name, "lceil")) {
+        return whole_part(a, rw_str_is(node->name, "lceil"));
     }
     if (rw_str_is(node->name, "lg")) {
         return divide(logarithm(a), real_value(log(10), EPS));

@@ -1,5 +1,6 @@
 #include "core/answer/find.h"
 
+#include "core/answer/marks.h"
 #include "core/answer/notes.h"
 #include "core/answer/skip.h"
 #include "core/base/scan.h"
@@ -24,43 +25,9 @@ struct finder {
     bool known_cut; /* it is longer than what is looked at */
 };
 
-static char char_at(struct rw_str s, size_t at)
-{
-    return at < s.len ? s.ptr[at] : 0;
-}
-
 static struct rw_str rest(const struct finder *f, size_t at)
 {
     return rw_str_slice(f->text, RW_MIN(at, f->text.len), f->text.len);
-}
-
-/* Does the text go on so, whatever the case? */
-static bool word_at(struct rw_str s, size_t at, const char *word)
-{
-    struct rw_str w = rw_str_from(word);
-    return at <= s.len && w.len <= s.len - at && rw_scan_equal(rw_str_slice(s, at, at + w.len), w);
-}
-
-/* The first of the list that stands here; 0 bytes when none does. */
-static size_t one_of(struct rw_str s, size_t at, const char *const *list, size_t n)
-{
-    char first = rw_scan_lower(char_at(s, at)); /* most fail here */
-    for (size_t i = 0; i < n; i++) {
-        if (rw_scan_lower(list[i][0]) == first && word_at(s, at, list[i])) {
-            return strlen(list[i]);
-        }
-    }
-    return 0;
-}
-
-#define ONE_OF(s, at, list) one_of(s, at, list, RW_COUNT(list))
-
-static size_t skip_any(struct rw_str s, size_t at, const char *set)
-{
-    while (at < s.len && s.ptr[at] != 0 && strchr(set, s.ptr[at]) != NULL) {
-        at++;
-    }
-    return at;
 }
 
 struct rw_str rw_find_trim(struct rw_str s)
@@ -137,8 +104,8 @@ static size_t closing_any(struct rw_str s, size_t begin)
 static size_t unbraced(struct rw_str s, size_t at)
 {
     while (at < s.len && !rw_scan_space(s.ptr[at]) && s.ptr[at] != '$' && s.ptr[at] != ',' &&
-           !(s.ptr[at] == '.' && !rw_scan_digit(char_at(s, at + 1))) && s.ptr[at] != '}' &&
-           !(s.ptr[at] == '\\' && strchr(")]", char_at(s, at + 1)) != NULL)) {
+           !(s.ptr[at] == '.' && !rw_scan_digit(rw_marks_at(s, at + 1))) && s.ptr[at] != '}' &&
+           !(s.ptr[at] == '\\' && strchr(")]", rw_marks_at(s, at + 1)) != NULL)) {
         at++;
     }
     return at;
@@ -147,10 +114,10 @@ static size_t unbraced(struct rw_str s, size_t at)
 static size_t box(struct finder *f, size_t mark, size_t name)
 {
     size_t at = mark + name;
-    size_t open = skip_any(f->text, at, " \t\n");
-    if (char_at(f->text, open) != '{') {
+    size_t open = rw_marks_skip(f->text, at, " \t\n");
+    if (rw_marks_at(f->text, open) != '{') {
         size_t end = unbraced(f->text, open);
-        bool letters = open == at && rw_scan_letter(char_at(f->text, at));
+        bool letters = open == at && rw_scan_letter(rw_marks_at(f->text, at));
         if (end > open && !letters) {
             add(f, RW_ANSWER_BOX, mark, open, end, end);
         }
@@ -165,16 +132,6 @@ static size_t box(struct finder *f, size_t mark, size_t name)
     return end;
 }
 
-static bool is_end_token(struct rw_str s, size_t at)
-{
-    static const char DEEPSEEK_END[] = "<\xEF\xBD\x9C" /* else the e would be of the byte */
-                                       "end";
-    static const char *const END[] = {
-        "<|im_end|>", "<|endoftext|>", "<|eot_id|>", "</s>",         "<|end_of_text|>", "<eos>",
-        "<|end|>",    "<end_of_turn>", "<|EOT|>",    "<|im_start|>", DEEPSEEK_END};
-    return ONE_OF(s, at, END) > 0;
-}
-
 /* ---- sentences ------------------------------------------------------------------------------- */
 
 /* "E. coli", "sq. ft.": the point of an abbreviation ends no sentence. */
@@ -186,10 +143,10 @@ static bool abbreviation(struct rw_str s, size_t begin, size_t at)
         letters++;
     }
     size_t next = at + 1;
-    while (char_at(s, next) == ' ') {
+    while (rw_marks_at(s, next) == ' ') {
         next++;
     }
-    char c = char_at(s, next);
+    char c = rw_marks_at(s, next);
     char only = s.ptr[at > 0 ? at - 1 : 0];
     bool choice = letters == 1 && at == begin + 1 && only >= 'A' && only <= 'J' && c != 0 &&
                   c != '\n'; /* "A. Einstein" */
@@ -203,7 +160,7 @@ static size_t display(struct rw_str s, size_t at)
     static const char *const OPEN[] = {"$$", "\\["};
     static const char *const CLOSE[] = {"$$", "\\]"};
     for (size_t i = 0; i < 2; i++) {
-        if (word_at(s, at, OPEN[i])) {
+        if (rw_marks_word(s, at, OPEN[i])) {
             struct rw_str part = rw_str_slice(s, 0, RW_MIN(s.len, at + BOX_MAX));
             size_t end = rw_str_find(part, rw_str_from(CLOSE[i]), at + 2);
             return end < part.len ? end + 2 : 0;
@@ -220,9 +177,9 @@ static bool ends_sentence(struct rw_str s, size_t begin, size_t at)
         return last && !abbreviation(s, begin, at);
     }
     case '\xE3':
-        return word_at(s, at, "\xE3\x80\x82");
+        return rw_marks_word(s, at, "\xE3\x80\x82");
     case '<':
-        return word_at(s, at, "</") || is_end_token(s, at);
+        return rw_marks_word(s, at, "</") || rw_marks_end_token(s, at);
     default:
         return s.ptr[at] == '\n';
     }
@@ -256,12 +213,16 @@ static size_t sentence_end(struct finder *f, size_t begin)
  */
 static size_t content(struct rw_str s, size_t at)
 {
-    at = skip_any(s, at, " \t*:=_");
+    at = rw_marks_skip(s, at, " \t*:=_");
     if (rw_str_starts(rw_str_slice(s, at, s.len), RW_STR("\xEF\xBC\x9A"))) {
         at += 3; /* full-width colon */
     }
-    at = skip_any(s, at, " \t*:=_");
-    return char_at(s, at) == '\n' || char_at(s, at) == '\r' ? skip_any(s, at, " \t\r\n*:#") : at;
+    static const char *const CLOSE[] = {"\xE3\x80\x91", "\xE3\x80\x8D", "\xE3\x80\x8F"};
+    at += RW_MARKS_ONE_OF(s, at, CLOSE); /* of a heading in brackets */
+    at = rw_marks_skip(s, at, " \t*:=_");
+    return rw_marks_at(s, at) == '\n' || rw_marks_at(s, at) == '\r'
+               ? rw_marks_skip(s, at, " \t\r\n*:#")
+               : at;
 }
 
 static size_t announce(struct finder *f, enum rw_answer_evidence evidence, size_t mark, size_t at)
@@ -273,7 +234,7 @@ static size_t announce(struct finder *f, enum rw_answer_evidence evidence, size_
         add(f, evidence, mark, begin, end, end);
     }
     if (f->out->n > n) { /* "Answer:", not "the answer is" */
-        f->out->place[n].sentence = !rw_scan_word(char_at(f->text, at - 1));
+        f->out->place[n].sentence = !rw_scan_word(rw_marks_at(f->text, at - 1));
     }
     return at; /* the sentence may hold better evidence */
 }
@@ -284,14 +245,14 @@ static size_t announce(struct finder *f, enum rw_answer_evidence evidence, size_
 static size_t to_question(struct rw_str s, size_t at)
 {
     static const char *const TO[] = {" to ", " for ", " of "};
-    if (ONE_OF(s, at, TO) == 0) {
+    if (RW_MARKS_ONE_OF(s, at, TO) == 0) {
         return 0;
     }
     for (size_t i = at; i < s.len && i < at + QUESTION_MAX; i++) {
         if (s.ptr[i] == '.' || s.ptr[i] == '\n') {
             return 0;
         }
-        if (word_at(s, i, " is ") || word_at(s, i, " is:")) {
+        if (rw_marks_word(s, i, " is ") || rw_marks_word(s, i, " is:")) {
             return i + 3 - at;
         }
     }
@@ -304,19 +265,24 @@ static size_t announces(struct rw_str s, size_t at, bool line_start)
     static const char *const IS[] = {
         " is", "s are", " would be", " will be", " should be", " must be", " =",
         ":",   " :",    "**:",       ":**",      "** is",      "=",        "* is"};
-    size_t bytes = ONE_OF(s, at, IS);
+    size_t bytes = RW_MARKS_ONE_OF(s, at, IS);
     if (bytes > 0) {
         bool word = rw_scan_word(s.ptr[at + bytes - 1]);
-        return word && rw_scan_word(char_at(s, at + bytes)) ? 0 : bytes;
+        return word && rw_scan_word(rw_marks_at(s, at + bytes)) ? 0 : bytes;
     }
     bytes = to_question(s, at);
     if (bytes > 0) {
         return bytes;
     }
-    size_t end = skip_any(s, at, " \t*#_");
-    bool alone = char_at(s, end) == '\n' || char_at(s, end) == '\r';
-    bool formula =
-        line_start && (char_at(s, end) == '$' || word_at(s, end, "\\[") || word_at(s, end, "\\("));
+    size_t end = rw_marks_skip(s, at, " \t*#_");
+    static const char *const DASH[] = {"- ", "\xE2\x80\x93 ", "\xE2\x80\x94 "};
+    size_t dash = line_start && end > at ? RW_MARKS_ONE_OF(s, end, DASH) : 0; /* "Answer - 8" */
+    if (dash > 0) {
+        return end + dash - at;
+    }
+    bool alone = rw_marks_at(s, end) == '\n' || rw_marks_at(s, end) == '\r';
+    bool formula = line_start && (rw_marks_at(s, end) == '$' || rw_marks_word(s, end, "\\[") ||
+                                  rw_marks_word(s, end, "\\("));
     return alone || formula ? RW_MAX(end - at, (size_t)1) : 0;
 }
 
@@ -332,8 +298,8 @@ static size_t english(struct finder *f, size_t at)
 {
     bool word = at == 0 || !rw_scan_letter(f->text.ptr[at - 1]) ||
                 (unsigned char)f->text.ptr[at - 1] >= 0x80;
-    if (word && word_at(f->text, at, "answer")) {
-        bool final = at >= 6 && word_at(f->text, at - 6, "final ");
+    if (word && rw_marks_word(f->text, at, "answer")) {
+        bool final = at >= 6 && rw_marks_word(f->text, at - 6, "final ");
         bool start = at_line_start(f->text, final ? at - 6 : at);
         size_t bytes = announces(f->text, at + 6, start);
         bool heading = bytes > 0 && start;
@@ -342,7 +308,7 @@ static size_t english(struct finder *f, size_t at)
         }
     }
     /* "A: 18" ends the solutions of GSM8K; "A: 3, B: 4" is an answer. */
-    bool a = f->text.ptr[at] == 'A' && char_at(f->text, at + 1) == ':' &&
+    bool a = f->text.ptr[at] == 'A' && rw_marks_at(f->text, at + 1) == ':' &&
              (at == 0 || f->text.ptr[at - 1] == '\n');
     if (a) {
         size_t end = at + 2;
@@ -372,44 +338,16 @@ static size_t chinese(struct finder *f, size_t at)
         return at + 1;
     }
     size_t end = at + 6;
-    end += ONE_OF(f->text, end, IS);
+    end += RW_MARKS_ONE_OF(f->text, end, IS);
     return announce(f, RW_ANSWER_ANNOUNCED, at, end);
 }
 
 /* ---- tags ------------------------------------------------------------------------------------ */
 
-static bool closes_thinking(struct rw_str s, size_t at, size_t *bytes)
-{
-    static const char *const CLOSE[] = {"</think>",           "</thinking>",
-                                        "</thought>",         "</reasoning>",
-                                        "<|end_of_thought|>", "</reason>",
-                                        "[/THINK]",           "</seed:think>",
-                                        "<|channel|>final",   "\xE2\x97\x81/think\xE2\x96\xB7"};
-    *bytes = ONE_OF(s, at, CLOSE);
-    return *bytes > 0;
-}
-
-static bool opens_thinking(struct rw_str s, size_t at, size_t *bytes)
-{
-    static const char *const OPEN[] = {"<think>",
-                                       "<thinking>",
-                                       "<thought>",
-                                       "<reasoning>",
-                                       "<|begin_of_thought|>",
-                                       "<reason>",
-                                       "[THINK]",
-                                       "<seed:think>",
-                                       "<|channel|>analysis",
-                                       "<|channel|>commentary",
-                                       "\xE2\x97\x81think\xE2\x96\xB7"};
-    *bytes = ONE_OF(s, at, OPEN);
-    return *bytes > 0;
-}
-
 static size_t tag(struct finder *f, size_t at)
 {
-    size_t bytes;
-    if (closes_thinking(f->text, at, &bytes)) {
+    size_t bytes = rw_marks_closes_thinking(f->text, at);
+    if (bytes > 0) {
         if (!f->read_thinking) {
             forget(f);
             f->out->thought = true;
@@ -419,15 +357,16 @@ static size_t tag(struct finder *f, size_t at)
         f->thinking = false;
         return at + bytes;
     }
-    if (opens_thinking(f->text, at, &bytes)) {
+    bytes = rw_marks_opens_thinking(f->text, at);
+    if (bytes > 0) {
         f->thinking = true;
         return at + bytes;
     }
-    if (is_end_token(f->text, at) && !(f->thinking && !f->read_thinking)) {
+    if (rw_marks_end_token(f->text, at) && !(f->thinking && !f->read_thinking)) {
         f->ended = f->out->n > 0 || at > 0 || f->step > f->out->first;
         return f->ended ? at : at + 1;
     }
-    if (word_at(f->text, at, "<answer>")) {
+    if (rw_marks_word(f->text, at, "<answer>")) {
         size_t begin = at + 8;
         struct rw_str part = rw_str_slice(f->text, 0, RW_MIN(f->text.len, begin + BOX_MAX));
         size_t end = rw_str_find(part, RW_STR("</answer>"), begin);
@@ -439,62 +378,23 @@ static size_t tag(struct finder *f, size_t at)
 
 /* ---- the text -------------------------------------------------------------------------------- */
 
-/* "**", "###", "[", "> " in front of a heading. */
-static size_t heading(struct rw_str s, size_t at)
-{
-    return skip_any(s, at, "*#[>_ ");
-}
-
-/* Another question begins at this line, behind an answer: a model that runs on. "Problem:",
- * "Question 2.", "### Exercise", "Next problem: ...". */
+/* Behind an answer: a model that runs on. */
 static bool runs_on(const struct finder *f, size_t at)
 {
-    static const char *const SURE[] = {"<|user|>", "<|start_header_id|>", "[INST]"};
-    static const char *const OTHER[] = {"next ", "new ", "another "};
-    static const char *const MARKS[] = {"question",
-                                        "problem",
-                                        "exercise",
-                                        "example",
-                                        "task",
-                                        "human",
-                                        "user",
-                                        "instruction",
-                                        "input",
-                                        "prompt",
-                                        "q",
-                                        "\xE9\x97\xAE\xE9\xA2\x98",
-                                        "\xE9\xA2\x98\xE7\x9B\xAE",
-                                        "\xE4\xBE\x8B\xE9\xA2\x98"};
     bool line = at == 0 || f->text.ptr[at - 1] == '\n';
-    if (!line || f->out->n == 0) {
-        return false;
-    }
-    if (ONE_OF(f->text, at, SURE) > 0) {
-        return true;
-    }
-    size_t begin = heading(f->text, at);
-    size_t other = ONE_OF(f->text, begin, OTHER);
-    size_t name = ONE_OF(f->text, begin + other, MARKS);
-    size_t end = begin + other + name;
-    size_t number = skip_any(f->text, end, " 0123456789");
-    size_t behind = skip_any(f->text, number, "*_ ");
-    bool colon = memchr(":.]", char_at(f->text, behind), 3) != NULL ||
-                 word_at(f->text, behind, "\xEF\xBC\x9A");
-    bool alone = begin > at && (char_at(f->text, behind) == '\n' || behind >= f->text.len);
-    bool said = char_at(f->text, number) != '.' || number > end + 1; /* "Question 2." */
-    return name > 0 && ((colon && said) || alone || (other > 0 && colon));
+    return line && f->out->n > 0 && rw_marks_next_question(f->text, at);
 }
 
 static size_t at_backslash(struct finder *f, size_t at)
 {
-    static const char *const BOXES[] = {"\\boxed", "\\fbox"};
-    size_t name = ONE_OF(f->text, at, BOXES);
+    static const char *const BOXES[] = {"\\boxed", "\\fbox", "\\framebox"};
+    size_t name = RW_MARKS_ONE_OF(f->text, at, BOXES);
     return name > 0 ? box(f, at, name) : at + 1;
 }
 
 static size_t at_hash(struct finder *f, size_t at)
 {
-    size_t end = skip_any(f->text, at, "#");
+    size_t end = rw_marks_skip(f->text, at, "#");
     return end - at == 4 ? announce(f, RW_ANSWER_HASHES, at, end) : end;
 }
 
@@ -544,6 +444,29 @@ static void scan(struct finder *f)
     f->out->last_end = f->text.len;
 }
 
+/* Where nothing else is marked: options, and what is rarer. */
+static void scan_announcements(struct finder *f)
+{
+    const struct rw_found *out = f->out;
+    for (size_t i = out->first; i < out->n_steps; i++) {
+        f->step = i;
+        f->text = out->steps[i];
+        f->known_begin = f->known_end = 0;
+        size_t end = i + 1 == out->n_steps ? RW_MIN(out->last_end, f->text.len) : f->text.len;
+        for (size_t at = i == out->first ? out->first_begin : 0; at < end; at++) {
+            bool sentence;
+            size_t bytes = rw_marks_announces(f->text, at, &sentence);
+            size_t n = out->n;
+            if (bytes > 0) {
+                announce(f, RW_ANSWER_ANNOUNCED, at, at + bytes);
+            }
+            if (out->n > n) {
+                f->out->place[n].sentence = sentence;
+            }
+        }
+    }
+}
+
 bool rw_find(const struct rw_str *steps, size_t n_steps, bool read_thinking, struct rw_arena *arena,
              struct rw_found *out)
 {
@@ -566,6 +489,9 @@ bool rw_find(const struct rw_str *steps, size_t n_steps, bool read_thinking, str
     if (f.thinking && !read_thinking) {
         out->n = 0;
         out->n_steps = 0; /* it never ends */
+    }
+    if (out->n == 0 && !failed) {
+        scan_announcements(&f);
     }
     return !failed;
 }

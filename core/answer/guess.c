@@ -91,7 +91,7 @@ static bool formula(const struct rw_lexemes *l, size_t i)
     case RW_LEXEME_LETTER:
         return variable(l, i);
     case RW_LEXEME_WORD:
-        return math(x) || rw_parse_function_name(x->name) == x->name.len;
+        return math(x) || rw_parse_function_name(x) == x->name.len;
     case RW_LEXEME_SIGN:
         if (is_sign(x, ':')) {
             return joins_numbers(l, i);
@@ -241,6 +241,41 @@ static bool second_part(const struct rw_lexemes *l, const struct run *r)
            rw_word_unit(at(l, joint)->name, true);
 }
 
+static bool above_ascii(const struct rw_lexeme *x)
+{
+    return x->name.len > 0 && (unsigned char)x->name.ptr[0] >= 0x80;
+}
+
+/* "not", "the n-th", "times", "more than", "less than", "or", "of" in Chinese before a number. */
+static bool changes_number(struct rw_str word)
+{
+    static const char *const WORDS[] = {
+        "\xE4\xB8\x8D", "\xE7\xAC\xAC", "\xE9\x9D\x9E", "\xE8\xB6\x85", "\xE5\xA4\x9A",
+        "\xE5\xB0\x91", "\xE6\x88\x96", "\xE8\xB4\x9F", "\xE5\x92\x8C", "\xE7\x82\xB9",
+        "\xE4\xB9\x8B", "\xE5\x88\xB0", "\xE5\x8F\x88", "\xE6\xA0\xB9"};
+    for (size_t i = 0; i < RW_COUNT(WORDS); i++) {
+        if (rw_str_find(word, rw_str_from(WORDS[i]), 0) < word.len) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* "5 dollars per 3 items", "step 3": the number is no result. */
+static bool refers(struct rw_str word)
+{
+    static const char *const WORDS[] = {"per",   "step",   "equation", "eq",      "problem",
+                                        "part",  "figure", "table",    "case",    "question",
+                                        "line",  "lemma",  "theorem",  "example", "method",
+                                        "round", "page",   "chapter",  "section", "equations"};
+    for (size_t i = 0; i < RW_COUNT(WORDS); i++) {
+        if (rw_scan_equal(word, rw_str_from(WORDS[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Do the words beside the run make it a part of something else: "5 more", "5km", "x_3"? */
 static bool part_of_more(const struct rw_lexemes *l, const struct run *r)
 {
@@ -249,6 +284,9 @@ static bool part_of_more(const struct rw_lexemes *l, const struct run *r)
     bool words_before = before->kind == RW_LEXEME_WORD || before->kind == RW_LEXEME_LETTER;
     bool words_after = after->kind == RW_LEXEME_WORD || after->kind == RW_LEXEME_LETTER;
     bool leads = words_before && rw_scan_equal(before->name, RW_STR("to"));
+    if (words_before && refers(before->name)) {
+        return true;
+    }
     if ((words_before && !leads && changes(before->name)) ||
         (words_after && changes(after->name))) {
         return true;
@@ -256,8 +294,17 @@ static bool part_of_more(const struct rw_lexemes *l, const struct run *r)
     if (second_part(l, r)) {
         return true;
     }
-    bool glued = words_before && !spaced(at(l, r->begin)) && !math(at(l, r->begin));
-    bool tail = words_after && !spaced(after) && math(after) == math(at(l, r->end - 1));
+    /* Chinese has no spaces: there the words say whether they change the number. */
+    bool foreign_before = words_before && above_ascii(before);
+    bool foreign_after = words_after && above_ascii(after);
+    if ((foreign_before && changes_number(before->name)) ||
+        (foreign_after && !rw_word_foreign_unit(after->name))) {
+        return true;
+    }
+    bool glued =
+        words_before && !foreign_before && !spaced(at(l, r->begin)) && !math(at(l, r->begin));
+    bool tail =
+        words_after && !foreign_after && !spaced(after) && math(after) == math(at(l, r->end - 1));
     return glued || tail || is_sign(after, '_') || is_sign(after, '\'');
 }
 
@@ -281,6 +328,55 @@ static bool hyphen(const struct rw_lexemes *l, const struct run *r)
     const struct rw_lexeme *before = at(l, r->begin - 1);
     bool letters = before->kind == RW_LEXEME_WORD || before->kind == RW_LEXEME_LETTER;
     return letters && !spaced(first);
+}
+
+static bool ends_clause(const struct rw_lexeme *x)
+{
+    static const char *const WORDS[] = {"so",  "then",    "thus", "therefore",
+                                        "but", "because", "since"};
+    for (size_t i = 0; i < RW_COUNT(WORDS) && x->kind == RW_LEXEME_WORD; i++) {
+        if (rw_scan_equal(x->name, rw_str_from(WORDS[i]))) {
+            return true;
+        }
+    }
+    return among(x, ".?!,;");
+}
+
+/* "not", "cannot", "isn't": the lexemes of the last are "isn", a prime and "t". */
+static bool negates(const struct rw_lexemes *l, size_t i)
+{
+    static const char *const WORDS[] = {"not",   "cannot", "never",     "neither", "nor",
+                                        "wrong", "false",  "incorrect", "mistake", "impossible"};
+    const struct rw_lexeme *x = at(l, i);
+    if (x->kind != RW_LEXEME_WORD) {
+        return false;
+    }
+    for (size_t k = 0; k < RW_COUNT(WORDS); k++) {
+        if (rw_scan_equal(x->name, rw_str_from(WORDS[k]))) {
+            return true;
+        }
+    }
+    return x->name.len > 1 && rw_scan_lower(x->name.ptr[x->name.len - 1]) == 'n' &&
+           is_sign(at(l, i + 1), '\'') && rw_str_is(at(l, i + 2)->name, "t");
+}
+
+/* "The answer isn't 8.", "Is it 8?", "8 is wrong". */
+static bool denied(const struct rw_lexemes *l, const struct run *r)
+{
+    for (size_t i = r->begin; i > 0 && !ends_clause(at(l, i - 1)); i--) {
+        if (negates(l, i - 1)) {
+            return true;
+        }
+    }
+    for (size_t i = r->end; i < l->n; i++) {
+        if (is_sign(at(l, i), '?') || negates(l, i)) {
+            return true;
+        }
+        if (ends_clause(at(l, i))) {
+            break;
+        }
+    }
+    return false;
 }
 
 static bool has_content(const struct rw_lexemes *l, const struct run *r)
@@ -339,7 +435,7 @@ struct rw_str rw_find_last_formula(struct rw_str text, bool *is_math)
         return none();
     }
     extend(&l, &r);
-    if (part_of_more(&l, &r)) {
+    if (part_of_more(&l, &r) || denied(&l, &r)) {
         return none();
     }
     *is_math = true;

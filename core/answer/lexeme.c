@@ -133,10 +133,16 @@ static void size_of_bracket(struct rw_lexer *l, size_t bytes)
     }
 }
 
-static void named(struct rw_lexer *l, struct rw_str name)
+/* "\\lfloor" is a function and the bracket that "\\rfloor" closes. */
+static void call(struct rw_lexer *l, const char *name, size_t bytes)
+{
+    rw_lexer_emit(l, RW_LEXEME_COMMAND, RW_COMMAND_FUNCTION, bytes)->name = rw_str_from(name);
+    rw_lexer_sign(l, '(', 0);
+}
+
+void rw_lexer_command(struct rw_lexer *l, struct rw_str name, size_t bytes)
 {
     const struct rw_lexeme_entry *entry = rw_lexeme_command(name);
-    size_t bytes = 1 + name.len;
     if (entry == NULL && rw_str_starts(name, RW_STR("quad"))) { /* "\quadx" */
         rw_lexer_skip(l, 5);
         l->spaced = true;
@@ -161,6 +167,17 @@ static void named(struct rw_lexer *l, struct rw_str name)
         return;
     case RW_ACTION_LETTER:
         rw_lexer_emit(l, RW_LEXEME_LETTER, 0, bytes)->name = rw_str_from(entry->name);
+        return;
+    case RW_ACTION_WORD:
+        rw_lexer_emit(l, RW_LEXEME_WORD, 0, bytes)->name = rw_str_from(entry->name);
+        return;
+    case RW_ACTION_CALL:
+        call(l, entry->name, bytes);
+        return;
+    case RW_ACTION_SKIP:
+        rw_lexer_skip(l, bytes);
+        argument(l);
+        l->argument = true;
         return;
     case RW_ACTION_ALPHABET:
         alphabet(l, name.len);
@@ -244,7 +261,7 @@ static void command(struct rw_lexer *l)
     } else if (name.len == 0) {
         escaped(l);
     } else {
-        named(l, name);
+        rw_lexer_command(l, name, 1 + name.len);
     }
 }
 

@@ -64,6 +64,7 @@ enum rw_lexeme_command {
     RW_COMMAND_FUNCTION, /* its name is the text */
     RW_COMMAND_BIG,      /* sum, product, union, limit, integral: its name is the text */
     RW_COMMAND_OVERLINE,
+    RW_COMMAND_INFIX, /* between its operands: a \over b, n \choose k */
     RW_COMMAND_BEGIN, /* of a matrix; the environment is the text */
     RW_COMMAND_END,
     RW_COMMAND_VULGAR, /* one character, such as a half: `number` is it */

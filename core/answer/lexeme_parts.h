@@ -45,6 +45,8 @@ static inline void rw_lexer_skip(struct rw_lexer *l, size_t bytes)
     l->at = RW_MIN(l->at + bytes, l->text.len);
 }
 
+/* lexeme.c: what the LaTeX command stands for; `bytes` of the text say it. */
+void rw_lexer_command(struct rw_lexer *l, struct rw_str name, size_t bytes);
 /* lexeme_sign.c: appends a lexeme of so many bytes. */
 struct rw_lexeme *rw_lexer_emit(struct rw_lexer *l, enum rw_lexeme_kind kind, int sign,
                                 size_t bytes);

@@ -156,25 +156,56 @@ void rw_lexer_other_ascii(struct rw_lexer *l, char c)
     }
 }
 
-/* A run of small digits above or below the line: "^" or "_", and the number. */
+/* The next character, when it goes on with the run: value '0' to '9', '-', 'n'; 0 when not. */
+static char small(struct rw_str s, size_t at, int kind, size_t *bytes)
+{
+    if (at >= s.len || (unsigned char)s.ptr[at] < 0x80) {
+        return 0;
+    }
+    struct rw_lexeme_character c = rw_lexeme_character(rw_utf8_decode(s, at, bytes));
+    return (int)c.kind == kind ? (char)c.value : 0;
+}
+
+static void brace(struct rw_lexer *l, char which)
+{
+    rw_lexer_emit(l, RW_LEXEME_SIGN, which, 0)->flags |= RW_LEXEME_BRACE;
+}
+
+/* A run of small digits above or below the line: "^" or "_", and the number, in braces when it has
+ * a sign or several digits. The digits are written over the run, which is longer. */
 static void small_digits(struct rw_lexer *l, struct rw_lexeme_character c, size_t bytes)
 {
-    const struct rw_lexemes *out = l->out;
-    bool follows = out->n > 1 && out->at[out->n - 1].kind == RW_LEXEME_NUMBER &&
-                   out->at[out->n - 1].end == l->at && out->at[out->n - 1].name.ptr != NULL &&
-                   (unsigned char)l->text.ptr[out->at[out->n - 1].begin] >= 0x80;
     static const char DIGITS[] = "0123456789";
-    if (follows) { /* a second digit: too rare to read */
-        rw_lexer_emit(l, RW_LEXEME_UNKNOWN, 0, bytes);
+    int kind = (int)c.kind;
+    size_t more = 0;
+    bool minus = c.value == '-';
+    bool group = minus || small(l->text, l->at + bytes, kind, &more) != 0;
+    rw_lexer_emit(l, RW_LEXEME_SIGN, kind == RW_CHARACTER_POWER ? '^' : '_', 0);
+    if (!group && c.value == 'n') {
+        rw_lexer_emit(l, RW_LEXEME_LETTER, 0, bytes)->name = RW_STR("n");
         return;
     }
-    if (c.value == '-') {
-        rw_lexer_emit(l, RW_LEXEME_UNKNOWN, 0, bytes);
+    if (!group) {
+        rw_lexer_emit(l, RW_LEXEME_NUMBER, 0, bytes)->name =
+            (struct rw_str){DIGITS + (c.value - '0'), 1};
         return;
     }
-    rw_lexer_emit(l, RW_LEXEME_SIGN, c.kind == RW_CHARACTER_POWER ? '^' : '_', 0);
-    struct rw_lexeme *x = rw_lexer_emit(l, RW_LEXEME_NUMBER, 0, bytes);
-    x->name = (struct rw_str){DIGITS + (c.value - '0'), 1};
+    brace(l, '{');
+    if (minus) {
+        rw_lexer_emit(l, RW_LEXEME_SIGN, '-', bytes);
+    }
+    char *digits = l->out->bytes + l->at;
+    size_t n = 0;
+    size_t end = l->at;
+    for (char d; (d = small(l->text, end, kind, &more)) >= '0' && d <= '9'; end += more) {
+        digits[n++] = d;
+    }
+    if (n == 0) {
+        rw_lexer_emit(l, RW_LEXEME_UNKNOWN, 0, minus ? 0 : bytes); /* "x^-" */
+    } else {
+        rw_lexer_emit(l, RW_LEXEME_NUMBER, 0, end - l->at)->name = (struct rw_str){digits, n};
+    }
+    brace(l, '}');
 }
 
 void rw_lexer_above_ascii(struct rw_lexer *l)
@@ -194,7 +225,8 @@ void rw_lexer_above_ascii(struct rw_lexer *l)
         rw_lexer_sign(l, c.value, bytes);
         return;
     case RW_CHARACTER_LETTER:
-        rw_lexer_emit(l, RW_LEXEME_LETTER, 0, bytes);
+        rw_lexer_emit(l, RW_LEXEME_LETTER, 0, bytes)->name =
+            rw_lexeme_letter(code, rw_str_slice(l->text, l->at - bytes, l->at));
         return;
     case RW_CHARACTER_POWER:
     case RW_CHARACTER_INDEX:
@@ -209,6 +241,9 @@ void rw_lexer_above_ascii(struct rw_lexer *l)
         return;
     case RW_CHARACTER_WORD:
         rw_lexer_word(l);
+        return;
+    case RW_CHARACTER_COMMAND:
+        rw_lexer_command(l, rw_str_from(c.command), bytes);
         return;
     default:
         rw_lexer_emit(l, RW_LEXEME_UNKNOWN, 0, bytes);

@@ -33,6 +33,18 @@
     {                             \
         name, RW_ACTION_LETTER, 0 \
     }
+#define WORD(name)              \
+    {                           \
+        name, RW_ACTION_WORD, 0 \
+    }
+#define CALL(name)              \
+    {                           \
+        name, RW_ACTION_CALL, 0 \
+    }
+#define SKIP(name)              \
+    {                           \
+        name, RW_ACTION_SKIP, 0 \
+    }
 
 /* Sorted by name: it is searched by halves. */
 static const struct rw_lexeme_entry COMMANDS[] = {
@@ -49,6 +61,7 @@ static const struct rw_lexeme_entry COMMANDS[] = {
     LETTER("Theta"),
     LETTER("Xi"),
     LETTER("alpha"),
+    WORD("angle"),
     SIGN("approx", RW_SIGN_ABOUT),
     COMMAND("arccos", FUNCTION),
     COMMAND("arccot", FUNCTION),
@@ -71,8 +84,10 @@ static const struct rw_lexeme_entry COMMANDS[] = {
     SIGN("cdots", RW_SIGN_ELLIPSIS),
     COMMAND("cfrac", FRAC),
     LETTER("chi"),
+    COMMAND("choose", INFIX),
     SIGN("circ", RW_SIGN_DEGREE),
     SIGN("colon", ':'),
+    SKIP("color"),
     SIGN("cong", RW_SIGN_EQUIVALENT),
     COMMAND("cos", FUNCTION),
     COMMAND("cosh", FUNCTION),
@@ -96,12 +111,14 @@ static const struct rw_lexeme_entry COMMANDS[] = {
     LETTER("ell"),
     SIGN("emptyset", RW_SIGN_EMPTY_SET),
     COMMAND("end", END),
+    FONT("ensuremath"),
     LETTER("epsilon"),
     SIGN("equiv", RW_SIGN_EQUIVALENT),
     LETTER("eta"),
     COMMAND("exp", FUNCTION),
     FONT("fbox"),
     COMMAND("frac", FRAC),
+    FONT("framebox"),
     LETTER("gamma"),
     COMMAND("gcd", FUNCTION),
     SIGN("ge", RW_SIGN_GE),
@@ -111,6 +128,8 @@ static const struct rw_lexeme_entry COMMANDS[] = {
     COMMAND("hat", OVERLINE),
     LETTER("hbar"),
     TEXT("hbox"),
+    SKIP("hphantom"),
+    SKIP("hspace"),
     COMMAND("iiint", BIG),
     COMMAND("iint", BIG),
     SIGN("implies", RW_SIGN_ARROW),
@@ -123,11 +142,13 @@ static const struct rw_lexeme_entry COMMANDS[] = {
     LETTER("lambda"),
     SIGN("land", '&'),
     SIGN("langle", '('),
+    CALL("lceil"),
     COMMAND("lcm", FUNCTION),
     SIGN("ldots", RW_SIGN_ELLIPSIS),
     SIGN("le", RW_SIGN_LE),
     SIGN("leq", RW_SIGN_LE),
     SIGN("leqslant", RW_SIGN_LE),
+    CALL("lfloor"),
     COMMAND("lg", FUNCTION),
     COMMAND("lim", BIG),
     DROP("limits"),
@@ -143,6 +164,7 @@ static const struct rw_lexeme_entry COMMANDS[] = {
     TEXT("mathsf"),
     COMMAND("max", FUNCTION),
     TEXT("mbox"),
+    WORD("measuredangle"),
     SIGN("mid", '|'),
     COMMAND("min", FUNCTION),
     SIGN("minus", '-'),
@@ -156,8 +178,10 @@ static const struct rw_lexeme_entry COMMANDS[] = {
     COMMAND("oint", BIG),
     LETTER("omega"),
     TEXT("operatorname"),
+    COMMAND("over", INFIX),
     COMMAND("overline", OVERLINE),
     LETTER("partial"),
+    SKIP("phantom"),
     LETTER("phi"),
     SIGN("pi", RW_SIGN_PI),
     SIGN("pm", RW_SIGN_PM),
@@ -167,6 +191,8 @@ static const struct rw_lexeme_entry COMMANDS[] = {
     SPACE("qquad"),
     SPACE("quad"),
     SIGN("rangle", ')'),
+    SIGN("rceil", ')'),
+    SIGN("rfloor", ')'),
     LETTER("rho"),
     SIGN("rightarrow", RW_SIGN_ARROW),
     DROP("rm"),
@@ -185,6 +211,7 @@ static const struct rw_lexeme_entry COMMANDS[] = {
     COMMAND("tbinom", BINOM),
     TEXT("text"),
     TEXT("textbf"),
+    SKIP("textcolor"),
     TEXT("textit"),
     TEXT("textnormal"),
     TEXT("textrm"),
@@ -195,6 +222,7 @@ static const struct rw_lexeme_entry COMMANDS[] = {
     SPACE("thinspace"),
     SIGN("times", '*'),
     SIGN("to", RW_SIGN_ARROW),
+    WORD("triangle"),
     FONT("underline"),
     LETTER("upsilon"),
     LETTER("varepsilon"),
@@ -268,6 +296,7 @@ static const struct {
     {0x00D7, RW_CHARACTER_SIGN, '*'},
     {0x00F7, RW_CHARACTER_SIGN, '/'},
     {0x03C0, RW_CHARACTER_SIGN, RW_SIGN_PI},
+    {0x03D5, RW_CHARACTER_LETTER, 0},
     {0x2009, RW_CHARACTER_SPACE, 0},
     {0x200B, RW_CHARACTER_SPACE, 0},
     {0x2010, RW_CHARACTER_ASCII, '-'},
@@ -281,10 +310,26 @@ static const struct {
     {0x2026, RW_CHARACTER_SIGN, RW_SIGN_ELLIPSIS},
     {0x202F, RW_CHARACTER_SPACE, 0},
     {0x2032, RW_CHARACTER_ASCII, '\''},
+    {0x2044, RW_CHARACTER_SIGN, '/'},
+    {0x207F, RW_CHARACTER_POWER, 'n'},
     {0x20AC, RW_CHARACTER_SIGN, RW_SIGN_CURRENCY},
     {0x20B9, RW_CHARACTER_SIGN, RW_SIGN_CURRENCY},
+    {0x2102, RW_CHARACTER_LETTER, 0},
+    {0x2115, RW_CHARACTER_LETTER, 0},
+    {0x211A, RW_CHARACTER_LETTER, 0},
+    {0x211D, RW_CHARACTER_LETTER, 0},
+    {0x2124, RW_CHARACTER_LETTER, 0},
+    {0x2150, RW_CHARACTER_VULGAR, 1 * 16 + 7},
+    {0x2151, RW_CHARACTER_VULGAR, 1 * 16 + 9},
+    {0x2152, RW_CHARACTER_VULGAR, 1 * 16 + 10},
     {0x2153, RW_CHARACTER_VULGAR, 1 * 16 + 3},
     {0x2154, RW_CHARACTER_VULGAR, 2 * 16 + 3},
+    {0x2155, RW_CHARACTER_VULGAR, 1 * 16 + 5},
+    {0x2156, RW_CHARACTER_VULGAR, 2 * 16 + 5},
+    {0x2157, RW_CHARACTER_VULGAR, 3 * 16 + 5},
+    {0x2158, RW_CHARACTER_VULGAR, 4 * 16 + 5},
+    {0x2159, RW_CHARACTER_VULGAR, 1 * 16 + 6},
+    {0x215A, RW_CHARACTER_VULGAR, 5 * 16 + 6},
     {0x215B, RW_CHARACTER_VULGAR, 1 * 16 + 8},
     {0x215C, RW_CHARACTER_VULGAR, 3 * 16 + 8},
     {0x215D, RW_CHARACTER_VULGAR, 5 * 16 + 8},
@@ -297,18 +342,25 @@ static const struct {
     {0x2212, RW_CHARACTER_ASCII, '-'},
     {0x2213, RW_CHARACTER_SIGN, RW_SIGN_MP},
     {0x2215, RW_CHARACTER_SIGN, '/'},
+    {0x2216, RW_CHARACTER_SIGN, RW_SIGN_WITHOUT},
     {0x2217, RW_CHARACTER_SIGN, '*'},
     {0x2218, RW_CHARACTER_SIGN, RW_SIGN_DEGREE},
     {0x2219, RW_CHARACTER_SIGN, '*'},
     {0x221A, RW_CHARACTER_ROOT, 0},
     {0x221E, RW_CHARACTER_SIGN, RW_SIGN_INFINITY},
+    {0x2223, RW_CHARACTER_ASCII, '|'},
     {0x2229, RW_CHARACTER_SIGN, RW_SIGN_CAP},
     {0x222A, RW_CHARACTER_SIGN, RW_SIGN_CUP},
+    {0x2236, RW_CHARACTER_ASCII, ':'},
     {0x2248, RW_CHARACTER_SIGN, RW_SIGN_ABOUT},
     {0x2260, RW_CHARACTER_SIGN, RW_SIGN_NE},
     {0x2264, RW_CHARACTER_SIGN, RW_SIGN_LE},
     {0x2265, RW_CHARACTER_SIGN, RW_SIGN_GE},
+    {0x2266, RW_CHARACTER_SIGN, RW_SIGN_LE},
+    {0x2267, RW_CHARACTER_SIGN, RW_SIGN_GE},
     {0x22C5, RW_CHARACTER_SIGN, '*'},
+    {0x27E8, RW_CHARACTER_SIGN, '('},
+    {0x27E9, RW_CHARACTER_SIGN, ')'},
     {0x2A7D, RW_CHARACTER_SIGN, RW_SIGN_LE},
     {0x2A7E, RW_CHARACTER_SIGN, RW_SIGN_GE},
     {0x3000, RW_CHARACTER_SPACE, 0},
@@ -319,27 +371,45 @@ static const struct {
     {0xFFE5, RW_CHARACTER_SIGN, RW_SIGN_CURRENCY},
 };
 
+static struct rw_lexeme_character character(int kind, int value)
+{
+    return (struct rw_lexeme_character){.kind = kind, .value = (uint8_t)value};
+}
+
 static struct rw_lexeme_character ranges(int32_t code)
 {
+    static const struct {
+        int32_t code;
+        const char *command;
+    } COMMANDS_OF[] = {{0x2211, "sum"},     {0x220F, "prod"},   {0x222B, "int"},
+                       {0x2220, "angle"},   {0x2261, "equiv"},  {0x2308, "lceil"},
+                       {0x2309, "rceil"},   {0x230A, "lfloor"}, {0x230B, "rfloor"},
+                       {0x25B3, "triangle"}};
+    for (size_t i = 0; i < RW_COUNT(COMMANDS_OF) && code >= 0x220F && code <= 0x25B3; i++) {
+        if (COMMANDS_OF[i].code == code) {
+            return (struct rw_lexeme_character){.kind = RW_CHARACTER_COMMAND,
+                                                .command = COMMANDS_OF[i].command};
+        }
+    }
     if (code >= 0xFF01 && code <= 0xFF5E) {
-        return (struct rw_lexeme_character){RW_CHARACTER_ASCII, (uint8_t)(code - 0xFEE0)};
+        return character(RW_CHARACTER_ASCII, code - 0xFEE0);
     }
     if (code == 0x2070 || (code >= 0x2074 && code <= 0x2079)) {
-        return (struct rw_lexeme_character){RW_CHARACTER_POWER, (uint8_t)('0' + (code - 0x2070))};
+        return character(RW_CHARACTER_POWER, '0' + (code - 0x2070));
     }
     if (code == 0x207B) {
-        return (struct rw_lexeme_character){RW_CHARACTER_POWER, '-'};
+        return character(RW_CHARACTER_POWER, '-');
     }
     if (code >= 0x2080 && code <= 0x2089) {
-        return (struct rw_lexeme_character){RW_CHARACTER_INDEX, (uint8_t)('0' + (code - 0x2080))};
+        return character(RW_CHARACTER_INDEX, '0' + (code - 0x2080));
     }
     if (code >= 0x0391 && code <= 0x03C9) {
-        return (struct rw_lexeme_character){RW_CHARACTER_LETTER, 0};
+        return character(RW_CHARACTER_LETTER, 0);
     }
     /* Latin, Cyrillic, Hebrew, Arabic, Indic, ..., kana, Han, Hangul. */
     bool letters = (code >= 0xC0 && code < 0x2000) || (code >= 0x3040 && code <= 0xD7A3) ||
                    (code >= 0xF900 && code <= 0xFAFF);
-    return (struct rw_lexeme_character){letters ? RW_CHARACTER_WORD : RW_CHARACTER_OTHER, 0};
+    return character(letters ? RW_CHARACTER_WORD : RW_CHARACTER_OTHER, 0);
 }
 
 struct rw_lexeme_character rw_lexeme_character(int32_t code)
@@ -349,10 +419,38 @@ struct rw_lexeme_character rw_lexeme_character(int32_t code)
     while (low < high) {
         size_t middle = (low + high) / 2;
         if (CHARACTERS[middle].code == code) {
-            return (struct rw_lexeme_character){CHARACTERS[middle].kind, CHARACTERS[middle].value};
+            return character(CHARACTERS[middle].kind, CHARACTERS[middle].value);
         }
         low = CHARACTERS[middle].code < code ? middle + 1 : low;
         high = CHARACTERS[middle].code > code ? middle : high;
     }
     return ranges(code);
+}
+
+struct rw_str rw_lexeme_letter(int32_t code, struct rw_str character)
+{
+    static const char *const GREEK[] = {
+        "Alpha", "Beta",     "Gamma",  "Delta", "Epsilon", "Zeta", "Eta",     "Theta",
+        "Iota",  "Kappa",    "Lambda", "Mu",    "Nu",      "Xi",   "Omicron", "Pi",
+        "Rho",   NULL,       "Sigma",  "Tau",   "Upsilon", "Phi",  "Chi",     "Psi",
+        "Omega", NULL,       NULL,     NULL,    NULL,      NULL,   NULL,      NULL,
+        "alpha", "beta",     "gamma",  "delta", "epsilon", "zeta", "eta",     "theta",
+        "iota",  "kappa",    "lambda", "mu",    "nu",      "xi",   "omicron", "pi",
+        "rho",   "varsigma", "sigma",  "tau",   "upsilon", "phi",  "chi",     "psi",
+        "omega"};
+    static const struct {
+        int32_t code;
+        const char *name;
+    } OTHERS[] = {{0x03D5, "phi"}, {0x2102, "~C"}, {0x2115, "~N"},
+                  {0x211A, "~Q"},  {0x211D, "~R"}, {0x2124, "~Z"}};
+    size_t at = code >= 0x0391 ? (size_t)(code - 0x0391) : RW_COUNT(GREEK);
+    if (at < RW_COUNT(GREEK)) {
+        return GREEK[at] != NULL ? rw_str_from(GREEK[at]) : character;
+    }
+    for (size_t i = 0; i < RW_COUNT(OTHERS); i++) {
+        if (OTHERS[i].code == code) {
+            return rw_str_from(OTHERS[i].name);
+        }
+    }
+    return character;
 }

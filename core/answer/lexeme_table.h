@@ -15,6 +15,9 @@ enum rw_lexeme_action {
     RW_ACTION_SIGN,     /* value: the sign */
     RW_ACTION_COMMAND,  /* value: enum rw_lexeme_command */
     RW_ACTION_LETTER,   /* a Greek letter or a symbol without a meaning of its own */
+    RW_ACTION_WORD,     /* a word: \angle */
+    RW_ACTION_CALL,     /* a function and its bracket: \lfloor */
+    RW_ACTION_SKIP,     /* its group says nothing: \color{red}, \phantom{0} */
     RW_ACTION_ALPHABET, /* \mathbb{R}: its group names a letter */
 };
 
@@ -34,16 +37,21 @@ struct rw_lexeme_character {
         RW_CHARACTER_SPACE,
         RW_CHARACTER_ASCII, /* full-width forms: read on as `value` */
         RW_CHARACTER_SIGN,
-        RW_CHARACTER_LETTER, /* Greek */
+        RW_CHARACTER_LETTER, /* Greek, blackboard */
         RW_CHARACTER_POWER,  /* `value` is the digit or sign */
         RW_CHARACTER_INDEX,
         RW_CHARACTER_VULGAR, /* `value` is num * 16 + den */
         RW_CHARACTER_ROOT,
         RW_CHARACTER_QUOTE,
-        RW_CHARACTER_WORD, /* a letter of a script that makes words */
+        RW_CHARACTER_COMMAND, /* what LaTeX has a command for: `command` */
+        RW_CHARACTER_WORD,    /* a letter of a script that makes words */
     } kind;
     uint8_t value;
+    const char *command;
 };
+
+/* The name LaTeX has for a LETTER, or the character: theta, ~R of blackboard letters. */
+struct rw_str rw_lexeme_letter(int32_t code, struct rw_str character);
 
 struct rw_lexeme_character rw_lexeme_character(int32_t code);
 

@@ -78,93 +78,7 @@ static struct rw_node *number(struct rw_parser *p)
     return based;
 }
 
-/* ---- symbols --------------------------------------------------------------------------------- */
-
-/* Does f( begin a call? Of a function letter always; else where a product says nothing: y(0). */
-static bool is_call(const struct rw_parser *p, const struct rw_node *symbol, bool primes)
-{
-    const struct rw_lexeme *x = rw_rule_peek(p);
-    if (!rw_rule_is(p, '(') || p->match[p->at] == 0 || rw_str_is(symbol->name, "e") ||
-        rw_str_is(symbol->name, "i")) {
-        return false;
-    }
-    bool function = symbol->name.len == 1 && strchr("fghFGHP", symbol->name.ptr[0]) != NULL;
-    if (primes || (function && (x->flags & RW_LEXEME_SPACED) == 0)) {
-        return true;
-    }
-    size_t close = p->match[p->at];
-    bool one = close == p->at + 2 && (rw_parse_at(p, p->at + 1)->kind == RW_LEXEME_NUMBER ||
-                                      rw_parse_at(p, p->at + 1)->kind == RW_LEXEME_LETTER);
-    bool comma = false;
-    for (size_t i = p->at + 1; i < close; i++) {
-        comma = comma || rw_parse_is(p, i, ',');
-    }
-    return comma || (one && (x->flags & RW_LEXEME_SPACED) == 0);
-}
-
-/* The arguments of a call, as children. */
-void rw_rule_arguments(struct rw_parser *p, struct rw_node *call)
-{
-    size_t close = p->match[p->at];
-    p->at++;
-    p->brackets++;
-    do {
-        rw_parse_add(p, call, rw_parse_sum(p));
-    } while (!p->failed && (rw_rule_take(p, ',') || rw_rule_take(p, ';')));
-    p->brackets--;
-    if (p->failed || p->at != close) {
-        rw_parse_fail(p);
-        return;
-    }
-    p->at++;
-}
-
-/* "'", "^\prime" and "^{\prime}". */
-static bool prime(struct rw_parser *p)
-{
-    bool power = rw_rule_is(p, '^');
-    bool brace = power && rw_parse_is(p, p->at + 1, '{');
-    size_t at = p->at + power + brace;
-    if (p->inside > 0 || !rw_parse_is(p, at, '\'') || (brace && !rw_parse_is(p, at + 1, '}'))) {
-        return false;
-    }
-    p->at = at + 1 + brace;
-    return true;
-}
-
-static struct rw_node *symbol(struct rw_parser *p, struct rw_str name)
-{
-    struct rw_node *node = rw_parse_node(p, RW_NODE_SYMBOL);
-    node->name = name;
-    node->key = rw_parse_mix(RW_NODE_SYMBOL, rw_parse_hash(name));
-    if (p->inside > 0) {
-        return node;
-    }
-    bool primes = false;
-    if (rw_rule_take(p, '_')) {
-        size_t begin = p->at;
-        bool group = rw_rule_is(p, '{') && p->match[begin] != 0;
-        size_t end = group ? p->match[begin] + 1u : begin + 1;
-        if (begin >= p->end || rw_rule_peek(p)->kind == RW_LEXEME_UNKNOWN) {
-            return rw_parse_fail(p);
-        }
-        node->key = rw_parse_mix(node->key, rw_parse_signs(p, begin + group, end - group));
-        node->name = rw_str_slice(p->l->text, (size_t)0, (size_t)0);
-        p->at = RW_MIN(end, p->end);
-    }
-    while (prime(p)) {
-        primes = true;
-        node->key = rw_parse_mix(node->key, '\'');
-    }
-    if (!is_call(p, node, primes)) {
-        return node;
-    }
-    node->kind = RW_NODE_OPAQUE;
-    node->key = rw_parse_mix(node->key, '(');
-    node->residue = node->key;
-    rw_rule_arguments(p, node);
-    return node;
-}
+/* ---- letters ------------------------------------------------------------------------------- */
 
 /* Letters that are words although they stand where a product might. */
 static bool is_product(const struct rw_parser *p, const struct rw_lexeme *x)
@@ -189,6 +103,19 @@ static bool is_product(const struct rw_parser *p, const struct rw_lexeme *x)
 
 /* ---- primaries ------------------------------------------------------------------------------- */
 
+struct rw_node *rw_rule_inside(struct rw_parser *p)
+{
+    struct rw_node *left = rw_parse_sum(p);
+    const struct rw_lexeme *x = rw_rule_peek(p);
+    if (p->failed || !rw_rule_is_command(x, RW_COMMAND_INFIX)) {
+        return left;
+    }
+    p->at++;
+    struct rw_node *right = rw_parse_sum(p);
+    return rw_rule_binary(p, rw_str_is(x->name, "over") ? RW_NODE_QUOTIENT : RW_NODE_BINOMIAL, left,
+                          right);
+}
+
 static struct rw_node *bracketed(struct rw_parser *p)
 {
     size_t close = p->match[p->at];
@@ -199,7 +126,7 @@ static struct rw_node *bracketed(struct rw_parser *p)
     p->at++;
     p->brackets += !brace;
     p->groups += brace;
-    struct rw_node *node = rw_parse_sum(p);
+    struct rw_node *node = rw_rule_inside(p);
     p->brackets -= !brace;
     p->groups -= brace;
     if (p->failed || p->at != close) {
@@ -223,7 +150,7 @@ static struct rw_node *word(struct rw_parser *p)
 {
     const struct rw_lexeme *x = rw_rule_peek(p);
     if (p->inside == 0) {
-        size_t name = rw_parse_function_name(x->name);
+        size_t name = rw_parse_function_name(x);
         if (name > 0) {
             struct rw_str function = rw_str_slice(x->name, 0, name);
             p->inside = name < x->name.len ? name : 0;
@@ -251,7 +178,7 @@ static struct rw_node *word(struct rw_parser *p)
         p->inside = 0;
         p->at++;
     }
-    return symbol(p, letter);
+    return rw_rule_symbol(p, letter);
 }
 
 static struct rw_node *constant(struct rw_parser *p, enum rw_node_kind kind)
@@ -296,7 +223,7 @@ static struct rw_node *primary(struct rw_parser *p)
         return number(p);
     case RW_LEXEME_LETTER:
         p->at++;
-        return symbol(p, x->name);
+        return rw_rule_symbol(p, x->name);
     case RW_LEXEME_WORD:
         return word(p);
     case RW_LEXEME_COMMAND:
@@ -451,16 +378,20 @@ bool rw_rule_factor_follows(struct rw_parser *p, const struct rw_node *before, b
                        (last->sign != '}' || (last->flags & RW_LEXEME_BRACE) != 0);
         return bracket || (powered && (x->flags & RW_LEXEME_SPACED) != 0);
     }
-    case RW_LEXEME_LETTER:
-        return !(closed && p->groups == 0 && rw_parse_unit_follows(p, p->at));
+    case RW_LEXEME_LETTER: {
+        bool scale = before->kind == RW_NODE_DEGREE &&
+                     (rw_str_is(x->name, "C") || rw_str_is(x->name, "F")); /* 98.6°F */
+        return !scale && !(closed && p->groups == 0 && rw_parse_unit_follows(p, p->at));
+    }
     case RW_LEXEME_WORD:
         if (closed && p->groups == 0 && rw_parse_unit_follows(p, p->at)) {
             return false;
         }
-        return rw_parse_function_name(x->name) > 0 || rw_scan_equal(x->name, RW_STR("pi")) ||
+        return rw_parse_function_name(x) > 0 || rw_scan_equal(x->name, RW_STR("pi")) ||
                is_product(p, x);
     case RW_LEXEME_COMMAND:
-        return x->sign != RW_COMMAND_BEGIN && x->sign != RW_COMMAND_END;
+        return x->sign != RW_COMMAND_BEGIN && x->sign != RW_COMMAND_END &&
+               x->sign != RW_COMMAND_INFIX;
     case RW_LEXEME_SIGN:
         break;
     default:

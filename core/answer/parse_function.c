@@ -3,26 +3,41 @@
 #include "core/base/scan.h"
 #include "core/base/util.h"
 
-static const char *const FUNCTIONS[] = {"arcsin", "arccos", "arctan", "sinh", "cosh", "tanh",
-                                        "sqrt",   "sin",    "cos",    "tan",  "cot",  "sec",
-                                        "csc",    "log",    "exp",    "ln",   "lg"};
+static const char *const FUNCTIONS[] = {
+    "arcsin", "arccos", "arctan", "sinh", "cosh", "tanh", "sech", "csch", "coth", "sqrt",
+    "sin",    "cos",    "tan",    "cot",  "sec",  "csc",  "log",  "exp",  "ln",   "lg"};
 
-size_t rw_parse_function_name(struct rw_str word)
+size_t rw_parse_function_name(const struct rw_lexeme *x)
 {
-    for (size_t i = 0; i < RW_COUNT(FUNCTIONS); i++) {
+    struct rw_str word = x->name;
+    for (size_t i = 0; i < RW_COUNT(FUNCTIONS) && x->kind == RW_LEXEME_WORD; i++) {
         struct rw_str name = rw_str_from(FUNCTIONS[i]);
-        if (rw_str_starts(word, name) && word.len <= name.len + 1) {
-            return name.len;
+        if (!rw_str_starts(word, name) || word.len > name.len + 1) {
+            continue;
         }
+        /* "sinx" is the sine of x; "logs", "cost" and "tank" are words. */
+        bool variable = word.len == name.len || strchr("xyz", word.ptr[name.len]) != NULL;
+        return variable ? name.len : 0;
     }
     return 0;
+}
+
+/* Of a command: \sin, \lfloor. */
+static bool known_function(struct rw_str name)
+{
+    for (size_t i = 0; i < RW_COUNT(FUNCTIONS); i++) {
+        if (rw_str_is(name, FUNCTIONS[i])) {
+            return true;
+        }
+    }
+    return rw_str_is(name, "lfloor") || rw_str_is(name, "lceil");
 }
 
 static bool function_begins(const struct rw_parser *p)
 {
     const struct rw_lexeme *x = rw_rule_peek(p);
     return rw_rule_is_command(x, RW_COMMAND_FUNCTION) ||
-           (x->kind == RW_LEXEME_WORD && p->inside == 0 && rw_parse_function_name(x->name) > 0);
+           (p->inside == 0 && rw_parse_function_name(x) > 0);
 }
 
 /* {...}, or the number, letter or command that follows. */
@@ -32,7 +47,7 @@ struct rw_node *rw_rule_group(struct rw_parser *p)
         size_t close = p->match[p->at];
         p->at++;
         p->groups++;
-        struct rw_node *node = rw_parse_sum(p);
+        struct rw_node *node = rw_rule_inside(p);
         p->groups--;
         if (p->failed || p->at != close) {
             return rw_parse_fail(p);
@@ -225,8 +240,7 @@ struct rw_node *rw_rule_command(struct rw_parser *p)
     case RW_COMMAND_SQRT:
         return rw_rule_root(p);
     case RW_COMMAND_FUNCTION: {
-        bool known = rw_parse_function_name(x->name) == x->name.len;
-        if (known) {
+        if (known_function(x->name)) {
             return rw_rule_call_function(p, x->name);
         }
         struct rw_node *node = rw_parse_node(p, RW_NODE_OPAQUE); /* \max(a, b), \gcd(a, b) */

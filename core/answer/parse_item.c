@@ -112,9 +112,11 @@ static struct rw_node *enclosed(struct rw_parser *p, size_t begin, size_t end)
     const struct rw_lexeme *open = rw_item_lexeme(p, begin);
     const struct rw_lexeme *close = rw_item_lexeme(p, end - 1);
     if (open->kind == RW_LEXEME_COMMAND) {
-        return matrix(p, begin + 1, end - 1);
+        bool number = rw_str_is(open->name, "vmatrix") || rw_str_is(open->name, "Vmatrix");
+        return number ? NULL : matrix(p, begin + 1, end - 1); /* a determinant is no matrix */
     }
-    if (open->sign == RW_SIGN_SET) {
+    bool set_of = open->sign == '{' && builder(p, begin + 1, end - 1) > begin + 1;
+    if (open->sign == RW_SIGN_SET || set_of) {
         return set(p, begin + 1, end - 1);
     }
     if (begin + 1 == end - 1) {
@@ -126,6 +128,9 @@ static struct rw_node *enclosed(struct rw_parser *p, size_t begin, size_t end)
     }
     if (inner->kind != RW_NODE_LIST) {
         bool plain = open->sign == '{' || (open->sign == '(') == (close->sign == ')');
+        if (inner->kind == RW_NODE_SYMBOL) {
+            inner->open = open->sign == '('; /* "(c)" may be a choice */
+        }
         return plain ? inner : NULL;
     }
     if (open->sign == '{') {
@@ -182,14 +187,49 @@ static struct rw_node *set_operation(struct rw_parser *p, size_t begin, size_t e
     return node;
 }
 
+/* "(i) 3", "(a) 5 (b) 6": the name of a part is no factor. */
+static bool part_label(const struct rw_parser *p, size_t begin, size_t end)
+{
+    const struct rw_lexeme *x = rw_item_lexeme(p, begin + 1);
+    size_t close = p->match[begin];
+    bool name = x->kind == RW_LEXEME_LETTER && x->name.len == 1 && x->name.ptr[0] >= 'a' &&
+                (x->name.ptr[0] <= 'e' || x->name.ptr[0] == 'i');
+    return rw_item_is(p, begin, '(') && close == begin + 2 && close + 1 < end && name &&
+           rw_item_lexeme(p, close + 1)->kind == RW_LEXEME_NUMBER &&
+           (rw_item_lexeme(p, close + 1)->flags & RW_LEXEME_SPACED) != 0;
+}
+
+/* "5 ft 6 in", "2 hours 30 minutes": quantities side by side, as a list. */
+static struct rw_node *compound(struct rw_parser *p, size_t begin, size_t end)
+{
+    struct rw_node *list = rw_parse_node(p, RW_NODE_LIST);
+    size_t from = begin;
+    for (size_t i = begin + 1; i <= end && !p->failed; i++) {
+        bool next = i < end && rw_item_lexeme(p, i)->kind == RW_LEXEME_NUMBER &&
+                    rw_item_lexeme(p, i - 1)->kind == RW_LEXEME_WORD;
+        if (i < end && !next) {
+            continue;
+        }
+        struct rw_node *part = rw_item_lexeme(p, from)->kind == RW_LEXEME_NUMBER
+                                   ? rw_parse_quantity(p, from, i)
+                                   : NULL;
+        if (part == NULL || part->kind != RW_NODE_QUANTITY || !rw_word_measures(part->name)) {
+            return NULL;
+        }
+        rw_parse_add(p, list, part);
+        from = i;
+    }
+    return list->n > 1 && !p->failed ? list : NULL;
+}
+
 /* ---- items and lists ------------------------------------------------------------------------- */
 
 static struct rw_node *item(struct rw_parser *p, size_t begin, size_t end)
 {
     typedef struct rw_node *rule(struct rw_parser *, size_t, size_t);
-    static rule *const RULES[] = {rw_item_choice,   set_operation,     rw_item_relation,
-                                  rw_item_colon,    rw_parse_ratio,    rw_parse_month_date,
-                                  rw_parse_literal, rw_parse_quantity, words};
+    static rule *const RULES[] = {
+        rw_item_choice,      set_operation,    rw_item_relation,  rw_item_colon, rw_parse_ratio,
+        rw_parse_month_date, rw_parse_literal, rw_parse_quantity, compound,      words};
     if (p->match[begin] == end - 1) {
         struct rw_node *node = enclosed(p, begin, end);
         if (node != NULL) {
@@ -201,6 +241,9 @@ static struct rw_node *item(struct rw_parser *p, size_t begin, size_t end)
     }
     if (begin + 1 == end && rw_item_is(p, begin, RW_SIGN_ELLIPSIS)) {
         return rw_parse_node(p, RW_NODE_ELLIPSIS);
+    }
+    if (part_label(p, begin, end)) {
+        return NULL;
     }
     for (size_t i = 0; i < RW_COUNT(RULES) && !p->no_memory; i++) {
         struct rw_node *node = RULES[i](p, begin, end);
@@ -272,6 +315,28 @@ static struct rw_node *common_label(struct rw_parser *p, struct rw_node *list)
     return rw_item_assign(p, name, values);
 }
 
+/* "which is the total", "I hope it is correct". */
+static bool begins_clause(const struct rw_parser *p, size_t at, size_t end)
+{
+    const struct rw_lexeme *x = rw_item_lexeme(p, at);
+    bool person = x->kind == RW_LEXEME_LETTER && rw_str_is(x->name, "I") && at + 1 < end &&
+                  rw_item_lexeme(p, at + 1)->kind == RW_LEXEME_WORD;
+    return person || (x->kind == RW_LEXEME_WORD && rw_word_clause(x->name));
+}
+
+/* What follows may be the answer itself. */
+static bool concludes(const struct rw_lexeme *x)
+{
+    static const char *const WORDS[] = {"so",    "therefore", "thus",   "hence",
+                                        "after", "making",    "giving", "assuming"};
+    for (size_t i = 0; i < RW_COUNT(WORDS); i++) {
+        if (rw_scan_equal(x->name, rw_str_from(WORDS[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The items of [begin, end) between `sign` and, for commas, conjunctions. */
 static struct rw_node *split(struct rw_parser *p, size_t begin, size_t end, int sign)
 {
@@ -289,12 +354,15 @@ static struct rw_node *split(struct rw_parser *p, size_t begin, size_t end, int 
             from = i + 1;
             continue;
         }
-        bool clause = list->n > 0 && from < i && rw_item_lexeme(p, from)->kind == RW_LEXEME_WORD &&
-                      rw_word_clause(rw_item_lexeme(p, from)->name);
+        bool clause = list->n > 0 && from < i && begins_clause(p, from, i);
         if (clause && rw_scan_equal(rw_item_lexeme(p, from)->name, RW_STR("so")) && from + 1 < i &&
             (rw_scan_equal(rw_item_lexeme(p, from + 1)->name, RW_STR("on")) ||
              rw_scan_equal(rw_item_lexeme(p, from + 1)->name, RW_STR("forth")))) {
             rw_parse_add(p, list, rw_parse_node(p, RW_NODE_ELLIPSIS));
+            break;
+        }
+        if (clause && concludes(rw_item_lexeme(p, from))) { /* "3 boxes of 4, so 12" */
+            rw_parse_add(p, list, rw_item_unread(p, from, end));
             break;
         }
         if (clause) { /* "72, which is the total" */
@@ -316,13 +384,32 @@ static struct rw_node *split(struct rw_parser *p, size_t begin, size_t end, int 
     return list->n == 1 ? list->first : common_label(p, list);
 }
 
+/* "the", "a total of" */
+static bool leads(const struct rw_parser *p, size_t at)
+{
+    const struct rw_lexeme *x = rw_item_lexeme(p, at);
+    const struct rw_lexeme *next = rw_item_lexeme(p, at + 1);
+    bool total = at > 0 && rw_scan_equal(rw_item_lexeme(p, at - 1)->name, RW_STR("total"));
+    bool article = x->kind == RW_LEXEME_LETTER && rw_str_is(x->name, "a");
+    return (x->kind == RW_LEXEME_WORD &&
+            (rw_word_lead(x->name) || (total && rw_scan_equal(x->name, RW_STR("of"))))) ||
+           (article && rw_scan_equal(next->name, RW_STR("total")));
+}
+
+/* "one hundred and twenty" is no list. */
+static struct rw_node *in_words(struct rw_parser *p, size_t begin, size_t end)
+{
+    struct rw_str word = rw_item_lexeme(p, begin)->name;
+    bool number = rw_word_number(word) >= 0 || rw_word_scale(word) > 0;
+    return number ? rw_parse_quantity(p, begin, end) : NULL;
+}
+
 struct rw_node *rw_parse_list(struct rw_parser *p, size_t begin, size_t end)
 {
     bool semicolon = false;
     bool several = false;
     bool unused = false;
-    while (begin + 1 < end && rw_item_lexeme(p, begin)->kind == RW_LEXEME_WORD &&
-           rw_word_lead(rw_item_lexeme(p, begin)->name)) {
+    while (begin + 1 < end && leads(p, begin)) {
         begin++;
     }
     if (begin >= end || p->depth >= RW_PARSE_DEPTH_MAX) {
@@ -336,6 +423,9 @@ struct rw_node *rw_parse_list(struct rw_parser *p, size_t begin, size_t end)
     struct rw_node *node = rw_parse_month_date(p, begin, end);
     if (node == NULL) {
         node = rw_item_choice(p, begin, end);
+    }
+    if (node == NULL && several && rw_item_lexeme(p, begin)->kind == RW_LEXEME_WORD) {
+        node = in_words(p, begin, end);
     }
     if (node == NULL) {
         node = semicolon ? split(p, begin, end, ';')

@@ -46,13 +46,17 @@ static inline bool rw_parse_is(const struct rw_parser *p, size_t at, int sign)
 
 /* parse_expression.c: a sum from p->at on; p->failed when there is none. */
 struct rw_node *rw_parse_sum(struct rw_parser *p);
-/* Does the lexeme name a function ("sin", "sqrt", "ln")? The bytes of its name; 0 when not. */
-size_t rw_parse_function_name(struct rw_str word);
+/* Does the word name a function ("sin", "sqrt", "lnx")? The bytes of its name; 0 when not. */
+size_t rw_parse_function_name(const struct rw_lexeme *x);
 /* The hash of lexemes [begin, end): their signs only. */
 uint64_t rw_parse_signs(const struct rw_parser *p, size_t begin, size_t end);
 /* A unit begins at `at`, behind a number without variables. */
 bool rw_parse_unit_follows(const struct rw_parser *p, size_t at);
 
+/* parse_words.c: a whole number as a node; one in words from p->at on, NULL when none stands here.
+ */
+struct rw_node *rw_parse_whole(struct rw_parser *p, int64_t value);
+struct rw_node *rw_parse_number_words(struct rw_parser *p);
 /* parse_quantity.c: the whole range [begin, end) as a quantity; NULL when it is none. */
 struct rw_node *rw_parse_quantity(struct rw_parser *p, size_t begin, size_t end);
 /* parse_literal.c: 3:4; "May 6, 2024"; 2024-05-06 and digits that are no number. NULL: no such. */

@@ -58,7 +58,7 @@ bool rw_parse_unit_follows(const struct rw_parser *p, size_t at)
     if ((x->flags & RW_LEXEME_TEXT) != 0) {
         return rw_word_unit(x->name, true);
     }
-    return rw_parse_function_name(x->name) == 0 && !rw_scan_equal(x->name, RW_STR("pi")) &&
+    return rw_parse_function_name(x) == 0 && !rw_scan_equal(x->name, RW_STR("pi")) &&
            rw_word_unit(x->name, true);
 }
 
@@ -68,7 +68,8 @@ struct unit {
     char text[UNIT_BYTES_MAX];
     size_t len;
     size_t words;
-    int pending; /* of "square": the power of the word that follows */
+    int pending;   /* of "square": the power of the word that follows */
+    bool currency; /* one stands before the number: "$12 per hour" */
 };
 
 static bool unit_add(struct unit *u, struct rw_str s, bool lower)
@@ -89,7 +90,9 @@ static bool unit_word(struct unit *u, struct rw_str word)
                                          "he",  "she", "we",  "for",   "each"};
     bool square = rw_scan_equal(word, RW_STR("square")) || rw_scan_equal(word, RW_STR("sq"));
     bool cubic = rw_scan_equal(word, RW_STR("cubic")) || rw_scan_equal(word, RW_STR("cu"));
-    if (++u->words > UNIT_WORDS_MAX || !rw_word_unit(word, u->words == 1)) {
+    bool per = rw_scan_equal(word, RW_STR("per"));
+    bool first = u->words == 0 && !(per && u->currency);
+    if (++u->words > UNIT_WORDS_MAX || !rw_word_unit(word, first)) {
         return false;
     }
     if (square || cubic) {
@@ -101,7 +104,7 @@ static bool unit_word(struct unit *u, struct rw_str word)
             return true;
         }
     }
-    if (rw_scan_equal(word, RW_STR("per"))) {
+    if (per) {
         return unit_add(u, RW_STR("/"), false);
     }
     bool joined = u->len > 0 && u->text[u->len - 1] != '/' && u->text[u->len - 1] != '*';
@@ -169,14 +172,21 @@ static bool read_unit(struct rw_parser *p, struct unit *u)
 
 static bool take_unit(struct rw_parser *p, struct around *a)
 {
-    struct unit u = {.len = 0};
+    struct unit u = {.len = 0, .currency = a->unit.len > 0};
     if (!read_unit(p, &u)) {
         return false;
     }
     if (u.len == 0) {
         return true;
     }
-    if (a->unit.len > 0) {
+    if (a->unit.len > 0 && u.text[0] == '/') { /* "$12 per hour" */
+        if (u.len + a->unit.len > UNIT_BYTES_MAX) {
+            return false;
+        }
+        memmove(u.text + a->unit.len, u.text, u.len);
+        memcpy(u.text, a->unit.ptr, a->unit.len);
+        u.len += a->unit.len;
+    } else if (a->unit.len > 0) {
         /* "$5 in total": the currency is the unit; "$5 dollars" too. */
         return rw_str_equal(a->unit, (struct rw_str){u.text, u.len});
     }
@@ -214,38 +224,14 @@ static bool take_currency(struct rw_parser *p, struct around *a)
     bool code =
         x->kind == RW_LEXEME_WORD &&
         (rw_str_is(x->name, "USD") || rw_str_is(x->name, "EUR") || rw_str_is(x->name, "GBP") ||
-         rw_str_is(x->name, "Rs") || rw_str_is(x->name, "RMB") || rw_str_is(x->name, "INR"));
+         rw_str_is(x->name, "Rs") || rw_str_is(x->name, "RMB") || rw_str_is(x->name, "INR") ||
+         rw_str_is(x->name, "CNY"));
     if (code) {
         a->unit = rw_word_unit_name(x->name);
         p->at++;
         p->at += rw_parse_is(p, p->at, '.');
     }
     return true;
-}
-
-static struct rw_node *number_of(struct rw_parser *p, int64_t value)
-{
-    struct rw_node *node = rw_parse_node(p, RW_NODE_NUMBER);
-    node->exact = rw_rational_make(value, 1);
-    node->residue = (uint64_t)value % RW_RESIDUE_PRIME;
-    node->v = (double)value;
-    node->flags |= RW_NODE_CLOSED;
-    node->key = rw_parse_mix(rw_parse_mix(RW_NODE_NUMBER, node->residue), 0);
-    return node;
-}
-
-/* "seven", "twenty one". */
-static struct rw_node *number_words(struct rw_parser *p)
-{
-    int value = rw_word_number(peek(p)->name);
-    p->at++;
-    if (value >= 20 && value % 10 == 0 && peek(p)->kind == RW_LEXEME_WORD) {
-        int ones = rw_word_number(peek(p)->name);
-        bool follows = ones >= 1 && ones <= 9;
-        value += follows ? ones : 0;
-        p->at += follows;
-    }
-    return number_of(p, value);
 }
 
 /* ---- behind ---------------------------------------------------------------------------------- */
@@ -263,7 +249,7 @@ static struct rw_node *take_scale(struct rw_parser *p, struct rw_node *value)
 {
     while (peek(p)->kind == RW_LEXEME_WORD && (value->flags & RW_NODE_CLOSED) != 0 &&
            rw_word_scale(peek(p)->name) != 0) {
-        struct rw_node *scale = number_of(p, rw_word_scale(peek(p)->name));
+        struct rw_node *scale = rw_parse_whole(p, rw_word_scale(peek(p)->name));
         p->at++;
         value = product_of(p, value, scale);
     }
@@ -289,6 +275,14 @@ static struct rw_node *hoist(struct rw_parser *p, struct rw_node *value, struct 
     return inner;
 }
 
+/* What follows says something about the number, and is no part of it. */
+static bool is_clause(const struct rw_lexeme *x)
+{
+    return x->kind == RW_LEXEME_WORD &&
+           (rw_scan_equal(x->name, RW_STR("since")) || rw_scan_equal(x->name, RW_STR("because")) ||
+            rw_scan_equal(x->name, RW_STR("as")) || rw_scan_equal(x->name, RW_STR("see")));
+}
+
 /* What a bracket behind a number says: the same in another form, or its unit. */
 static bool take_note(struct rw_parser *p, struct around *a)
 {
@@ -311,6 +305,10 @@ static bool take_note(struct rw_parser *p, struct around *a)
         }
         begin++;
     }
+    if (begin < close && is_clause(&p->l->at[begin])) { /* "(since 3 is odd)" */
+        p->at = end;
+        return true;
+    }
     bool words = begin < close;
     for (size_t i = begin; i < close; i++) {
         words = words && is_word(&p->l->at[i]);
@@ -327,6 +325,24 @@ static bool take_note(struct rw_parser *p, struct around *a)
     p->at = end;
     p->end = end;
     return a->note != NULL && (rw_node_scalar(a->note) || a->note->kind == RW_NODE_QUANTITY);
+}
+
+/* "3/4 of the pizza", "25% of the class": of words only, and no number among them. */
+static bool take_whole_of(struct rw_parser *p, const struct rw_node *value, const struct around *a)
+{
+    bool part = value->kind == RW_NODE_QUOTIENT || a->percent;
+    if (!part || !rw_scan_equal(peek(p)->name, RW_STR("of")) || p->at + 1 >= p->end) {
+        return false;
+    }
+    for (size_t i = p->at + 1; i < p->end; i++) {
+        const struct rw_lexeme *x = rw_parse_at(p, i);
+        bool variable = x->kind == RW_LEXEME_LETTER && !rw_str_is(x->name, "a");
+        if (!is_word(x) || variable || rw_word_changes(x->name)) {
+            return false;
+        }
+    }
+    p->at = p->end;
+    return true;
 }
 
 static bool behind(struct rw_parser *p, struct rw_node **value, struct around *a)
@@ -351,9 +367,10 @@ static bool behind(struct rw_parser *p, struct rw_node **value, struct around *a
         p->at++;
     }
     x = peek(p);
-    if (x->kind == RW_LEXEME_WORD && rw_word_percent(x->name)) {
+    bool per_cent = rw_str_is(x->name, "per") && rw_str_is(rw_parse_at(p, p->at + 1)->name, "cent");
+    if (per_cent || (x->kind == RW_LEXEME_WORD && rw_word_percent(x->name))) {
         a->percent = true;
-        p->at++;
+        p->at += 1 + per_cent;
         x = peek(p);
         if (x->kind == RW_LEXEME_WORD && rw_str_starts(x->name, RW_STR("point"))) {
             return false; /* percentage points */
@@ -365,7 +382,11 @@ static bool behind(struct rw_parser *p, struct rw_node **value, struct around *a
         a->unit = rw_str_is(x->name, "C") ? RW_STR("degC") : RW_STR("degF");
         p->at++;
     }
-    if (is_word(peek(p)) && (!closed || !take_unit(p, a))) {
+    if (take_whole_of(p, *value, a)) {
+        return true;
+    }
+    bool rate = a->unit.len > 0 && rw_parse_is(p, p->at, '/');
+    if ((rate || is_word(peek(p))) && (!closed || !take_unit(p, a))) {
         return false;
     }
     return p->at == p->end ||
@@ -409,9 +430,8 @@ struct rw_node *rw_parse_quantity(struct rw_parser *p, size_t begin, size_t end)
     p->failed = false;
     a.flags |= take_about(p) ? RW_NODE_APPROX : 0;
     if (begin < end && take_currency(p, &a)) {
-        const struct rw_lexeme *x = peek(p);
-        bool words = x->kind == RW_LEXEME_WORD && rw_word_number(x->name) >= 0;
-        struct rw_node *value = words ? number_words(p) : rw_parse_sum(p);
+        struct rw_node *value = rw_parse_number_words(p);
+        value = value != NULL || p->failed ? value : rw_parse_sum(p);
         bool whole = !p->failed && p->inside == 0 && behind(p, &value, &a) && !p->failed;
         node = whole ? finish(p, value, &a) : NULL;
         node = p->failed ? NULL : node;

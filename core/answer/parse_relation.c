@@ -18,14 +18,25 @@ struct rw_node *rw_item_unread(struct rw_parser *p, size_t begin, size_t end)
 
 /* ---- words ----------------------------------------------------------------------------------- */
 
+/* "No" and "Dog": of short words AB and Ab are names, and other ones than ab. */
+static bool capitalised(struct rw_str name)
+{
+    bool small = name.len > 1;
+    for (size_t i = 1; i < name.len; i++) {
+        small = small && name.ptr[i] >= 'a' && name.ptr[i] <= 'z';
+    }
+    return small;
+}
+
 struct rw_node *rw_item_text(struct rw_parser *p, size_t begin, size_t end)
 {
     struct rw_node *node = rw_parse_node(p, RW_NODE_TEXT);
     for (size_t i = begin; i < end; i++) {
         struct rw_str name = rw_item_lexeme(p, i)->name;
+        bool lower = name.len > 3 || capitalised(name);
         uint64_t h = name.len;
         for (size_t k = 0; k < name.len; k++) {
-            char c = name.len > 3 ? rw_scan_lower(name.ptr[k]) : name.ptr[k];
+            char c = lower ? rw_scan_lower(name.ptr[k]) : name.ptr[k];
             h = (h ^ (unsigned char)c) * UINT64_C(0x100000001b3);
         }
         node->key = rw_parse_mix(node->key, h);
@@ -49,9 +60,10 @@ bool rw_item_all_words(const struct rw_parser *p, size_t begin, size_t end)
 /* "the square of x" is a name of something else than x; "the value of x" is x. */
 static bool names_a_variable(const struct rw_parser *p, size_t begin, size_t end)
 {
-    static const char *const SILENT[] = {"the", "value", "values", "of",    "so",      "thus",
-                                         "is",  "find",  "then",   "hence", "have",    "therefore",
-                                         "we",  "get",   "that",   "for",   "solution"};
+    static const char *const SILENT[] = {"the",  "value",     "values", "of",    "so",
+                                         "thus", "is",        "find",   "then",  "hence",
+                                         "have", "therefore", "we",     "get",   "that",
+                                         "for",  "solution",  "m",      "angle", "measure"};
     if (end < begin + 2 || rw_item_lexeme(p, end - 1)->kind != RW_LEXEME_LETTER) {
         return true;
     }
@@ -302,7 +314,8 @@ struct rw_node *rw_item_colon(struct rw_parser *p, size_t begin, size_t end)
     bool letter = at == begin + 1 && rw_item_lexeme(p, begin)->kind == RW_LEXEME_LETTER;
     struct rw_node *name = letter ? rw_parse_quantity(p, begin, at) : label(p, begin, at);
     struct rw_node *value = name != NULL ? rw_parse_item(p, at + 1, end) : NULL;
-    return value != NULL ? rw_item_assign(p, name, value) : NULL;
+    bool ratio = letter && value != NULL && rw_node_scalar(value) && !closed(value); /* x:y */
+    return value != NULL && !ratio ? rw_item_assign(p, name, value) : NULL;
 }
 
 struct rw_node *rw_item_relation(struct rw_parser *p, size_t begin, size_t end)

@@ -55,6 +55,11 @@ bool rw_rule_factor_follows(struct rw_parser *p, const struct rw_node *before, b
 /* One digit of a number: the argument of \frac12. */
 struct rw_node *rw_rule_digit(struct rw_parser *p);
 struct rw_node *rw_rule_small_number(struct rw_parser *p, int num, int den);
+/* What stands inside brackets or braces: a sum, or "a \over b". */
+struct rw_node *rw_rule_inside(struct rw_parser *p);
+
+/* parse_symbol.c */
+struct rw_node *rw_rule_symbol(struct rw_parser *p, struct rw_str name);
 /* The arguments of a call, as children. */
 void rw_rule_arguments(struct rw_parser *p, struct rw_node *call);
 

@@ -165,26 +165,6 @@ bool rw_word_short_unit(struct rw_str word)
     return false;
 }
 
-/* Of Chinese words only those that count or measure, and change nothing. */
-static bool foreign_unit(struct rw_str word)
-{
-    static const char *const CHANGE[] = {"\xE5\x8D\x8A", "\xE5\x88\x86\xE4\xB9\x8B",
-                                         "\xE5\x80\x8D", "\xE4\xBD\x99",
-                                         "\xE5\xA4\x9A", "\xE5\x8D\x83",
-                                         "\xE7\x99\xBE", "\xE4\xB8\x87",
-                                         "\xE4\xBA\xBF", "\xE7\x82\xB9",
-                                         "\xE6\x88\x96", "\xE5\x92\x8C",
-                                         "\xE5\x88\xB0", "\xE4\xB8\x8D",
-                                         "\xE5\xAF\xB9"};
-    for (size_t i = 0; i < RW_COUNT(CHANGE); i++) {
-        if (rw_str_find(word, rw_str_from(CHANGE[i]), 0) < word.len) {
-            return false;
-        }
-    }
-    unsigned char c = (unsigned char)word.ptr[0];
-    return c >= 0xE3 && c <= 0xED; /* kana, Han, Hangul */
-}
-
 bool rw_word_unit(struct rw_str word, bool first)
 {
     static const char *const SMALL[] = {"per", "of",  "in", "a",   "an", "the", "all",
@@ -193,64 +173,12 @@ bool rw_word_unit(struct rw_str word, bool first)
         return false;
     }
     if ((unsigned char)word.ptr[0] >= 0x80) {
-        return foreign_unit(word);
+        return rw_word_foreign_unit(word);
     }
     if (word.len > SHORT) {
         return !(first && rw_word_clause(word));
     }
     return rw_word_short_unit(word) || (!first && LISTED(word, SMALL));
-}
-
-struct rw_str rw_word_unit_name(struct rw_str word)
-{
-    static const char *const NAMES[][2] = {{"$", "dollar"},
-                                           {"$", "USD"},
-                                           {"$", "buck"},
-                                           {"\xE2\x82\xAC", "euro"},
-                                           {"\xE2\x82\xAC", "EUR"},
-                                           {"\xC2\xA3", "GBP"},
-                                           {"\xC2\xA2", "cent"},
-                                           {"\xC2\xA5", "yen"},
-                                           {"m", "meter"},
-                                           {"m", "metre"},
-                                           {"km", "kilometer"},
-                                           {"km", "kilometre"},
-                                           {"cm", "centimeter"},
-                                           {"cm", "centimetre"},
-                                           {"mm", "millimeter"},
-                                           {"mm", "millimetre"},
-                                           {"kg", "kilogram"},
-                                           {"g", "gram"},
-                                           {"hr", "hour"},
-                                           {"min", "minute"},
-                                           {"sec", "second"},
-                                           {"s", "sec"},
-                                           {"s", "second"},
-                                           {"ft", "feet"},
-                                           {"ft", "foot"},
-                                           {"in", "inche"},
-                                           {"in", "inch"},
-                                           {"yd", "yard"},
-                                           {"mi", "mile"},
-                                           {"lb", "pound"},
-                                           {"oz", "ounce"},
-                                           {"deg", "degree"},
-                                           {"yr", "year"},
-                                           {"mL", "ml"},
-                                           {"L", "l"},
-                                           {"L", "liter"},
-                                           {"L", "litre"},
-                                           {"hr", "h"},
-                                           {"mph", "MPH"}};
-    struct rw_str one = word;
-    one.len -= one.len > 2 && one.ptr[one.len - 1] == 's' && one.ptr[one.len - 2] != 's';
-    for (size_t i = 0; i < RW_COUNT(NAMES); i++) {
-        struct rw_str name = rw_str_from(NAMES[i][1]);
-        if (name.len > SHORT ? rw_scan_equal(one, name) : rw_str_equal(one, name)) {
-            return rw_str_from(NAMES[i][0]);
-        }
-    }
-    return one;
 }
 
 bool rw_word_measures(struct rw_str unit)

@@ -25,6 +25,8 @@ bool rw_word_clause(struct rw_str word);
 bool rw_word_lead(struct rw_str word);
 /* May the word stand in a unit or count things; `first` beside the number? */
 bool rw_word_unit(struct rw_str word, bool first);
+/* Of Chinese and its like: counts or measures, and changes nothing. */
+bool rw_word_foreign_unit(struct rw_str word);
 /* A unit of up to three letters: "km", "s". Case counts. */
 bool rw_word_short_unit(struct rw_str word);
 /* One name for the names of a unit: "kilometres" is "km"; other words as they are, without the s

@@ -2,8 +2,10 @@
 
     pytest -s tests/e2e/test_verify_tables.py       prints the agreement per table
 
-`answer_kinds.jsonl` has our own pairs of the kinds A1 to A21 that graders get wrong: `want` is
-true, false or null, `!false` (true or null) or `!true` (false or null). The tables are read from
+`answer_kinds.jsonl` has our own pairs of the kinds A1 to A21 that graders get wrong,
+`answer_forms.jsonl` those of other forms models write (units, dates, Chinese, numbers in words,
+ratios, bases, expressions): `want` is true, false or null, `!false` (true or null) or `!true`
+(false or null). The tables are read from
 the source distributions of their packages (deploy/deps.sh puts them into the cache); they are
 never installed, and nothing of them is in this tree. Without them the test is skipped.
 """
@@ -56,10 +58,15 @@ def judge(rewardd_bin, rows):
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
+def own_pairs(name):
+    with open(os.path.join(HERE, name), encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
+
+
 def test_pairs_of_every_kind(rewardd_bin):
-    with open(os.path.join(HERE, "answer_kinds.jsonl"), encoding="utf-8") as file:
-        pairs = [json.loads(line) for line in file]
+    pairs = own_pairs("answer_kinds.jsonl")
     assert {p["kind"] for p in pairs} == {f"A{i}" for i in range(1, 22)}
+    pairs += own_pairs("answer_forms.jsonl")
     found = judge(rewardd_bin, [(p["text"], p["reference"]) for p in pairs])
     bad = [
         (p, r["verified"], r["reason"]["rule"])
