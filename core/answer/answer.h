@@ -18,11 +18,13 @@
  *     text                                                                                words
  *
  *   value   exact, modulo a prime, or at points (evaluate.h); percent, currency and units by the
- *           rules of compare_quantity.c. A correct rounding (0.67 or 67% beside 2/3) is U.
+ *           rules of compare_quantity.c. A correct rounding (0.67 or 67% beside 2/3) is U; 0.333...
+ *           beside 1/3 is R.
  *   spans   the same set of numbers: bounds, and which of them belong to it.
  *   words   the same words are R, other words U.
  *   (1) U when the number has commas, which may separate elements, or two whole numbers are listed.
- *   (2) "x = 5" is 5, "width = 5" is 5, "AB/CD = 5" is 5; "2x = 5" beside a number is U.
+ *   (2) "x = 5" is 5, "width = 5" is 5, "AB/CD = 5" is 5, so is "m + n = 5" of two letters and more
+ *       that are no coordinates; "2x = 5" and "x + y = 5" beside a number are U.
  *   (3) In any order, unless options.ordered; "\pm a" is two elements, "(\pm a, b)" two tuples,
  *       with two signs U. Tuples may repeat. A list with a part that was not read, or with names
  *       that the other lacks, is never W.
@@ -32,7 +34,9 @@
  *   (5) U when the elements are the same, W when one is missing; [a,b) beside (a,b) is W.
  *   (6) "x = 1, y = 2" beside (1, 2): in the order written.
  *   (7) The same name: by value; other names: never R; "2x = 2y" and "x = y": R when proportional.
- *   Matrices by their elements, dates by their parts, ratios term by term, yes and no. A percentage
+ *   Matrices by their elements, [[1,2],[3,4]] too; dates by their parts, times of day by hour and
+ *   minute (3:30 PM is 15:30), ratios term by term, 3:4 beside 3/4 R; digits in a base by their
+ *   value; "x^2 + C" beside "x^2" is U; yes and no. A percentage
  *   is read both ways (50 % is 0.5 and 50), which makes equality not transitive; nothing else does.
  *
  * Pure but for memory, which is allocated and freed inside; any thread. Hostile input: linear in

@@ -45,15 +45,17 @@ static double hour(const struct rw_node *time)
     return time->sign == 2 && h < 12 ? h + 12 : time->sign == 1 && h == 12 ? 0 : h;
 }
 
-/* 3:30 PM beside 15:30 is the same; beside 3:30, too: which half of the day is passed over. */
+/* 3:30 PM beside 15:30 is the same; beside 3:30 it may be. */
 static enum rw_verified times(struct rw_compare *c, const struct rw_node *a,
                               const struct rw_node *b)
 {
-    bool minutes = a->n == b->n && a->last->v == b->last->v;
+    bool minutes = a->last->v == b->last->v;
     bool half = a->sign == 0 || b->sign == 0;
-    bool same = hour(a) == hour(b) || (half && a->first->v == b->first->v);
-    return rw_compare_say(c, minutes && same ? RW_VERIFIED_RIGHT : RW_VERIFIED_WRONG,
-                          RW_ANSWER_RULE_RATIO);
+    enum rw_verified v = !minutes                             ? RW_VERIFIED_WRONG
+                         : hour(a) == hour(b)                 ? RW_VERIFIED_RIGHT
+                         : half && a->first->v == b->first->v ? RW_VERIFIED_UNKNOWN
+                                                              : RW_VERIFIED_WRONG;
+    return rw_compare_say(c, v, RW_ANSWER_RULE_RATIO);
 }
 
 static double term(const struct rw_node *node)

@@ -94,6 +94,7 @@ static const struct rw_lexeme_entry COMMANDS[] = {
     COMMAND("cot", FUNCTION),
     COMMAND("coth", FUNCTION),
     COMMAND("csc", FUNCTION),
+    COMMAND("csch", FUNCTION),
     SIGN("cup", RW_SIGN_CUP),
     COMMAND("dbinom", BINOM),
     COMMAND("ddot", OVERLINE),
@@ -198,6 +199,7 @@ static const struct rw_lexeme_entry COMMANDS[] = {
     DROP("rm"),
     SIGN("rvert", '|'),
     COMMAND("sec", FUNCTION),
+    COMMAND("sech", FUNCTION),
     SIGN("setminus", RW_SIGN_WITHOUT),
     LETTER("sigma"),
     SIGN("sim", RW_SIGN_ABOUT),
@@ -405,6 +407,12 @@ static struct rw_lexeme_character ranges(int32_t code)
     }
     if (code >= 0x0391 && code <= 0x03C9) {
         return character(RW_CHARACTER_LETTER, 0);
+    }
+    /* Party hats and ticks say nothing; crosses and thumbs down would. */
+    bool cheer = (code >= 0x1F300 && code <= 0x1F64F && code != 0x1F44E) || code == 0x2705 ||
+                 code == 0x2713 || code == 0x2714 || code == 0xFE0F;
+    if (cheer) {
+        return character(RW_CHARACTER_SPACE, 0);
     }
     /* Latin, Cyrillic, Hebrew, Arabic, Indic, ..., kana, Han, Hangul. */
     bool letters = (code >= 0xC0 && code < 0x2000) || (code >= 0x3040 && code <= 0xD7A3) ||

@@ -391,6 +391,15 @@ static bool leads(const struct rw_parser *p, size_t at)
     const struct rw_lexeme *next = rw_item_lexeme(p, at + 1);
     bool total = at > 0 && rw_scan_equal(rw_item_lexeme(p, at - 1)->name, RW_STR("total"));
     bool article = x->kind == RW_LEXEME_LETTER && rw_str_is(x->name, "a");
+    static const char *const PAIRS[][2] = {{"equal", "to"}, {"given", "by"}};
+    for (size_t i = 0; i < RW_COUNT(PAIRS); i++) {
+        bool second = at > 0 && rw_str_is(x->name, PAIRS[i][1]) &&
+                      rw_scan_equal(rw_item_lexeme(p, at - 1)->name, rw_str_from(PAIRS[i][0]));
+        if (second || (rw_scan_equal(x->name, rw_str_from(PAIRS[i][0])) &&
+                       rw_str_is(next->name, PAIRS[i][1]))) {
+            return true;
+        }
+    }
     return (x->kind == RW_LEXEME_WORD &&
             (rw_word_lead(x->name) || (total && rw_scan_equal(x->name, RW_STR("of"))))) ||
            (article && rw_scan_equal(next->name, RW_STR("total")));

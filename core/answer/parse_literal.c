@@ -27,11 +27,14 @@ static bool whole_number(const struct rw_lexeme *x)
 /* Numbers joined by `sign`, without spaces when `tight`; how many, 0 when it is something else. */
 static size_t joined(const struct rw_parser *p, size_t begin, size_t end, int sign, bool tight)
 {
+    uint16_t groups = tight && sign == '-' ? RW_LEXEME_GROUPED : 0; /* "1,800-2,000" */
     for (size_t i = begin; i < end; i++) {
         const struct rw_lexeme *x = lexeme(p, i);
         bool spaced = i > begin && (x->flags & RW_LEXEME_SPACED) != 0;
         bool number = (i - begin) % 2 == 0;
-        if ((tight && spaced) || (number ? !whole_number(x) : !is_sign(p, i, sign))) {
+        struct rw_lexeme plain = *x;
+        plain.flags &= (uint16_t)~groups;
+        if ((tight && spaced) || (number ? !whole_number(&plain) : !is_sign(p, i, sign))) {
             return 0;
         }
     }

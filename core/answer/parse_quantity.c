@@ -382,6 +382,9 @@ static bool behind(struct rw_parser *p, struct rw_node **value, struct around *a
         a->unit = rw_str_is(x->name, "C") ? RW_STR("degC") : RW_STR("degF");
         p->at++;
     }
+    if (closed && p->at < p->end && is_clause(peek(p))) { /* "5 because 2 + 3 = 5" */
+        p->at = p->end;
+    }
     if (take_whole_of(p, *value, a)) {
         return true;
     }

@@ -54,7 +54,8 @@ bool rw_word_changes(struct rw_str word)
         "no",         "none",       "any",         "every",      "undefined", "impossible",
         "only",       "some",       "up",          "down",       "off",       "false",
         "incorrect",  "opposite",   "reciprocal",  "complement", "neither",   "nor",
-        "inverse",    "provided",   "assuming"};
+        "inverse",    "provided",   "assuming",    "fails",      "fail",      "failed",
+        "excluded",   "invalid",    "wrong"};
     return LISTED(word, WORDS) || rw_word_scale(word) != 0 || rw_word_number(word) >= 0;
 }
 
