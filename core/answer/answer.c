@@ -159,15 +159,27 @@ static enum rw_verified try_place(struct trial *t, size_t at)
     return try_text(t, rw_choice_text(t->found, &c), c.math);
 }
 
+/* Without the emphasis and pictures at the end of a sentence. */
+static size_t before_cheer(struct rw_str text)
+{
+    size_t end = text.len;
+    while (end > 0 && ((unsigned char)text.ptr[end - 1] >= 0x80 || text.ptr[end - 1] == ' ' ||
+                       text.ptr[end - 1] == '*')) {
+        end--;
+    }
+    return end;
+}
+
 /* "72!" at the end of a sentence is a factorial or an exclamation. */
 static enum rw_verified try_choice(struct trial *t, const struct rw_choice *c)
 {
     struct rw_str text = rw_find_trim(rw_choice_text(t->found, c));
     enum rw_verified v = try_text(t, text, c->math);
-    bool mark = !c->math && text.len > 1 && text.ptr[text.len - 1] == '!';
+    size_t end = before_cheer(text);
+    bool mark = !c->math && end > 1 && text.ptr[end - 1] == '!';
     if (v != RW_VERIFIED_RIGHT && mark) {
         enum rw_answer_rule rule = t->rule;
-        enum rw_verified without = try_text(t, rw_str_slice(text, 0, text.len - 1), c->math);
+        enum rw_verified without = try_text(t, rw_str_slice(text, 0, end - 1), c->math);
         if (without == RW_VERIFIED_RIGHT) {
             return without;
         }

@@ -154,12 +154,20 @@ static bool has_coordinates(const struct rw_node *node)
 /* "m + n = 17" says 17; "2m = 5" and "m + 3 = 5" leave m to be found. */
 static bool is_total(const struct equation *e)
 {
-    struct rw_evaluation left;
-    if (e->sign != '=' || !rw_node_scalar(e->left) || !closed(e->right)) {
+    const struct rw_node *sum = e->left;
+    bool zero = e->right->kind == RW_NODE_NUMBER && e->right->v == 0; /* an equation: a + b = 0 */
+    if (e->sign != '=' || sum->kind != RW_NODE_SUM || !closed(e->right) || zero) {
         return false;
     }
-    rw_evaluate(e->left, 1, &left);
-    return left.readable && left.n_symbols >= 2 && !has_coordinates(e->left);
+    RW_NODE_EACH (child, sum) {
+        bool multiple =
+            child->kind == RW_NODE_PRODUCT && child->n == 2 && child->first->kind == RW_NODE_NUMBER;
+        const struct rw_node *letter = multiple ? child->last : child;
+        if (letter->kind != RW_NODE_SYMBOL) {
+            return false;
+        }
+    }
+    return !has_coordinates(sum);
 }
 
 enum rw_verified rw_compare_relations(struct rw_compare *c, const struct rw_node *a,
