@@ -126,6 +126,7 @@ enum {
     RW_REQUEST_LABEL_NAME_MAX = 32,
     RW_REQUEST_LABEL_VALUE_MAX = 128,
     RW_REQUEST_LABELS_BYTES = 1024, /* of all of them as JSON, NUL included */
+    RW_REQUEST_KIND_MAX = 24,       /* bytes of a kind of validation traces, NUL included */
 };
 
 /* Labels of a training run; see verl's and TRL's own names. */
@@ -136,6 +137,7 @@ struct rw_request_run {
     int64_t rollout_n; /* traces of this prompt in this step */
     bool validate;
     size_t n_labels;
+    char kind[RW_REQUEST_KIND_MAX]; /* of validation traces, NUL-terminated; "" = plain */
     size_t labels_len;
     char labels[RW_REQUEST_LABELS_BYTES]; /* a JSON object, as short as can be; empty = absent */
 };

@@ -283,11 +283,34 @@ static rw_status read_labels(const cJSON *node, const struct rw_path *path,
     return status;
 }
 
+/* Traces of a kind are no training traces, whatever `validate` says. */
+static rw_status read_kind(const cJSON *node, const struct rw_path *path,
+                           struct rw_request_run *run, struct rw_error *err)
+{
+    struct rw_str kind;
+    rw_status status = rw_tree_want_text(node, path, &kind, err);
+    bool fits = status == RW_OK && kind.len > 0 && kind.len < sizeof run->kind;
+    for (size_t i = 0; fits && i < kind.len; i++) {
+        unsigned char c = (unsigned char)kind.ptr[i];
+        fits = c - 'a' < 26U || c - '0' < 10U || c == '_';
+    }
+    if (status == RW_OK && !fits) {
+        return rw_path_fail(path, err, RW_INVALID_REQUEST,
+                            "a kind has 1 to %zu small letters, digits or '_', as wrong_hint",
+                            sizeof run->kind - 1);
+    }
+    if (status == RW_OK) {
+        memcpy(run->kind, kind.ptr, kind.len);
+        run->kind[kind.len] = '\0';
+    }
+    return status;
+}
+
 static rw_status read_run(const cJSON *node, const struct rw_path *path, struct rw_request *out,
                           struct rw_error *err)
 {
-    static const char *const WORD[] = {"id",        "step",     "sample_index",
-                                       "rollout_n", "validate", "labels"};
+    static const char *const WORD[] = {"id",       "step", "sample_index", "rollout_n",
+                                       "validate", "kind", "labels"};
     int64_t *const NUMBER[] = {NULL, &out->run.step, &out->run.sample_index, &out->run.rollout_n};
     rw_status status = rw_tree_want_object(node, path, err);
     for (const cJSON *m = node->child; m != NULL && status == RW_OK; m = m->next) {
@@ -308,10 +331,13 @@ static rw_status read_run(const cJSON *node, const struct rw_path *path, struct 
             status = rw_tree_want_integer(m, &at, 0, INTEGER_MAX, NUMBER[i], err);
         } else if (i == RW_COUNT(NUMBER)) {
             status = rw_tree_want_bool(m, &at, &out->run.validate, err);
+        } else if (i == RW_COUNT(NUMBER) + 1) {
+            status = read_kind(m, &at, &out->run, err);
         } else {
             status = read_labels(m, &at, &out->run, err);
         }
     }
+    out->run.validate = out->run.validate || out->run.kind[0] != '\0';
     return status;
 }
 

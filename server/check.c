@@ -63,6 +63,10 @@ static rw_status check_run_bounds(const struct rw_options *options, struct rw_er
     bool good = options->runs_window >= RW_RUN_WINDOW_MIN &&
                 options->runs_window <= RW_RUN_WINDOW_MAX && options->runs_memory >= 1 &&
                 options->runs_memory <= 4096 && options->runs_kept >= options->runs_memory;
+    if (options->runs_fast_window > 0 && options->runs_fast_window < RW_RUN_WINDOW_MIN) {
+        return rw_fail(err, RW_CONFIG, "--runs-fast-window is 0, or %d and more",
+                       RW_RUN_WINDOW_MIN);
+    }
     if (options->runs_keep_traces > RW_KEEP_PER_RUN_MAX) {
         return rw_fail(err, RW_CONFIG, "--runs-keep-traces is %d at most", RW_KEEP_PER_RUN_MAX);
     }

@@ -413,7 +413,9 @@ static rw_status start_runs(struct daemon *d, struct rw_error *err)
 {
     const struct rw_options *o = d->service.options;
     struct rw_runs_options options = {.path = o->runs_db,
-                                      .run = {o->runs_window, o->runs_warm},
+                                      .run = {.window = o->runs_window,
+                                              .warm = o->runs_warm,
+                                              .fast = o->runs_fast_window},
                                       .memory_max = o->runs_memory,
                                       .kept_max = o->runs_kept,
                                       .keep_traces = o->runs_keep_traces};

@@ -60,6 +60,16 @@ static void run_events(struct rw_service *s, struct rw_exchange *ex)
     rw_run_desk_events(&s->desk, ex);
 }
 
+static void run_reset(struct rw_service *s, struct rw_exchange *ex)
+{
+    rw_run_desk_reset(&s->desk, ex);
+}
+
+static void run_baseline(struct rw_service *s, struct rw_exchange *ex)
+{
+    rw_run_desk_baseline(&s->desk, ex);
+}
+
 static void run_acknowledge(struct rw_service *s, struct rw_exchange *ex)
 {
     rw_run_desk_acknowledge(&s->desk, ex);
@@ -92,6 +102,8 @@ static const struct rw_route ROUTE[] = {
     {GET_ONLY, "/v1/runs/{id}/traces", run_traces},
     {GET_ONLY, "/v1/runs/{id}/events", run_events},
     {POST_ONLY, "/v1/runs/{id}/acknowledge", run_acknowledge},
+    {POST_ONLY, "/v1/runs/{id}/reset", run_reset},
+    {POST_ONLY, "/v1/runs/{id}/baseline", run_baseline},
     {POST_ONLY, "/v1/rewards", rewards, .ready = true, .body = true, .scoring = true},
     {POST_ONLY, "/v1/verify", verify, .body = true},
 };

@@ -6,341 +6,334 @@
 #include "core/base/alloc.h"
 #include "core/base/assert.h"
 #include "core/base/hash.h"
+#include "core/run/coder.h"
 #include "core/run/run_parts.h"
 
 enum {
-    STATE_VERSION = 2, /* 1 had no step_last, back and back_step; it is still read */
-    TRACE_VERSION = 1,
+    STATE_VERSION = 3, /* 1 and 2 had other martingales and one window: refused */
+    TRACE_VERSION = 2, /* 1 said nothing of the prompt */
     DIGEST_BYTES = 16,
 };
 
-/* Writes into `out`, or reads from `in` when `out` is NULL. */
-struct coder {
-    struct rw_buf *out;
-    const char *in;
-    size_t left;
-    uint32_t version;
-    bool bad;
-};
-
-static void bytes(struct coder *c, void *ptr, size_t n)
+static void interval(struct rw_coder *c, struct rw_interval *v)
 {
-    if (c->out != NULL) {
-        rw_buf_append(c->out, ptr, n);
-    } else if (c->left < n) {
-        c->bad = true;
-        memset(ptr, 0, n);
-    } else {
-        memcpy(ptr, c->in, n);
-        c->in += n;
-        c->left -= n;
-    }
+    rw_coder_f64(c, &v->value);
+    rw_coder_f64(c, &v->error);
 }
 
-static void u64(struct coder *c, uint64_t *v)
+static void label(struct rw_coder *c, struct rw_run_label *v)
 {
-    unsigned char b[8];
-    for (int i = 0; i < 8; i++) {
-        b[i] = (unsigned char)(*v >> (8 * i));
-    }
-    bytes(c, b, sizeof b);
-    *v = 0;
-    for (int i = 0; i < 8; i++) {
-        *v |= (uint64_t)b[i] << (8 * i);
-    }
+    rw_coder_text(c, v->request, sizeof v->request);
+    rw_coder_u32(c, &v->item);
+    rw_coder_u32(c, &v->trace);
+    rw_coder_i64(c, &v->step);
+    rw_coder_i64(c, &v->sample_index);
 }
 
-static void u32(struct coder *c, uint32_t *v)
-{
-    unsigned char b[4];
-    for (int i = 0; i < 4; i++) {
-        b[i] = (unsigned char)(*v >> (8 * i));
-    }
-    bytes(c, b, sizeof b);
-    *v = 0;
-    for (int i = 0; i < 4; i++) {
-        *v |= (uint32_t)b[i] << (8 * i);
-    }
-}
-
-static void i64(struct coder *c, int64_t *v)
-{
-    uint64_t bits = (uint64_t)*v;
-    u64(c, &bits);
-    *v = (int64_t)bits;
-}
-
-static void f64(struct coder *c, double *v)
-{
-    uint64_t bits;
-    memcpy(&bits, v, sizeof bits);
-    u64(c, &bits);
-    memcpy(v, &bits, sizeof bits);
-}
-
-static void f64s(struct coder *c, double *v, size_t n)
+static void intervals(struct rw_coder *c, struct rw_interval *v, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        f64(c, &v[i]);
+        interval(c, &v[i]);
     }
 }
 
-static void f32s(struct coder *c, float *v, size_t n)
+static void window(struct rw_coder *c, struct rw_run_window *w)
 {
-    for (size_t i = 0; i < n; i++) {
-        uint32_t bits;
-        memcpy(&bits, &v[i], sizeof bits);
-        u32(c, &bits);
-        memcpy(&v[i], &bits, sizeof bits);
-    }
-}
-
-static void u64s(struct coder *c, uint64_t *v, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        u64(c, &v[i]);
-    }
-}
-
-static void flag(struct coder *c, bool *v)
-{
-    unsigned char b = *v ? 1 : 0;
-    bytes(c, &b, 1);
-    c->bad = c->bad || b > 1;
-    *v = b == 1;
-}
-
-/* A count that indexes an array of `max`. */
-static void count(struct coder *c, uint32_t *v, uint32_t max)
-{
-    u32(c, v);
-    if (*v > max) {
-        c->bad = true;
-        *v = 0;
-    }
-}
-
-/* A text in a fixed array, with its NUL. */
-static void text(struct coder *c, char *v, size_t size)
-{
-    uint32_t n = (uint32_t)strnlen(v, size - 1);
-    count(c, &n, (uint32_t)(size - 1));
-    bytes(c, v, n);
-    v[n] = '\0';
-}
-
-static void interval(struct coder *c, struct rw_interval *v)
-{
-    f64(c, &v->value);
-    f64(c, &v->error);
-}
-
-static void label(struct coder *c, struct rw_run_label *v)
-{
-    text(c, v->request, sizeof v->request);
-    u32(c, &v->item);
-    u32(c, &v->trace);
-    i64(c, &v->step);
-    i64(c, &v->sample_index);
-}
-
-static void window(struct coder *c, struct rw_run_window *w)
-{
-    u64(c, &w->index);
-    u64(c, &w->end);
-    u64(c, &w->traces);
-    u64(c, &w->failed);
-    u64(c, &w->points);
-    u64(c, &w->prompts);
-    i64(c, &w->step_first);
-    i64(c, &w->step_last);
+    w->span = (enum rw_run_span)rw_coder_choice(c, (uint32_t)w->span, RW_RUN_SPANS);
+    rw_coder_u64(c, &w->segment);
+    rw_coder_u64(c, &w->index);
+    rw_coder_u64(c, &w->end);
+    rw_coder_u64(c, &w->traces);
+    rw_coder_u64(c, &w->failed);
+    rw_coder_u64(c, &w->points);
+    rw_coder_u64(c, &w->prompts);
+    rw_coder_i64(c, &w->step_first);
+    rw_coder_i64(c, &w->step_last);
     for (int r = 0; r < RW_RUN_REWARDS; r++) {
         interval(c, &w->reward[r]);
     }
     interval(c, &w->gap);
     interval(c, &w->accuracy);
-    f64s(c, w->agreement, RW_RUN_REWARDS);
-    f64s(c, w->length_correlation, RW_RUN_REWARDS);
-    f64s(c, w->length_slope, RW_RUN_REWARDS);
-    f64s(c, w->screening, RW_RUN_REWARDS);
+    rw_coder_f64s(c, w->agreement, RW_RUN_REWARDS);
+    rw_coder_f64s(c, w->length_correlation, RW_RUN_REWARDS);
+    rw_coder_f64s(c, w->length_slope, RW_RUN_REWARDS);
+    rw_coder_f64s(c, w->screening, RW_RUN_REWARDS);
     interval(c, &w->steps);
     interval(c, &w->step_bytes);
-    f64s(c, w->coverage.eta, RW_COVERAGE_RADII);
+    rw_coder_f64s(c, w->coverage.eta, RW_COVERAGE_RADII);
     interval(c, &w->coverage.eta_bar);
-    f64(c, &w->coverage.r95);
-    f64(c, &w->coverage.jackknife_variance);
+    rw_coder_f64(c, &w->coverage.r95);
+    rw_coder_f64(c, &w->coverage.jackknife_variance);
     interval(c, &w->eta_change);
     interval(c, &w->participation);
-    u64s(c, w->flags, RW_RUN_FLAG_KINDS);
+    w->participation_missing = (enum rw_run_missing)rw_coder_choice(
+        c, (uint32_t)w->participation_missing, RW_RUN_NO_SPREAD + 1);
+    intervals(c, w->diversity, RW_RUN_DIVERSITIES);
+    intervals(c, w->prompt_x, RW_PROMPT_DIM);
+    rw_coder_u64s(c, w->flags, RW_RUN_FLAG_KINDS);
 }
 
-static void martingale(struct coder *c, struct rw_martingale *m)
+static void capital(struct rw_coder *c, struct rw_capital *v)
+{
+    rw_coder_u64(c, &v->bets);
+    rw_coder_f64s(c, v->log_product, RW_CAPITAL_GAMBLERS);
+    rw_coder_f64s(c, v->restart, RW_CAPITAL_GAMBLERS);
+    rw_coder_f64(c, &v->placed);
+    rw_coder_f64(c, &v->last_p);
+}
+
+static void martingale(struct rw_coder *c, struct rw_martingale *m)
 {
     uint64_t sum = 0;
     for (size_t i = 0; i < RW_MARTINGALE_BINS; i++) {
-        u32(c, &m->count[i]);
+        rw_coder_u32(c, &m->count[i]);
         sum += m->count[i];
     }
-    u64(c, &m->n);
+    rw_coder_u64(c, &m->n);
     c->bad = c->bad || sum != m->n;
-    u64(c, &m->bets);
-    f64s(c, m->log_product, RW_MARTINGALE_EPS);
-    f64s(c, m->restart, RW_MARTINGALE_EPS);
-    f64(c, &m->placed);
-    f64(c, &m->log_peak);
-    f64(c, &m->last_p);
+    capital(c, &m->money);
 }
 
-static void group(struct coder *c, struct rw_run_group *g)
+static void coin(struct rw_coder *c, struct rw_coin *v)
 {
-    flag(c, &g->used);
+    rw_coder_u64(c, &v->n);
+    rw_coder_u64(c, &v->hits);
+    c->bad = c->bad || v->hits > v->n;
+    capital(c, &v->money);
+}
+
+static void moments(struct rw_coder *c, struct rw_run_moments *m, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        rw_coder_f64(c, &m[i].n);
+        rw_coder_f64(c, &m[i].sum);
+        rw_coder_f64(c, &m[i].square);
+    }
+}
+
+static void group(struct rw_coder *c, struct rw_run_group *g)
+{
+    rw_coder_flag(c, &g->used);
     if (!g->used) {
         return;
     }
-    flag(c, &g->fed);
-    u64(c, &g->prompt);
-    i64(c, &g->step);
-    u64(c, &g->size);
-    u64(c, &g->members);
-    u64(c, &g->priority);
-    f64s(c, g->score, RW_RUN_SCORES);
+    rw_coder_flag(c, &g->fed);
+    rw_coder_u64(c, &g->prompt);
+    rw_coder_i64(c, &g->step);
+    rw_coder_u64(c, &g->size);
+    rw_coder_u64(c, &g->members);
+    rw_coder_u64(c, &g->priority);
+    rw_coder_f64s(c, g->score, RW_RUN_TRACE_SCORES);
     label(c, &g->label);
+    rw_coder_flag(c, &g->has_flags);
+    rw_coder_u32(c, &g->flags);
+    rw_coder_f32s(c, &g->gate, 1);
+    rw_coder_f32s(c, &g->flagged, 1);
+    rw_coder_f32s(c, &g->fired, 1);
+    rw_coder_f32s(c, &g->judged, 1);
+    rw_coder_f32s(c, &g->right, 1);
+    rw_coder_count(c, &g->kept, RW_RUN_MEMBERS);
+    rw_coder_u32s(c, g->text, g->kept);
+    rw_coder_u32s(c, g->answer, g->kept);
+    rw_coder_f32s(c, &g->states, 1);
+    rw_coder_f32s(c, g->state, RW_RUN_STATE_DIMS);
+    rw_coder_f32s(c, &g->square, 1);
+    rw_coder_f32s(c, g->prompt_x, RW_PROMPT_DIM);
 }
 
-static void suspect(struct coder *c, struct rw_run_suspect *s)
+static void suspect(struct rw_coder *c, struct rw_run_suspect *s)
 {
-    f64(c, &s->p);
-    u64(c, &s->at);
+    rw_coder_f64(c, &s->p);
+    rw_coder_u64(c, &s->at);
     label(c, &s->label);
 }
 
-static void sample(struct coder *c, struct rw_run_sample *s)
+static void course(struct rw_coder *c, struct rw_run *run, enum rw_run_span span)
 {
-    count(c, &s->n, RW_RUN_POINTS);
-    for (uint32_t i = 0; i < s->n; i++) {
-        struct rw_run_point *p = &s->point[i];
-        u64(c, &p->priority);
-        u64(c, &p->prompt);
+    struct rw_run_course *v = &run->course[span];
+    rw_coder_u64(c, &v->in_window);
+    rw_coder_u64(c, &v->failed_in_window);
+    rw_coder_u64s(c, v->flags_in_window, RW_RUN_FLAG_KINDS);
+    rw_coder_i64(c, &v->step_first);
+    rw_coder_i64(c, &v->step_last);
+    moments(c, v->diversity, RW_RUN_DIVERSITIES);
+    moments(c, v->prompt_x, RW_PROMPT_DIM);
+    struct rw_run_sample s = rw_run_sample_of(run, span);
+    rw_coder_count(c, &v->n, s.max);
+    for (uint32_t i = 0; i < v->n; i++) {
+        struct rw_run_point *p = &s.point[i];
+        rw_coder_u64(c, &p->priority);
+        rw_coder_u64(c, &p->prompt);
         label(c, &p->label);
-        flag(c, &p->has_features);
-        f64s(c, p->reward, RW_RUN_REWARDS);
-        f64(c, &p->verified);
-        f64(c, &p->steps);
-        f64(c, &p->bytes);
+        rw_coder_flag(c, &p->has_features);
+        rw_coder_f64s(c, p->reward, RW_RUN_REWARDS);
+        rw_coder_f64(c, &p->verified);
+        rw_coder_f64(c, &p->steps);
+        rw_coder_f64(c, &p->bytes);
     }
-    f32s(c, s->x, (size_t)s->n * RW_RUN_FEATURES);
+    rw_coder_i16s(c, s.x, s.x != NULL ? (size_t)v->n * RW_RUN_FEATURES : 0);
+    rw_coder_u64(c, &v->windows);
+    window(c, &v->first);
+    rw_coder_u64(c, &v->history_count);
+    c->bad = c->bad || v->windows > v->history_count + 1; /* one may be another run's */
+    uint64_t size = span == RW_RUN_SLOW ? RW_RUN_HISTORY : RW_RUN_FAST_HISTORY;
+    for (uint64_t i = 0; i < v->history_count && i < size; i++) {
+        window(c, rw_run_history(run, span, i));
+    }
 }
 
-static void screen(struct coder *c, struct rw_screen *s)
+static void batch(struct rw_coder *c, struct rw_run_batch *b)
 {
-    f64(c, &s->weight);
-    f64s(c, s->x, RW_SCREEN_DIM);
-    f64s(c, s->xx, RW_SCREEN_DIM * RW_SCREEN_DIM);
-    f64s(c, s->xy, RW_SCREEN_DIM);
-    f64(c, &s->y);
-    u64(c, &s->seen);
-    f64(c, &s->error);
-    f64(c, &s->spread);
-    u64(c, &s->scored);
+    rw_coder_u64(c, &b->at);
+    rw_coder_i64(c, &b->step);
+    rw_coder_u64(c, &b->traces);
+    intervals(c, b->reward, RW_RUN_REWARDS);
+    interval(c, &b->accuracy);
+    interval(c, &b->lag);
 }
 
-static void reference(struct coder *c, struct rw_run *run)
+static void stream(struct rw_coder *c, struct rw_run_stream *s)
 {
-    flag(c, &run->has_reference);
-    count(c, &run->n_reference, RW_RUN_POINTS);
-    u64s(c, run->reference_prompt, run->n_reference);
-    u64s(c, run->reference_priority, run->n_reference);
-    f32s(c, run->reference, (size_t)run->n_reference * RW_RUN_FEATURES);
+    rw_coder_text(c, s->kind, sizeof s->kind);
+    rw_coder_u64(c, &s->traces);
+    rw_coder_u64(c, &s->batches);
+    batch(c, &s->first);
+    for (uint64_t i = 0; i < s->batches && i < RW_RUN_BATCHES; i++) {
+        batch(c, &s->batch[i]);
+    }
+    rw_coder_flag(c, &s->rang);
+    rw_coder_i64(c, &s->step);
+    rw_coder_count(c, &s->n, RW_RUN_BATCH_MAX - 1);
+    for (uint32_t i = 0; i < s->n; i++) {
+        rw_coder_u64(c, &s->waiting[i].prompt);
+        rw_coder_f32s(c, s->waiting[i].reward, RW_RUN_REWARDS);
+        rw_coder_f32s(c, &s->waiting[i].verified, 1);
+    }
+}
+
+static void screen(struct rw_coder *c, struct rw_screen *s)
+{
+    rw_coder_f64(c, &s->weight);
+    rw_coder_f64s(c, s->x, RW_SCREEN_DIM);
+    rw_coder_f64s(c, s->xx, RW_SCREEN_DIM * RW_SCREEN_DIM);
+    rw_coder_f64s(c, s->xy, RW_SCREEN_DIM);
+    rw_coder_f64(c, &s->y);
+    rw_coder_u64(c, &s->seen);
+    rw_coder_f64(c, &s->error);
+    rw_coder_f64(c, &s->spread);
+    rw_coder_u64(c, &s->scored);
+}
+
+static void reference(struct rw_coder *c, struct rw_run *run)
+{
+    rw_coder_flag(c, &run->has_reference);
+    rw_coder_count(c, &run->n_reference, RW_RUN_POINTS);
+    rw_coder_u64s(c, run->reference_prompt, run->n_reference);
+    rw_coder_u64s(c, run->reference_priority, run->n_reference);
+    rw_coder_i16s(c, run->reference, (size_t)run->n_reference * RW_RUN_FEATURES);
     for (uint32_t i = 0; i < run->n_reference; i++) {
         struct rw_nearest *n = &run->reference_loo[i];
         uint32_t fold = (uint32_t)n->fold;
-        f32s(c, &n->first, 1);
-        f32s(c, &n->second, 1);
-        u32(c, &fold);
+        rw_coder_f32s(c, &n->first, 1);
+        rw_coder_f32s(c, &n->second, 1);
+        rw_coder_u32(c, &fold);
         n->fold = (int32_t)fold;
         c->bad = c->bad || n->fold < -1 || n->fold >= RW_COVERAGE_FOLDS;
     }
-    f64(c, &run->reference_variance);
-    f64s(c, run->radii, RW_COVERAGE_RADII);
+    rw_coder_f64(c, &run->reference_variance);
+    rw_coder_f64s(c, run->radii, RW_COVERAGE_RADII);
 }
 
-static void alarm_record(struct coder *c, struct rw_run_alarm *a)
+static void alarm_record(struct rw_coder *c, struct rw_run_alarm *a)
 {
     uint32_t rule = (uint32_t)a->rule;
-    count(c, &rule, RW_RUN_RULES - 1);
+    rw_coder_count(c, &rule, RW_RUN_RULES - 1);
     a->rule = (enum rw_run_rule)rule;
-    flag(c, &a->acknowledged);
-    u64(c, &a->at);
-    u64(c, &a->window);
-    f64(c, &a->value);
-    f64(c, &a->limit);
-    count(c, &a->n_suspects, RW_RUN_SUSPECTS);
+    rw_coder_flag(c, &a->acknowledged);
+    rw_coder_count(c, &a->gate, RW_RUN_GATES);
+    rw_coder_flag(c, &a->has_span);
+    a->span = (enum rw_run_span)rw_coder_choice(c, (uint32_t)a->span, RW_RUN_SPANS);
+    rw_coder_u64(c, &a->at);
+    rw_coder_u64(c, &a->window);
+    rw_coder_f64(c, &a->value);
+    rw_coder_f64(c, &a->limit);
+    rw_coder_count(c, &a->n_suspects, RW_RUN_SUSPECTS);
     for (uint32_t i = 0; i < a->n_suspects; i++) {
         label(c, &a->suspect[i]);
     }
-    text(c, a->sentence, sizeof a->sentence);
+    rw_coder_text(c, a->sentence, sizeof a->sentence);
 }
 
-static void rings(struct coder *c, struct rw_run *run)
+static void alarms(struct rw_coder *c, struct rw_run *run)
 {
-    u64(c, &run->history_count);
-    for (uint64_t i = 0; i < run->history_count && i < RW_RUN_HISTORY; i++) {
-        window(c, &run->history[i]);
-    }
-    u64(c, &run->alarm_count);
+    rw_coder_u64(c, &run->alarm_count);
     for (uint64_t i = 0; i < run->alarm_count && i < RW_RUN_ALARMS; i++) {
         alarm_record(c, &run->alarm[i]);
     }
 }
 
-static void state(struct coder *c, struct rw_run *run)
+static void bets(struct rw_coder *c, struct rw_run *run)
 {
-    count(c, &run->id_len, RW_RUN_ID_MAX);
-    bytes(c, run->id, run->id_len);
-    u64(c, &run->seed);
-    u64(c, &run->options.window);
-    u64(c, &run->options.warm);
-    c->bad = c->bad || run->id_len == 0 || run->options.window < RW_RUN_WINDOW_MIN ||
-             run->options.window > RW_RUN_WINDOW_MAX;
-    u64(c, &run->traces);
-    u64(c, &run->failed);
-    u64(c, &run->validation);
-    u64(c, &run->epoch);
-    i64(c, &run->step);
-    u64s(c, run->flags, RW_RUN_FLAG_KINDS);
-    for (int i = 0; i < RW_RUN_RULES; i++) {
-        flag(c, &run->rang[i]);
-    }
-    count(c, &run->next_group, RW_RUN_GROUPS - 1);
-    for (int i = 0; i < RW_RUN_GROUPS; i++) {
-        group(c, &run->group[i]);
-    }
     for (int s = 0; s < RW_RUN_SCORES; s++) {
         martingale(c, &run->martingale[s]);
         for (int i = 0; i < RW_RUN_SUSPECTS; i++) {
             suspect(c, &run->suspect[s][i]);
         }
     }
-    u64(c, &run->in_window);
-    u64(c, &run->failed_in_window);
-    u64s(c, run->flags_in_window, RW_RUN_FLAG_KINDS);
-    i64(c, &run->step_first);
-    if (c->version > 1) {
-        i64(c, &run->step_last);
-        count(c, &run->back, RW_RUN_BACK - 1);
-        i64(c, &run->back_step);
-    } else {
-        run->step_last = run->step_first >= 0 ? run->step : -1;
-        run->back_step = -1;
+    for (int f = 0; f < RW_PROMPT_DIM; f++) {
+        martingale(c, &run->prompt[f]);
     }
-    sample(c, &run->window);
+    rw_coder_f64s(c, run->prompt_lean, RW_PROMPT_DIM);
+    rw_coder_f64s(c, run->prompt_width, RW_PROMPT_DIM);
+    for (int g = 0; g < RW_RUN_GATES; g++) {
+        coin(c, &run->gate[g]);
+    }
+}
+
+static void state(struct rw_coder *c, struct rw_run *run)
+{
+    rw_coder_count(c, &run->id_len, RW_RUN_ID_MAX);
+    rw_coder_bytes(c, run->id, run->id_len);
+    rw_coder_u64(c, &run->seed);
+    rw_coder_u64(c, &run->options.window);
+    rw_coder_u64(c, &run->options.warm);
+    rw_coder_u64(c, &run->options.fast);
+    c->bad = c->bad || run->id_len == 0 || run->options.window < RW_RUN_WINDOW_MIN ||
+             run->options.window > RW_RUN_WINDOW_MAX ||
+             (run->options.fast > 0 && run->options.fast < RW_RUN_WINDOW_MIN);
+    rw_coder_u64(c, &run->traces);
+    rw_coder_u64(c, &run->failed);
+    rw_coder_u64(c, &run->validation);
+    rw_coder_u64(c, &run->epoch);
+    rw_coder_u64(c, &run->segment);
+    rw_coder_u64(c, &run->baseline);
+    rw_coder_i64(c, &run->step);
+    rw_coder_u64s(c, run->flags, RW_RUN_FLAG_KINDS);
+    for (int i = 0; i < RW_RUN_RULES; i++) {
+        rw_coder_flag(c, &run->rang[i]);
+    }
+    rw_coder_count(c, &run->next_group, RW_RUN_GROUPS - 1);
+    for (int i = 0; i < RW_RUN_GROUPS; i++) {
+        group(c, &run->group[i]);
+    }
+    bets(c, run);
+    rw_coder_count(c, &run->back, RW_RUN_BACK - 1);
+    rw_coder_i64(c, &run->back_step);
+    rw_coder_count(c, &run->ahead, RW_RUN_BACK - 1);
+    rw_coder_i64(c, &run->ahead_step);
     for (int r = 0; r < RW_RUN_REWARDS; r++) {
         screen(c, &run->screen[r]);
     }
-    u64(c, &run->windows);
-    window(c, &run->first);
+    for (int k = 0; k < RW_RUN_SPANS && !c->bad; k++) {
+        course(c, run, (enum rw_run_span)k);
+    }
     reference(c, run);
-    rings(c, run);
+    rw_coder_count(c, &run->n_streams, RW_RUN_KINDS);
+    rw_coder_u64(c, &run->stray_kinds);
+    for (uint32_t i = 0; i < run->n_streams; i++) {
+        stream(c, &run->stream[i]);
+    }
+    alarms(c, run);
     c->bad = c->bad || !rw_run_is_sound(run);
 }
 
@@ -363,8 +356,7 @@ static void seal(struct rw_buf *out, size_t begin)
     }
 }
 
-/* Any version up to that one. */
-static rw_status unseal(struct rw_str in, const char magic[4], uint32_t version, struct coder *c,
+static rw_status unseal(struct rw_str in, const char magic[4], uint32_t version, struct rw_coder *c,
                         struct rw_error *err)
 {
     unsigned char sum[RW_SHA256_BYTES];
@@ -374,12 +366,13 @@ static rw_status unseal(struct rw_str in, const char magic[4], uint32_t version,
         return rw_fail(err, RW_IO, "a stored record of a run is cut off");
     }
     size_t body = in.len - DIGEST_BYTES;
-    *c = (struct coder){.in = in.ptr, .left = body};
-    bytes(c, head, sizeof head);
-    u32(c, &found);
-    c->version = found;
-    if (memcmp(head, magic, sizeof head) != 0 || found < 1 || found > version) {
-        return rw_fail(err, RW_IO, "a stored record of a run has version %u; this build reads %u",
+    *c = (struct rw_coder){.in = in.ptr, .left = body};
+    rw_coder_bytes(c, head, sizeof head);
+    rw_coder_u32(c, &found);
+    if (memcmp(head, magic, sizeof head) != 0 || found != version) {
+        return rw_fail(err, RW_IO,
+                       "a stored record of a run has version %u; this build reads %u: the "
+                       "run begins anew",
                        found, version);
     }
     digest(in.ptr, body, sum);
@@ -389,16 +382,16 @@ static rw_status unseal(struct rw_str in, const char magic[4], uint32_t version,
     return RW_OK;
 }
 
-static void head(struct coder *c, const char magic[4], uint32_t version)
+static void head(struct rw_coder *c, const char magic[4], uint32_t version)
 {
     rw_buf_append(c->out, magic, 4);
-    u32(c, &version);
+    rw_coder_u32(c, &version);
 }
 
 void rw_run_encode(const struct rw_run *run, struct rw_buf *out)
 {
     rw_assert(rw_run_is_sound(run)); /* bytes that no reader would take are never written */
-    struct coder c = {.out = out, .version = STATE_VERSION};
+    struct rw_coder c = {.out = out};
     size_t begin = out->len;
     head(&c, "RWRN", STATE_VERSION);
     state(&c, (struct rw_run *)run); /* a writing coder puts back what it read */
@@ -407,7 +400,7 @@ void rw_run_encode(const struct rw_run *run, struct rw_buf *out)
 
 rw_status rw_run_decode(struct rw_str in, struct rw_run **out, struct rw_error *err)
 {
-    struct coder c;
+    struct rw_coder c;
     rw_status status = unseal(in, "RWRN", STATE_VERSION, &c, err);
     if (status != RW_OK) {
         return status;
@@ -425,29 +418,34 @@ rw_status rw_run_decode(struct rw_str in, struct rw_run **out, struct rw_error *
     return RW_OK;
 }
 
-static void trace(struct coder *c, struct rw_run_trace *t)
+static void trace(struct rw_coder *c, struct rw_run_trace *t)
 {
     label(c, &t->label);
-    u64(c, &t->prompt);
-    u64(c, &t->trace);
-    u64(c, &t->group_size);
-    flag(c, &t->validate);
-    flag(c, &t->has_features);
-    f64s(c, t->reward, RW_RUN_REWARDS);
-    f64(c, &t->verified);
-    f64(c, &t->steps);
-    f64(c, &t->bytes);
-    f64s(c, t->score, RW_RUN_SCORES);
-    f64s(c, t->surface, RW_SURFACE_DIM);
-    u32(c, &t->flags);
+    rw_coder_u64(c, &t->prompt);
+    rw_coder_u64(c, &t->trace);
+    rw_coder_u64(c, &t->group_size);
+    rw_coder_u64(c, &t->answer);
+    rw_coder_flag(c, &t->validate);
+    rw_coder_text(c, t->kind, sizeof t->kind);
+    rw_coder_flag(c, &t->has_features);
+    rw_coder_f64s(c, t->reward, RW_RUN_REWARDS);
+    rw_coder_f64(c, &t->verified);
+    rw_coder_f64(c, &t->steps);
+    rw_coder_f64(c, &t->bytes);
+    rw_coder_f64s(c, t->score, RW_RUN_TRACE_SCORES);
+    rw_coder_f64s(c, t->surface, RW_SURFACE_DIM);
+    rw_coder_f64s(c, t->prompt_x, RW_PROMPT_DIM);
+    rw_coder_f64(c, &t->gate);
+    rw_coder_flag(c, &t->has_flags);
+    rw_coder_u32(c, &t->flags);
     if (t->has_features) {
-        f32s(c, t->features, RW_RUN_FEATURES);
+        rw_coder_f32s(c, t->features, RW_RUN_FEATURES);
     }
 }
 
 void rw_run_trace_encode(const struct rw_run_trace *in, struct rw_buf *out)
 {
-    struct coder c = {.out = out};
+    struct rw_coder c = {.out = out};
     size_t begin = out->len;
     struct rw_run_trace copy = *in;
     head(&c, "RWRT", TRACE_VERSION);
@@ -457,7 +455,7 @@ void rw_run_trace_encode(const struct rw_run_trace *in, struct rw_buf *out)
 
 rw_status rw_run_trace_decode(struct rw_str in, struct rw_run_trace *out, struct rw_error *err)
 {
-    struct coder c;
+    struct rw_coder c;
     rw_status status = unseal(in, "RWRT", TRACE_VERSION, &c, err);
     if (status != RW_OK) {
         return status;

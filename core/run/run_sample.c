@@ -1,5 +1,6 @@
 /* A uniform sample of a window: the RW_RUN_POINTS traces with the lowest priorities, which are
  * hashes. The union of two such samples, cut again, is that of the joint stream. */
+#include <math.h>
 #include <string.h>
 
 #include "core/run/run_parts.h"
@@ -8,15 +9,17 @@
 
 static void swap_points(struct rw_run_sample *s, uint32_t a, uint32_t b)
 {
+    int16_t x[RW_RUN_FEATURES];
     struct rw_run_point point = s->point[a];
-    float x[RW_RUN_FEATURES];
-    float *xa = s->x + (size_t)a * RW_RUN_FEATURES;
-    float *xb = s->x + (size_t)b * RW_RUN_FEATURES;
     s->point[a] = s->point[b];
     s->point[b] = point;
-    memcpy(x, xa, sizeof x);
-    memcpy(xa, xb, sizeof x);
-    memcpy(xb, x, sizeof x);
+    if (s->x != NULL) {
+        int16_t *xa = s->x + (size_t)a * RW_RUN_FEATURES;
+        int16_t *xb = s->x + (size_t)b * RW_RUN_FEATURES;
+        memcpy(x, xa, sizeof x);
+        memcpy(xa, xb, sizeof x);
+        memcpy(xb, x, sizeof x);
+    }
 }
 
 static void sift_up(struct rw_run_sample *s, uint32_t at)
@@ -46,16 +49,18 @@ static void sift_down(struct rw_run_sample *s)
 }
 
 static void put(struct rw_run_sample *s, uint32_t at, const struct rw_run_point *point,
-                const float x[RW_RUN_FEATURES])
+                const int16_t x[RW_RUN_FEATURES])
 {
     s->point[at] = *point;
-    memcpy(s->x + (size_t)at * RW_RUN_FEATURES, x, RW_RUN_FEATURES * sizeof *x);
+    if (s->x != NULL) {
+        memcpy(s->x + (size_t)at * RW_RUN_FEATURES, x, RW_RUN_FEATURES * sizeof *x);
+    }
 }
 
 void rw_run_sample_add(struct rw_run_sample *s, const struct rw_run_point *point,
-                       const float x[RW_RUN_FEATURES])
+                       const int16_t x[RW_RUN_FEATURES])
 {
-    if (s->n < RW_RUN_POINTS) {
+    if (s->n < s->max) {
         put(s, s->n, point, x);
         s->n++;
         sift_up(s, s->n - 1);
@@ -64,6 +69,42 @@ void rw_run_sample_add(struct rw_run_sample *s, const struct rw_run_point *point
         sift_down(s);
     }
 }
+
+/* ---- features -------------------------------------------------------------------------------- */
+
+static const double SCALE = 32767;
+
+bool rw_run_features_pack(const float *in, int16_t *out)
+{
+    double sum = 0;
+    for (int i = 0; i < RW_RUN_FEATURES; i++) {
+        sum += (double)in[i] * (double)in[i];
+    }
+    bool good = isfinite(sum) && sum > 0;
+    double scale = good ? SCALE / sqrt(sum) : 0;
+    for (int i = 0; i < RW_RUN_FEATURES; i++) {
+        out[i] = good ? (int16_t)lround((double)in[i] * scale) : 0;
+    }
+    return good;
+}
+
+void rw_run_features_unpack(const int16_t *in, size_t points, float *out)
+{
+    for (size_t i = 0; i < points * RW_RUN_FEATURES; i++) {
+        out[i] = (float)((double)in[i] / SCALE);
+    }
+}
+
+struct rw_run_sample rw_run_sample_of(struct rw_run *run, enum rw_run_span span)
+{
+    bool slow = span == RW_RUN_SLOW;
+    return (struct rw_run_sample){.n = run->course[span].n,
+                                  .max = slow ? RW_RUN_POINTS : RW_RUN_FAST_POINTS,
+                                  .point = slow ? run->slow_point : run->fast_point,
+                                  .x = slow ? run->slow_x : NULL};
+}
+
+/* ---- order ----------------------------------------------------------------------------------- */
 
 static bool before(const struct rw_run_point *a, const struct rw_run_point *b)
 {

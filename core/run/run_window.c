@@ -18,6 +18,8 @@ struct scratch {
     uint64_t prompt[POINTS];
     uint32_t order[POINTS];
     uint32_t reference_order[POINTS];
+    float x[POINTS * D];
+    float reference[POINTS * D];
     struct rw_nearest nearest[POINTS];
     float floats[3 * POINTS];
 };
@@ -105,13 +107,14 @@ static void relate(const struct rw_run_sample *s, getter get_x, getter get_y, do
     *slope = n >= 3 && xx > 0 ? xy / xx : NAN;
 }
 
-static void describe(struct rw_run *run, struct scratch *k, struct rw_run_window *w)
+static void describe(struct rw_run *run, const struct rw_run_sample *s, struct scratch *k,
+                     struct rw_run_window *w)
 {
-    const struct rw_run_sample *s = &run->window;
+    const struct rw_run_course *c = &run->course[w->span];
     double ignored;
     for (int r = 0; r < RW_RUN_REWARDS; r++) {
         w->reward[r] = mean_of(s, REWARD[r], k);
-        w->screening[r] = rw_screen_r2(&run->screen[r]);
+        w->screening[r] = w->span == RW_RUN_SLOW ? rw_screen_r2(&run->screen[r]) : NAN;
         relate(s, get_verified, REWARD[r], &w->agreement[r], &ignored);
         relate(s, get_length, REWARD[r], &w->length_correlation[r], &w->length_slope[r]);
     }
@@ -119,6 +122,12 @@ static void describe(struct rw_run *run, struct scratch *k, struct rw_run_window
     w->accuracy = mean_of(s, get_verified, k);
     w->steps = mean_of(s, get_steps, k);
     w->step_bytes = mean_of(s, get_step_bytes, k);
+    for (int d = 0; d < RW_RUN_DIVERSITIES; d++) {
+        w->diversity[d] = rw_run_moments_mean(&c->diversity[d]);
+    }
+    for (int f = 0; f < RW_PROMPT_DIM; f++) {
+        w->prompt_x[f] = rw_run_moments_mean(&c->prompt_x[f]);
+    }
     for (uint32_t i = 0; i < s->n; i++) {
         w->prompts += i == 0 || k->prompt[k->order[i]] != k->prompt[k->order[i - 1]] ? 1 : 0;
     }
@@ -135,19 +144,19 @@ static void unknown_coverage(struct rw_run_window *w)
     }
     w->eta_change = none;
     w->participation = none;
+    w->participation_missing = RW_RUN_NO_FEATURES;
 }
 
 /* The first window becomes the reference set. */
 static void take_reference(struct rw_run *run, uint32_t featured, struct scratch *k)
 {
-    const struct rw_run_sample *s = &run->window;
     run->n_reference = featured;
-    memcpy(run->reference, s->x, (size_t)featured * D * sizeof *s->x);
+    memcpy(run->reference, run->slow_x, (size_t)featured * D * sizeof *run->slow_x);
     for (uint32_t i = 0; i < featured; i++) {
-        run->reference_prompt[i] = s->point[i].prompt;
-        run->reference_priority[i] = s->point[i].priority;
+        run->reference_prompt[i] = run->slow_point[i].prompt;
+        run->reference_priority[i] = run->slow_point[i].priority;
     }
-    struct rw_points b = {run->reference, run->reference_prompt, featured, D};
+    struct rw_points b = {k->x, run->reference_prompt, featured, D};
     rw_coverage_nearest(&b, &b, 1, run->reference_loo);
     run->has_reference =
         rw_coverage_radii(run->reference_loo, featured, run->radii, k->floats) != 0;
@@ -155,12 +164,14 @@ static void take_reference(struct rw_run *run, uint32_t featured, struct scratch
 
 static void cover(struct rw_run *run, uint32_t featured, struct scratch *k, struct rw_run_window *w)
 {
-    struct rw_points now = {run->window.x, k->prompt, featured, D};
-    bool begins = run->windows == 0;
+    struct rw_points now = {k->x, k->prompt, featured, D};
+    bool begins = run->course[RW_RUN_SLOW].windows == 0;
     if (featured < FEATURED_MIN) {
         return;
     }
+    rw_run_features_unpack(run->slow_x, featured, k->x);
     w->participation = rw_coverage_jackknife(&now, k->pr);
+    w->participation_missing = isnan(w->participation.value) ? RW_RUN_NO_SPREAD : RW_RUN_THERE;
     if (begins) {
         take_reference(run, featured, k);
     }
@@ -168,8 +179,9 @@ static void cover(struct rw_run *run, uint32_t featured, struct scratch *k, stru
         return;
     }
     size_t n = run->n_reference;
-    uint64_t seed = rw_mix(run->seed, 200 + run->history_count);
-    struct rw_points b = {run->reference, run->reference_prompt, n, D};
+    uint64_t seed = rw_mix(run->seed, 200 + run->course[RW_RUN_SLOW].history_count);
+    rw_run_features_unpack(run->reference, n, k->reference);
+    struct rw_points b = {k->reference, run->reference_prompt, n, D};
     const struct rw_nearest *nearest = run->reference_loo;
     rw_coverage_order(run->reference_prompt, n, k->reference_order);
     if (!begins) {
@@ -190,49 +202,78 @@ static void cover(struct rw_run *run, uint32_t featured, struct scratch *k, stru
 
 /* ---- the end --------------------------------------------------------------------------------- */
 
-static void begin_window(struct rw_run *run)
+uint64_t rw_run_span_traces(const struct rw_run *run, enum rw_run_span span)
 {
-    run->in_window = 0;
-    run->failed_in_window = 0;
-    memset(run->flags_in_window, 0, sizeof run->flags_in_window);
-    run->step_first = -1;
-    run->step_last = -1;
-    for (int r = 0; r < RW_RUN_REWARDS; r++) {
+    if (span == RW_RUN_SLOW) {
+        return run->options.window;
+    }
+    return run->options.fast < run->options.window ? run->options.fast : 0;
+}
+
+struct rw_run_window *rw_run_history(struct rw_run *run, enum rw_run_span span, uint64_t number)
+{
+    return span == RW_RUN_SLOW ? &run->slow_history[number % RW_RUN_HISTORY]
+                               : &run->fast_history[number % RW_RUN_FAST_HISTORY];
+}
+
+void rw_run_begin_window(struct rw_run *run, enum rw_run_span span)
+{
+    struct rw_run_course *c = &run->course[span];
+    c->in_window = 0;
+    c->failed_in_window = 0;
+    memset(c->flags_in_window, 0, sizeof c->flags_in_window);
+    memset(c->diversity, 0, sizeof c->diversity);
+    memset(c->prompt_x, 0, sizeof c->prompt_x);
+    c->step_first = -1;
+    c->step_last = -1;
+    c->n = 0;
+    for (int r = 0; r < RW_RUN_REWARDS && span == RW_RUN_SLOW; r++) {
         rw_screen_next_window(&run->screen[r]);
     }
 }
 
-rw_status rw_run_close_window(struct rw_run *run, struct rw_error *err)
+static void take_figures(struct rw_run *run, struct rw_run_sample *s, struct scratch *k,
+                         struct rw_run_window *w)
 {
-    struct scratch *k = rw_alloc(sizeof *k);
-    if (k == NULL) {
-        return rw_fail_memory(err, "the figures of a window");
-    }
-    struct rw_run_sample *s = &run->window;
     uint32_t featured = rw_run_sample_sort(s);
     for (uint32_t i = 0; i < s->n; i++) {
         k->prompt[i] = s->point[i].prompt;
     }
     rw_coverage_order(k->prompt, s->n, k->order);
-    struct rw_run_window *w = &run->history[run->history_count % RW_RUN_HISTORY];
-    *w = (struct rw_run_window){.index = run->history_count,
-                                .end = run->traces,
-                                .traces = run->in_window,
-                                .failed = run->failed_in_window,
-                                .points = s->n,
-                                .step_first = run->step_first,
-                                .step_last = run->step_last};
-    memcpy(w->flags, run->flags_in_window, sizeof w->flags);
     unknown_coverage(w);
-    describe(run, k, w);
-    cover(run, featured, k, w);
-    if (run->windows == 0) {
-        run->first = *w;
+    describe(run, s, k, w);
+    if (w->span == RW_RUN_SLOW) {
+        cover(run, featured, k, w);
     }
-    run->windows++;
-    run->history_count++;
+}
+
+rw_status rw_run_close_window(struct rw_run *run, enum rw_run_span span, struct rw_error *err)
+{
+    struct scratch *k = rw_alloc(sizeof *k);
+    if (k == NULL) {
+        return rw_fail_memory(err, "the figures of a window");
+    }
+    struct rw_run_course *c = &run->course[span];
+    struct rw_run_sample s = rw_run_sample_of(run, span);
+    struct rw_run_window *w = rw_run_history(run, span, c->history_count);
+    *w = (struct rw_run_window){.span = span,
+                                .segment = run->segment,
+                                .index = c->history_count,
+                                .end = run->traces,
+                                .traces = c->in_window,
+                                .failed = c->failed_in_window,
+                                .points = s.n,
+                                .step_first = c->step_first,
+                                .step_last = c->step_last};
+    memcpy(w->flags, c->flags_in_window, sizeof w->flags);
+    take_figures(run, &s, k, w);
+    if (c->windows == 0) {
+        c->first = *w;
+    }
+    c->windows++;
+    c->history_count++;
     rw_free(k);
-    begin_window(run);
-    /* The sample stays until the rules have looked at it: rw_run_check_window clears it. */
+    rw_run_begin_window(run, span);
+    c->n = s.n; /* the sample stays until the rules have looked: rw_run_check_window empties it */
     return RW_OK;
 }

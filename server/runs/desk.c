@@ -37,31 +37,40 @@ static int hex(char c)
                                   : -1;
 }
 
-/* The path segment behind /v1/runs/, percent-decoded (RFC 3986, section 2.1). */
-static bool read_id(const struct rw_exchange *ex, struct rw_runs_task *task)
+/* Percent-decoded (RFC 3986, section 2.1); 0 = it is no id. */
+static size_t read_name(struct rw_str in, char out[RW_RUN_ID_MAX])
 {
-    const struct rw_str prefix = RW_STR("/v1/runs/");
-    struct rw_str target = ex->in->request.target;
     size_t n = 0;
-    for (size_t i = prefix.len; i < target.len && target.ptr[i] != '/' && target.ptr[i] != '?';
-         i++) {
-        char c = target.ptr[i];
+    for (size_t i = 0; i < in.len; i++) {
+        char c = in.ptr[i];
         if (c == '%') {
-            int high = i + 2 < target.len ? hex(target.ptr[i + 1]) : -1;
-            int low = i + 2 < target.len ? hex(target.ptr[i + 2]) : -1;
+            int high = i + 2 < in.len ? hex(in.ptr[i + 1]) : -1;
+            int low = i + 2 < in.len ? hex(in.ptr[i + 2]) : -1;
             if (high < 0 || low < 0) {
-                return false;
+                return 0;
             }
             c = (char)(high * 16 + low);
             i += 2;
         }
-        if (n == sizeof task->id) {
-            return false;
+        if (n == RW_RUN_ID_MAX) {
+            return 0;
         }
-        task->id[n++] = c;
+        out[n++] = c;
     }
-    task->id_len = n;
-    return n > 0;
+    return n;
+}
+
+/* The path segment behind /v1/runs/. */
+static bool read_id(const struct rw_exchange *ex, struct rw_runs_task *task)
+{
+    const struct rw_str prefix = RW_STR("/v1/runs/");
+    struct rw_str target = ex->in->request.target;
+    size_t end = prefix.len;
+    while (end < target.len && target.ptr[end] != '/' && target.ptr[end] != '?') {
+        end++;
+    }
+    task->id_len = read_name(rw_str_slice(target, RW_MIN(prefix.len, end), end), task->id);
+    return task->id_len > 0;
 }
 
 /* A parameter of the query; empty when absent. Ours hold nothing that is percent-encoded. */
@@ -187,6 +196,15 @@ static struct rw_asker *create(struct rw_run_desk *desk, struct rw_exchange *ex,
         refuse(a, &err);
         return NULL;
     }
+    if (question == RW_RUNS_BASELINE) {
+        a->task.other_len = read_name(query(ex, "from"), a->task.other);
+        if (a->task.other_len == 0) {
+            rw_fail(&err, RW_INVALID_REQUEST, "?from= names the run whose baseline is taken");
+            rw_error_param(&err, "from");
+            refuse(a, &err);
+            return NULL;
+        }
+    }
     if (question != RW_RUNS_LIST && !read_id(ex, &a->task)) {
         rw_fail(&err, RW_NOT_FOUND, "there is no run of that id");
         refuse(a, &err);
@@ -239,6 +257,16 @@ void rw_run_desk_traces(struct rw_run_desk *desk, struct rw_exchange *ex)
 void rw_run_desk_acknowledge(struct rw_run_desk *desk, struct rw_exchange *ex)
 {
     handle(desk, ex, RW_RUNS_ACKNOWLEDGE);
+}
+
+void rw_run_desk_reset(struct rw_run_desk *desk, struct rw_exchange *ex)
+{
+    handle(desk, ex, RW_RUNS_RESET);
+}
+
+void rw_run_desk_baseline(struct rw_run_desk *desk, struct rw_exchange *ex)
+{
+    handle(desk, ex, RW_RUNS_BASELINE);
 }
 
 /* ---- events ------------------------------------------------------------------------------------

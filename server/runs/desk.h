@@ -25,6 +25,8 @@ void rw_run_desk_show(struct rw_run_desk *desk, struct rw_exchange *ex);
 /* GET /v1/runs/{id}/traces: the texts kept by --runs-keep-traces. */
 void rw_run_desk_traces(struct rw_run_desk *desk, struct rw_exchange *ex);
 void rw_run_desk_acknowledge(struct rw_run_desk *desk, struct rw_exchange *ex);
+void rw_run_desk_reset(struct rw_run_desk *desk, struct rw_exchange *ex);
+void rw_run_desk_baseline(struct rw_run_desk *desk, struct rw_exchange *ex);
 void rw_run_desk_events(struct rw_run_desk *desk, struct rw_exchange *ex);
 /* Event streams look for news, or end when the daemon drains. */
 void rw_run_desk_wake(struct rw_run_desk *desk);

@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "core/base/util.h"
 #include "core/shortcut/flag.h"
 #include "proto/emit.h"
 
@@ -104,8 +105,12 @@ static void coverage(struct rw_buf *out, const struct rw_run_window *w)
 
 void rw_run_json_window(struct rw_buf *out, const struct rw_run_window *w)
 {
+    static const char *const MISSING[] = {NULL, "too few traces with features",
+                                          "all traces are alike"};
     rw_emit_open(out, '{');
     count(out, "window", w->index);
+    text(out, "span", w->span == RW_RUN_FAST ? "fast" : "slow");
+    count(out, "segment", w->segment);
     count(out, "end", w->end);
     count(out, "traces", w->traces);
     count(out, "failed", w->failed);
@@ -124,6 +129,21 @@ void rw_run_json_window(struct rw_buf *out, const struct rw_run_window *w)
     interval(out, "step_bytes", w->step_bytes);
     coverage(out, w);
     interval(out, "participation_ratio", w->participation);
+    text(out, "participation_missing",
+         w->span == RW_RUN_FAST ? "a fast window looks at no features"
+                                : MISSING[w->participation_missing]);
+    rw_emit_name(out, "group_diversity");
+    rw_emit_open(out, '{');
+    for (int d = 0; d < RW_RUN_DIVERSITIES; d++) {
+        interval(out, rw_run_diversity_name((enum rw_run_diversity)d), w->diversity[d]);
+    }
+    rw_emit_close(out, '}');
+    rw_emit_name(out, "prompt_features");
+    rw_emit_open(out, '{');
+    for (int f = 0; f < RW_PROMPT_DIM; f++) {
+        interval(out, rw_prompt_name((enum rw_prompt)f), w->prompt_x[f]);
+    }
+    rw_emit_close(out, '}');
     flag_rates(out, w->flags, w->traces - w->failed);
     rw_emit_close(out, '}');
 }
@@ -157,18 +177,26 @@ void rw_run_json_trace(struct rw_buf *out, const struct rw_store_trace *trace)
     rw_emit_close(out, '}');
 }
 
+static const char *gate_name(uint32_t gate)
+{
+    return gate < RW_FLAGS ? FLAG_NAME[gate] : "min_process";
+}
+
 void rw_run_json_alarm(struct rw_buf *out, const struct rw_run_alarm *a)
 {
     const struct rw_run_rule_info *info = rw_run_rule_info(a->rule);
     rw_emit_open(out, '{');
     text(out, "rule", info->name);
     text(out, "severity", info->severity);
+    text(out, "span", !a->has_span ? NULL : a->span == RW_RUN_FAST ? "fast" : "slow");
+    text(out, "gate", a->rule == RW_RUN_RULE_GATE ? gate_name(a->gate) : NULL);
     rw_emit_bool_field(out, "acknowledged", a->acknowledged);
     count(out, "at_trace", a->at);
     count(out, "window", a->window);
     number(out, "value", a->value);
     number(out, "limit", a->limit);
     text(out, "meaning", info->says);
+    text(out, "advice", info->advice);
     text(out, "sentence", a->sentence);
     rw_emit_name(out, "traces");
     rw_emit_open(out, '[');
@@ -179,27 +207,109 @@ void rw_run_json_alarm(struct rw_buf *out, const struct rw_run_alarm *a)
     rw_emit_close(out, '}');
 }
 
-static void scores(struct rw_buf *out, const struct rw_run_view *v)
+static void martingale(struct rw_buf *out, const char *name, const struct rw_run_score_view *m)
+{
+    rw_emit_name(out, name);
+    if (m->ranked == 0) {
+        rw_emit_raw(out, "null");
+        return;
+    }
+    rw_emit_open(out, '{');
+    count(out, "ranked", m->ranked);
+    count(out, "bets", m->bets);
+    number(out, "log10_capital", m->log10_capital);
+    number(out, "log10_alarm", m->log10_alarm);
+    number(out, "log10_plain", m->log10_plain);
+    number(out, "last_p", m->last_p);
+    rw_emit_close(out, '}');
+}
+
+static void martingales(struct rw_buf *out, const struct rw_run_view *v)
 {
     rw_emit_name(out, "martingales");
     rw_emit_open(out, '{');
     for (int s = 0; s < RW_RUN_SCORES; s++) {
-        const struct rw_run_score_view *m = &v->score[s];
-        rw_emit_name(out, rw_run_score_name((enum rw_run_score)s));
-        if (m->ranked == 0) {
-            rw_emit_raw(out, "null");
-            continue;
-        }
-        rw_emit_open(out, '{');
-        count(out, "ranked", m->ranked);
-        count(out, "bets", m->bets);
-        number(out, "log10_capital", m->log10_capital);
-        number(out, "log10_alarm", m->log10_alarm);
-        number(out, "log10_plain", m->log10_plain);
-        number(out, "last_p", m->last_p);
-        rw_emit_close(out, '}');
+        martingale(out, rw_run_score_name((enum rw_run_score)s), &v->score[s]);
     }
     rw_emit_close(out, '}');
+    rw_emit_name(out, "prompt_martingales");
+    rw_emit_open(out, '{');
+    for (int f = 0; f < RW_PROMPT_DIM; f++) {
+        martingale(out, rw_prompt_name((enum rw_prompt)f), &v->prompt[f]);
+    }
+    rw_emit_close(out, '}');
+}
+
+static void batch(struct rw_buf *out, const struct rw_run_batch *b)
+{
+    rw_emit_open(out, '{');
+    count(out, "at_trace", b->at);
+    optional(out, "step", b->step);
+    count(out, "traces", b->traces);
+    interval(out, "process_reward", b->reward[RW_RUN_PROCESS]);
+    interval(out, "outcome_reward", b->reward[RW_RUN_OUTCOME]);
+    interval(out, "accuracy", b->accuracy);
+    interval(out, "lag", b->lag);
+    rw_emit_close(out, '}');
+}
+
+static const char *kind_of(const struct rw_run_stream *s)
+{
+    return s->kind[0] != '\0' ? s->kind : "plain";
+}
+
+void rw_run_json_batch(struct rw_buf *out, const struct rw_run_stream *s)
+{
+    rw_emit_open(out, '{');
+    text(out, "kind", kind_of(s));
+    rw_emit_name(out, "batch");
+    batch(out, rw_run_batch(s, (uint32_t)(RW_MIN(s->batches, RW_RUN_BATCHES)) - 1));
+    rw_emit_close(out, '}');
+}
+
+static void streams(struct rw_buf *out, const struct rw_run *run, const struct rw_run_view *v)
+{
+    rw_emit_name(out, "validation_kinds");
+    rw_emit_open(out, '[');
+    for (uint32_t i = 0; i < v->n_streams; i++) {
+        const struct rw_run_stream *s = rw_run_stream(run, i);
+        rw_emit_open(out, '{');
+        text(out, "kind", kind_of(s));
+        count(out, "traces", s->traces);
+        rw_emit_name(out, "first_batch");
+        if (s->batches > 0) {
+            batch(out, &s->first);
+        } else {
+            rw_emit_raw(out, "null");
+        }
+        rw_emit_name(out, "batches");
+        rw_emit_open(out, '[');
+        for (uint32_t k = 0; k < RW_MIN(s->batches, (uint64_t)RW_RUN_BATCHES); k++) {
+            batch(out, rw_run_batch(s, k));
+        }
+        rw_emit_close(out, ']');
+        rw_emit_close(out, '}');
+    }
+    rw_emit_close(out, ']');
+    count(out, "validation_of_other_kinds", v->stray_kinds);
+}
+
+static void windows(struct rw_buf *out, const struct rw_run *run, const char *first_name,
+                    const struct rw_run_window *first, const char *name, uint32_t n,
+                    const struct rw_run_window *(*get)(const struct rw_run *, uint32_t))
+{
+    rw_emit_name(out, first_name);
+    if (first != NULL) {
+        rw_run_json_window(out, first);
+    } else {
+        rw_emit_raw(out, "null");
+    }
+    rw_emit_name(out, name);
+    rw_emit_open(out, '[');
+    for (uint32_t i = 0; i < n; i++) {
+        rw_run_json_window(out, get(run, i));
+    }
+    rw_emit_close(out, ']');
 }
 
 static void row_figures(struct rw_buf *out, const struct rw_store_run *row)
@@ -230,22 +340,16 @@ void rw_run_json(struct rw_buf *out, const struct rw_run *run, const struct rw_s
     optional(out, "step", v.step);
     count(out, "window_traces", v.options.window);
     count(out, "in_window", v.in_window);
+    count(out, "fast_window_traces", v.options.fast < v.options.window ? v.options.fast : 0);
+    count(out, "in_fast_window", v.in_fast);
+    count(out, "segment", v.segment);
     count(out, "warm_prompts", v.options.warm);
     count(out, "reference_points", v.reference);
     flag_rates(out, v.flags, v.traces - v.failed - v.validation);
-    scores(out, &v);
-    rw_emit_name(out, "first_window");
-    if (v.first != NULL) {
-        rw_run_json_window(out, v.first);
-    } else {
-        rw_emit_raw(out, "null");
-    }
-    rw_emit_name(out, "windows");
-    rw_emit_open(out, '[');
-    for (uint32_t i = 0; i < v.n_windows; i++) {
-        rw_run_json_window(out, rw_run_window(run, i));
-    }
-    rw_emit_close(out, ']');
+    martingales(out, &v);
+    streams(out, run, &v);
+    windows(out, run, "first_window", v.first, "windows", v.n_windows, rw_run_window);
+    windows(out, run, "first_fast_window", v.first_fast, "fast_windows", v.n_fast, rw_run_fast);
     rw_emit_name(out, "alarms");
     rw_emit_open(out, '[');
     for (uint32_t i = 0; i < v.n_alarms; i++) {

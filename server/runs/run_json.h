@@ -10,6 +10,8 @@
 void rw_run_json(struct rw_buf *out, const struct rw_run *run, const struct rw_store_run *row,
                  bool durable);
 void rw_run_json_window(struct rw_buf *out, const struct rw_run_window *window);
+/* The latest batch of a kind of validation traces. */
+void rw_run_json_batch(struct rw_buf *out, const struct rw_run_stream *stream);
 void rw_run_json_alarm(struct rw_buf *out, const struct rw_run_alarm *alarm);
 /* The members of a label, without braces. */
 void rw_run_json_label_members(struct rw_buf *out, const struct rw_run_label *label);

@@ -37,12 +37,27 @@ static void check_queues(const struct rw_runs *r)
 
 /* ---- work ------------------------------------------------------------------------------------ */
 
+static void tell_window(struct rw_runs *r, struct rw_runs_entry *e, const char *event,
+                        const struct rw_run_window *window)
+{
+    if (window != NULL) {
+        rw_buf_clear(&r->scratch);
+        rw_run_json_window(&r->scratch, window);
+        rw_runs_shelf_add_event(r, e, event);
+    }
+}
+
 static void tell_events(struct rw_runs *r, struct rw_runs_entry *e)
 {
-    if (r->happened.window != NULL) {
+    tell_window(r, e, "window", r->happened.window);
+    tell_window(r, e, "fast_window", r->happened.fast);
+    if (r->happened.stream != NULL) {
         rw_buf_clear(&r->scratch);
-        rw_run_json_window(&r->scratch, r->happened.window);
-        rw_runs_shelf_add_event(r, e, "window");
+        rw_run_json_batch(&r->scratch, r->happened.stream);
+        rw_runs_shelf_add_event(r, e, "validation");
+    }
+    if (r->happened.segment != NULL) {
+        rw_runs_tell_segment(r, e, r->happened.segment);
     }
     for (uint32_t i = 0; i < r->happened.n_alarms; i++) {
         const struct rw_run_alarm *a = &r->happened.alarm[i];
@@ -128,167 +143,6 @@ static void take_observation(struct rw_runs *r, struct rw_runs_observation *o)
     uv_mutex_unlock(&r->lock);
 }
 
-struct listing {
-    struct rw_runs *runs;
-    struct rw_buf *out;
-    uint64_t left; /* of the page */
-    struct rw_store_place last;
-    bool more;
-};
-
-/* A run in memory may know more than its row, and have no row at all while the disk is full. */
-static void list_one(void *ctx, struct rw_str name, const struct rw_store_run *run)
-{
-    struct listing *l = ctx;
-    for (size_t i = 0; i < l->runs->entries; i++) {
-        const struct rw_runs_entry *e = l->runs->entry[i];
-        if (e->torn && rw_str_equal(name, (struct rw_str){e->name, e->name_len})) {
-            return; /* listed already */
-        }
-    }
-    if (l->left == 0) {
-        l->more = true;
-        return;
-    }
-    rw_run_json_entry(l->out, name, run);
-    l->left--;
-    l->last = (struct rw_store_place){run->updated, run->row};
-}
-
-static void list_unwritten(struct rw_runs *r, struct rw_buf *out)
-{
-    for (size_t i = 0; i < r->entries; i++) {
-        const struct rw_runs_entry *e = r->entry[i];
-        if (e->torn) {
-            struct rw_run_view v;
-            struct rw_store_run row = e->row;
-            rw_run_view(e->run, &v);
-            row.traces = v.traces;
-            rw_run_json_entry(out, (struct rw_str){e->name, e->name_len}, &row);
-        }
-    }
-}
-
-/* A page and one more, so that it is known whether there is another. */
-static void answer_list(struct rw_runs *r, struct rw_runs_task *t)
-{
-    struct listing l = {.runs = r, .out = &t->reply, .left = t->limit};
-    rw_runs_shelf_flush(r);
-    rw_buf_append_str(&t->reply, RW_STR("{\"object\":\"list\",\"data\":["));
-    if (!t->has_from) {
-        list_unwritten(r, &t->reply);
-    }
-    t->status = rw_store_list(r->store, t->limit + 1 + r->entries, t->has_from ? &t->from : NULL,
-                              list_one, &l, &t->error);
-    rw_buf_append_str(&t->reply, RW_STR("],\"next_cursor\":"));
-    if (l.more) {
-        rw_buf_printf(&t->reply, "\"%.17g_%lld\"}\n", l.last.updated, (long long)l.last.row);
-    } else {
-        rw_buf_append_str(&t->reply, RW_STR("null}\n"));
-    }
-}
-
-struct trace_writer {
-    struct rw_buf *out;
-    size_t n;
-    size_t named;
-};
-
-static void trace_one(void *ctx, const struct rw_store_trace *trace)
-{
-    struct trace_writer *w = ctx;
-    rw_run_json_trace(w->out, trace);
-    w->n++;
-    w->named += strcmp(trace->why, "named") == 0 ? 1 : 0;
-}
-
-static void answer_traces(struct rw_runs *r, struct rw_runs_task *t, const struct rw_runs_entry *e)
-{
-    struct trace_writer writer = {&t->reply, 0, 0};
-    t->reply.max_bytes = RW_RUNS_TRACES_MAX;
-    rw_buf_printf(&t->reply, "{\"object\":\"list\",\"keep\":%llu,\"data\":[",
-                  (unsigned long long)r->options.keep_traces);
-    t->status = rw_store_traces(r->store, e->row.row, trace_one, &writer, &t->error);
-    rw_buf_printf(&t->reply, "],\"named_without_text\":%zu}\n",
-                  rw_run_json_without_text(e->run, writer.named));
-}
-
-static void answer_delete(struct rw_runs *r, struct rw_runs_task *t, struct rw_runs_entry *e)
-{
-    t->status = rw_runs_shelf_remove(r, e, "it was deleted on request", &t->error);
-    r->had_events = true; /* open event streams end */
-    rw_buf_append_str(&t->reply, RW_STR("{\"object\":\"run\",\"deleted\":true}\n"));
-}
-
-static void answer_run(struct rw_runs *r, struct rw_runs_task *t, struct rw_runs_entry *e)
-{
-    if (t->question == RW_RUNS_ACKNOWLEDGE) {
-        struct rw_run_view v;
-        rw_run_acknowledge(e->run);
-        rw_run_view(e->run, &v);
-        e->number++;
-        rw_buf_clear(&r->scratch);
-        rw_buf_printf(&r->scratch, "{\"at_trace\":%llu}", (unsigned long long)v.traces);
-        rw_runs_shelf_add_event(r, e, "acknowledged");
-        rw_runs_shelf_keep(r, e, RW_STORE_ACKNOWLEDGE, NULL, false);
-    }
-    rw_runs_shelf_flush(r);
-    bool durable = rw_store_durable(r->store) && !e->torn;
-    if (t->as_text) {
-        rw_run_text(&t->reply, e->run, &e->row, durable);
-        return;
-    }
-    rw_run_json(&t->reply, e->run, &e->row, durable);
-    rw_buf_append_char(&t->reply, '\n');
-}
-
-struct event_writer {
-    struct rw_runs_task *task;
-    size_t n;
-};
-
-/* server-sent events (HTML standard, section 9.2): the data are one line of JSON. */
-static void event_one(void *ctx, uint64_t number, const char *kind, struct rw_str data)
-{
-    struct event_writer *w = ctx;
-    struct rw_runs_task *t = w->task;
-    if (number > t->after + 1 && t->after > 0) {
-        rw_buf_printf(&t->reply, "event: gap\ndata: {\"from\":%llu,\"to\":%llu}\n\n",
-                      (unsigned long long)t->after + 1, (unsigned long long)number - 1);
-    }
-    rw_buf_printf(&t->reply, "id: %llu\nevent: %s\ndata: ", (unsigned long long)number, kind);
-    rw_buf_append_str(&t->reply, data);
-    rw_buf_append(&t->reply, "\n\n", 2);
-    t->after = number;
-    w->n++;
-}
-
-static void answer(struct rw_runs *r, struct rw_runs_task *t)
-{
-    struct rw_runs_entry *e = NULL;
-    rw_buf_init(&t->reply, RW_RUNS_REPLY_MAX);
-    if (t->question == RW_RUNS_LIST) {
-        answer_list(r, t);
-    } else {
-        t->status = rw_runs_shelf_find(r, (struct rw_str){t->id, t->id_len}, false, &e, &t->error);
-    }
-    if (e != NULL && t->question == RW_RUNS_EVENTS) {
-        struct event_writer writer = {t, 0};
-        t->status = rw_store_events(r->store, e->row.row, t->after, RW_RUNS_EVENTS_BATCH, event_one,
-                                    &writer, &t->error);
-        t->more = writer.n == RW_RUNS_EVENTS_BATCH;
-    } else if (e != NULL && t->question == RW_RUNS_TRACES) {
-        answer_traces(r, t, e);
-    } else if (e != NULL && t->question == RW_RUNS_DELETE) {
-        answer_delete(r, t, e);
-    } else if (e != NULL) {
-        answer_run(r, t, e);
-    }
-    if (t->status == RW_OK && t->reply.failed) {
-        t->status = rw_fail_memory(&t->error, "the reply");
-    }
-}
-
 static void work_off(struct rw_runs *r, struct rw_runs_observation *o, struct rw_runs_task *t)
 {
     while (o != NULL) {
@@ -300,7 +154,7 @@ static void work_off(struct rw_runs *r, struct rw_runs_observation *o, struct rw
     }
     while (t != NULL) {
         struct rw_runs_task *next = t->next;
-        answer(r, t);
+        rw_runs_answer(r, t);
         uv_mutex_lock(&r->lock);
         t->next = NULL;
         *r->done_end = t;

@@ -49,6 +49,8 @@ enum rw_runs_question {
     RW_RUNS_LIST,        /* a page of the runs */
     RW_RUNS_SHOW,        /* one run */
     RW_RUNS_ACKNOWLEDGE, /* its alarms; answers like SHOW */
+    RW_RUNS_RESET,       /* a new baseline, alarms stay open; answers like SHOW */
+    RW_RUNS_BASELINE,    /* that of the run `other`; answers like SHOW */
     RW_RUNS_TRACES,      /* the traces whose text is kept */
     RW_RUNS_DELETE,
     RW_RUNS_EVENTS, /* its events after `after`, as SSE; `after` moves on */
@@ -59,6 +61,8 @@ struct rw_runs_task {
     enum rw_runs_question question;
     char id[RW_RUN_ID_MAX];
     size_t id_len;
+    char other[RW_RUN_ID_MAX]; /* BASELINE */
+    size_t other_len;
     uint64_t after;
     bool more;                  /* EVENTS: there are more already */
     bool as_text;               /* SHOW: text/plain */

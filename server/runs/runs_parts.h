@@ -63,7 +63,12 @@ struct rw_runs {
     bool complained; /* about a database that refuses writes; once until it recovers */
 };
 
-/* The run's entry, taken from the store or, with `create`, begun; may evict another. */
+/* answer.c: the reply of the task, and its status. */
+void rw_runs_answer(struct rw_runs *r, struct rw_runs_task *t);
+/* The event: a new segment of the run began. */
+void rw_runs_tell_segment(struct rw_runs *r, struct rw_runs_entry *e, const char *why);
+
+/* shelf.c: the run's entry, taken from the store or, with `create`, begun; may evict another. */
 rw_status rw_runs_shelf_find(struct rw_runs *r, struct rw_str id, bool create,
                              struct rw_runs_entry **out, struct rw_error *err);
 /* One journal record; a whole snapshot every so often. */

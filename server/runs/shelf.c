@@ -223,6 +223,10 @@ static rw_status replay_one(void *ctx, enum rw_store_kind kind, struct rw_str da
         rw_run_acknowledge(e->run);
         return RW_OK;
     }
+    if (kind == RW_STORE_RESET) {
+        rw_run_rebase(e->run);
+        return RW_OK;
+    }
     rw_status status = rw_run_trace_decode(data, &trace, err);
     return status == RW_OK ? rw_run_observe(e->run, &trace, &ignored, err) : status;
 }

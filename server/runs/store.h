@@ -33,6 +33,8 @@ struct rw_store;
 enum rw_store_kind {
     RW_STORE_TRACE,
     RW_STORE_ACKNOWLEDGE,
+    RW_STORE_RESET,
+    RW_STORE_KINDS
 };
 
 /* The row of a run without its state. */

@@ -224,7 +224,7 @@ static bool build_parts(struct rw_call_trace *trace, const struct rw_message *me
 }
 
 /* A trace without flags is read here for its run: later nobody reads it any more. */
-static void watch_trace(struct rw_call_trace *trace, uint64_t prompt)
+static void watch_trace(struct rw_call_trace *trace, const struct rw_observe_prompt *prompt)
 {
     struct rw_arena *arena = &trace->call->arena;
     size_t n = 0;
@@ -235,7 +235,8 @@ static void watch_trace(struct rw_call_trace *trace, uint64_t prompt)
     if (trace->text == NULL) {
         return;
     }
-    trace->text->prompt = prompt;
+    trace->text->prompt = prompt->hash;
+    memcpy(trace->text->prompt_x, prompt->x, sizeof prompt->x);
     const struct rw_str *steps = NULL;
     if (trace->flags == NULL) {
         steps = rw_call_step_texts(trace, arena, &n);
@@ -251,7 +252,10 @@ static size_t prepare_item(struct rw_call *call, size_t at, struct rw_call_trace
     const struct rw_request_item *item = &call->request.items[at];
     const struct rw_message *messages = to_messages(call, item);
     struct rw_str question = {0};
-    uint64_t prompt = call->request.run.id.ptr != NULL ? rw_observe_prompt(item) : 0;
+    struct rw_observe_prompt prompt = {0};
+    if (call->request.run.id.ptr != NULL) {
+        rw_observe_prompt(&call->request, item, &prompt);
+    }
     if (messages != NULL) {
         question = rw_probe_question(messages, item->n_messages, &call->arena);
     }
@@ -271,7 +275,7 @@ static size_t prepare_item(struct rw_call *call, size_t at, struct rw_call_trace
         if (!build_parts(trace, messages)) {
             rw_call_flags_prepare(trace, messages);
         }
-        watch_trace(trace, prompt);
+        watch_trace(trace, &prompt);
     }
     return item->n_traces;
 }

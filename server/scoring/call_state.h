@@ -60,6 +60,8 @@ struct rw_call_text {
     double steps;
     double bytes;
     double surface[RW_SURFACE_DIM];
+    double prompt_x[RW_PROMPT_DIM];
+    uint64_t answer; /* hash of the final answer; 0 = none */
 };
 
 struct rw_call_trace {

@@ -3,14 +3,17 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/answer/answer.h"
 #include "core/base/hash.h"
+#include "core/base/mix.h"
 #include "core/base/util.h"
 #include "proto/emit.h"
 #include "server/runs/keep.h"
 #include "server/runs/runs.h"
 
 enum {
-    STEPS_MAX = 4096, /* of the surface measure; the rest of a longer trace is not looked at */
+    MESSAGES_MAX = 64, /* the latest of a prompt, for what it looks like */
+    STEPS_MAX = 4096,  /* of the surface measure; the rest of a longer trace is not looked at */
     KEPT_BYTES_MAX = 192 * 1024, /* a kept trace as JSON: an escape may make six bytes of one */
 };
 
@@ -20,14 +23,29 @@ static const uint64_t PROMPT_SEED = 0x70726F6D7074;
 static const uint64_t TRACE_SEED = 0x7472616365;
 static const double PROBABILITY_MIN = 1.0 / 512; /* clip of a logit, as in the signals */
 
-uint64_t rw_observe_prompt(const struct rw_request_item *item)
+/* What a request gives beside the text of its messages: when this changes, so has the task. */
+static uint64_t what_is_given(const struct rw_request *request, const struct rw_request_item *item)
 {
-    uint64_t h = PROMPT_SEED;
+    struct rw_str domain = item->domain.ptr != NULL ? item->domain : request->domain;
+    uint64_t h = domain.ptr != NULL ? rw_hash64(domain.ptr, domain.len, PROMPT_SEED) : 0;
+    h = rw_mix(h, item->reference.ptr != NULL ? 1 : 0);
+    return rw_mix(h, item->tools.ptr != NULL ? 1 : 0);
+}
+
+void rw_observe_prompt(const struct rw_request *request, const struct rw_request_item *item,
+                       struct rw_observe_prompt *out)
+{
+    struct rw_str texts[MESSAGES_MAX];
+    size_t n = 0;
+    out->hash = PROMPT_SEED;
     for (size_t i = 0; i < item->n_messages; i++) {
         const struct rw_request_message *m = &item->messages[i];
-        h = rw_hash64(m->content.ptr, m->content.len, h + (uint64_t)m->role);
+        out->hash = rw_hash64(m->content.ptr, m->content.len, out->hash + (uint64_t)m->role);
+        if (item->n_messages - i <= MESSAGES_MAX) {
+            texts[n++] = m->content;
+        }
     }
-    return h;
+    rw_prompt_measure(texts, n, what_is_given(request, item), out->x);
 }
 
 static double logit(double p)
@@ -51,6 +69,9 @@ void rw_observe_text(struct rw_call_trace *trace, const struct rw_str *steps, si
     }
     text->steps = (double)n;
     rw_surface_measure(steps, looked_at, text->surface);
+    int64_t at;
+    struct rw_str answer = rw_answer_extract(steps, looked_at, &at);
+    text->answer = answer.len > 0 ? rw_hash64(answer.ptr, answer.len, TRACE_SEED) | 1 : 0;
     text->known = true;
 }
 
@@ -60,31 +81,48 @@ static void take_text(const struct rw_call_text *text, struct rw_run_trace *out)
     out->trace = text->hash;
     out->steps = text->steps;
     out->bytes = text->bytes;
+    out->answer = text->answer;
     memcpy(out->surface, text->surface, sizeof out->surface);
+    memcpy(out->prompt_x, text->prompt_x, sizeof out->prompt_x);
 }
 
-static void take_process(const struct rw_call_trace *trace, struct rw_run_trace *out)
+/* Returns the smallest reward of a step; NaN = none. */
+static double take_process(const struct rw_call_trace *trace, struct rw_run_trace *out)
 {
     const struct rw_call_part *part = &trace->part[RW_PART_PROCESS];
     uint32_t ready = rw_call_steps_ready(trace);
     if (!part->asked || part->error != NULL || ready == 0) {
-        return;
+        return NAN;
     }
     const struct rw_score *scores = rw_job_scores(part->job);
     float *rewards = (float *)trace->call->steps; /* the writers' scratch */
-    double least = INFINITY;
+    double smallest = INFINITY;
     for (uint32_t i = 0; i < ready; i++) {
         rewards[i] = scores[i].reward;
-        least = logit((double)scores[i].reward) < least ? logit((double)scores[i].reward) : least;
+        smallest = fmin(smallest, (double)scores[i].reward);
     }
     out->reward[RW_RUN_PROCESS] =
         (double)rw_aggregate_rewards(trace->call->aggregate, rewards, ready);
-    out->score[RW_RUN_MIN_LOGIT] = least;
+    out->score[RW_RUN_MIN_LOGIT] = logit(smallest);
     const float *features = rw_job_features(part->job);
     if (features != NULL) {
         out->has_features = true;
         memcpy(out->features, features + (size_t)(ready - 1) * RW_FEATURE_DIM,
                sizeof out->features);
+    }
+    return smallest;
+}
+
+/* The gate min_process closes where the smallest step is what the reward becomes. */
+static void take_gate(const struct rw_call_trace *trace, double smallest, struct rw_run_trace *out)
+{
+    const struct rw_gates *gates = &trace->call->gates;
+    for (size_t i = 0; i < gates->n; i++) {
+        if (gates->gate[i] == RW_GATE_MIN_PROCESS) {
+            double reward = out->reward[RW_RUN_OUTCOME];
+            reward = isnan(reward) ? out->reward[RW_RUN_PROCESS] : reward;
+            out->gate = isnan(smallest) || isnan(reward) ? NAN : smallest < reward ? 1 : 0;
+        }
     }
 }
 
@@ -114,6 +152,7 @@ static void take_flags(const struct rw_call_trace *trace, struct rw_run_trace *o
     if (flags->verified != RW_VERIFIED_UNKNOWN) {
         out->verified = flags->verified == RW_VERIFIED_RIGHT ? 1 : 0;
     }
+    out->has_flags = true;
     for (int id = 0; id < RW_FLAGS && id < RW_RUN_FLAG_KINDS; id++) {
         out->flags |= flags->states.fired[id] ? UINT32_C(1) << id : 0;
     }
@@ -237,9 +276,10 @@ void rw_observe_trace(const struct rw_call_trace *trace)
     t.reward[RW_RUN_PROCESS] = NAN;
     t.reward[RW_RUN_OUTCOME] = NAN;
     t.verified = NAN;
-    for (int s = 0; s < RW_RUN_SCORES; s++) {
+    for (int s = 0; s < RW_RUN_TRACE_SCORES; s++) {
         t.score[s] = NAN;
     }
+    t.gate = NAN;
     memcpy(t.label.request, call->id, sizeof t.label.request - 1);
     t.label.item = trace->item;
     t.label.trace = trace->index;
@@ -249,9 +289,11 @@ void rw_observe_trace(const struct rw_call_trace *trace)
                    : trace->request_item->n_traces > 1 ? trace->request_item->n_traces
                                                        : 0;
     t.validate = run->validate;
+    memcpy(t.kind, run->kind, sizeof t.kind);
     take_text(trace->text, &t);
-    take_process(trace, &t);
+    double smallest = take_process(trace, &t);
     take_outcome(trace, &t);
+    take_gate(trace, smallest, &t);
     take_flags(trace, &t);
     struct rw_buf kept;
     rw_buf_init(&kept, KEPT_BYTES_MAX);

@@ -4,8 +4,14 @@
 
 #include "server/scoring/call_state.h"
 
-/* Which traces belong together; any thread. */
-uint64_t rw_observe_prompt(const struct rw_request_item *item);
+struct rw_observe_prompt {
+    uint64_t hash; /* which traces belong together */
+    double x[RW_PROMPT_DIM];
+};
+
+/* Any thread. */
+void rw_observe_prompt(const struct rw_request *request, const struct rw_request_item *item,
+                       struct rw_observe_prompt *out);
 /* What the monitor wants of the text; any thread, once. Does nothing without a run. */
 void rw_observe_text(struct rw_call_trace *trace, const struct rw_str *steps, size_t n);
 /* Loop thread, once per trace, when everything about it is known. Does nothing without a run. */

@@ -94,13 +94,13 @@ def load():
         row[ref.SCORE + 2] = redundancy(t["steps"])
         feature = text_feature(t["steps"], projection)
         row[ref.SURFACE_AT : ref.FEATURES_AT] = surface(t["steps"])
-        row[ref.FEATURES_AT :] = feature
+        row[ref.FEATURES_AT : ref.PROMPT_X_AT] = feature
         rows.append(row)
         swapped.append(form(swap - removed))
         clean.append(t["label"] == -1 and t["final_answer_correct"])
         wrong_process.append(t["label"] != -1 and t["final_answer_correct"])
     rows = np.array(rows)
-    x = rows[:, ref.FEATURES_AT :]
+    x = rows[:, ref.FEATURES_AT : ref.PROMPT_X_AT]
     center = x - x.mean(0)
     # No bank here: distance to the pool's mean stands for the latent outlier score.
     inverse = np.linalg.inv(np.cov(center, rowvar=False) + 1e-6 * np.eye(x.shape[1]))
@@ -164,7 +164,7 @@ def delays(driver, runs, score, good, bad, rate, start, length, replace):
 
 def coverage_section(driver, rows):
     rng = np.random.default_rng(4)
-    x = rows[:, ref.FEATURES_AT :]
+    x = rows[:, ref.FEATURES_AT : ref.PROMPT_X_AT]
     x = x / np.linalg.norm(x, axis=1, keepdims=True)
     order = rng.permutation(len(x))
     b, rest = x[order[:1024]], x[order[1024:]]

@@ -32,7 +32,7 @@ def post(daemon, run, prompts, group=2, path="/v1/rewards"):
     body = {
         "items": [
             {
-                "prompt": f"question {p}",
+                "prompt": f"question {p:04d}",  # of one length: other prompts begin a new segment
                 "reference": "7",
                 "traces": [{"steps": [f"step {p} {g}", f"so {p * g}"]} for g in range(group)],
             }
@@ -109,6 +109,41 @@ def test_a_run_is_watched(tmp_path):
         metrics = d.metrics()
         assert metrics["rewardd_run_observations_total"] == 336
         assert metrics["rewardd_runs_in_memory"] == 2
+
+
+def test_kinds_segments_and_baselines():
+    with Daemon("--runs-window", "128", "--runs-fast-window", "64", "--runs-warm", "10") as d:
+        with Client(d.url) as client:
+            for step in range(4):
+                post(d, {"id": "old", "step": step}, range(40 * step, 40 * step + 40))
+            post(d, {"id": "old", "step": 3, "kind": "wrong_hint"}, range(20))
+            post(d, {"id": "old", "step": 4}, range(200, 204))
+            post(d, {"id": "new", "step": 0}, range(300, 340))
+            old = show(d, "old", 368)
+            check(old, "RunState")
+            assert old["validation"] == 40 and old["segment"] == 0
+            assert [k["kind"] for k in old["validation_kinds"]] == ["wrong_hint"]
+            assert old["validation_kinds"][0]["batches"][0]["traces"] == 40
+            assert old["fast_windows"][0]["span"] == "fast" and len(old["fast_windows"]) == 5
+            assert old["windows"][0]["span"] == "slow" and old["windows"][0]["traces"] == 128
+            show(d, "new", 80)
+            new = client.baseline_run("new", "old")
+            check(new, "RunState")
+            ranked = old["martingales"]["min_logit"]["ranked"]
+            assert new["martingales"]["min_logit"]["ranked"] == ranked and new["segment"] == 1
+            assert new["first_window"] == old["first_window"]
+            assert client.reset_run("new")["first_window"] is None
+            for other, status in (("none", 404), ("", 400)):
+                with pytest.raises(RewarddError) as refused:
+                    client.baseline_run("new", other)
+                assert refused.value.status == status
+            post(d, {"id": "rolled", "step": 500}, range(40))
+            post(d, {"id": "rolled", "step": 100}, range(40, 120))
+            assert show(d, "rolled", 240)["segment"] == 1
+        with pytest.raises(urllib.error.HTTPError) as bad:
+            post(d, {"id": "old", "kind": "Wrong hint"}, [1])
+        assert bad.value.code == 400
+        assert json.load(bad.value)["error"]["param"] == "run.kind"
 
 
 def test_ids_are_any_text_without_controls():

@@ -82,9 +82,16 @@ static void make_trace(struct source *s, struct rw_run_trace *t)
     t->verified = number(s);
     t->steps = number(s);
     t->bytes = number(s);
-    for (int i = 0; i < RW_RUN_SCORES; i++) {
+    for (int i = 0; i < RW_RUN_TRACE_SCORES; i++) {
         t->score[i] = number(s);
     }
+    for (int i = 0; i < RW_PROMPT_DIM; i++) {
+        t->prompt_x[i] = i < 2 ? number(s) : 0.5;
+    }
+    t->gate = number(s);
+    t->answer = bits / 32;
+    t->has_flags = (bits & 8) != 0;
+    t->kind[0] = (char)('a' + bits / 16 % 8);
     for (int i = 0; i < RW_SURFACE_DIM; i++) {
         t->surface[i] = (bits & 8) != 0 ? number(s) : 0.5;
     }

@@ -6,8 +6,8 @@
  *   participation N D           prompt[N] x[N D]
  *   screen N                    rows of RW_SURFACE_DIM features and y
  *   mean N                      prompt[N] value[N]
- *   run ID WINDOW WARM N        rows of struct row; window and alarm lines, then the state
- *   merge ID WINDOW WARM N M    N rows for one replica, M for the other: state of the union
+ *   run ID WINDOW WARM FAST N        rows of struct row; window and alarm lines, then the state
+ *   merge ID WINDOW WARM FAST N M    N rows for one replica, M for the other: state of the union
  */
 #include <inttypes.h>
 #include <math.h>
@@ -16,12 +16,14 @@
 #include <string.h>
 
 #include "core/base/alloc.h"
+#include "core/base/util.h"
 #include "core/run/martingale.h"
 #include "core/run/run.h"
 #include "core/run/screen.h"
 
 enum {
-    ROW = 13 + RW_RUN_SCORES + RW_SURFACE_DIM + RW_RUN_FEATURES,
+    PROMPT_AT = 13 + RW_RUN_TRACE_SCORES + RW_SURFACE_DIM + RW_RUN_FEATURES,
+    ROW = PROMPT_AT + RW_PROMPT_DIM + 4,
 };
 
 static double *numbers(size_t n)
@@ -71,9 +73,9 @@ static void martingale(uint64_t seed, uint64_t warm, size_t n)
             rw_martingale_learn(&m, x[i]);
             continue;
         }
-        p[bets] = rw_martingale_observe(&m, x[i], seed);
-        capital[bets] = rw_martingale_log_capital(&m);
-        plain[bets++] = rw_martingale_log_plain(&m);
+        p[bets] = rw_martingale_observe(&m, x[i], false, seed);
+        capital[bets] = rw_capital_log(&m.money);
+        plain[bets++] = rw_capital_log_plain(&m.money);
     }
     printf("{");
     put_list("p", p, bets);
@@ -208,7 +210,8 @@ static void mean(size_t n)
 /* ---- whole runs ------------------------------------------------------------------------------ */
 
 /* prompt trace step sample_index group_size item validate has_features process outcome verified
- * steps bytes, scores, surface, features */
+ * steps bytes, scores, surface, features, prompt_x, answer flags kind gate; a NaN flag is one that
+ * was not looked for */
 static void to_trace(const double *row, struct rw_run_trace *t)
 {
     *t = (struct rw_run_trace){.prompt = (uint64_t)row[0] * UINT64_C(0xD1B54A32D192ED03),
@@ -226,17 +229,26 @@ static void to_trace(const double *row, struct rw_run_trace *t)
     t->label.trace = 0;
     snprintf(t->label.request, sizeof t->label.request, "r%.0f", row[1]);
     memcpy(t->score, row + 13, sizeof t->score);
-    memcpy(t->surface, row + 13 + RW_RUN_SCORES, sizeof t->surface);
+    memcpy(t->surface, row + 13 + RW_RUN_TRACE_SCORES, sizeof t->surface);
+    memcpy(t->prompt_x, row + PROMPT_AT, sizeof t->prompt_x);
+    const double *rest = row + PROMPT_AT + RW_PROMPT_DIM;
+    t->answer = (uint64_t)rest[0];
+    t->has_flags = !isnan(rest[1]);
+    t->flags = t->has_flags ? (uint32_t)rest[1] : 0;
+    t->gate = rest[3];
+    if (rest[2] > 0) {
+        snprintf(t->kind, sizeof t->kind, "kind%.0f", rest[2]);
+    }
     for (int i = 0; i < RW_RUN_FEATURES; i++) {
-        t->features[i] = (float)row[13 + RW_RUN_SCORES + RW_SURFACE_DIM + i];
+        t->features[i] = (float)row[13 + RW_RUN_TRACE_SCORES + RW_SURFACE_DIM + i];
     }
 }
 
 static void put_window(const struct rw_run_window *w)
 {
-    printf("{\"window\":%" PRIu64 ",\"end\":%" PRIu64 ",\"traces\":%" PRIu64 ",\"prompts\":%" PRIu64
+    printf("{\"%s\":%" PRIu64 ",\"end\":%" PRIu64 ",\"traces\":%" PRIu64 ",\"prompts\":%" PRIu64
            ",",
-           w->index, w->end, w->traces, w->prompts);
+           w->span == RW_RUN_FAST ? "fast" : "window", w->index, w->end, w->traces, w->prompts);
     put_interval("process", w->reward[RW_RUN_PROCESS]);
     printf(",");
     put_interval("outcome", w->reward[RW_RUN_OUTCOME]);
@@ -266,12 +278,36 @@ static void put_window(const struct rw_run_window *w)
     put_interval("eta_change", w->eta_change);
     printf(",");
     put_interval("participation", w->participation);
+    for (int d = 0; d < RW_RUN_DIVERSITIES; d++) {
+        printf(",");
+        put_interval(rw_run_diversity_name((enum rw_run_diversity)d), w->diversity[d]);
+    }
+    for (int f = 0; f < RW_PROMPT_DIM; f++) {
+        printf(",");
+        put_interval(rw_prompt_name((enum rw_prompt)f), w->prompt_x[f]);
+    }
+    printf("}\n");
+}
+
+static void put_batch(const struct rw_run_stream *s)
+{
+    const struct rw_run_batch *b =
+        rw_run_batch(s, (uint32_t)(RW_MIN(s->batches, RW_RUN_BATCHES)) - 1);
+    printf("{\"batch\":\"%s\",\"traces\":%" PRIu64 ",\"step\":%" PRId64 ",", s->kind, b->traces,
+           b->step);
+    put_interval("accuracy", b->accuracy);
+    printf(",");
+    put_interval("lag", b->lag);
     printf("}\n");
 }
 
 static void put_alarm(const struct rw_run_alarm *a)
 {
-    printf("{\"alarm\":\"%s\",\"at\":%" PRIu64 ",", rw_run_rule_info(a->rule)->name, a->at);
+    printf("{\"alarm\":\"%s\",\"span\":\"%s\",\"at\":%" PRIu64 ",", rw_run_rule_info(a->rule)->name,
+           !a->has_span             ? ""
+           : a->span == RW_RUN_FAST ? "fast"
+                                    : "slow",
+           a->at);
     put("value", a->value);
     printf(",");
     put("limit", a->limit);
@@ -316,15 +352,22 @@ static void feed(struct rw_run *run, size_t n, bool loud)
         if (loud && news.window != NULL) {
             put_window(news.window);
         }
+        if (loud && news.fast != NULL) {
+            put_window(news.fast);
+        }
+        if (loud && news.stream != NULL) {
+            put_batch(news.stream);
+        }
         for (uint32_t k = 0; loud && k < news.n_alarms; k++) {
             put_alarm(&news.alarm[k]);
         }
     }
 }
 
-static void run(const char *id, uint64_t window, uint64_t warm, size_t n, size_t other)
+static void run(const char *id, uint64_t window, uint64_t warm, uint64_t fast, size_t n,
+                size_t other)
 {
-    struct rw_run_options options = {window, warm};
+    struct rw_run_options options = {window, warm, fast};
     struct rw_error err = {0};
     struct rw_run *a = rw_run_create(rw_str_from(id), &options);
     feed(a, n, other == SIZE_MAX);
@@ -351,6 +394,7 @@ int main(void)
         unsigned long long b = 0;
         unsigned long long c = 0;
         unsigned long long d = 0;
+        unsigned long long e = 0;
         if (sscanf(line, "martingale %llu %llu %llu", &a, &b, &c) == 3) {
             martingale(a, b, c);
         } else if (sscanf(line, "coverage %llu %llu %llu", &a, &b, &c) == 3) {
@@ -361,10 +405,11 @@ int main(void)
             screen(a);
         } else if (sscanf(line, "mean %llu", &a) == 1) {
             mean(a);
-        } else if (sscanf(line, "run %127s %llu %llu %llu", id, &a, &b, &c) == 4) {
-            run(id, a, b, c, SIZE_MAX);
-        } else if (sscanf(line, "merge %127s %llu %llu %llu %llu", id, &a, &b, &c, &d) == 5) {
-            run(id, a, b, c, d);
+        } else if (sscanf(line, "run %127s %llu %llu %llu %llu", id, &a, &b, &c, &d) == 5) {
+            run(id, a, b, c, d, SIZE_MAX);
+        } else if (sscanf(line, "merge %127s %llu %llu %llu %llu %llu", id, &a, &b, &c, &d, &e) ==
+                   6) {
+            run(id, a, b, c, d, e);
         } else {
             fprintf(stderr, "run_driver: what is %s?\n",
                     sscanf(line, "%31s", word) == 1 ? word : "");

@@ -8,12 +8,16 @@ import numpy as np
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 EPS = np.array([0.1, 0.3, 0.5, 0.7, 0.9])
+ALPHA, LAMBDA = np.array([0.1, 0.03, 0.01]), np.array([0.2, 0.1, 0.08])
 SURFACE, FEATURES, SCORES = 10, 64, 4
 PROMPT, TRACE, STEP, SAMPLE, GROUP, ITEM, VALIDATE, HAS_FEATURES = range(8)
 PROCESS, OUTCOME, VERIFIED, STEPS, BYTES, SCORE = range(8, 14)
 SURFACE_AT = SCORE + SCORES
 FEATURES_AT = SURFACE_AT + SURFACE
-ROW = FEATURES_AT + FEATURES
+PROMPTS = 7
+PROMPT_X_AT = FEATURES_AT + FEATURES
+ANSWER, FLAGS, KIND, GATE = range(PROMPT_X_AT + PROMPTS, PROMPT_X_AT + PROMPTS + 4)
+ROW = GATE + 1
 
 
 def driver_path():
@@ -80,22 +84,27 @@ def p_values(scores, seed, warm):
     return np.array(out)
 
 
+def bets(p):
+    """What each gambler's capital is multiplied by: powers, then steps. [len(p), 8]"""
+    p = np.asarray(p)[:, None]
+    return np.hstack([EPS * p ** (EPS - 1), 1 - LAMBDA + np.where(p <= ALPHA, LAMBDA / ALPHA, 0)])
+
+
 def plain(p):
-    return np.logaddexp.reduce(
-        np.cumsum(np.log(EPS) + (EPS - 1) * np.log(p)[:, None], 0), 1
-    ) - np.log(len(EPS))
+    logs = np.cumsum(np.log(bets(p)), 0)
+    return np.logaddexp.reduce(logs, 1) - np.log(logs.shape[1])
 
 
 def capital(p, first=0.5, scale=4096.0):
     """The mixture over starting times, written out: each start is a martingale of its own."""
     n = len(p)
-    bets = EPS * p[:, None] ** (EPS - 1)
+    paid = bets(p)
     k = np.arange(1, n)
     stake = np.concatenate([[first], (1 - first) * scale / ((k + scale - 1) * (k + scale))])
     out = []
     for t in range(n):
         total = 1 - stake[: t + 1].sum()
-        products = np.cumprod(bets[t::-1], 0)[::-1]  # from start k to t
+        products = np.cumprod(paid[t::-1], 0)[::-1]  # from start k to t
         total += (stake[: t + 1, None] * products).sum(0).mean()
         out.append(np.log(total))
     return np.array(out)
@@ -141,6 +150,14 @@ def rows(n, rng, group=1, per_step=64, features=None, prompts=None):
     r[:, PROCESS] = 1 / (1 + np.exp(-effect - rng.standard_normal(n)))
     r[:, OUTCOME] = 1 / (1 + np.exp(-effect - rng.standard_normal(n)))
     r[:, VERIFIED] = rng.random(n) < r[:, OUTCOME]
+    # Each prompt has features of its own, and its samples are of one length and answer or another.
+    of_prompt = r[:, PROMPT].astype(int)
+    mine = np.random.default_rng(17).standard_normal((of_prompt.max() + 1, PROMPTS))
+    r[:, PROMPT_X_AT : PROMPT_X_AT + PROMPTS] = mine[of_prompt]
+    r[:, PROMPT_X_AT + PROMPTS - 1] = 0.25  # what a request gives is the same for all
+    r[:, ANSWER] = 1 + of_prompt * 8 + rng.integers(0, 5, n)
+    r[:, FLAGS] = np.where(rng.random(n) < 0.03, 1 << rng.integers(0, 8, n), 0)
+    r[:, KIND] = 0
     r[:, SCORE : SCORE + SCORES] = rng.standard_normal((n, SCORES)) * [2, 2, 0.1, 5] + [
         1,
         2,
@@ -148,5 +165,5 @@ def rows(n, rng, group=1, per_step=64, features=None, prompts=None):
         -30,
     ]
     if features is not None:
-        r[:, FEATURES_AT:] = features
+        r[:, FEATURES_AT:PROMPT_X_AT] = features
     return r

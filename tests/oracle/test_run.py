@@ -192,7 +192,7 @@ def test_windows_of_a_run(driver):
     rng = np.random.default_rng(4)
     features = rng.standard_normal((512, ref.FEATURES))
     r = ref.rows(512, rng, group=4, features=features)
-    out = driver("run windows 256 100 512", r)
+    out = driver("run windows 256 100 128 512", r)
     windows = [o for o in out if "window" in o]
     assert len(windows) == 2
     for k, w in enumerate(windows):
@@ -217,7 +217,7 @@ def test_windows_of_a_run(driver):
         assert w["agreement"][0] == pytest.approx(
             np.corrcoef(part[:, ref.PROCESS], part[:, ref.VERIFIED])[0, 1], rel=1e-9
         )
-        x = part[:, ref.FEATURES_AT :]
+        x = part[:, ref.FEATURES_AT : ref.PROMPT_X_AT]
         x = (x / np.linalg.norm(x, axis=1, keepdims=True)).astype("f4").astype("f8")
         assert w["participation"][0] == pytest.approx(ref.participation(x), rel=1e-5)
     assert windows[0]["eta_bar"][0] == pytest.approx(0.5, abs=0.01)
@@ -226,10 +226,10 @@ def test_windows_of_a_run(driver):
 def test_only_one_trace_of_a_group_is_ranked(driver):
     rng = np.random.default_rng(6)
     r = ref.rows(512, rng, group=8)
-    state = driver("run groups 4096 10 512", r)[-1]
+    state = driver("run groups 4096 10 0 512", r)[-1]
     assert state["min_logit"][0] == 64
     shuffled = np.concatenate([rng.permutation(r[i : i + 64]) for i in range(0, 512, 64)])
-    other = driver("run groups 4096 10 512", shuffled)[-1]
+    other = driver("run groups 4096 10 0 512", shuffled)[-1]
     assert other["min_logit"][0] == 64
 
 
@@ -239,10 +239,10 @@ def test_merge_against_the_joint_stream(driver):
     n = 800
     features = rng.standard_normal((n, ref.FEATURES))
     r = ref.rows(n, rng, features=features)
-    joint = driver(f"run m 4096 1000 {n}", r)[-1]
+    joint = driver(f"run m 4096 1000 256 {n}", r)[-1]
     left = rng.random(n) < 0.4
     a, b = r[left], r[~left]
-    merged = driver(f"merge m 4096 1000 {len(a)} {len(b)}", a, b)[-1]
+    merged = driver(f"merge m 4096 1000 256 {len(a)} {len(b)}", a, b)[-1]
     for key in ("traces", "failed", "validation", "in_window"):
         assert merged[key] == joint[key]
     for score in ("prompt_gap", "min_logit", "step_redundant", "latent_outlier"):

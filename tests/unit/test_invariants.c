@@ -299,13 +299,13 @@ static void observe(void *ctx)
 
 static void miscount_failed(void *ctx)
 {
-    run->failed_in_window = run->in_window + 1;
+    run->course[RW_RUN_SLOW].failed_in_window = run->course[RW_RUN_SLOW].in_window + 1;
     observe(ctx);
 }
 
 static void overfill_the_sample(void *ctx)
 {
-    run->window.n = RW_RUN_POINTS + 1;
+    run->course[RW_RUN_FAST].n = RW_RUN_FAST_POINTS + 1;
     observe(ctx);
 }
 
@@ -335,7 +335,7 @@ END_TEST
 START_TEST(a_stored_run_that_counts_more_is_refused)
 {
     enum {
-        VALIDATION_AT = 4 + 4 + 4 + 3 + 5 * 8, /* behind mark, version, "run" and five numbers */
+        VALIDATION_AT = 4 + 4 + 4 + 3 + 6 * 8, /* behind mark, version, "run" and six numbers */
         SUM_BYTES = 16,
     };
     struct rw_buf bytes;

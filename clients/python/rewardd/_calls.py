@@ -184,6 +184,15 @@ def acknowledge_run(run_id: str) -> Call[dict[str, Any]]:
     return Call("POST", run_path(run_id, "/acknowledge"), read_object, b"")
 
 
+def reset_run(run_id: str) -> Call[dict[str, Any]]:
+    return Call("POST", run_path(run_id, "/reset"), read_object, b"")
+
+
+def baseline_run(run_id: str, other: str) -> Call[dict[str, Any]]:
+    path = run_path(run_id, "/baseline?from=" + quote(other, safe=""))
+    return Call("POST", path, read_object, b"")
+
+
 def run_events(run_id: str, after: int) -> Stream:
     headers = {"Last-Event-ID": str(after)} if after > 0 else {}
     path = run_path(run_id, "/events")

@@ -22,6 +22,7 @@ class Run(TypedDict, total=False):
     sample_index: int
     rollout_n: int
     validate: bool
+    kind: str
     labels: Mapping[str, str]
 
 

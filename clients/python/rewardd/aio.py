@@ -309,6 +309,14 @@ class AsyncClient(_wire.Configured):
         """As Client.acknowledge_run."""
         return await self._do(_calls.acknowledge_run(run_id))
 
+    async def reset_run(self, run_id: str) -> dict[str, Any]:
+        """As Client.reset_run."""
+        return await self._do(_calls.reset_run(run_id))
+
+    async def baseline_run(self, run_id: str, other: str) -> dict[str, Any]:
+        """As Client.baseline_run."""
+        return await self._do(_calls.baseline_run(run_id, other))
+
     async def run_events(self, run_id: str, after: int = 0) -> AsyncIterator[dict[str, Any]]:
         """As Client.run_events."""
         stream, reader = _calls.run_events(run_id, after), _wire.EventReader()

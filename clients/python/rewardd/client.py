@@ -214,6 +214,14 @@ class Client(_wire.Configured):
         """Its alarms were seen: from now on the run is compared with what it is now."""
         return self._do(_calls.acknowledge_run(run_id))
 
+    def reset_run(self, run_id: str) -> dict[str, Any]:
+        """A new baseline: the run is compared with its next traces; its alarms stay open."""
+        return self._do(_calls.reset_run(run_id))
+
+    def baseline_run(self, run_id: str, other: str) -> dict[str, Any]:
+        """From now on the run is compared with the baseline of the run `other`."""
+        return self._do(_calls.baseline_run(run_id, other))
+
     def run_events(self, run_id: str, after: int = 0) -> Iterator[dict[str, Any]]:
         """{"id", "event", "data"} of windows, alarms and acknowledgements as they happen; blocks
         between them. Ends when the server drains; a lost connection raises StreamBroken, and

@@ -83,7 +83,8 @@ function alarmCard(alarm, i, traces) {
   return h("article", { class: `card alarm-card ${state}`, id: `alarm-${i}`, tabindex: "-1" },
     h("h3", {}, alarm.acknowledged ? "✓ acknowledged: " : alarm.severity === "alarm" ? "▲ alarm: " : "△ warning: ", alarm.rule.replaceAll("_", " ")),
     h("p", {}, ...visible(alarm.sentence)), h("p", { class: "dim" }, `${alarm.meaning.replace(/^./, (c) => c.toUpperCase()).replace(/\.?$/, ".")} `,
-      `At trace ${count(alarm.at_trace)}, window ${count(alarm.window)}; the figure was ${short(alarm.value)}, it rings at ${short(alarm.limit)}.`),
+      alarm.advice ? `What to do: ${alarm.advice} ` : "", alarm.gate ? `Gate: ${alarm.gate}. ` : "",
+      `At trace ${count(alarm.at_trace)}, ${alarm.span ? `${alarm.span} ` : ""}window ${count(alarm.window)}; the figure was ${short(alarm.value)}, it rings at ${short(alarm.limit)}.`),
     namedTraces(alarm, traces));
 }
 
@@ -100,7 +101,8 @@ function strip(alarms, min, max) {
   return node;
 }
 
-const MARTINGALE = { prompt_gap: "does the reward depend on the question?", min_logit: "the weakest step", step_redundant: "repetition", latent_outlier: "unusual inner states" };
+const MARTINGALE = { prompt_gap: "does the reward depend on the question?", min_logit: "the weakest step", step_redundant: "repetition", latent_outlier: "unusual inner states",
+  flags: "how many flags fire", accuracy: "right answers of a prompt", group_texts: "samples of a prompt that differ" };
 
 function martingales(run) {
   const rows = Object.entries(run.martingales).filter(([, m]) => m).map(([name, m]) => h("tr", {}, h("td", {}, name, " ", h("span", { class: "dim" }, MARTINGALE[name] || "")),
