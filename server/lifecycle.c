@@ -412,13 +412,12 @@ static void on_run_news(void *ctx)
 static rw_status start_runs(struct daemon *d, struct rw_error *err)
 {
     const struct rw_options *o = d->service.options;
-    struct rw_runs_options options = {.path = o->runs_db,
-                                      .run = {.window = o->runs_window,
-                                              .warm = o->runs_warm,
-                                              .fast = o->runs_fast_window},
-                                      .memory_max = o->runs_memory,
-                                      .kept_max = o->runs_kept,
-                                      .keep_traces = o->runs_keep_traces};
+    struct rw_runs_options options = {
+        .path = o->runs_db,
+        .run = {.window = o->runs_window, .warm = o->runs_warm, .fast = o->runs_fast_window},
+        .memory_max = o->runs_memory,
+        .kept_max = o->runs_kept,
+        .keep_traces = o->runs_keep_traces};
     rw_status status = rw_runs_start(&d->loop, &options, on_run_news, &d->service.desk,
                                      &d->service.desk.runs, err);
     d->service.scoring.runs = d->service.desk.runs;

@@ -1,4 +1,4 @@
-/* Little-endian fields, written or read by one and the same function, so that the two cannot differ.
+/* Little-endian fields, written or read by one and the same function, so that both are of one form.
  * What does not fit is marked, and reads as zero. Inside core/run only. */
 #ifndef RW_RUN_CODER_H
 #define RW_RUN_CODER_H

@@ -8,7 +8,8 @@
 
 /* ---- moments --------------------------------------------------------------------------------- */
 
-void rw_run_moments_add(struct rw_run_moments *m, double value)
+/* NaN: nothing. */
+static void add(struct rw_run_moments *m, double value)
 {
     if (!isnan(value)) {
         m->n += 1;
@@ -76,10 +77,10 @@ void rw_run_feed(struct rw_run *run, struct rw_run_group *g, struct rw_run_news 
     for (int k = 0; k < RW_RUN_SPANS; k++) {
         struct rw_run_course *c = &run->course[k];
         for (int d = 0; d < RW_RUN_DIVERSITIES; d++) {
-            rw_run_moments_add(&c->diversity[d], diversity[d]);
+            add(&c->diversity[d], diversity[d]);
         }
         for (int f = 0; f < RW_PROMPT_DIM; f++) {
-            rw_run_moments_add(&c->prompt_x[f], (double)g->prompt_x[f]);
+            add(&c->prompt_x[f], (double)g->prompt_x[f]);
         }
     }
     rw_run_watch_scores(run, g, score, news);

@@ -169,7 +169,6 @@ struct rw_run_sample rw_run_sample_of(struct rw_run *run, enum rw_run_span span)
 void rw_run_take_for_group(struct rw_run *run, const struct rw_run_trace *t, uint64_t priority,
                            struct rw_run_news *news);
 void rw_run_feed(struct rw_run *run, struct rw_run_group *group, struct rw_run_news *news);
-void rw_run_moments_add(struct rw_run_moments *m, double value); /* NaN: nothing */
 struct rw_interval rw_run_moments_mean(const struct rw_run_moments *m);
 
 /* run_window.c: figures of the window under way, then a new one begins. NO_MEMORY: nothing was

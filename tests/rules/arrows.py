@@ -81,6 +81,7 @@ ARROWS: dict[str, dict[str, str]] = {
         "proto": "verdicts on the wire",
     },
     "server/scoring": {
+        "core/answer": "the final answer of a trace of a run",
         "core": "jobs in, rewards out",
         "core/base": "clock, arenas",
         "core/probe": "flags",
