@@ -1,4 +1,4 @@
-"""The figures of the run monitor in core/shortcut/README.md, from its C code through rw-run.
+"""The figures of the run monitor in core/run/README.md, from its C code through rw-run.
 
     REWARDD_BUILD=build REWARDD_DATA=../shared/data python tests/bench/run_figures.py [--runs 1000]
 
@@ -17,9 +17,11 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "oracle"))
 import run_reference as ref
+import run_stories
 
 DATA = Path(os.environ.get("REWARDD_DATA") or Path(__file__).parents[2] / "../shared/data")
-ALARM = {"prompt_gap": np.log(200), "min_logit": np.log(400)}  # log capital; run_rules.c
+WARM = 50  # --runs-warm
+ALARM = {"prompt_gap": np.log(556), "min_logit": np.log(833)}  # log capital; run_change.c
 
 
 def logit(p):
@@ -119,6 +121,9 @@ def as_run(pool, pick, rng, group=1, per_step=128):
     r[:, ref.GROUP] = group
     r[:, ref.ITEM] = r[:, ref.VALIDATE] = 0
     r[:, ref.HAS_FEATURES] = 1
+    r[:, ref.PROMPT_X_AT : ref.PROMPT_X_AT + ref.PROMPTS] = rng.standard_normal((n, ref.PROMPTS))
+    r[:, ref.FLAGS] = np.where(rng.random(n) < 0.04, 1 << rng.integers(0, 8, n), 0)
+    r[:, ref.ANSWER] = r[:, ref.TRACE]
     return r
 
 
@@ -127,7 +132,7 @@ def false_alarms(driver, name, make, runs, window):
     for k in range(runs):
         rows = make(np.random.default_rng(1000 + k))
         out = driver(
-            f"run clean-{name.split()[0].strip(chr(44))}-{k} {window} 400 {len(rows)}", rows
+            f"run clean-{name.split()[0].strip(chr(44))}-{k} {window} {WARM} 256 {len(rows)}", rows
         )
         alarms = [o["alarm"] for o in out if "alarm" in o]
         rang += bool(alarms)
@@ -144,11 +149,11 @@ def delays(driver, runs, score, good, bad, rate, start, length, replace):
     out = []
     for k in range(runs):
         rng = np.random.default_rng(50000 + k)
-        x = rng.choice(good, 400 + start + length, replace=replace)
+        x = rng.choice(good, WARM + start + length, replace=replace)
         i = np.arange(len(x))
-        hit = (rng.random(len(x)) < rate) & (i >= 400 + start)
+        hit = (rng.random(len(x)) < rate) & (i >= WARM + start)
         x[hit] = rng.choice(bad, hit.sum())
-        (m,) = driver(f"martingale {k} 400 {len(x)}", x)
+        (m,) = driver(f"martingale {k} {WARM} {len(x)}", x)
         capital = np.array(m["log_capital"])
         over = np.nonzero(capital >= ALARM[score])[0]
         first = over[0] if len(over) else np.inf
@@ -208,6 +213,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--runs", type=int, default=1000)
     parser.add_argument("--delays", type=int, default=400)
+    parser.add_argument("--stories", type=int, default=40)
     options = parser.parse_args()
     driver = ref.Driver()
     rows, swapped, clean, wrong_process = load()
@@ -235,11 +241,12 @@ def main():
     natural = rows[wrong_process, ref.SCORE + 1]
     for score, good, bad in (("prompt_gap", gap, swapped[clean]), ("min_logit", low, natural)):
         for rate in (0, 0.1, 0.2, 0.5):
-            delays(driver, options.delays, score, good, bad, rate, 0, 779, False)
+            delays(driver, options.delays, score, good, bad, rate, 350, 779, False)
         for start in (1000, 5000):
             for rate in (0.1, 0.2):
                 delays(driver, options.delays // 4, score, good, bad, rate, start, 2000, True)
     coverage_section(driver, rows)
+    run_stories.tell(driver, options.stories)
     print(f"\n{time.time() - begin:.0f} s")
     driver.close()
 

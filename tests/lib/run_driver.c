@@ -232,7 +232,7 @@ static void to_trace(const double *row, struct rw_run_trace *t)
     memcpy(t->surface, row + 13 + RW_RUN_TRACE_SCORES, sizeof t->surface);
     memcpy(t->prompt_x, row + PROMPT_AT, sizeof t->prompt_x);
     const double *rest = row + PROMPT_AT + RW_PROMPT_DIM;
-    t->answer = (uint64_t)rest[0];
+    t->answer = isnan(rest[0]) ? 0 : (uint64_t)rest[0];
     t->has_flags = !isnan(rest[1]);
     t->flags = t->has_flags ? (uint32_t)rest[1] : 0;
     t->gate = rest[3];
