@@ -13,6 +13,10 @@
 #include "server/runs/run_text.h"
 #include "server/runs/runs_parts.h"
 
+enum {
+    EVENT_BYTES = 8192, /* of most events; a snapshot is larger and waits for its next turn */
+};
+
 struct rw_runs_observation {
     struct rw_runs_observation *next;
     size_t id_len;
@@ -379,10 +383,13 @@ rw_status rw_runs_start(uv_loop_t *loop, const struct rw_runs_options *options,
     rw_buf_init(&r->kept, RW_STORE_RECORD_MAX);
     r->keep = options->keep_traces > 0 ? rw_keep_create() : NULL;
     r->entry = rw_alloc_zero(options->memory_max, sizeof(struct rw_runs_entry *));
-    bool memory = r->entry != NULL && (options->keep_traces == 0 || r->keep != NULL);
+    /* An alarm is written when memory may be short: what it is written into is there from birth. */
+    bool memory = r->entry != NULL && (options->keep_traces == 0 || r->keep != NULL) &&
+                  rw_buf_reserve(&r->scratch, EVENT_BYTES) != NULL;
     rw_status status =
         memory ? rw_store_open(options->path, &r->store, err) : rw_fail_memory(err, "the runs");
     if (status != RW_OK) {
+        rw_buf_fini(&r->scratch);
         rw_keep_destroy(r->keep);
         rw_free(r->entry);
         rw_free(r);
