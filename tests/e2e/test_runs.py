@@ -187,6 +187,7 @@ def test_events_resume_where_they_were_left():
         stream.close()
         again = client.run_events("live", after=2)
         assert next(again)["id"] == 3
+        show(d, "live", 256)  # a segment that is acknowledged ends, with its window
         client.acknowledge_run("live")
         kinds = [next(again)["event"] for _ in range(2)]
         assert kinds == ["window", "acknowledged"]
