@@ -19,6 +19,7 @@ pytestmark = pytest.mark.skipif(
     not FAKE or not os.path.exists(FAKE), reason="no built daemon: set REWARDD_BUILD"
 )
 WINDOW = 64
+WARM = ("--runs-warm", "400")  # rules on windows alone: texts that count their steps do drift
 
 
 def send(daemon, body, path="/v1/rewards", method="POST"):
@@ -43,7 +44,7 @@ def train(daemon, run, first, last, steps=2):
     for begin in range(first, last, 16):
         items = [
             {
-                "prompt": f"question {k}?",
+                "prompt": f"question {k:04d}?",
                 "traces": [[f"trace {k} does step {i}" for i in range(steps)]],
                 "sample_index": 1000 + k,
             }
@@ -84,7 +85,15 @@ def test_every_result_carries_the_label_that_alarms_use():
 
 @pytest.mark.parametrize("durable", [False, True])
 def test_alarms_lead_to_texts(tmp_path, durable):
-    options = ["--runs-window", str(WINDOW), "--runs-keep-traces", "12", "--drain-delay", "0"]
+    options = [
+        "--runs-window",
+        str(WINDOW),
+        *WARM,
+        "--runs-keep-traces",
+        "12",
+        "--drain-delay",
+        "0",
+    ]
     if durable:
         options += ["--runs-db", str(tmp_path / "runs.db")]
     with Daemon(*options) as d:
@@ -101,7 +110,7 @@ def test_alarms_lead_to_texts(tmp_path, durable):
         for label in wanted:
             trace = named[(label["request_id"], label["item"], label["trace"])]
             k = label["sample_index"] - 1000
-            assert trace["prompt"] == f"question {k}?"
+            assert trace["prompt"] == f"question {k:04d}?"
             assert trace["text"].startswith(f"trace {k} does step 0\ntrace {k} does step 1")
             assert (trace["step"], trace["sample_index"]) == (label["step"], label["sample_index"])
             assert len(trace["step_rewards"]) == trace["text"].count("\n") + 1
@@ -115,10 +124,10 @@ def test_alarms_lead_to_texts(tmp_path, durable):
 
 
 def test_the_typical_trace_is_nearest_to_the_mean_of_its_window():
-    with Daemon("--runs-window", str(WINDOW), "--runs-keep-traces", "4") as d:
+    with Daemon("--runs-window", str(WINDOW), *WARM, "--runs-keep-traces", "4") as d:
         rewards = {}
         for k in range(WINDOW):
-            body = {"prompt": f"q {k}", "trace": [f"step {k}"], "run": {"id": "r"}}
+            body = {"prompt": f"q {k:04d}", "trace": [f"step {k}"], "run": {"id": "r"}}
             reply = send(d, body)
             rewards[reply["id"]] = reply["results"][0]["outcome"]["reward"]
         show(d, "r", WINDOW)
@@ -129,7 +138,7 @@ def test_the_typical_trace_is_nearest_to_the_mean_of_its_window():
 
 
 def test_long_and_hostile_texts_are_cut_and_stay_text():
-    with Daemon("--runs-window", str(WINDOW), "--runs-keep-traces", "3") as d:
+    with Daemon("--runs-window", str(WINDOW), *WARM, "--runs-keep-traces", "3") as d:
         nasty = "<script>\u202e\u0000\U0001f600\"'\\" * 1000
         items = [{"prompt": nasty, "trace": {"steps": [nasty]}} for _ in range(WINDOW)]
         send(d, {"items": items, "run": {"id": "r"}})
@@ -144,7 +153,7 @@ def test_long_and_hostile_texts_are_cut_and_stay_text():
 
 
 def test_without_the_option_no_text_is_kept():
-    with Daemon("--runs-window", str(WINDOW)) as d:
+    with Daemon("--runs-window", str(WINDOW), *WARM) as d:
         state = jump(d)
         named = {json.dumps(label) for alarm in state["alarms"] for label in alarm["traces"]}
         assert get(d, "/v1/runs/r/traces") == {
@@ -153,7 +162,7 @@ def test_without_the_option_no_text_is_kept():
             "data": [],
             "named_without_text": len(named),
         }
-    with Daemon("--runs-window", str(WINDOW), "--runs-keep-traces", "3") as d:
+    with Daemon("--runs-window", str(WINDOW), *WARM, "--runs-keep-traces", "3") as d:
         state = jump(d)  # names five, three texts have room
         kept = get(d, "/v1/runs/r/traces")
         named = {json.dumps(label) for alarm in state["alarms"] for label in alarm["traces"]}
@@ -165,7 +174,7 @@ def test_without_the_option_no_text_is_kept():
 
 
 def test_of_a_run_no_more_than_n_are_kept_and_the_first_typical_one_stays():
-    with Daemon("--runs-window", str(WINDOW), "--runs-keep-traces", "3") as d:
+    with Daemon("--runs-window", str(WINDOW), *WARM, "--runs-keep-traces", "3") as d:
         train(d, "r", 0, 6 * WINDOW)
         show(d, "r", 6 * WINDOW)
         data = get(d, "/v1/runs/r/traces")["data"]
@@ -214,7 +223,7 @@ def test_labels_of_a_run():
 
 
 def test_a_run_as_text():
-    with Daemon("--runs-window", str(WINDOW)) as d:
+    with Daemon("--runs-window", str(WINDOW), *WARM) as d:
         state = jump(d)
         request = urllib.request.Request(d.url + "/v1/runs/r", headers={"Accept": "text/plain"})
         with urllib.request.urlopen(request) as reply:
@@ -253,7 +262,7 @@ def test_a_deleted_run_says_so(tmp_path, durable):
 
 
 def test_runs_with_open_alarms_are_forgotten_last():
-    with Daemon("--runs-window", str(WINDOW), "--runs-memory", "2") as d:
+    with Daemon("--runs-window", str(WINDOW), *WARM, "--runs-memory", "2") as d:
         jump(d, "rings")
         for name in ["one", "two", "three"]:
             post(d, {"id": name}, range(2))
@@ -271,7 +280,7 @@ def test_runs_with_open_alarms_are_forgotten_last():
 
 def test_runs_kept_spares_open_alarms(tmp_path):
     options = ["--runs-memory", "1", "--runs-kept", "2", "--runs-db", str(tmp_path / "r.db")]
-    with Daemon("--runs-window", str(WINDOW), *options) as d:
+    with Daemon("--runs-window", str(WINDOW), *WARM, *options) as d:
         jump(d, "rings")
         for name in ["one", "two"]:
             post(d, {"id": name}, range(2))
@@ -302,7 +311,7 @@ def test_a_database_of_the_first_schema_is_taken_over(tmp_path):
 @pytest.mark.parametrize("asynchronous", [False, True])
 def test_the_python_client_has_it_all(monkeypatch, asynchronous):
     monkeypatch.setattr("rewardd._calls.RUNS_PAGE", 2)
-    with Daemon("--runs-window", str(WINDOW), "--runs-keep-traces", "8") as d:
+    with Daemon("--runs-window", str(WINDOW), *WARM, "--runs-keep-traces", "40") as d:
         state = jump(d)
         for k in range(4):
             post(d, {"id": f"run {k}"}, range(1))

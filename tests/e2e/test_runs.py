@@ -185,6 +185,7 @@ def test_events_resume_where_they_were_left():
         assert third["id"] == 3 and third["event"] == "window" and third["data"]["window"] == 2
         check(third["data"], "RunWindow")
         stream.close()
+        show(d, "live", 256)  # all of it: what is acknowledged drops the window under way
         again = client.run_events("live", after=2)
         assert next(again)["id"] == 3
         show(d, "live", 256)  # a segment that is acknowledged ends, with its window
