@@ -118,11 +118,14 @@ static size_t past_silent(const struct rw_parser *p, size_t at, size_t end)
  * nothing beside the date. */
 struct rw_node *rw_parse_month_date(struct rw_parser *p, size_t begin, size_t end)
 {
+    if (end - begin < 2 || end - begin > DATE_LEXEMES_MAX) {
+        return NULL;
+    }
     size_t at = past_silent(p, begin, end);
     at = at < end && is_weekday(lexeme(p, at)) ? past_silent(p, at + 1, end) : at;
     int month = at < end ? month_of(lexeme(p, at)) : 0;
     at = month > 0 ? past_silent(p, at + 1, end) : at;
-    if (at >= end || end - begin > DATE_LEXEMES_MAX || !whole_number(lexeme(p, at))) {
+    if (at >= end || !whole_number(lexeme(p, at))) {
         return NULL;
     }
     int day = value_of(lexeme(p, at));
@@ -202,6 +205,13 @@ static struct rw_node *time_of_day(struct rw_parser *p, size_t begin, size_t end
 /* 1:\sqrt{3}: terms without variables. */
 static struct rw_node *ratio_of_terms(struct rw_parser *p, size_t begin, size_t end)
 {
+    bool colon = false;
+    for (size_t i = begin; i < end && !colon; i++) {
+        colon = is_sign(p, i, ':');
+    }
+    if (!colon) {
+        return NULL; /* most are none, and would be read twice */
+    }
     struct rw_node *node = rw_parse_node(p, RW_NODE_RATIO);
     size_t term = begin;
     for (size_t i = begin; i <= end; i = p->match[i] > i && i < end ? p->match[i] + 1u : i + 1) {
