@@ -333,14 +333,11 @@ END_TEST
 
 START_TEST(a_broken_note_is_refused_whole)
 {
-    static const char *const BAD[] = {
-        "",
-        "[]",
-        "{}",
-        "{\"object\":\"audit\"}",
-        "nul",
+    static const char EMPTY_VERDICT[] =
         "{\"object\":\"model_audit\",\"digest\":\"abc\",\"dtype\":\"f32\",\"rewardd\":\"1\","
-        "\"traces_file\":\"x\",\"traces\":1,\"questions\":1,\"verdicts\":[{}]}"};
+        "\"traces_file\":\"x\",\"traces\":1,\"questions\":1,\"verdicts\":[{}]}";
+    static const char *const BAD[] = {"",    "[]",         "{}", "{\"object\":\"audit\"}",
+                                      "nul", EMPTY_VERDICT};
     static struct rw_audit_note note;
     for (size_t i = 0; i < RW_COUNT(BAD); i++) {
         rw_audit_note_parse(&note, text_of(BAD[i]), "abc");
