@@ -194,14 +194,27 @@ def test_the_examples_show_what_they_say(page, real):
     assert any("shortcut" in f for f in flags)
 
 
+# A copy of every reply, kept by the page itself: waiting for the end of a stream from outside has no
+# time limit, and once waited for ever.
+KEEP_REPLIES = """
+window.replies = [];
+const ask = window.fetch;
+window.fetch = async (...of) => {
+  const reply = await ask(...of);
+  reply.clone().text().then((text) => window.replies.push([reply.url, text]), () => {});
+  return reply;
+};
+"""
+
+
 def test_what_is_shown_is_what_the_api_said(page, real):
-    replies = []
-    page.on("response", lambda r: r.url.endswith("/v1/rewards") and replies.append(r))
+    page.add_init_script(KEEP_REPLIES)
     go(page, real)
     page.click("text=A wrong step")
     page.wait_for_selector(".split button")
-    replies[-1].finished()
-    events = [json.loads(line) for line in replies[-1].text().splitlines()]
+    scored = "window.replies.filter(([url]) => url.endsWith('/v1/rewards'))"
+    page.wait_for_function(f"() => {scored}.length > 0")
+    events = [json.loads(line) for line in page.evaluate(f"{scored}.at(-1)[1]").splitlines()]
     steps = [e for e in events if e["event"] == "step"]
     trace = next(e for e in events if e["event"] == "trace")
     done = events[-1]["usage"]
