@@ -194,7 +194,7 @@ def test_the_examples_show_what_they_say(page, real):
     assert any("shortcut" in f for f in flags)
 
 
-# A copy of every reply, kept by the page itself: waiting for the end of a stream from outside has no
+# A copy of every reply, kept by the page itself: waiting outside for the end of a stream has no
 # time limit, and once waited for ever.
 KEEP_REPLIES = """
 window.replies = [];
