@@ -7,7 +7,8 @@ export const FIGURES = [
   { key: "outcome_process_gap", title: "Outcome minus process", says: "How much more the answer is paid than the work behind it.", bad: "Bad: it grows." },
   { key: "coverage", title: "Coverage η", get: (w) => w.coverage && w.coverage.eta, says: "Share of the region of the first traces that is still visited; one half at the start by construction.", bad: "Bad: it falls, because fewer kinds of solutions are left." },
   { key: "participation_ratio", title: "Participation ratio", says: "In how many independent directions the traces differ.", bad: "Bad: it falls: all traces look alike." },
-  { key: "diversity", title: "Diversity", says: "How different the traces of one prompt are from each other.", bad: "Bad: it falls." },
+  { key: "group_diversity", title: "Diversity of a prompt's samples", many: true, says: "How much the traces of one prompt differ: their texts, wrong answers, inner states.", bad: "Bad: it falls: the policy has one way left." },
+  { key: "prompt_features", title: "Prompts", many: true, says: "What the questions look like on average: length, digits and so on.", bad: "Bad: it changes and you changed nothing." },
   { key: "prompts", title: "Distinct prompts", says: "How many different questions the window had: figures of few prompts are uncertain.", bad: "Bad: it shrinks for no reason of yours." },
   { key: "steps", title: "Steps per trace", says: "How many steps a solution has.", bad: "Bad: a jump up (padding) or down (answers without work)." },
   { key: "step_bytes", title: "Bytes per step", says: "How long a step is.", bad: "Bad: a jump either way." },
@@ -20,7 +21,7 @@ export const FIGURES = [
 ];
 
 // Counters and positions of a window; everything else that the API sends and this file does not know gets a plot too.
-const NO_CURVE = new Set(["window", "end", "traces", "step_first", "step_last", "points"]);
+const NO_CURVE = new Set(["window", "segment", "end", "traces", "step_first", "step_last", "points"]);
 const isFigure = (v) => typeof v === "number" || (v !== null && typeof v === "object" && !Array.isArray(v));
 
 export function figuresOf(windows) {
@@ -39,7 +40,10 @@ export function figuresOf(windows) {
 // Names of the curves of a figure that has several: the largest at the end first.
 export function members(figure, windows) {
   const size = new Map();
-  for (const w of windows) for (const [name, v] of Object.entries(w[figure.key] || {})) if (typeof v === "number") size.set(name, Math.abs(v));
+  for (const w of windows) for (const [name, v] of Object.entries(w[figure.key] || {})) {
+    const value = v !== null && typeof v === "object" ? v.value : v;
+    if (typeof value === "number") size.set(name, Math.abs(value));
+  }
   return [...size].sort((a, b) => b[1] - a[1]).map(([name]) => name).slice(0, 5);
 }
 

@@ -47,13 +47,14 @@ const labelText = (l) => [`request ${l.request_id}`, `item ${l.item}, trace ${l.
   known(l.sample_index) && `sample ${l.sample_index}`].filter(Boolean).join(" · ");
 const sameTrace = (a, b) => a.request_id === b.request_id && a.item === b.item && a.trace === b.trace;
 
-function keptTrace(title, t) {
+// `whose`: of which alarm, so that no two regions of the page have one name.
+function keptTrace(title, t, whose) {
   const rewards = (t.step_rewards || []).filter(isNumber);
   return h("div", { class: "kept" }, h("h3", {}, title), h("p", { class: "dim" }, labelText(t)),
     h("p", { class: "rewards" }, isNumber(t.process_reward) && h("span", {}, "process ", bar(t.process_reward), ` ${fixed(t.process_reward)}`),
       isNumber(t.outcome_reward) && h("span", {}, "outcome ", bar(t.outcome_reward), ` ${fixed(t.outcome_reward)}`)),
     h("p", { class: "dim" }, ...visible(t.prompt)),
-    h("div", { class: "body", dir: "auto", tabindex: "0", role: "region", "aria-label": `${title}: its text` }, ...visible(t.text), t.cut && h("span", { class: "dim" }, " … (cut)")),
+    h("div", { class: "body", dir: "auto", tabindex: "0", role: "region", "aria-label": `${title}: its text, ${whose}` }, ...visible(t.text), t.cut && h("span", { class: "dim" }, " … (cut)")),
     rewards.length > 0 && h("p", { class: "dim rewards" }, "steps ", rewards.slice(0, 40).map((r) => h("span", {}, bar(r), ` ${fixed(r, 2)} `))),
     h("button", { type: "button", class: "small", onclick: () => {
       prefill({ prompt: t.prompt, solution: t.text });
@@ -61,7 +62,7 @@ function keptTrace(title, t) {
     } }, "Score it again"));
 }
 
-function namedTraces(alarm, traces) {
+function namedTraces(alarm, traces, whose) {
   if (alarm.traces.length === 0) return h("p", { class: "dim" }, "This rule names no single trace.");
   const kept = (traces && traces.data) || [];
   const found = alarm.traces.map((label) => kept.find((t) => t.why === "named" && sameTrace(t, label))).filter(Boolean);
@@ -73,7 +74,7 @@ function namedTraces(alarm, traces) {
       ? "Their text was not kept: they are older than what was held when the alarm rang." : "The server keeps no text. Start it with --runs-keep-traces N to see the traces here.")];
   }
   return [h("p", {}, typical ? "A typical trace, and beside it traces that the alarm names:" : "Traces that it names:"), h("div", { class: "beside" },
-    typical && keptTrace("Typical: nearest to the mean of an early window", typical), found.slice(0, 2).map((t, i) => keptTrace(`Named by the alarm (${i + 1})`, t))),
+    typical && keptTrace("Typical: nearest to the mean of an early window", typical, whose), found.slice(0, 2).map((t, i) => keptTrace(`Named by the alarm (${i + 1})`, t, whose))),
   found.length < alarm.traces.length && h("p", { class: "dim" }, `The text of ${alarm.traces.length - found.length} more was not kept: older than what was held when the alarm rang.`),
   h("details", {}, h("summary", {}, "All it names"), list)].filter(Boolean);
 }
@@ -85,7 +86,7 @@ function alarmCard(alarm, i, traces) {
     h("p", {}, ...visible(alarm.sentence)), h("p", { class: "dim" }, `${alarm.meaning.replace(/^./, (c) => c.toUpperCase()).replace(/\.?$/, ".")} `,
       alarm.advice ? `What to do: ${alarm.advice} ` : "", alarm.gate ? `Gate: ${alarm.gate}. ` : "",
       `At trace ${count(alarm.at_trace)}, ${alarm.span ? `${alarm.span} ` : ""}window ${count(alarm.window)}; the figure was ${short(alarm.value)}, it rings at ${short(alarm.limit)}.`),
-    namedTraces(alarm, traces));
+    namedTraces(alarm, traces, `alarm ${i + 1}`));
 }
 
 function strip(alarms, min, max) {
