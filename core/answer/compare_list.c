@@ -89,6 +89,14 @@ static enum rw_verified compare_items(struct rw_compare *c, struct rw_compare_it
         }
         return rw_compare_quantities(c, a, b);
     }
+    /* One of two signs beside a ratio or a date: both signs again would be looked at, and again. */
+    bool one = rw_compare_is_quantity(a.node) != rw_compare_is_quantity(b.node);
+    const struct rw_node *quantity = rw_compare_is_quantity(a.node) ? a.node : b.node;
+    const struct rw_node *other = quantity == a.node ? b.node : a.node;
+    if (one && !collection(other) && rw_evaluate_has_sides(quantity)) {
+        c->work++;
+        return rw_compare_say(c, RW_VERIFIED_UNKNOWN, RW_ANSWER_RULE_KINDS);
+    }
     if (signed_coordinates(a.node) + signed_coordinates(b.node) > 0 && a.node->key != b.node->key) {
         c->work++;
         return tuples_with_sides(c, a, b);
