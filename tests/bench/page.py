@@ -43,7 +43,7 @@ def fill(daemon):
         items = []
         for i in range(8):
             traces = [[f"trace {k} {i} {g}", "so"] for g in range(8)]
-            items.append({"prompt": f"question {k * 8 + i}?", "traces": traces})
+            items.append({"prompt": f"question {k * 8 + i:06d}?", "traces": traces})
         body = {"items": items, "flags": "off", "run": {"id": "long", "step": k}}
         request = urllib.request.Request(
             daemon.url + "/v1/rewards",

@@ -21,7 +21,7 @@ import pytest
 from daemon import Daemon as RealDaemon
 from fake_daemon import BUILD, FAKE
 from fake_daemon import Daemon as FakeDaemon
-from test_run_kept import WINDOW, jump, train
+from test_run_kept import WARM, WINDOW, jump, train
 from test_runs import show
 
 playwright = pytest.importorskip("playwright.sync_api")
@@ -96,7 +96,7 @@ def real(rewardd_bin):
 @pytest.fixture(scope="module")
 def runs():
     """Two runs, one of which jumps, with the texts of its traces."""
-    with FakeDaemon("--runs-window", str(WINDOW), "--runs-keep-traces", "16") as d:
+    with FakeDaemon("--runs-window", str(WINDOW), *WARM, "--runs-keep-traces", "16") as d:
         jump(d, "r")
         train(d, "s", 0, 3 * WINDOW)
         show(d, "s", 3 * WINDOW)
@@ -574,7 +574,7 @@ def test_curves_have_values_meanings_and_a_bad_direction(page, runs):
 
 
 def test_a_run_is_live_acknowledged_exported_and_deleted(page):
-    with FakeDaemon("--runs-window", str(WINDOW)) as d:
+    with FakeDaemon("--runs-window", str(WINDOW), *WARM) as d:
         train(d, "live run/1", 0, 2 * WINDOW)
         show(d, "live run/1", 2 * WINDOW)
         go(page, d, "runs/live%20run%2F1")
