@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #include "server/scoring/bridge.h"
@@ -57,15 +58,26 @@ rw_status rw_default_models_in(const char *parent, struct rw_arena *arena, struc
     return status;
 }
 
+/* Where the program is, links followed; false when nobody knows. By the kernel's link and not by
+ * argv[0], which may be a bare name that PATH found; in a root without /proc by the name it was
+ * executed under. */
+static bool program_path(char path[RW_DEFAULT_MODELS_PATH_MAX])
+{
+    ssize_t n = readlink("/proc/self/exe", path, RW_DEFAULT_MODELS_PATH_MAX - 1);
+    if (n > 0) {
+        path[n] = '\0';
+        return true;
+    }
+    const char *name = (const char *)getauxval(AT_EXECFN);
+    return name != NULL && realpath(name, path) != NULL;
+}
+
 rw_status rw_default_models_add(struct rw_options *options, struct rw_error *err)
 {
-    /* The kernel's link, not argv[0]: the program may have been found by PATH or by a link. */
     char path[RW_DEFAULT_MODELS_PATH_MAX];
-    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
-    if (options->model.n > 0 || n <= 0) {
+    if (options->model.n > 0 || !program_path(path)) {
         return RW_OK;
     }
-    path[n] = '\0';
     char *slash = strrchr(path, '/');
     static const char TAIL[] = "/../share/rewardd/models";
     if (slash == NULL || (size_t)(slash - path) + sizeof TAIL > sizeof path) {
