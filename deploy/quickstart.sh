@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what is missing, builds rewardd and starts it. Arguments go to the daemon.
 #
-#   sh deploy/quickstart.sh [--model DIR] ...      REWARDD_LISTEN=host:port moves it
+#   sh deploy/quickstart.sh [--model DIR] ...      set REWARDD_LISTEN=host:port to listen elsewhere
 set -eu
 
 top=$(cd "$(dirname "$0")/.." && pwd)

@@ -8,6 +8,7 @@
 #include "core/base/assert.h"
 #include "core/base/hash.h"
 #include "core/base/log.h"
+#include "proto/emit.h"
 #include "server/runs/run_json.h"
 
 enum {
@@ -344,8 +345,9 @@ static rw_status begin_anew(struct rw_runs *r, struct rw_runs_entry *e, const st
     }
     if (status == RW_OK) {
         rw_buf_clear(&r->scratch);
-        rw_buf_append_str(&r->scratch, RW_STR("{\"reason\":\"the stored state was damaged; it was "
-                                              "set aside\"}"));
+        rw_emit_open(&r->scratch, '{');
+        rw_emit_text_field(&r->scratch, "reason", why->message);
+        rw_emit_close(&r->scratch, '}');
         rw_runs_shelf_add_event(r, e, "restart");
     }
     return status;

@@ -103,7 +103,8 @@ static void find_checked(const struct rw_call_trace *trace, const struct rw_repl
 }
 
 /* The plain reward stays what it is: this one has its own name. Steps without a reward take no
- * part, as in the plain one. */
+ * part, as in the plain one; but that a false equation is worth 0 is known without the model, so it
+ * takes part also where scoring had stopped before it (`stop_below`). */
 static void view_checked(const struct rw_call_trace *trace, struct rw_reply_trace *out,
                          struct rw_reply_checked *checked)
 {
@@ -119,6 +120,9 @@ static void view_checked(const struct rw_call_trace *trace, struct rw_reply_trac
     const struct rw_score *scores = rw_job_scores(trace->part[RW_PART_PROCESS].job);
     for (uint32_t i = 0; i < ready; i++) {
         rewards[i] = checked->step >= 0 && i >= checked->step ? 0 : scores[i].reward;
+    }
+    if (checked->step >= (int64_t)ready) {
+        rewards[ready++] = 0;
     }
     checked->reward = rw_aggregate_rewards(call->aggregate, rewards, ready);
 }

@@ -60,7 +60,13 @@ def test_where_it_cannot_be_it_is_null_with_a_reason(daemon):
     assert none["process"] is None
 
 
-def test_steps_that_were_not_scored_take_no_part(daemon):
-    asked = one(daemon, FALSE, checked=True, stop_below=1)["process"]
+@pytest.mark.parametrize("aggregate", ["min", "product", "mean", "last"])
+def test_a_false_equation_behind_the_stop_counts(daemon, aggregate):
+    """Its 0 needs no model: a reply never names a false equation beside a reward without it."""
+    options = {"checked": True, "stop_below": 1, "aggregate": aggregate}
+    asked = one(daemon, FALSE, **options)["process"]
     assert asked["stopped"] and asked["checked"]["step"] == 1
-    assert asked["checked"]["reward"] == asked["reward"]
+    want = asked["reward"] / 2 if aggregate == "mean" else 0
+    assert asked["checked"]["reward"] == pytest.approx(want, abs=1e-6)
+    right = one(daemon, RIGHT, **options)["process"]
+    assert right["stopped"] and right["checked"]["reward"] == right["reward"]
