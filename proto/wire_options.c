@@ -36,7 +36,7 @@ static rw_status decode(struct rw_str text, struct rw_arena *arena, struct rw_st
     for (size_t i = 0; i < text.len; i++) {
         char c = text.ptr[i];
         if (c == '%') {
-            int high = i + 2 < text.len + 0 ? hex_digit(text.ptr[i + 1]) : -1;
+            int high = i + 2 < text.len ? hex_digit(text.ptr[i + 1]) : -1;
             int low = high >= 0 ? hex_digit(text.ptr[i + 2]) : -1;
             if (low < 0) {
                 return rw_fail(err, RW_INVALID_REQUEST, "a bad percent escape in the query string");

@@ -11,6 +11,19 @@ enum {
     ARGUMENTS_MAX = 32,
 };
 
+const char *rw_arguments_take_file(int *argc, char ***argv)
+{
+    char **all = *argv;
+    if (*argc < 2 || (all[1][0] == '-' && all[1][1] != '\0')) {
+        return NULL;
+    }
+    const char *file = all[1];
+    all[1] = all[0]; /* the name of the command stays in front */
+    (*argc)--;
+    (*argv)++;
+    return file;
+}
+
 static rw_status unknown(const struct rw_argument *table, size_t n, struct rw_str name,
                          struct rw_error *err)
 {

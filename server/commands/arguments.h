@@ -23,6 +23,9 @@ struct rw_argument {
     const char *help;
 };
 
+/* The FILE in front of the options, which is then gone from the arguments; "-" is standard input.
+ * NULL = there is none. */
+const char *rw_arguments_take_file(int *argc, char ***argv);
 /* CONFIG with a suggestion for what is unknown. *help is set for --help. */
 rw_status rw_arguments_parse(const struct rw_argument *table, size_t n, int argc, char **argv,
                              bool *help, struct rw_error *err);

@@ -188,6 +188,10 @@ static rw_status read_all(struct counterfactual *c)
             status = take_line(c, line);
         }
     }
+    /* What is still in the buffer of stdio meets a full disk here, and not behind the exit code. */
+    if (status == RW_OK && fflush(stdout) != 0) {
+        status = rw_fail(&c->err, RW_IO, "standard output: %s", strerror(errno));
+    }
     if (status != RW_OK && c->line > 0) {
         rw_error_prefix(&c->err, "%s line %zu", c->path, c->line);
     }
@@ -203,13 +207,8 @@ int rw_command_counterfactual(int argc, char **argv)
     const struct rw_argument table[] = {
         {"seed", RW_ARGUMENT_COUNT, &c.seed, "N", "of what is drawn at random (1)"},
     };
-    bool file = argc > 1 && argv[1][0] != '-';
-    if (file) {
-        c.path = argv[1];
-        argv[1] = argv[0];
-    }
-    rw_status status =
-        rw_arguments_parse(table, RW_COUNT(table), argc - file, argv + file, &help, &c.err);
+    c.path = rw_arguments_take_file(&argc, &argv);
+    rw_status status = rw_arguments_parse(table, RW_COUNT(table), argc, argv, &help, &c.err);
     if (help) {
         rw_arguments_help(table, RW_COUNT(table), "counterfactual FILE [options]",
                           "Writes of each line {\"prompt\", \"reference\"} the prompts that tell "

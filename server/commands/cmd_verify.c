@@ -154,6 +154,10 @@ static rw_status open_and_read(struct verifying *v)
     rw_buf_init(&v->pending, LINE_BYTES_MAX + READ_BYTES);
     rw_buf_init(&v->out, REPLY_BYTES_MAX);
     rw_status status = read_all(v);
+    /* What is still in the buffer of stdio meets a full disk here, and not behind the exit code. */
+    if (status == RW_OK && fflush(stdout) != 0) {
+        status = rw_fail(&v->err, RW_IO, "standard output: %s", strerror(errno));
+    }
     rw_buf_fini(&v->pending);
     rw_buf_fini(&v->out);
     if (!standard) {
@@ -178,13 +182,8 @@ int rw_command_verify(int argc, char **argv)
         {"read-thinking", RW_ARGUMENT_SWITCH, &v.options.read_thinking, "",
          "text inside <think> counts"},
     };
-    bool file = argc > 1 && (argv[1][0] != '-' || argv[1][1] == '\0');
-    if (file) {
-        v.path = argv[1];
-        argv[1] = argv[0];
-    }
-    rw_status status =
-        rw_arguments_parse(table, RW_COUNT(table), argc - file, argv + file, &help, &v.err);
+    v.path = rw_arguments_take_file(&argc, &argv);
+    rw_status status = rw_arguments_parse(table, RW_COUNT(table), argc, argv, &help, &v.err);
     if (help) {
         rw_arguments_help(table, RW_COUNT(table), "verify-answers FILE [options]",
                           "Says of each line {\"text\"|\"steps\"|\"answer\", \"reference\"} "

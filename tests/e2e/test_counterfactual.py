@@ -67,3 +67,20 @@ def test_a_bad_line_is_named(tmp_path):
         result = run(path)
         assert result.returncode == 1 and "line 2" in result.stderr
     assert run(tmp_path / "none.jsonl").returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "line"),
+    [
+        ("counterfactual", {"prompt": "What is 2 + 3?", "reference": "5"}),
+        ("verify-answers", {"text": "The answer is 5", "reference": "5"}),
+    ],
+)
+def test_a_full_disk_is_no_success(tmp_path, command, line):
+    path = tmp_path / "lines.jsonl"
+    path.write_text(json.dumps(line) + "\n")
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [BIN, command, str(path)], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60
+        )
+    assert done.returncode == 1 and "No space left" in done.stderr
