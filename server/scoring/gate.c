@@ -109,9 +109,9 @@ static bool take_reward(const struct rw_reply_trace *trace, struct rw_reply_gate
     return true;
 }
 
-/* Gates only ever lower a reward: with `limit < out->reward`, a reward under the limit (negative
- * values of models without an activation) stays. A gate that could not be decided takes the gated
- * reward away: to pass the ungated one on would be to pay for what the gate was asked to catch. */
+/* Gates only ever lower a reward: an outcome that is under the smallest step stays as it is. A gate
+ * that could not be decided takes the gated reward away: to pass the ungated one on would be to pay
+ * for what the gate was asked to catch. */
 void rw_gates_apply(const struct rw_gates *gates, const struct rw_flag_states *states,
                     const struct rw_reply_trace *trace, float smallest, const char **by,
                     struct rw_reply_gated *out)
