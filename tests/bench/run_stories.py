@@ -1,7 +1,9 @@
 """Simulated runs that change in one way from trace 2,048 on: how late each is found, and what
 rings where nothing should. Called by run_figures.py; alone:
 
-    REWARDD_BUILD=build python tests/bench/run_stories.py [--runs 100]
+    REWARDD_BUILD=build python tests/bench/run_stories.py [--runs 100] [--clean 1000]
+
+--clean N counts alarms in N runs in which nothing changes, groups of 1, 4 and 8 in turn.
 
 Traces are random with a difficulty that the samples of a prompt share, in groups of 4 (of 8 where
 diversity is the story), 128 a step; windows and warm-up are the daemon's defaults."""
@@ -183,11 +185,28 @@ def tell(driver, runs):
     )
 
 
+def tell_clean(driver, runs):
+    rules, bad = {}, 0
+    for k in range(runs):
+        rows = base(np.random.default_rng(k), 4096, (1, 4, 8)[k % 3])
+        rang = {rule for rule, _ in alarms(driver, "clean", k, rows)}
+        bad += bool(rang)
+        for r in rang:
+            rules[r] = rules.get(r, 0) + 1
+    which = ", ".join(f"{r} {c}" for r, c in rules.items())
+    print(f"\n{runs} clean runs of 4,096 traces: {bad} with an alarm ({which})", flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--runs", type=int, default=100)
+    parser.add_argument("--clean", type=int, default=0)
+    args = parser.parse_args()
     driver = ref.Driver()
-    tell(driver, parser.parse_args().runs)
+    if args.runs > 0:
+        tell(driver, args.runs)
+    if args.clean > 0:
+        tell_clean(driver, args.clean)
     driver.close()
 
 
